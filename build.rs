@@ -1,4 +1,4 @@
-//! Embeds the rule files: writes a table of `guard-rules/<service>/<rule>.guard`.
+//! Embeds the rule files `guard-rules/<service>/<rule>.guard` as a generated table.
 
 use std::path::{Path, PathBuf};
 use std::{env, fmt::Write as _, fs, io};
@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
             .iter()
             .map(|part| part.to_string_lossy())
             .collect();
-        // The writes go to memory and cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(table, "    ({:?}, include_str!({file:?})),", name.join("/"));
     }
     table.push_str("]\n");

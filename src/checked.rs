@@ -1,6 +1,6 @@
-//! What follows from a plan, made once: its templates, and the results of their checks.
+//! The templates of a plan and the results of their checks, which are computed once.
 //!
-//! A deployment takes [`Approved`] stacks, so nothing else than what was checked can be deployed.
+//! A deployment requires [`Approved`] stacks, so only checked templates can be deployed.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::proof::{self, Conclusion, InputError, Inputs, NamedFile, Proof};
 use crate::stacks::{self, Stack};
 use crate::template::{Template, TemplateFile};
 
-/// How templates are written.
+/// The format of templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TemplateFormat {
     /// With comments and short-form intrinsic functions.
@@ -22,7 +22,7 @@ pub enum TemplateFormat {
 }
 
 impl TemplateFormat {
-    /// The extension of a file in this format.
+    /// Returns the file extension of this format.
     pub(crate) fn extension(self) -> &'static str {
         match self {
             Self::Yaml => "yaml",
@@ -31,16 +31,16 @@ impl TemplateFormat {
     }
 }
 
-/// A file of a synthesis.
+/// A synthesized file.
 #[derive(Debug, Clone)]
 pub struct SynthesizedFile {
-    /// Its path below the output folder, with `/`.
+    /// Path relative to the output folder, with `/`.
     pub path: String,
-    /// Its name without ending: of a template that of the stack, of a policy the bucket.
+    /// Name of the stack of a template, or of the bucket of a policy.
     pub name: String,
-    /// The text.
+    /// The contents.
     pub file: TemplateFile,
-    /// Whether it is a template. Otherwise it is the merged policy of an existing bucket.
+    /// Whether the file is a template. Otherwise, it is the merged policy of an existing bucket.
     pub is_template: bool,
 }
 
@@ -49,12 +49,12 @@ pub struct SynthesizedFile {
 pub struct Synthesis {
     /// The stacks, in the order of a first deployment.
     pub stacks: Vec<Stack>,
-    /// The templates, and the merged policy of an existing artifact bucket. The templates of the stacks
-    /// come first.
+    /// The templates, and the merged policy of an existing artifact bucket. The templates of the
+    /// stacks come first.
     pub files: Vec<SynthesizedFile>,
 }
 
-/// Why templates cannot be checked.
+/// The reason why templates cannot be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// A template cannot be read.
@@ -68,33 +68,33 @@ pub enum CheckError {
     Proof(Vec<InputError>),
 }
 
-/// Why checked templates are not written or deployed.
+/// The reason why checked templates are not written or deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     /// The lint has errors.
     #[error("the templates have errors")]
     Lint,
-    /// There is no run.
-    #[error("no run of the pipeline was checked")]
+    /// There is no pipeline execution to check.
+    #[error("no pipeline execution was checked")]
     Empty,
     /// A call is denied.
-    #[error("a run of the pipeline would fail")]
+    #[error("a pipeline execution would fail")]
     Denied,
     /// An attack is allowed.
-    #[error("a call that must not be allowed is allowed")]
+    #[error("the templates allow a call that must be denied")]
     Attack,
     /// A statement grants an unknown action.
     #[error("the templates name actions that do not exist")]
     UnknownAction,
-    /// Something is unproven.
-    #[error("with --strict, what is unproven is an error")]
+    /// A call is unproven.
+    #[error("with --strict, unproven calls are errors")]
     Unproven,
-    /// A statement grants what no call needs.
-    #[error("with --strict, unexplained excess is an error")]
+    /// A statement grants permissions that no call needs.
+    #[error("with --strict, unexplained excess permissions are errors")]
     Excess,
 }
 
-/// Templates that were linted and proven: of a synthesis, or of the files that a proof was given.
+/// Linted and proven templates, from a synthesis or from input files of a proof.
 #[derive(Debug)]
 pub struct Checked<T = Synthesis> {
     /// The templates.
@@ -103,36 +103,36 @@ pub struct Checked<T = Synthesis> {
     pub(crate) quotas: Quotas,
     /// The findings, by template.
     pub reports: Vec<(Source, Report)>,
-    /// The proof of a run of the pipeline.
+    /// The proof of a pipeline execution.
     pub proof: Proof,
 }
 
-/// A synthesis whose checks found nothing that forbids its deployment, and what was checked since.
+/// A synthesis that passed its checks, and other templates that were checked later.
 #[derive(Debug)]
 pub(crate) struct Approved {
     synthesis: Synthesis,
     rules: Vec<Rule>,
     quotas: Quotas,
-    /// Texts of other templates that were linted without an error.
+    /// Texts of other templates that were linted without errors.
     others: HashSet<String>,
 }
 
-/// Permission to deploy the text of a template. Only [`Approved::permit`] gives it.
+/// Permission to deploy the text of a template. Only [`Approved::permit`] creates it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permit<'t>(&'t str);
 
-/// Why a template may not be deployed.
+/// The reason why a template may not be deployed.
 #[derive(Debug)]
 pub(crate) enum Unapproved {
-    /// It cannot be checked.
+    /// The template cannot be checked.
     Unchecked(CheckError),
     /// The lint has errors.
     Errors(Vec<(Source, Report)>),
 }
 
 impl Synthesis {
-    /// Synthesizes the templates of a plan. `named` gives each file the name that errors show, by its
-    /// path.
+    /// Synthesizes the templates of a plan. `named` returns the name that errors show for the path
+    /// of a file.
     pub fn new(plan: &Plan, format: TemplateFormat, named: impl Fn(&str) -> String) -> Self {
         let stacks = stacks::stacks(plan);
         let files = stacks.iter().map(|stack| {
@@ -144,7 +144,7 @@ impl Synthesis {
         }
     }
 
-    /// The merged policy of an existing artifact bucket.
+    /// Returns the merged policy of an existing artifact bucket.
     pub(crate) fn merged_policy(&self) -> Option<&str> {
         let mut files = self.files.iter();
         files
@@ -152,8 +152,8 @@ impl Synthesis {
             .map(|file| file.file.text())
     }
 
-    /// Checks the templates with Guard rules and against the quotas; without rules, against the quotas
-    /// alone.
+    /// Checks the templates against the Guard rules and the quotas. Without rules, checks only the
+    /// quotas.
     ///
     /// # Errors
     /// A template cannot be read, or Guard cannot evaluate the rules.
@@ -167,8 +167,8 @@ impl Synthesis {
         lint_files(rules, &templates, quotas)
     }
 
-    /// The inputs of the proof of the templates; with `dev_step` after the first deployment of the dev
-    /// stack.
+    /// Returns the inputs of the proof. With `dev_step`, they describe the state after the first
+    /// deployment of the dev stack.
     pub fn inputs(&self, plan: &Plan, dev_step: bool) -> Inputs {
         let template = |name: &str| {
             let mut files = self.files.iter();
@@ -186,7 +186,7 @@ impl Synthesis {
         inputs
     }
 
-    /// Proves a run of the pipeline.
+    /// Proves a pipeline execution.
     ///
     /// # Errors
     /// The proof cannot use the templates.
@@ -210,7 +210,7 @@ impl Synthesis {
 }
 
 impl SynthesizedFile {
-    /// The file of a template. `name` has no ending.
+    /// Builds the file of a template. `name` has no extension.
     pub(crate) fn template(
         name: String,
         template: &Template,
@@ -232,11 +232,11 @@ impl SynthesizedFile {
 }
 
 impl Checked {
-    /// The stacks, if no check forbids their deployment. With `strict`, unproven results, unresolved
-    /// values and unexplained excess do, too.
+    /// Approves the stacks for deployment if all checks pass. With `strict`, unproven results,
+    /// unresolved values, and unexplained excess permissions also fail.
     ///
     /// # Errors
-    /// The first reason not to deploy them.
+    /// A check failed. The error is the first reason not to deploy.
     pub(crate) fn approve(self, strict: bool) -> Result<Approved, Refusal> {
         let refusal = lint_refusal(&self.reports).or_else(|| proof_refusal(&self.proof, strict));
         match refusal {
@@ -252,16 +252,16 @@ impl Checked {
 }
 
 impl Approved {
-    /// The stacks and their files.
+    /// Returns the stacks and their files.
     pub(crate) fn synthesis(&self) -> &Synthesis {
         &self.synthesis
     }
 
-    /// Permits the deployment of a text: of the synthesis, or of a template that follows from it and
-    /// from what is deployed. The other is linted first. Its proof is part of the plan of the change.
+    /// Permits the deployment of a template from the synthesis, or of another template, which is
+    /// linted first. Its proof is part of the plan of the change.
     ///
     /// # Errors
-    /// The lint of the other has errors, or it cannot be linted.
+    /// The other template has lint errors or cannot be linted.
     pub(crate) fn permit<'t>(
         &mut self,
         name: impl FnOnce() -> String,
@@ -285,7 +285,7 @@ impl Approved {
 }
 
 impl Permit<'_> {
-    /// Whether it permits this text.
+    /// Returns whether the permit is for this text.
     pub(crate) fn covers(self, text: &str) -> bool {
         self.0 == text
     }
@@ -313,13 +313,13 @@ impl Inputs {
     }
 }
 
-/// Why templates with these findings are not deployed.
+/// Returns the reason why templates with these findings are not deployed.
 pub(crate) fn lint_refusal(reports: &[(Source, Report)]) -> Option<Refusal> {
     let fails = reports.iter().any(|(_, report)| report.has_errors());
     fails.then_some(Refusal::Lint)
 }
 
-/// Why templates with this proof are not deployed.
+/// Returns the reason why templates with this proof are not deployed.
 pub(crate) fn proof_refusal(proof: &Proof, strict: bool) -> Option<Refusal> {
     let outcome = proof.outcome();
     if !outcome.fails(strict) {
@@ -335,7 +335,7 @@ pub(crate) fn proof_refusal(proof: &Proof, strict: bool) -> Option<Refusal> {
     })
 }
 
-/// Checks templates with Guard rules and against the quotas; without rules, against the quotas alone.
+/// Checks templates against the Guard rules and the quotas. Without rules, checks only the quotas.
 ///
 /// # Errors
 /// A template cannot be read, or Guard cannot evaluate the rules.
@@ -380,10 +380,10 @@ mod tests {
     }
 
     #[test]
-    fn only_texts_that_were_checked_get_a_permit() {
+    fn only_checked_templates_get_a_permit() {
         let mut approved = approved();
         let own = approved.synthesis.files[0].file.text().to_owned();
-        let name = || panic!("it is checked already");
+        let name = || panic!("the template was already checked");
         let permit = approved.permit(name, &own).expect("checked");
         assert!(permit.covers(&own));
         assert!(!permit.covers(&own.replace("us-east-1", "us-east-2")));
@@ -391,7 +391,7 @@ mod tests {
         let other = own.replace("EnableKeyRotation: true", "EnableKeyRotation: false");
         let refused = approved.permit(|| "other".to_owned(), &other);
         let Err(Unapproved::Errors(reports)) = refused else {
-            panic!("a key that does not rotate is permitted");
+            panic!("a key without rotation is permitted");
         };
         assert_eq!(reports[0].0.name(), "other");
 

@@ -1,17 +1,17 @@
-//! Text from outside, made safe to show: API answers, file names, names and text in templates,
-//! configuration values, error messages of the system and of crates.
+//! Escapes untrusted text for output: API responses, file names, text in templates, configuration
+//! values, and error messages of the system and of crates.
 //!
-//! Such text can hold characters that a terminal obeys (control characters, also those of C1),
-//! that turn text around (bidirectional controls), that hide it (zero-width characters), or that
-//! begin a line of a log. All of them are written in one form, `\u{9b}`, in every output. JSON and
-//! XML have escapes of their own, which keep the value.
+//! Untrusted text can contain terminal control characters (including C1), bidirectional controls
+//! that reorder text, zero-width characters that hide text, and line breaks that forge log lines.
+//! All outputs show them in the form `\u{9b}`. JSON and XML use their own escapes, which preserve
+//! the value.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a character does not show as itself: a control character, a line or paragraph
-/// separator, a format character (Unicode category Cf, with the bidirectional controls), or
-/// another character that shows as nothing (property `Default_Ignorable_Code_Point`).
+/// Returns whether a character is hidden: a control character, a line or paragraph separator, a
+/// format character (Unicode category Cf, which includes the bidirectional controls), or another
+/// invisible character (property `Default_Ignorable_Code_Point`).
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
@@ -42,24 +42,23 @@ pub fn is_hidden(c: char) -> bool {
             | 0xE0000..=0xE0FFF)
 }
 
-/// A value on one line: every hidden character is escaped, line breaks and tabs, too.
+/// Escapes a value for one line: all hidden characters, including line breaks and tabs.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden, |out, c| {
         let _ = write!(out, "{}", c.escape_unicode());
     })
 }
 
-/// Text of several lines, whose line breaks and tabs are its layout: every other hidden character
-/// is escaped.
+/// Escapes multi-line text: all hidden characters except line breaks and tabs.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, hides_in_lines, |out, c| {
         let _ = write!(out, "{}", c.escape_unicode());
     })
 }
 
-/// Output in which no line reads as a command of a CI system. GitHub Actions obeys a line that
-/// begins with `::`, after white space, and `##[` anywhere; Azure Pipelines `##vso[` and `##[`;
-/// TeamCity `##teamcity[`.
+/// Escapes output so that CI systems do not interpret it as commands. GitHub Actions interprets
+/// lines that begin with `::`, even after whitespace, and `##[` anywhere. Azure Pipelines
+/// interprets `##vso[` and `##[`, and TeamCity interprets `##teamcity[`.
 pub(crate) fn without_commands(output: &str) -> Cow<'_, str> {
     if !output.contains("::") && !output.contains("##") {
         return Cow::Borrowed(output);
@@ -84,8 +83,8 @@ pub(crate) fn without_commands(output: &str) -> Cow<'_, str> {
     replaced_hashes(out, "#\\u{23}")
 }
 
-/// A JSON document in which hidden characters are escaped as JSON does. Outside strings, JSON
-/// has none but line breaks and tabs.
+/// Escapes hidden characters in a JSON document with JSON escapes. Outside of strings, JSON
+/// contains no hidden characters except line breaks and tabs.
 pub(crate) fn json(document: &str) -> Cow<'_, str> {
     let shown = escaped(document, hides_in_lines, |out, c| {
         let mut units = [0; 2];
@@ -96,8 +95,8 @@ pub(crate) fn json(document: &str) -> Cow<'_, str> {
     replaced_hashes(shown, "#\\u0023")
 }
 
-/// A JSON document for a reader of YAML, which rejects control characters and reads no escapes of
-/// two UTF-16 units: all of the basic plane but ASCII is escaped.
+/// Escapes a JSON document for a YAML parser: all characters of the basic multilingual plane except
+/// ASCII. A YAML parser rejects control characters and does not support surrogate pairs in escapes.
 pub(crate) fn for_yaml(document: &str) -> Cow<'_, str> {
     let is_other = |c: char| !matches!(c, '\n' | '\t' | ' '..='~' | '\u{10000}'..);
     escaped(document, is_other, |out, c| {
@@ -105,8 +104,8 @@ pub(crate) fn for_yaml(document: &str) -> Cow<'_, str> {
     })
 }
 
-/// An XML document in which hidden characters are references. XML has no form for most control
-/// characters of ASCII, so the writer of the document must have removed them.
+/// Replaces hidden characters in an XML document with character references. XML cannot represent
+/// most ASCII control characters, so the writer of the document must have removed them.
 pub(crate) fn xml(document: &str) -> Cow<'_, str> {
     let shown = escaped(document, hides_in_lines, |out, c| {
         let _ = write!(out, "&#x{:x};", u32::from(c));
@@ -114,20 +113,20 @@ pub(crate) fn xml(document: &str) -> Cow<'_, str> {
     replaced_hashes(shown, "#&#x23;")
 }
 
-/// Whether a reader cannot see a character or takes it for a space: a hidden one, or white space
-/// other than the space.
+/// Returns whether a character is invisible or looks like a space: a hidden character, or
+/// whitespace other than a space.
 pub(crate) fn is_unseen(c: char) -> bool {
     is_hidden(c) || (c.is_whitespace() && c != ' ')
 }
 
-/// A text in which everything is escaped that a reader cannot see or takes for a space.
+/// Escapes all characters that are invisible or look like a space.
 pub(crate) fn spelled(text: &str) -> Cow<'_, str> {
     escaped(text, is_unseen, |out, c| {
         let _ = write!(out, "{}", c.escape_unicode());
     })
 }
 
-/// A key that is not known, in backticks, with the name of what a reader cannot see in it.
+/// Formats an unknown key in backticks, with the name of an invisible character in it.
 pub(crate) fn key(text: &str) -> String {
     let spelled = spelled(text);
     match text.chars().find(|c| is_unseen(*c)) {
@@ -136,7 +135,7 @@ pub(crate) fn key(text: &str) -> String {
     }
 }
 
-/// A character's code point and name: `U+200B ZERO WIDTH SPACE`.
+/// Returns the code point and name of a character: `U+200B ZERO WIDTH SPACE`.
 pub(crate) fn named(c: char) -> String {
     let code = u32::from(c);
     let name = match NAMES.binary_search_by_key(&code, |(known, _)| *known) {
@@ -146,14 +145,14 @@ pub(crate) fn named(c: char) -> String {
             "VARIATION SELECTOR"
         }
         Err(_) if (0xE0000..=0xE007F).contains(&code) => "TAG CHARACTER",
-        Err(_) if c.is_whitespace() => "white space",
+        Err(_) if c.is_whitespace() => "whitespace",
         Err(_) if is_hidden(c) => "invisible character",
         Err(_) => "",
     };
     format!("U+{code:04X} {name}").trim_end().to_owned()
 }
 
-/// Names of the hidden characters and spaces that occur, by code point (Unicode Standard,
+/// Names of common hidden characters and spaces, sorted by code point (Unicode Standard,
 /// *NamesList*; control characters by their aliases).
 const NAMES: &[(u32, &str)] = &[
     (0x00, "NULL"),
@@ -215,8 +214,8 @@ fn hides_in_lines(c: char) -> bool {
     is_hidden(c) && c != '\n' && c != '\t'
 }
 
-/// The text with the characters that `is_bad` finds written by `write`; the text itself where
-/// there are none.
+/// Replaces the characters that `is_bad` selects with the output of `write`. Borrows the text if it
+/// has none.
 fn escaped(
     text: &str,
     is_bad: fn(char) -> bool,
@@ -237,7 +236,7 @@ fn escaped(
     Cow::Owned(out)
 }
 
-/// The text with another form of the two hashes that begin a command, such as `##vso[`.
+/// Replaces the two hashes at the beginning of a command, such as `##vso[`.
 fn replaced_hashes<'t>(text: Cow<'t, str>, with: &str) -> Cow<'t, str> {
     let begins_command = |rest: &str| {
         rest.trim_start_matches(|c: char| c.is_ascii_alphabetic())
@@ -252,7 +251,7 @@ fn replaced_hashes<'t>(text: Cow<'t, str>, with: &str) -> Cow<'t, str> {
             out.push_str(with);
             copied = at + 2;
         }
-        // The second hash can begin a command, too.
+        // The second hash can also begin a command.
         from = at + 1;
     }
     if copied == 0 {
@@ -267,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_control_format_and_invisible_character_is_escaped_in_one_form() {
+    fn control_format_and_invisible_characters_are_escaped_in_one_form() {
         for (text, form) in [
             ("plain text: ä 漢字 🚀", "plain text: ä 漢字 🚀"),
             ("\u{1b}[31m", "\\u{1b}[31m"),
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_keep_line_breaks_and_tabs_only() {
+    fn lines_keep_only_line_breaks_and_tabs() {
         assert_eq!(lines("a\n\tb\u{9b}\n"), "a\n\tb\\u{9b}\n");
     }
 

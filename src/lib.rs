@@ -1,16 +1,18 @@
-//! s3ferry: a CodePipeline in one AWS account that deploys into an S3 bucket of another.
+//! s3ferry creates a CodePipeline in one AWS account that deploys to an S3 bucket in another
+//! account.
 //!
 //! Data flows in one direction: a [`config`] becomes a [`plan`], and a plan becomes [`stacks`] of
-//! [`template`] templates. [`lint`] reads templates, never the configuration, so it checks the
+//! [`template`] templates. [`lint`] reads only templates, not the configuration, so it checks the
 //! synthesis independently. [`policy`] reads policies and evaluates requests against them as AWS
-//! does. A [`run`] of a pipeline consists of steps and calls, and the [`proof`] decides each call from
-//! templates alone. [`checked`] joins the templates of a plan with their findings and proof, and a
-//! [`graph`] is the picture of a proof. None of these does I/O or reads a clock or the environment.
+//! does. A [`run`] models the steps and calls of a pipeline execution. The [`proof`] decides each
+//! call from the templates alone. [`checked`] combines the templates of a plan with their findings
+//! and their proof, and [`graph`] draws a diagram of a proof. These modules do no I/O and do not
+//! read the clock or the environment.
 //!
-//! The modules `deploy` and `cli`, which are not part of the public API, call AWS, read and write
+//! The modules `deploy` and `cli` are not part of the public API. They call AWS, read and write
 //! files, and print.
 //!
-//! The minimal configuration, synthesized, linted and proven:
+//! This example synthesizes, lints, and proves the minimal configuration:
 //!
 //! ```
 //! use s3ferry::checked::{Synthesis, TemplateFormat};
@@ -33,7 +35,7 @@
     expect(
         dead_code,
         unused_imports,
-        reason = "the commands that talk to AWS are the only users of parts of the pure modules"
+        reason = "only the commands that call AWS use some parts of the pure modules"
     )
 )]
 

@@ -1,4 +1,4 @@
-//! The command-line program: arguments in, exit code out, nothing else.
+//! The command-line program: passes the arguments to the library and returns its exit code.
 
 fn main() -> std::process::ExitCode {
     s3ferry::cli::run()

@@ -1,26 +1,26 @@
-//! Commands that the user is told to run, as a POSIX shell reads them.
+//! Formats suggested commands for a POSIX shell.
 
 use std::fmt;
 use std::fmt::Write as _;
 
 use crate::escape::{self, is_hidden};
 
-/// A command in the words of a shell, built from words that are ours and values that are not.
+/// A shell command, built from fixed words and untrusted values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Command(String);
 
 impl Command {
-    /// A command that begins with these words, which are written as they are.
+    /// Starts a command with these words, which are not quoted.
     pub(crate) fn new(words: impl Into<String>) -> Self {
         Self(words.into())
     }
 
-    /// `s3ferry` with these words.
+    /// Starts an `s3ferry` command with these words.
     pub(crate) fn s3ferry(words: &str) -> Self {
         Self(format!("s3ferry {words}"))
     }
 
-    /// `aws` with these words, for the account of a profile and in a region.
+    /// Starts an `aws` command with these words.
     pub(crate) fn aws(words: &str) -> Self {
         Self(format!("aws {words}"))
     }
@@ -33,7 +33,7 @@ impl Command {
         self
     }
 
-    /// Adds words as they are.
+    /// Adds words without quoting.
     #[must_use]
     pub(crate) fn words(mut self, words: &str) -> Self {
         if !words.is_empty() {
@@ -49,19 +49,19 @@ impl Command {
         let value = value.as_ref();
         self.0.push(' ');
         self.0.push_str(name);
-        // A value that begins with a hyphen would be read as an option.
+        // A value that begins with a hyphen would be parsed as an option.
         self.0.push(if value.starts_with('-') { '=' } else { ' ' });
         self.0.push_str(&word(value));
         self
     }
 
-    /// Adds an option that takes JSON.
+    /// Adds an option with a JSON value.
     #[must_use]
     pub(crate) fn json(self, name: &str, value: &serde_json::Value) -> Self {
         self.option(name, escape::json(&value.to_string()))
     }
 
-    /// Adds an option where there is a value for it.
+    /// Adds an option if it has a value.
     #[must_use]
     pub(crate) fn maybe(self, name: &str, value: Option<impl AsRef<str>>) -> Self {
         match value {
@@ -77,14 +77,14 @@ impl fmt::Display for Command {
     }
 }
 
-/// A word, in quotes where a shell would read it as something else. A hidden character is written
-/// as its bytes (`$'…'`, POSIX.1-2024), so that the command can be shown and copied.
+/// Quotes a word if a shell would interpret it otherwise. Hidden characters are written as bytes
+/// (`$'…'`, POSIX.1-2024), so that the command can be displayed and copied.
 pub(crate) fn word(text: &str) -> String {
     if text.chars().any(is_hidden) {
         return escaped_word(text);
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    // zsh replaces a word that begins with `=` by the path of a command.
+    // zsh replaces a word that begins with `=` with the path of a command.
     if !text.is_empty() && !text.starts_with('=') && text.chars().all(is_plain) {
         text.to_owned()
     } else {
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_shell_would_split_or_expand_is_quoted() {
+    fn words_that_a_shell_would_split_or_expand_are_quoted() {
         for (text, shown) in [
             ("site/v1.zip", "site/v1.zip"),
             ("my site", "'my site'"),
@@ -137,7 +137,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_shell_reads_back_the_values() {
+    fn a_shell_parses_the_original_values() {
         for value in [
             "prod team $(id)",
             "a'b`c`\"d\\",
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_options_are_never_read_as_options() {
+    fn values_of_options_are_never_parsed_as_options() {
         let command = Command::s3ferry("deploy").option("--profile", "--all");
         assert_eq!(command.to_string(), "s3ferry deploy --profile=--all");
         let command = Command::aws("iam get-role")

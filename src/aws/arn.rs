@@ -1,14 +1,14 @@
-//! Amazon Resource Names: their parts, and those of the resources that a pipeline uses.
+//! Amazon Resource Names (ARNs): their parts, and the ARNs of the resources that a pipeline uses.
 //!
-//! Follows the AWS document *Identify AWS resources with Amazon Resource Names (ARNs)*, and for the
-//! resources the Service Authorization Reference. A part can be a pattern or a reference of a
-//! template (`${AWS::AccountId}`), so the functions take whatever can be written as text.
+//! Follows the AWS document *Identify AWS resources with Amazon Resource Names (ARNs)* and the
+//! Service Authorization Reference. A part can be a pattern or a reference in a template
+//! (`${AWS::AccountId}`), so the functions accept any displayable value.
 
 use std::fmt::Display;
 
 pub(crate) use crate::policy::document::Arn;
 
-/// ARN of a resource of a service that has regions.
+/// Builds the ARN of a resource in a regional service.
 pub(crate) fn regional(
     partition: impl Display,
     service: &str,
@@ -19,7 +19,7 @@ pub(crate) fn regional(
     format!("arn:{partition}:{service}:{region}:{account}:{resource}")
 }
 
-/// ARN of a resource of IAM: `root`, `role/NAME`, `policy/PATH/NAME`.
+/// Builds the ARN of an IAM resource: `root`, `role/NAME`, `policy/PATH/NAME`.
 pub(crate) fn iam(
     partition: impl Display,
     account: impl Display,
@@ -28,17 +28,17 @@ pub(crate) fn iam(
     regional(partition, "iam", "", account, resource)
 }
 
-/// ARN of an account's root, which stands for the whole account.
+/// Builds the ARN of the root user of an account. As a principal, it means the whole account.
 pub(crate) fn root(partition: impl Display, account: impl Display) -> String {
     iam(partition, account, "root")
 }
 
-/// ARN of a role. The name can have a path before it, without the first slash.
+/// Builds the ARN of a role. The name can include a path without the leading slash.
 pub(crate) fn role(partition: impl Display, account: impl Display, name: impl Display) -> String {
     iam(partition, account, format_args!("role/{name}"))
 }
 
-/// ARN of a session of a role. The role's name has no path.
+/// Builds the ARN of a role session. The name of the role has no path.
 pub(crate) fn session(
     partition: impl Display,
     account: impl Display,
@@ -49,12 +49,12 @@ pub(crate) fn session(
     regional(partition, "sts", "", account, resource)
 }
 
-/// ARN of a bucket; with `BUCKET/KEY`, of an object.
+/// Builds the ARN of a bucket, or of an object for `BUCKET/KEY`.
 pub(crate) fn bucket(partition: impl Display, name: impl Display) -> String {
     regional(partition, "s3", "", "", name)
 }
 
-/// ARN of a key of KMS.
+/// Builds the ARN of a KMS key.
 pub(crate) fn key(
     partition: impl Display,
     region: impl Display,
@@ -64,7 +64,7 @@ pub(crate) fn key(
     regional(partition, "kms", region, account, format_args!("key/{id}"))
 }
 
-/// ARN of a pipeline.
+/// Builds the ARN of a pipeline.
 pub(crate) fn pipeline(
     partition: impl Display,
     region: impl Display,
@@ -74,7 +74,7 @@ pub(crate) fn pipeline(
     regional(partition, "codepipeline", region, account, name)
 }
 
-/// ARN of a rule of EventBridge.
+/// Builds the ARN of an EventBridge rule.
 pub(crate) fn rule(
     partition: impl Display,
     region: impl Display,

@@ -1,19 +1,20 @@
-//! The kinds of ARNs that a user gives, with the form of each.
+//! The kinds of ARNs that users can specify, and their formats.
 
 use super::arn::Arn;
 use super::names::{is_account_id, is_iam_name_character, is_key_id};
 use super::quotas::{POLICY_NAME, ROLE_NAME};
 
-/// What an ARN that a user gives must name: one thing, exactly. A wildcard would grant others.
+/// The kind of resource that an ARN from the user must name. The ARN must name exactly one
+/// resource, because a wildcard would also grant access to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ArnKind {
-    /// A KMS key, by its own ID (AWS KMS, *Key identifiers (KeyId)*).
+    /// A KMS key, by its key ID (AWS KMS, *Key identifiers (KeyId)*).
     Key,
     /// An IAM role (IAM, *IAM identifiers*).
     Role,
     /// An IAM role or user.
     RoleOrUser,
-    /// A managed policy of an account or of AWS.
+    /// A customer managed policy or an AWS managed policy.
     Policy,
 }
 
@@ -31,10 +32,10 @@ pub(crate) const POLICY_ARN: &str = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy
     ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,128}$";
 
 impl ArnKind {
-    /// Splits an ARN of this kind.
+    /// Parses an ARN of this kind.
     ///
     /// # Errors
-    /// What is wrong with it, without the ARN itself: `has a wildcard`.
+    /// The ARN is invalid. The message is the predicate of a sentence, such as `has a wildcard`.
     pub(crate) fn parse(self, text: &str) -> Result<Arn<'_>, &'static str> {
         let arn = Arn::parse(text).filter(|arn| {
             let service = match self {
@@ -48,9 +49,9 @@ impl ArnKind {
         let Some(arn) = arn else {
             return Err(self.not_one());
         };
-        // With the account, which is checked by those who know which one it must be.
+        // A wildcard in the account is also invalid. The caller checks for the right account.
         if text.contains(['*', '?']) {
-            return Err("has a wildcard, and must name one resource");
+            return Err("contains a wildcard, but must name exactly one resource");
         }
         let is_valid = match self {
             Self::Key => arn.resource.strip_prefix("key/").is_some_and(is_key_id),
@@ -78,8 +79,8 @@ impl ArnKind {
     }
 }
 
-/// Whether a resource is `kind/NAME` or `kind/PATH/NAME`. IAM's paths have other printable
-/// characters of ASCII, too; a `$` would begin a policy variable.
+/// Returns whether a resource is `kind/NAME` or `kind/PATH/NAME`. IAM paths can contain all
+/// printable ASCII characters. A `$` is rejected because it would begin a policy variable.
 fn is_iam_name(resource: &str, kind: &str, longest: usize) -> bool {
     let Some(rest) = resource
         .strip_prefix(kind)
@@ -106,7 +107,7 @@ mod tests {
     const KEY: &str = "arn:aws:kms:us-east-1:222222222222:key";
     const IAM: &str = "arn:aws:iam::111111111111:";
 
-    /// What the schema's pattern and the check say of the same ARN.
+    /// Returns whether the check accepts the ARN, and asserts that the schema pattern agrees.
     fn is_accepted(kind: ArnKind, arn: &str) -> bool {
         let pattern = match kind {
             ArnKind::Key => KEY_ARN,

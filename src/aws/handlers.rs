@@ -1,7 +1,7 @@
-//! The actions that CloudFormation's resource types need to create, read, update and delete the
-//! resources of our templates, by the handlers' permissions in the types' public schemas (AWS
-//! CloudFormation CLI, *Resource type schema*, `handlers`). Left out is what only properties need
-//! that no template of ours has, such as replication, websites and inline policies.
+//! The actions that CloudFormation needs to create, read, update, and delete the resources of the
+//! generated templates, from the handler permissions in the public schemas of the resource types
+//! (AWS CloudFormation CLI, *Resource type schema*, `handlers`). Permissions for properties that no
+//! template uses are omitted, such as replication, websites, and inline policies.
 
 /// `AWS::S3::Bucket`.
 pub(crate) const BUCKET: [&str; 33] = [
@@ -58,7 +58,7 @@ pub(crate) const KEY: [&str; 13] = [
     "kms:GetKeyRotationStatus",
     "kms:ListResourceTags",
     "kms:PutKeyPolicy",
-    // A first creation that is rolled back takes its key along.
+    // The rollback of a failed creation deletes the key.
     "kms:ScheduleKeyDeletion",
     "kms:TagResource",
     "kms:UntagResource",
@@ -68,7 +68,7 @@ pub(crate) const KEY: [&str; 13] = [
 /// `AWS::KMS::Alias`.
 pub(crate) const ALIAS: [&str; 3] = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"];
 
-/// `AWS::IAM::Role`; its creation is [`CREATE_ROLE`].
+/// `AWS::IAM::Role`, without [`CREATE_ROLE`].
 pub(crate) const ROLE: [&str; 11] = [
     "iam:DeleteRole",
     "iam:GetRole",
@@ -83,10 +83,10 @@ pub(crate) const ROLE: [&str; 11] = [
     "iam:UpdateRoleDescription",
 ];
 
-/// Creates a role. Apart, since a permissions boundary can be its condition.
+/// Creates a role. It is separate because a condition can require a permissions boundary.
 pub(crate) const CREATE_ROLE: &str = "iam:CreateRole";
 
-/// What gives a role its managed policies.
+/// Attaches managed policies to a role and detaches them.
 pub(crate) const ATTACHMENT: [&str; 2] = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"];
 
 /// `AWS::IAM::ManagedPolicy`.

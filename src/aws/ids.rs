@@ -1,5 +1,5 @@
-//! A type for each kind of ID and name, so that one is not taken for another. What AWS accepts as
-//! each of them is in [`names`](super::names).
+//! A type for each kind of ID and name, so that they cannot be confused. The rules for valid values
+//! are in [`names`](super::names).
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::ops::Deref;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Declares the type of an ID or a name: text that says what it is.
+/// Declares newtypes for IDs and names.
 macro_rules! name_types {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
@@ -17,7 +17,7 @@ macro_rules! name_types {
         pub struct $name(String);
 
         impl $name {
-            /// Takes a text whose form the configuration, the plan or AWS vouches for.
+            /// Wraps a valid text from the configuration, the plan, or AWS.
             pub(crate) fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
@@ -93,8 +93,7 @@ macro_rules! name_types {
 }
 
 name_types! {
-    /// The ID of an AWS account: twelve digits (AWS Account Management, *View AWS account
-    /// identifiers*).
+    /// The 12-digit ID of an AWS account (AWS Account Management, *View AWS account identifiers*).
     AccountId;
     /// The code of a region, such as `us-east-1` (AWS General Reference, *Regions and zones*).
     Region;

@@ -1,8 +1,8 @@
-//! The accounts with which Elastic Load Balancing delivers access logs in older Regions.
+//! The accounts that Elastic Load Balancing uses to deliver access logs in older Regions.
 //!
 //! Follows the AWS document *Enable access logs for your Application Load Balancer*.
 
-/// The account of each Region whose bucket policies name an account and not a service.
+/// The accounts of the Regions in which bucket policies name an account instead of a service.
 const LOAD_BALANCING: [&str; 26] = [
     "009996457667", // eu-west-3
     "027434742980", // us-west-1
@@ -32,7 +32,7 @@ const LOAD_BALANCING: [&str; 26] = [
     "985666609251", // ca-central-1
 ];
 
-/// Whether Elastic Load Balancing delivers access logs with this account.
+/// Returns whether Elastic Load Balancing delivers access logs from this account.
 pub(crate) fn delivers_load_balancer_logs(account: &str) -> bool {
     LOAD_BALANCING.binary_search(&account).is_ok()
 }

@@ -1,4 +1,4 @@
-//! Facts about AWS, one table each, with the AWS document that each fact comes from. Independent
+//! Tables of facts about AWS, with the AWS document that each fact comes from. They are independent
 //! of all other modules.
 
 pub(crate) mod arn;

@@ -1,11 +1,11 @@
-//! What AWS accepts as an account ID, a key ID and the names of resources. Each check returns what
-//! is wrong, or nothing.
+//! AWS's rules for account IDs, key IDs, and resource names. Each `…_problem` function returns a
+//! message, or `None` for a valid value.
 
 pub(crate) use crate::policy::document::is_account_id;
 
 use super::quotas::{BUCKET_NAME, KEY_ALIAS, PIPELINE_NAME, ROLE_NAME, SHORTEST_BUCKET_NAME};
 
-/// Whether a text is the ID of a KMS key: a UUID, or `mrk-` and 32 hexadecimal digits.
+/// Returns whether a text is the ID of a KMS key: a UUID, or `mrk-` and 32 hexadecimal digits.
 pub(crate) fn is_key_id(id: &str) -> bool {
     let hexadecimal = |text: &str, length: usize| {
         text.len() == length
@@ -24,38 +24,42 @@ pub(crate) fn is_key_id(id: &str) -> bool {
             .all(|(part, length)| hexadecimal(part, length))
 }
 
-/// Whether IAM allows a character in the name of a role, a user or a policy.
+/// Returns whether IAM allows a character in the name of a role, user, or policy.
 pub(crate) fn is_iam_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | '-')
 }
 
-/// A number of characters.
+/// Formats a number of characters.
 pub(crate) fn characters(number: usize) -> String {
     format!("{number} character{}", if number == 1 { "" } else { "s" })
 }
 
-/// Why this is not an account ID (AWS Account Management, *View AWS account identifiers*).
+/// Formats a number of digits.
+pub(crate) fn digits(number: usize) -> String {
+    format!("{number} digit{}", if number == 1 { "" } else { "s" })
+}
+
+/// Checks an account ID (AWS Account Management, *View AWS account identifiers*).
 pub(crate) fn account_id_problem(id: &str) -> Option<String> {
     if !id.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(format!(
-            "`{id}` is not an account ID: it has other characters than digits"
+            "`{id}` is not a valid account ID: only digits are allowed"
         ));
     }
     (id.len() != 12).then(|| {
         format!(
-            "`{id}` is not an account ID: it has {} {}, not 12",
-            id.len(),
-            if id.len() == 1 { "digit" } else { "digits" }
+            "`{id}` is not a valid account ID: it has {}, not 12",
+            digits(id.len())
         )
     })
 }
 
-/// Why this is not a bucket name (Amazon S3, *General purpose bucket naming rules*).
+/// Checks a bucket name (Amazon S3, *General purpose bucket naming rules*).
 pub(crate) fn bucket_problem(name: &str) -> Option<String> {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let fault = if !(SHORTEST_BUCKET_NAME..=BUCKET_NAME.length()).contains(&name.len()) {
         format!(
-            "it has {}, and S3 allows {SHORTEST_BUCKET_NAME} to {}",
+            "it has {}, but S3 allows {SHORTEST_BUCKET_NAME} to {}",
             characters(name.len()),
             BUCKET_NAME.value
         )
@@ -63,11 +67,13 @@ pub(crate) fn bucket_problem(name: &str) -> Option<String> {
         .chars()
         .find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-')))
     {
-        format!("`{bad}` is none of the lowercase letters, digits, dots and hyphens that S3 allows")
+        format!(
+            "it contains `{bad}`; only lowercase letters, digits, dots, and hyphens are allowed"
+        )
     } else if !edge(name.chars().next()) || !edge(name.chars().last()) {
         "it must begin and end with a letter or digit".to_owned()
     } else if name.contains("..") {
-        "it has two dots in a row".to_owned()
+        "it has two consecutive dots".to_owned()
     } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
         "it has the form of an IP address".to_owned()
     } else if let Some(prefix) = ["xn--", "sthree-", "amzn-s3-demo-"]
@@ -86,10 +92,10 @@ pub(crate) fn bucket_problem(name: &str) -> Option<String> {
     Some(format!("`{name}` cannot be a bucket name: {fault}"))
 }
 
-/// Why this is not an alias without its `alias/` (AWS KMS, *CreateAlias*).
+/// Checks an alias without its `alias/` (AWS KMS, *CreateAlias*).
 pub(crate) fn alias_problem(alias: &str) -> Option<String> {
     let fault = if alias.starts_with("alias/") {
-        "leave out `alias/`, it is added"
+        "leave out `alias/`, which is added automatically"
     } else if alias.starts_with("aws/") {
         "AWS reserves `alias/aws/` for its managed keys"
     } else if alias.is_empty() || alias.len() > KEY_ALIAS.length() {
@@ -101,18 +107,18 @@ pub(crate) fn alias_problem(alias: &str) -> Option<String> {
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-'))
     {
-        "only letters, digits, `/`, `_` and `-` are allowed"
+        "only letters, digits, `/`, `_`, and `-` are allowed"
     } else {
         return None;
     };
     Some(format!("`{alias}` cannot be a key alias: {fault}"))
 }
 
-/// Why this is not a pipeline name (AWS CodePipeline, *Quotas in AWS CodePipeline*).
+/// Checks a pipeline name (AWS CodePipeline, *Quotas in AWS CodePipeline*).
 pub(crate) fn pipeline_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > PIPELINE_NAME.length() {
         format!(
-            "it has {}, and CodePipeline allows 1 to {}",
+            "it has {}, but CodePipeline allows 1 to {}",
             characters(name.len()),
             PIPELINE_NAME.value
         )
@@ -120,23 +126,23 @@ pub(crate) fn pipeline_problem(name: &str) -> Option<String> {
         .chars()
         .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '@' | '_' | '-')))
     {
-        format!("`{bad}` is none of the letters, digits, `.`, `@`, `_` and `-` that are allowed")
+        format!("it contains `{bad}`; only letters, digits, `.`, `@`, `_`, and `-` are allowed")
     } else {
         return None;
     };
     Some(format!("`{name}` cannot be a pipeline name: {fault}"))
 }
 
-/// Why this is not a role name (AWS IAM, *IAM and AWS STS quotas*).
+/// Checks a role name (AWS IAM, *IAM and AWS STS quotas*).
 pub(crate) fn role_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > ROLE_NAME.length() {
         format!(
-            "it has {}, and IAM allows 1 to {}",
+            "it has {}, but IAM allows 1 to {}",
             characters(name.len()),
             ROLE_NAME.value
         )
     } else if let Some(bad) = name.chars().find(|c| !is_iam_name_character(*c)) {
-        format!("`{bad}` is none of the letters, digits and `_+=,.@-` that are allowed")
+        format!("it contains `{bad}`; only letters, digits, and `_+=,.@-` are allowed")
     } else {
         return None;
     };

@@ -20,7 +20,7 @@ impl std::fmt::Display for Partition {
 }
 
 impl Partition {
-    /// The partition as ARNs write it.
+    /// Returns the name of the partition in ARNs.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Aws => "aws",
@@ -30,14 +30,14 @@ impl Partition {
         }
     }
 
-    /// Returns the partition that ARNs write like this.
+    /// Returns the partition with this name in ARNs.
     pub fn of_arns(name: &str) -> Option<Self> {
         [Self::Aws, Self::AwsCn, Self::AwsEusc, Self::AwsUsGov]
             .into_iter()
             .find(|partition| partition.as_str() == name)
     }
 
-    /// Returns the domain of the service endpoints, which is also in `kms:ViaService`.
+    /// Returns the domain of the service endpoints, which `kms:ViaService` also contains.
     ///
     /// The names of service principals end in `amazonaws.com` in every partition.
     pub fn dns_suffix(self) -> &'static str {
@@ -48,7 +48,7 @@ impl Partition {
         }
     }
 
-    /// Returns the domain of the console, below the region's name.
+    /// Returns the domain of the console, without the region.
     pub(crate) fn console_domain(self) -> &'static str {
         match self {
             Self::Aws => "console.aws.amazon.com",

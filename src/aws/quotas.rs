@@ -1,40 +1,40 @@
-//! AWS's quotas: one table for the configuration, the plan, the lint, the deployment and the
-//! documentation. `docs/quotas.md` is this table as text, and a test compares the two.
+//! AWS quotas: one table for the configuration, the plan, the lint, the deployment, and the
+//! documentation. A test compares the table with the quota reference in the documentation.
 
 use std::fmt;
 
 /// A quota of an AWS service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quota {
-    /// The service that sets it.
+    /// The service with the quota.
     pub service: &'static str,
-    /// What it limits.
+    /// The name of the quota.
     pub name: &'static str,
-    /// Its value in an account without increases.
+    /// The default value.
     pub value: u64,
-    /// What it counts.
+    /// The unit of the value.
     pub unit: &'static str,
-    /// Whether AWS raises it.
+    /// Whether AWS can increase it.
     pub increase: Increase,
     /// Title of the AWS document that states it.
     pub document: &'static str,
 }
 
-/// Whether AWS raises a quota for an account that requests it.
+/// Whether AWS increases a quota on request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Increase {
-    /// Never.
+    /// AWS does not increase it.
     Fixed,
-    /// Up to this value.
+    /// AWS increases it up to this value.
     UpTo(u64),
-    /// Yes. AWS documents no maximum.
+    /// AWS increases it. AWS documents no maximum.
     OnRequest,
 }
 
 use Increase::{Fixed, OnRequest, UpTo};
 
 impl Quota {
-    /// Returns the value as a length.
+    /// Returns the value as a `usize`.
     pub(crate) const fn length(self) -> usize {
         if self.value > usize::MAX as u64 {
             usize::MAX
@@ -58,7 +58,7 @@ impl Quota {
     }
 }
 
-/// Writes a number with a comma between the thousands.
+/// Formats a number with thousands separators.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
@@ -101,7 +101,7 @@ pub fn markdown() -> String {
     out
 }
 
-/// Defines a constant for each quota, and [`ALL`] with every one of them.
+/// Defines a constant for each quota, and [`ALL`] with all quotas.
 macro_rules! table {
     ($(
         $service:literal, $document:literal {
@@ -120,130 +120,131 @@ macro_rules! table {
             };
         )*)*
 
-        /// Every quota, by service.
+        /// All quotas, by service.
         pub(crate) const ALL: &[Quota] = &[$($($id,)*)*];
     };
 }
 
 table! {
     "CloudFormation", "Understand CloudFormation quotas" {
-        /// Template in the body of a request.
+        /// Size of a template in a request body.
         TEMPLATE_INLINE: "template in a request", 51_200 "bytes", Fixed;
-        /// Template in a bucket. AWS writes 1 MB.
+        /// Size of a template in a bucket. AWS documents 1 MB.
         TEMPLATE_IN_BUCKET: "template in a bucket", 1_000_000 "bytes", Fixed;
-        /// Resources of a template.
-        RESOURCES: "resources of a template", 500 "entries", Fixed;
-        /// Parameters of a template.
-        PARAMETERS: "parameters of a template", 200 "entries", Fixed;
-        /// Outputs of a template.
-        OUTPUTS: "outputs of a template", 200 "entries", Fixed;
-        /// Mappings of a template.
-        MAPPINGS: "mappings of a template", 200 "entries", Fixed;
-        /// Stack instances of a stack set (2023).
-        STACK_INSTANCES: "stack instances of a stack set", 100_000 "instances", OnRequest;
-        /// Operations on stack instances that run in a region at the same time (2023).
+        /// Resources per template.
+        RESOURCES: "resources per template", 500 "entries", Fixed;
+        /// Parameters per template.
+        PARAMETERS: "parameters per template", 200 "entries", Fixed;
+        /// Outputs per template.
+        OUTPUTS: "outputs per template", 200 "entries", Fixed;
+        /// Mappings per template.
+        MAPPINGS: "mappings per template", 200 "entries", Fixed;
+        /// Stack instances per stack set (2023).
+        STACK_INSTANCES: "stack instances per stack set", 100_000 "instances", OnRequest;
+        /// Concurrent operations on stack instances per region (2023).
         STACK_INSTANCE_OPERATIONS:
             "concurrent stack instance operations per region", 10_000 "operations", OnRequest;
     }
     "CloudFormation", "CreateStack" {
-        /// Name of a stack.
+        /// Length of a stack name.
         STACK_NAME: "stack name", 128 "characters", Fixed;
     }
     "CloudFormation", "CreateStackSet" {
-        /// Name of a stack set.
+        /// Length of a stack set name.
         STACK_SET_NAME: "stack set name", 128 "characters", Fixed;
     }
     "CodePipeline", "Quotas in AWS CodePipeline" {
-        /// Pipelines of an account in a region.
+        /// Pipelines per account and region.
         PIPELINES: "pipelines per region", 1_000 "pipelines", OnRequest;
-        /// Pipelines that poll their source, of an account in a region.
+        /// Pipelines that poll their source, per account and region.
         POLLING_PIPELINES: "polling pipelines per region", 300 "pipelines", Fixed;
-        /// Stages of a pipeline; it has at least [`FEWEST_STAGES`].
-        STAGES: "stages of a pipeline", 50 "stages", Fixed;
-        /// Actions of a pipeline.
-        ACTIONS_PER_PIPELINE: "actions of a pipeline", 1_000 "actions", Fixed;
-        /// Actions of a stage. The limits on parallel and on sequential actions are AWS's own; an
+        /// Stages per pipeline. The minimum is [`FEWEST_STAGES`].
+        STAGES: "stages per pipeline", 50 "stages", Fixed;
+        /// Actions per pipeline.
+        ACTIONS_PER_PIPELINE: "actions per pipeline", 1_000 "actions", Fixed;
+        /// Actions per stage. AWS documents this number for parallel and for sequential actions. An
         /// older row of the same table allows 50 actions ([`PLANNED_ACTIONS_PER_STAGE`]).
-        ACTIONS_PER_STAGE: "actions of a stage", 100 "actions", Fixed;
-        /// Actions of a stage that run at the same time.
-        PARALLEL_ACTIONS: "parallel actions of a stage", 100 "parallel actions", Fixed;
-        /// Steps of a stage that run one after the other.
-        SEQUENTIAL_ACTIONS: "sequential actions of a stage", 100 "sequential actions", Fixed;
-        /// Value in the configuration of an action.
+        ACTIONS_PER_STAGE: "actions per stage", 100 "actions", Fixed;
+        /// Parallel actions per stage.
+        PARALLEL_ACTIONS: "parallel actions per stage", 100 "parallel actions", Fixed;
+        /// Sequential actions per stage.
+        SEQUENTIAL_ACTIONS: "sequential actions per stage", 100 "sequential actions", Fixed;
+        /// Length of a value in an action configuration.
         CONFIGURATION_VALUE: "action configuration value", 1_000 "characters", Fixed;
-        /// Name of a pipeline.
+        /// Length of a pipeline name.
         PIPELINE_NAME: "pipeline name", 100 "characters", Fixed;
-        /// Object that an S3 source action reads. AWS writes 7 GB.
+        /// Size of the object that an S3 source action reads. AWS documents 7 GB.
         SOURCE_OBJECT: "S3 source object", 7_516_192_768 "bytes", Fixed;
         /// Files that an S3 deploy action extracts.
-        DEPLOYED_FILES: "files of an S3 deployment", 100_000 "files", Fixed;
-        /// Time that an S3 deploy action may take.
+        DEPLOYED_FILES: "files per S3 deployment", 100_000 "files", Fixed;
+        /// Duration of an S3 deploy action.
         DEPLOY_ACTION: "S3 deploy action", 90 "minutes", OnRequest;
     }
     "EventBridge", "Amazon EventBridge quotas" {
-        /// Targets of a rule.
-        RULE_TARGETS: "targets of a rule", 5 "targets", Fixed;
+        /// Targets per rule.
+        RULE_TARGETS: "targets per rule", 5 "targets", Fixed;
     }
     "IAM", "IAM and AWS STS quotas" {
-        /// Managed policy, without whitespace.
+        /// Length of a managed policy, without whitespace.
         MANAGED_POLICY: "managed policy", 6_144 "characters", Fixed;
-        /// Inline policies of a role, together, without whitespace.
-        INLINE_POLICIES: "inline policies of a role", 10_240 "characters", Fixed;
-        /// Trust policy of a role.
+        /// Total length of the inline policies of a role, without whitespace.
+        INLINE_POLICIES: "inline policies per role", 10_240 "characters", Fixed;
+        /// Length of a role trust policy.
         TRUST_POLICY: "trust policy", 2_048 "characters", UpTo(8_192);
         /// Managed policies attached to a role.
-        MANAGED_POLICIES_PER_ROLE: "managed policies of a role", 20 "managed policies", UpTo(25);
-        /// Name of a role.
+        MANAGED_POLICIES_PER_ROLE: "managed policies per role", 20 "managed policies", UpTo(25);
+        /// Length of a role name.
         ROLE_NAME: "role name", 64 "characters", Fixed;
-        /// Name of a managed policy.
+        /// Length of a managed policy name.
         POLICY_NAME: "managed policy name", 128 "characters", Fixed;
     }
     "KMS", "Resource quotas" {
-        /// Key policy. The current API model allows 131,072; the documents do not, so this keeps
-        /// their value.
+        /// Size of a key policy. The current API model allows 131,072 bytes, but the documentation
+        /// does not.
         KEY_POLICY: "key policy", 32_768 "bytes", Fixed;
     }
     "KMS", "CreateAlias" {
-        /// Alias of a key, without the six characters of `alias/`.
+        /// Length of a key alias, without the six characters of `alias/`.
         KEY_ALIAS: "key alias without `alias/`", 250 "characters", Fixed;
     }
     "S3", "Bucket policies for Amazon S3" {
-        /// Bucket policy. AWS writes 20 KB.
+        /// Size of a bucket policy. AWS documents 20 KB.
         BUCKET_POLICY: "bucket policy", 20_480 "bytes", Fixed;
     }
     "S3", "General purpose bucket naming rules" {
-        /// Name of a bucket; it has at least [`SHORTEST_BUCKET_NAME`] characters.
+        /// Length of a bucket name. The minimum is [`SHORTEST_BUCKET_NAME`].
         BUCKET_NAME: "bucket name", 63 "characters", Fixed;
     }
     "S3", "Naming Amazon S3 objects" {
-        /// Key of an object.
+        /// Length of an object key.
         OBJECT_KEY: "object key", 1_024 "bytes", Fixed;
     }
     "every service", "Tag naming limits and requirements" {
-        /// Tags of a resource.
-        TAGS: "tags of a resource", 50 "tags", Fixed;
-        /// Key of a tag.
+        /// Tags per resource.
+        TAGS: "tags per resource", 50 "tags", Fixed;
+        /// Length of a tag key.
         TAG_KEY: "tag key", 128 "characters", Fixed;
-        /// Value of a tag.
+        /// Length of a tag value.
         TAG_VALUE: "tag value", 256 "characters", Fixed;
     }
 }
 
-/// The fewest stages of a pipeline (*Quotas in AWS CodePipeline*).
+/// Minimum number of stages in a pipeline (*Quotas in AWS CodePipeline*).
 pub(crate) const FEWEST_STAGES: usize = 2;
 
-/// The fewest characters of a bucket name (*General purpose bucket naming rules*).
+/// Minimum length of a bucket name (*General purpose bucket naming rules*).
 pub(crate) const SHORTEST_BUCKET_NAME: usize = 3;
 
-/// How many actions the plan puts into a stage, unless `quotas.actions_per_stage` says otherwise:
-/// the older of the two rows of AWS's table, which holds in every account.
+/// Default of `quotas.actions_per_stage`, the number of actions that the plan puts into a stage.
+/// The value is from the older of the two rows in AWS's table, which applies to every account.
 pub(crate) const PLANNED_ACTIONS_PER_STAGE: u64 = 50;
 
-/// How many actions the plan puts into a pipeline before it opens another one, unless
-/// `quotas.actions_per_pipeline` says otherwise.
+/// Default of `quotas.actions_per_pipeline`, the number of actions that the plan puts into a
+/// pipeline before it adds another one.
 ///
-/// This is half of AWS's limit. Another value would move the accounts of a deployed fleet to other
-/// pipelines, so it stays; `init` writes AWS's limit into new configurations.
+/// The default is half of AWS's limit. Do not change it, because a new value would move the
+/// accounts of a deployed fleet to other pipelines. `init` writes AWS's limit into new
+/// configurations.
 pub(crate) const PLANNED_ACTIONS_PER_PIPELINE: u64 = 500;
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! The regions of the AWS partitions (AWS General Reference, *Regions and zones*), and where
-//! CodePipeline is available (CodePipeline User Guide, *Quotas in AWS CodePipeline*; AWS General
+//! The regions of the AWS partitions (AWS General Reference, *Regions and zones*), and the
+//! availability of CodePipeline (CodePipeline User Guide, *Quotas in AWS CodePipeline*; AWS General
 //! Reference, *AWS CodePipeline endpoints and quotas*).
 
 use super::Partition::{self, Aws, AwsCn, AwsEusc, AwsUsGov};
 
-/// The month in which this table was compared with AWS's documents.
+/// The month in which this table was last compared with the AWS documentation.
 pub(crate) const AS_OF: &str = "2026-11";
 
 /// A region: its partition, and whether CodePipeline is available there.
@@ -67,9 +67,9 @@ const REGIONS: [RegionFacts; 39] = [
     without(Aws, "mx-central-1"),
     with(Aws, "sa-east-1"),
     with(AwsCn, "cn-north-1"),
-    // The documents for China do not confirm it; the AWS SDKs have an endpoint for it.
+    // The documentation for China does not confirm it, but the AWS SDKs have an endpoint for it.
     with(AwsCn, "cn-northwest-1"),
-    // No document and no AWS SDK has an endpoint for it.
+    // Neither the documentation nor an AWS SDK has an endpoint for it.
     without(AwsEusc, "eusc-de-east-1"),
     with(AwsUsGov, "us-gov-east-1"),
     with(AwsUsGov, "us-gov-west-1"),
@@ -80,7 +80,7 @@ pub fn regions() -> impl Iterator<Item = &'static str> {
     REGIONS.iter().map(|region| region.name)
 }
 
-/// Whether AWS has such a region.
+/// Returns whether AWS has this region.
 pub fn is_region(region: &str) -> bool {
     REGIONS.iter().any(|known| known.name == region)
 }
@@ -94,14 +94,14 @@ pub(crate) fn with_codepipeline(partition: Partition) -> Vec<&'static str> {
         .collect()
 }
 
-/// Whether CodePipeline is available in a region.
+/// Returns whether CodePipeline is available in a region.
 pub fn has_codepipeline(region: &str) -> bool {
     REGIONS
         .iter()
         .any(|known| known.name == region && known.has_codepipeline)
 }
 
-/// The partition of a region, by its name.
+/// Returns the partition of a region, from its name.
 pub fn partition_of(region: &str) -> Partition {
     match region {
         _ if region.starts_with("cn-") => AwsCn,

@@ -1,4 +1,4 @@
-//! `s3ferry authorize`: requests with their policies, decided as AWS would.
+//! `s3ferry authorize`: evaluates requests against their policies.
 
 use std::path::{Path, PathBuf};
 
@@ -11,46 +11,50 @@ use super::{Failure, Global, Outcome, files};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry authorize cases.json              one case, a list of them, or one on each line
+  s3ferry authorize cases.json  a case, a list of cases, or a case per line
   s3ferry authorize --format text cases.jsonl
   generate-cases | s3ferry authorize -
 
 A case:
   {\"id\": \"reads\",
-   \"request\": {\"principal\": \"arn:aws:sts::222222222222:assumed-role/prods3role/session\",
-               \"action\": \"s3:GetObject\", \"resource\": \"arn:aws:s3:::bucket/key\",
-               \"resourceAccount\": \"111111111111\", \"context\": {\"aws:SecureTransport\": \"true\"}},
+   \"request\": {
+     \"principal\": \"arn:aws:sts::222222222222:assumed-role/prods3role/session\",
+     \"action\": \"s3:GetObject\", \"resource\": \"arn:aws:s3:::bucket/key\",
+     \"resourceAccount\": \"111111111111\",
+     \"context\": {\"aws:SecureTransport\": \"true\"}},
    \"identityPolicies\": [], \"resourcePolicy\": null, \"scps\": [], \"rcps\": [],
    \"permissionBoundary\": null, \"sessionPolicy\": null, \"expect\": \"ImplicitlyDenied\"}
 
-`scps` and `rcps` are lists of levels, from the root to the account, each a list of policies. Every
-level of `rcps` has RCPFullAWSAccess without listing it, because AWS attaches it and nobody can
-detach it. A level of `scps` has what it lists.
+`scps` and `rcps` are lists of levels, from the root to the account. A level is a list of policies.
+Every level of `rcps` includes RCPFullAWSAccess, because AWS attaches it and it cannot be detached. A
+level of `scps` includes only the listed policies.
 
-Exit code 1 where a decision is not the one that is expected; 2 where a case cannot be read, also
-because its service has no such action.";
+Exit codes:
+  0  every decision is the expected one
+  1  a decision differs from the expected one
+  2  a case cannot be read, or its service has no such action";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct AuthorizeOptions {
-    /// Files with cases, in JSON; `-`: standard input
+    /// JSON files with cases; `-` reads standard input
     #[arg(required = true, value_name = "CASES")]
     cases: Vec<PathBuf>,
-    /// Format of the decisions
-    #[arg(long, value_enum, default_value = "json")]
+    /// Output format
+    #[arg(long, value_enum, default_value = "json", help_heading = "Output")]
     format: Format,
 }
 
-/// How decisions are written.
+/// The format of the decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// A table.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Decides the cases.
+/// Evaluates the cases.
 pub(crate) fn run(_: &Global, options: &AuthorizeOptions) -> Result<Outcome, Failure> {
     let mut results: Vec<CaseResult> = Vec::new();
     let mut failed: Vec<Failure> = Vec::new();
@@ -113,5 +117,5 @@ fn text(results: &[CaseResult]) -> String {
             ]
         })
         .collect();
-    table(&["case", "decision", "", "because"], &rows, &[])
+    table(&["case", "decision", "", "reason"], &rows, &[])
 }

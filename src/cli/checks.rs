@@ -29,8 +29,8 @@ pub(crate) fn show_lint(global: &Global, reports: &[(Source, Report)]) {
     }
 }
 
-/// Shows what is wrong with a run of the pipeline, and tells why nothing may come of it, if so. With
-/// `strict`, unproven results, unresolved values and unexplained excess are errors, too.
+/// Shows the problems of a proof. Returns the reason to refuse the templates, if there is one. With
+/// `strict`, unproven calls, unresolved values, and excess are errors.
 pub(crate) fn show_proof(global: &Global, proof: &Proof, strict: bool) -> Option<Refusal> {
     let shown = complaints(proof, strict);
     if !shown.is_empty() {

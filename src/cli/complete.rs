@@ -1,6 +1,6 @@
-//! `s3ferry completions`: the completion script of a shell, and the values that it asks for.
+//! `s3ferry completions`: prints the completion script of a shell, and answers its requests.
 //!
-//! The script calls the program itself, so that it completes what the configuration has.
+//! The script calls the program, so it completes names from the configuration.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use super::output::{Text, print};
 use super::project::Project;
 use super::{Failure, Global, Outcome};
 
-/// The environment variable by which a script asks for completions.
+/// The environment variable with which a script requests completions.
 const VARIABLE: &str = "S3FERRY_COMPLETE";
 
 const EXAMPLES: &str = "\
@@ -25,18 +25,19 @@ Examples:
   echo 'source <(s3ferry completions zsh)' >> ~/.zshrc
   echo 's3ferry completions fish | source' >> ~/.config/fish/completions/s3ferry.fish
 
-Profiles, targets, accounts and regions are completed from the configuration.";
+Profiles, targets, accounts, and regions are completed from the configuration.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CompleteOptions {
-    /// The shell
+    /// Shell that runs the script
     shell: Shell,
 }
 
 /// Prints the script.
 pub(crate) fn run(options: &CompleteOptions) -> Result<Outcome, Failure> {
-    let failure = |why: &str| Failure::new(format!("cannot make the completion script: {why}"), "");
+    let failure =
+        |why: &str| Failure::new(format!("cannot create the completion script: {why}"), "");
     let shells = Shells::builtins();
     let shell = shells
         .completer(&options.shell.to_string())
@@ -49,14 +50,14 @@ pub(crate) fn run(options: &CompleteOptions) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// Answers a completion script, and ends the program then. Otherwise does nothing.
+/// Answers the request of a completion script and exits. Without a request, does nothing.
 pub(crate) fn answer(command: fn() -> clap::Command) {
     CompleteEnv::with_factory(|| with_values(command()))
         .var(VARIABLE)
         .complete();
 }
 
-/// The command line, with the values that its options can have.
+/// Adds the possible values to the options of the command line.
 fn with_values(mut command: clap::Command) -> clap::Command {
     let names: Vec<String> = command
         .get_subcommands()
@@ -114,8 +115,8 @@ fn candidates(values: &[impl AsRef<str>]) -> Vec<CompletionCandidate> {
         .collect()
 }
 
-/// The plan of the configuration that the unfinished command line names. One that is wrong
-/// completes nothing: an error in the middle of typing helps nobody.
+/// Returns the plan of the configuration that the incomplete command line names. An invalid
+/// configuration completes nothing: an error message would disturb the user's typing.
 fn configured() -> Option<Plan> {
     let words: Vec<_> = std::env::args_os().collect();
     let named = words.iter().enumerate().find_map(|(index, word)| {

@@ -1,47 +1,53 @@
-//! How problems look: message, place, the lines with the offending text underlined, the fix.
+//! The layout of messages: the problem, the source line with the cause underlined, and the fix.
+
+use std::borrow::Cow;
 
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::escape::{lines, shown};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::excerpt::{Excerpt, shortened};
-use super::output::{self, Text};
+use super::output::{self, Stream, Text};
+use super::table::wrapped;
 
-/// As many errors are shown. A file with more has the same mistake many times, or is another file.
+/// A message is not wrapped into a narrower column than this.
+const NARROWEST: usize = 30;
+
+/// The number of errors that are shown. A file with more usually repeats one mistake.
 const MOST_SHOWN: usize = 20;
 
-/// Why a command could not do its work.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Something without a place in a file.
+    /// A problem without a place in a file.
     Message {
-        /// What is wrong.
+        /// The problem.
         message: String,
-        /// What to do; may be empty.
+        /// The fix; may be empty.
         help: String,
         /// The exit code.
         code: u8,
     },
-    /// Problems of one document.
+    /// The problems of one document.
     Document(Box<Source>, Vec<Diagnostic>),
     /// Several failures of the same input.
     Several(Vec<Failure>),
-    /// A failure, and what else is to know.
+    /// A failure with a note.
     Noted(Box<Failure>, String),
 }
 
 impl Failure {
-    /// Bad usage or input without a place in a file.
+    /// Returns a failure for invalid usage or input without a place in a file: exit code 2.
     pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::with_code(message, help, 2)
     }
 
-    /// A refusal, or something that failed at AWS: exit code 1.
+    /// Returns a failure for a refusal, or for an operation that failed in AWS: exit code 1.
     pub(crate) fn finding(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::with_code(message, help, 1)
     }
 
-    /// A failure with an exit code of its own.
+    /// Returns a failure with the given exit code.
     pub(crate) fn with_code(message: impl Into<String>, help: impl Into<String>, code: u8) -> Self {
         Self::Message {
             message: message.into(),
@@ -50,7 +56,7 @@ impl Failure {
         }
     }
 
-    /// What is wrong, in one line.
+    /// Returns the problem in one line.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Message { message, .. } => shortened(&shown(message)).into_owned(),
@@ -64,13 +70,13 @@ impl Failure {
         }
     }
 
-    /// The same failure with a note: a sentence without its period.
+    /// Adds a note: a sentence without its period.
     pub(crate) fn with_note(self, note: String) -> Self {
         Self::Noted(Box::new(self), note)
     }
 
-    /// The problems of a document. One that is not of the kind that was asked for has one problem,
-    /// which quotes nothing of it.
+    /// Returns the problems of a document. A document of the wrong kind has a single problem, whose
+    /// message does not quote the content: the file may be secret.
     pub(crate) fn document(source: Source, problems: Vec<Diagnostic>) -> Self {
         let Some(kind) = source.misses_kind() else {
             return Self::Document(Box::new(source), problems);
@@ -122,7 +128,7 @@ impl Failure {
         out
     }
 
-    /// What there is to show, in its order.
+    /// Collects the parts in the order in which they are shown.
     fn parts<'f>(&'f self, found: &mut Vec<Part<'f>>) {
         match self {
             Self::Message { message, help, .. } => found.push(Part::Message(message, help)),
@@ -146,7 +152,7 @@ enum Part<'f> {
     Note(&'f str),
 }
 
-/// Warns of something that does not stop the command.
+/// Prints a warning.
 pub(crate) fn warn(global: &super::Global, message: &str, help: &str) {
     output::note(global, titled(&Level::WARNING, "", message, &shown(help)));
 }
@@ -164,12 +170,12 @@ impl From<crate::deploy::DeployError> for Failure {
     }
 }
 
-/// A message without a place in a file, with its help, which may be empty.
+/// Returns a message without a place in a file. The help may be empty.
 pub(crate) fn titled(level: &Level<'_>, code: &str, message: &str, help: &str) -> Text {
     rendered(level, code, message, None, help)
 }
 
-/// A diagnostic with the line that it is about.
+/// Returns a diagnostic with its source line.
 pub(crate) fn render(source: &Source, diagnostic: &Diagnostic) -> Text {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -185,7 +191,31 @@ pub(crate) fn render(source: &Source, diagnostic: &Diagnostic) -> Text {
     )
 }
 
-/// A message; code and help may be empty.
+/// The columns that `warning[]: ` takes before a title.
+const TITLE: usize = 11;
+/// The columns that ` = help: ` takes before a help, next to a line number of four digits.
+const HELP: usize = 13;
+/// The width of a source line where no terminal limits it. An excerpt is never longer.
+const UNLIMITED: usize = 10_000;
+
+/// Text in lines that fit a terminal next to the columns that come before it.
+fn fitted(text: Cow<'_, str>, width: Option<usize>, before: usize) -> Cow<'_, str> {
+    match width {
+        Some(width) => wrapped(&text, width.saturating_sub(before).max(NARROWEST))
+            .join("\n")
+            .into(),
+        None => text,
+    }
+}
+
+/// Without the empty margin line between a message and its help. It belongs to a source line.
+fn without_margin(rendered: &str) -> String {
+    let is_margin = |line: &&str| anstream::adapter::strip_str(line).to_string().trim() == "|";
+    let lines: Vec<&str> = rendered.lines().filter(|line| !is_margin(line)).collect();
+    lines.join("\n")
+}
+
+/// Returns a message. The code and the help may be empty.
 fn rendered(
     level: &Level<'_>,
     code: &str,
@@ -193,9 +223,12 @@ fn rendered(
     place: Option<(&Source, &Diagnostic)>,
     help: &str,
 ) -> Text {
-    // Help can have lines of its own, such as a list.
+    // Help can have several lines, such as a list.
     let (message, code, help) = (shown(message), shown(code), lines(help));
-    let mut title = level.clone().primary_title(shortened(&message));
+    let width = Stream::Notes.width();
+    let message = fitted(shortened(&message), width, TITLE + code.len());
+    let help = fitted(shortened(&help), width, HELP);
+    let mut title = level.clone().primary_title(message);
     if !code.is_empty() {
         title = title.id(&*code);
     }
@@ -216,13 +249,17 @@ fn rendered(
         group = group.element(snippet);
     }
     if !help.is_empty() {
-        group = group.element(Level::HELP.message(shortened(&help)));
+        group = group.element(Level::HELP.message(help));
     }
-    let mut rendered = Renderer::styled().render(&[group]);
+    let renderer = Renderer::styled().term_width(width.unwrap_or(UNLIMITED));
+    let mut rendered = renderer.render(&[group]);
+    if place.is_none() {
+        rendered = without_margin(&rendered);
+    }
     if let Some((source, excerpt, _)) = &place
         && excerpt.column != excerpt.shown_column
     {
-        // The renderer counts the columns of the text that it was given.
+        // The renderer counts columns in the excerpt, not in the line.
         let place = |column| format!("{}:{}:{column}", source.name(), excerpt.line);
         rendered = rendered.replacen(&place(excerpt.shown_column), &place(excerpt.column), 1);
     }

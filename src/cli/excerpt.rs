@@ -1,4 +1,4 @@
-//! What an error shows of a document and of a value: as much as helps, however long they are.
+//! Excerpts of documents and values in messages. They are short even if the input is not.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,37 +6,37 @@ use std::ops::Range;
 use crate::diagnostic::{Source, Span};
 use crate::escape::lines;
 
-/// A longer line is shown in part.
+/// Longer lines are shown in part.
 const LONGEST_LINE: usize = 1_000;
 
-/// A longer part of a message without a space, such as a value, is shown in part.
+/// Longer words of a message, such as values, are shown in part.
 const LONGEST_WORD: usize = 200;
 
-/// A longer message is shown in part.
+/// Longer messages are shown in part.
 const LONGEST_MESSAGE: usize = 4_000;
 
-/// The line of a document that an error is about. Only this line is given to the renderer, which
-/// would search the whole document for each error.
+/// The source line of an error. The renderer gets only this line, because it would search the whole
+/// document for each error.
 pub(crate) struct Excerpt {
     /// The line's number, from 1.
     pub(crate) line: usize,
     /// The column of the place, in characters from 1.
     pub(crate) column: usize,
-    /// The same in `text`.
+    /// The column of the place in `text`.
     pub(crate) shown_column: usize,
-    /// The line, or the part around the place, escaped.
+    /// The escaped line, or the part around the place.
     pub(crate) text: String,
     /// The bytes of `text` to underline.
     pub(crate) underlined: Range<usize>,
 }
 
 impl Excerpt {
-    /// The excerpt at a place; of several lines, the first.
+    /// Returns the excerpt at a place. For several lines, this is the first one.
     pub(crate) fn of(source: &Source, span: Span) -> Self {
         let position = source.position(span.start);
         let (number, start) = source.place(span.start);
         let line = source.line(number);
-        // A place at the end of a line may be behind its carriage return.
+        // A place at the end of a line can follow its carriage return.
         let start = start.min(line.len());
         let end = floor(line, start + span.end.saturating_sub(span.start));
         let (from, to) = if line.len() > LONGEST_LINE {
@@ -46,7 +46,7 @@ impl Excerpt {
             (0, line.len())
         };
         let end = end.clamp(start, to);
-        // What is escaped takes other bytes and columns than the document's.
+        // Escaping changes the numbers of bytes and columns.
         let [before, inside, after] =
             [&line[from..start], &line[start..end], &line[end..to]].map(lines);
         Self {
@@ -59,7 +59,7 @@ impl Excerpt {
     }
 }
 
-/// The nearest boundary of a character at or before a byte.
+/// Returns the nearest character boundary at or before a byte.
 fn floor(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
@@ -68,7 +68,7 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-/// A message in which no value is longer than helps to recognize it.
+/// Shortens the long values of a message.
 pub(crate) fn shortened(message: &str) -> Cow<'_, str> {
     if message.len() <= LONGEST_WORD {
         return Cow::Borrowed(message);

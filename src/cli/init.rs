@@ -1,4 +1,4 @@
-//! `s3ferry init`: a commented configuration with bucket names of the user's own.
+//! `s3ferry init`: writes a commented configuration with unique bucket names.
 
 mod existing;
 
@@ -9,16 +9,17 @@ use crate::aws::names::account_id_problem;
 use crate::config::{Document, pipeline_region_problem};
 use crate::diagnostic::Source;
 
+use super::diagnostics::warn;
 use super::locate::DEFAULT_CONFIG;
 use super::output::{self, print};
 use super::{Failure, Global, Outcome, files, shell};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry init                 asks for the accounts
+  s3ferry init  ask for the accounts
   s3ferry init --dev-account 111111111111 --prod-account 222222222222 --region eu-west-1
 
-For a pipeline that exists already:
+For an existing pipeline:
   aws codepipeline get-pipeline --name site > site.json
   s3ferry init --from site.json --prod-account 222222222222
   s3ferry init --from site.json --bucket-account site-test=333333333333 \\
@@ -28,22 +29,27 @@ For a pipeline that exists already:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct InitOptions {
     /// ID of the account that owns the pipeline
-    #[arg(long, value_name = "ID", conflicts_with = "from")]
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with = "from",
+        help_heading = "Input"
+    )]
     dev_account: Option<String>,
     /// ID of the account that owns the output bucket
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help_heading = "Input")]
     prod_account: Option<String>,
-    /// Region of both [default: us-east-1]
-    #[arg(long, value_name = "REGION")]
+    /// Region of the pipeline and the output bucket [default: us-east-1]
+    #[arg(long, value_name = "REGION", help_heading = "Input")]
     region: Option<String>,
-    /// Match a pipeline that exists: what `aws codepipeline get-pipeline` printed
-    #[arg(long, value_name = "FILE")]
+    /// Match an existing pipeline: the output of `aws codepipeline get-pipeline`
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
     from: Option<PathBuf>,
-    /// With --from: the account that owns an output bucket; may be repeated
-    #[arg(long, value_name = "BUCKET=ID", requires = "from", value_parser = bucket_account)]
+    /// Account that owns an output bucket, with --from; can be repeated
+    #[arg(long, value_name = "BUCKET=ID", requires = "from", value_parser = bucket_account, help_heading = "Input")]
     bucket_account: Vec<(String, String)>,
     /// Overwrite an existing configuration
-    #[arg(long)]
+    #[arg(long, help_heading = "Behavior")]
     force: bool,
 }
 
@@ -53,24 +59,24 @@ pub(crate) fn run(global: &Global, options: &InitOptions) -> Result<Outcome, Fai
         .config
         .clone()
         .unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
-    // A link that leads nowhere is the user's as well.
+    // A broken link belongs to the user, too.
     if path.symlink_metadata().is_ok() && !options.force {
         let shown = path.display();
         let message = match path.read_link() {
             Ok(target) => format!(
-                "`{shown}` exists already: it is a symbolic link to `{}`",
+                "`{shown}` already exists: it is a symbolic link to `{}`",
                 target.display()
             ),
-            Err(_) => format!("`{shown}` exists already"),
+            Err(_) => format!("`{shown}` already exists"),
         };
         return Err(Failure::new(
             message,
-            "edit it, or overwrite it with --force",
+            "edit it or overwrite it with --force",
         ));
     }
     let text = match &options.from {
         Some(definition) => existing::configuration(global, options, definition)?,
-        None => checked(fresh(options)?)?,
+        None => checked(fresh(global, options)?)?,
     };
     files::write(&path, &text)?;
     if !global.quiet {
@@ -83,7 +89,7 @@ pub(crate) fn run(global: &Global, options: &InitOptions) -> Result<Outcome, Fai
     Ok(Outcome::Done)
 }
 
-/// A configuration that can be read. Its problems have no place, since the file is not written.
+/// Checks the new configuration. Its problems have no place, because the file does not exist yet.
 fn checked(text: String) -> Result<String, Failure> {
     match Document::read(Source::new(DEFAULT_CONFIG, text.as_str())) {
         Ok(_) => Ok(text),
@@ -96,44 +102,127 @@ fn checked(text: String) -> Result<String, Failure> {
     }
 }
 
-/// The configuration of a pipeline of our own.
-fn fresh(options: &InitOptions) -> Result<String, Failure> {
-    let dev = value(
-        &options.dev_account,
-        "--dev-account",
-        "Dev account ID (12 digits)",
-        None,
-    )?;
-    let prod = value(
-        &options.prod_account,
-        "--prod-account",
-        "Prod account ID (12 digits)",
-        None,
-    )?;
-    let region = region(options)?;
-    check_account("--dev-account", &dev)?;
-    check_account("--prod-account", &prod)?;
+/// The configuration of a new pipeline.
+fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
+    let dev = Question::account("--dev-account", "Dev account ID (12 digits)");
+    let prod = Question::account("--prod-account", "Prod account ID (12 digits)");
+    // The options are checked before the first question, and all at once.
+    let given = [
+        dev.given(options.dev_account.as_deref()),
+        prod.given(options.prod_account.as_deref()),
+        REGION.given(options.region.as_deref()),
+    ];
+    let (given, problems): (Vec<_>, Vec<_>) = given.into_iter().partition(Result::is_ok);
+    if !problems.is_empty() {
+        return Err(Failure::Several(
+            problems.into_iter().filter_map(Result::err).collect(),
+        ));
+    }
+    let mut given = given.into_iter().filter_map(Result::ok);
+    let mut answer = |question: &Question| match given.next().flatten() {
+        Some(value) => Ok(value),
+        None => question.ask(),
+    };
+    let (dev, prod) = (answer(&dev)?, answer(&prod)?);
+    let region = answer(&REGION)?;
+    if dev == prod {
+        warn(
+            global,
+            &format!("the dev account and the prod account are both {dev}"),
+            "use two accounts: within one account, the deploy role protects nothing",
+        );
+    }
     Ok(configuration(&dev, &prod, &region))
 }
 
+/// The region of the pipeline, as an option or an answer gives it.
 fn region(options: &InitOptions) -> Result<String, Failure> {
-    let region = match &options.region {
-        Some(region) => region.clone(),
-        None if std::io::stdin().is_terminal() => {
-            value(&None, "--region", "Region", Some("us-east-1"))?
-        }
-        None => "us-east-1".to_owned(),
-    };
-    match pipeline_region_problem(&region, "the pipeline") {
-        Some((message, help)) => Err(Failure::new(message, help)),
-        None => Ok(region),
+    match REGION.given(options.region.as_deref())? {
+        Some(region) => Ok(region),
+        None => REGION.ask(),
     }
 }
 
-fn check_account(option: &str, id: &str) -> Result<(), Failure> {
-    match account_id_problem(id) {
-        None => Ok(()),
-        Some(problem) => Err(Failure::new(problem, format!("give 12 digits as {option}"))),
+const REGION: Question = Question {
+    option: "--region",
+    text: "Region",
+    default: Some("us-east-1"),
+    check: |text| match pipeline_region_problem(text, "the pipeline") {
+        Some(problem) => Err(problem),
+        None => Ok(text.to_owned()),
+    },
+};
+
+/// A value that an option gives, or the user on a terminal.
+struct Question<'q> {
+    option: &'q str,
+    text: &'q str,
+    default: Option<&'q str>,
+    /// The value, or what is wrong and what to do.
+    check: fn(&str) -> Result<String, (String, String)>,
+}
+
+impl<'q> Question<'q> {
+    fn account(option: &'q str, text: &'q str) -> Self {
+        Self {
+            option,
+            text,
+            default: None,
+            check: account_id,
+        }
+    }
+
+    /// The value of the option.
+    fn given(&self, value: Option<&str>) -> Result<Option<String>, Failure> {
+        let checked = value.map(self.check).transpose();
+        checked.map_err(|(message, help)| match help.is_empty() {
+            true => Failure::new(message, format!("set {} to 12 digits", self.option)),
+            false => Failure::new(message, help),
+        })
+    }
+
+    /// Asks on the terminal until the answer is valid.
+    fn ask(&self) -> Result<String, Failure> {
+        let missing = |why: &str| {
+            Failure::new(
+                format!("{} is missing{why}", self.option),
+                format!("set {}", self.option),
+            )
+        };
+        if !std::io::stdin().is_terminal() {
+            return match self.default {
+                Some(value) => Ok(value.to_owned()),
+                None => Err(missing(", and there is no terminal to ask on")),
+            };
+        }
+        let default = self.default.map(|value| format!(" [{value}]"));
+        let prompt = format!("{}{}: ", self.text, default.unwrap_or_default());
+        loop {
+            output::ask(&prompt);
+            let mut line = String::new();
+            let read = std::io::stdin().lock().read_line(&mut line);
+            let answer = match (read, line.trim(), self.default) {
+                (Ok(0) | Err(_), ..) => return Err(missing("")),
+                (Ok(_), "", Some(default)) => default,
+                (Ok(_), answer, _) => answer,
+            };
+            match (self.check)(answer) {
+                Ok(value) => return Ok(value),
+                Err((message, _)) => output::error(&format!("  {message}")),
+            }
+        }
+    }
+}
+
+/// An account ID. The AWS console shows it with hyphens.
+fn account_id(text: &str) -> Result<String, (String, String)> {
+    let id: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
+    if id.is_empty() {
+        return Err(("the account ID is empty".to_owned(), String::new()));
+    }
+    match account_id_problem(&id) {
+        None => Ok(id),
+        Some(problem) => Err((problem, String::new())),
     }
 }
 
@@ -142,7 +231,7 @@ fn bucket_account(text: &str) -> Result<(String, String), String> {
         Some((bucket, id)) if !bucket.is_empty() && !id.is_empty() => {
             Ok((bucket.to_owned(), id.to_owned()))
         }
-        _ => Err("it is BUCKET=ID".to_owned()),
+        _ => Err("write BUCKET=ID".to_owned()),
     }
 }
 
@@ -153,82 +242,52 @@ fn next_steps(path: &Path, options: &InitOptions) -> String {
         format!(" --config {}", shell::word(&path.to_string_lossy()))
     };
     let look = if options.from.is_some() {
-        "look it through"
+        "review it"
     } else {
-        "look at the bucket names in it"
+        "check its bucket names"
     };
-    format!("Next: {look}, then `s3ferry synth{config}`.\n")
-}
-
-/// An option's value, or the answer to a question on the terminal.
-fn value(
-    given: &Option<String>,
-    option: &str,
-    question: &str,
-    default: Option<&str>,
-) -> Result<String, Failure> {
-    if let Some(value) = given {
-        return Ok(value.clone());
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(
-            format!("{option} is missing, and there is no terminal to ask on"),
-            format!("give {option}"),
-        ));
-    }
-    let shown = default.map_or_else(String::new, |value| format!(" [{value}]"));
-    output::ask(&format!("{question}{shown}: "));
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    match (read, answer.trim(), default) {
-        (Ok(1..), "", Some(default)) => Ok(default.to_owned()),
-        (Ok(1..), answer, _) if !answer.is_empty() => Ok(answer.to_owned()),
-        _ => Err(Failure::new(
-            format!("{option} is missing"),
-            format!("give {option}"),
-        )),
-    }
+    format!("Next: {look}, then run `s3ferry synth{config}`.\n")
 }
 
 fn configuration(dev: &str, prod: &str, region: &str) -> String {
     format!(
-        r#"# s3ferry: a pipeline in one account deploys into an S3 bucket of another.
-# What is not written here has a default; `s3ferry schema` describes all of it.
+        r#"# s3ferry: a pipeline in one account deploys into an S3 bucket of another account.
+# All other settings have defaults; `s3ferry schema` describes them.
 
 dev:
-  account: "{dev}"               # owns the pipeline; IDs stay in quotes
+  account: "{dev}"               # owns the pipeline; keep the quotes
   region: {region}
-  profile: dev                          # named profile of your AWS configuration
+  profile: dev                          # named profile in your AWS configuration
   key:
     alias: s3deploykey
     administrators: []                  # ARNs of IAM roles or users of the dev account
-    multi_region: false                 # decide now: a later change replaces the key
+    multi_region: false                 # changing this later replaces the key
   source:
     bucket: s3ferry-source-{dev}-{region}
-    object_key: sample-website.zip      # a new version of it starts the pipeline
-    create: true                        # false: the bucket exists
+    object_key: sample-website.zip      # a new version starts the pipeline
+    create: true                        # false: the bucket already exists
   artifacts:
     bucket: s3ferry-artifacts-{dev}-{region}
-    create: true                        # false: the bucket exists
+    create: true                        # false: the bucket already exists
   pipeline:
     name: crossaccountdeploy
-    service_role: null                  # ARN of an existing role, or null: created
+    service_role: null                  # ARN of an existing role; null creates one
 
 targets:
   - name: prod
-    account: "{prod}"            # owns the output bucket and everything in it
+    account: "{prod}"            # owns the output bucket and its objects
     region: {region}
     profile: prod
     bucket: s3ferry-output-{prod}-{region}
-    create: true                        # false: the bucket exists
+    create: true                        # false: the bucket already exists
     role: prods3role
-    path: ""                            # folder of the bucket that is deployed to
+    path: ""                            # folder in the bucket; "" is the top level
     tagged_objects: false               # true: the source object has S3 object tags
-    approval: false                     # true: somebody approves in the pipeline first
+    approval: false                     # true: the stage waits for an approval
 
-permissions: least                      # or article: the wildcards of AWS's own procedure
+permissions: least                      # or article: the wildcards of AWS's published procedure
 quotas:
-  actions_per_pipeline: 1000            # AWS's limit; a large fleet needs further pipelines beyond it
+  actions_per_pipeline: 1000            # quota in AWS; larger fleets get more pipelines
 tags: {{}}
 "#
     )

@@ -1,4 +1,4 @@
-//! What commands write as JSON: what the types of their documents share.
+//! The parts that the JSON documents of all commands share.
 //!
 //! Each command has a type for its document, with [`Version`] as its first member. `schemas/` is
 //! generated from these types, with their comments as descriptions.
@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Version;
 
-/// It changes when a member of any document goes or changes its meaning.
+/// It changes when a member of any document is removed or changes its meaning.
 const VERSION: u32 = 1;
 
 impl Serialize for Version {

@@ -35,20 +35,20 @@ pub(crate) struct LintOptions {
     /// those of the configuration]
     #[arg(conflicts_with = "example")]
     files: Vec<PathBuf>,
+    /// List the rules and stop
+    #[arg(long, help_heading = "Selection")]
+    list_rules: bool,
     #[command(flatten)]
     example: ExampleOption,
     /// Folder (or file) of Guard rules to check as well; may be repeated
-    #[arg(long, value_name = "PATH", help_heading = "Rules")]
+    #[arg(long, value_name = "PATH", help_heading = "Input")]
     rules: Vec<PathBuf>,
     /// Leave out the embedded rules
-    #[arg(long, help_heading = "Rules")]
+    #[arg(long, help_heading = "Checks")]
     no_default_rules: bool,
     /// Exit with 1 also for warnings and notes
-    #[arg(long, help_heading = "Rules")]
+    #[arg(long, help_heading = "Checks")]
     strict: bool,
-    /// List the rules and stop
-    #[arg(long, help_heading = "Rules")]
-    list_rules: bool,
     /// Format of the findings
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,

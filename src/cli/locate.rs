@@ -1,5 +1,5 @@
-//! Which configuration a command works on: the file that is named, `s3ferry.yaml`, or the
-//! built-in example.
+//! The search for the configuration: the file from `--config`, `s3ferry.yaml`, or the built-in
+//! example.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::diagnostic::may_be_name;
 use super::files::{folder_of, reason};
 use super::{Failure, Global, shell};
 
-/// The configuration file that is used when none is named.
+/// The default configuration file.
 pub(crate) const DEFAULT_CONFIG: &str = "s3ferry.yaml";
 
-/// The option of the commands that need no accounts of the user's own.
+/// The option of the commands that work without the user's accounts.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct ExampleOption {
     /// Use the built-in example configuration instead of a file
@@ -20,17 +20,17 @@ pub(crate) struct ExampleOption {
     pub(crate) example: bool,
 }
 
-/// Where a configuration is.
+/// The result of the search.
 pub(crate) enum Located {
     File(PathBuf),
-    /// There is none, and this is why.
+    /// There is no configuration. The failure explains why.
     Missing(Failure),
 }
 
-/// Looks for the configuration.
+/// Searches for the configuration.
 ///
 /// # Errors
-/// `s3ferry.yaml` is a symbolic link that leads nowhere.
+/// `s3ferry.yaml` is a broken symbolic link.
 pub(crate) fn locate(global: &Global, has_example: bool) -> Result<Located, Failure> {
     if let Some(path) = &global.config {
         return match near_misses(path).as_slice() {
@@ -42,7 +42,7 @@ pub(crate) fn locate(global: &Global, has_example: bool) -> Result<Located, Fail
     match path.metadata() {
         Ok(_) => Ok(Located::File(path)),
         Err(error) if path.is_symlink() => Err(broken_link(&path, &error)),
-        // What cannot be looked at is reported when it is read.
+        // Other errors are reported when the file is read.
         Err(error) if error.kind() != ErrorKind::NotFound => Ok(Located::File(path)),
         Err(_) => Ok(Located::Missing(missing(has_example))),
     }
@@ -56,7 +56,7 @@ fn broken_link(path: &Path, error: &std::io::Error) -> Failure {
                 "`{shown}` is a symbolic link to `{}`, which does not exist",
                 target.display()
             ),
-            "restore that file, or remove the link",
+            "restore the file or remove the link",
         ),
         (ErrorKind::PermissionDenied, Ok(target)) => (
             format!(
@@ -74,7 +74,7 @@ fn broken_link(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(message, help)
 }
 
-/// There is no configuration; names what was probably meant to be one.
+/// Returns the failure for a missing configuration. It names files with a similar name.
 fn missing(has_example: bool) -> Failure {
     let default = Path::new(DEFAULT_CONFIG);
     let nearby = near_misses(default);
@@ -118,8 +118,8 @@ fn not_found(path: &Path, nearby: &[PathBuf]) -> Failure {
     )
 }
 
-/// Of a file that does not exist, the files beside it with almost its name: of `s3ferry.yaml`, for
-/// example, `s3ferry.yml`, `S3ferry.yaml`, `s3ferry.yaml.txt` and `s3fery.yaml`.
+/// Returns the files with a name similar to that of a missing file: for `s3ferry.yaml`, for example,
+/// `s3ferry.yml`, `S3ferry.yaml`, `s3ferry.yaml.txt`, and `s3fery.yaml`.
 fn near_misses(path: &Path) -> Vec<PathBuf> {
     let is_missing = path
         .symlink_metadata()
@@ -153,7 +153,7 @@ fn near_misses(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The configuration of a folder above the current one.
+/// Returns the configuration of a parent folder.
 fn in_parent() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     let mut up = PathBuf::new();

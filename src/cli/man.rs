@@ -1,4 +1,4 @@
-//! `s3ferry man`: the manual pages, one for each command.
+//! `s3ferry man`: prints or writes the manual pages, one for each command.
 
 use std::path::{Path, PathBuf};
 
@@ -11,21 +11,26 @@ const EXAMPLES: &str = "\
 Examples:
   s3ferry man | man -l -
   s3ferry man deploy | man -l -
-  s3ferry man --out ~/.local/share/man/man1     then `man s3ferry-deploy`";
+  s3ferry man --out ~/.local/share/man/man1
+                                             then run `man s3ferry-deploy`";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ManOptions {
-    /// Print the page of this command only
+    /// Print only the page of this command
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
-    /// Write every page to this folder instead: s3ferry.1, s3ferry-synth.1, …; `-`: to standard
-    /// output
-    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    /// Write all pages to this folder: s3ferry.1, s3ferry-synth.1, …; `-` prints them
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "command",
+        help_heading = "Output"
+    )]
     out: Option<PathBuf>,
 }
 
-/// Prints the pages (roff), or writes them.
+/// Prints or writes the pages in roff.
 pub(crate) fn run(
     global: &Global,
     options: &ManOptions,
@@ -70,18 +75,18 @@ pub(crate) fn run(
     Ok(Outcome::Done)
 }
 
-/// What the exit codes mean, of every command.
+/// The exit codes of all commands.
 const EXIT_STATUS: [(&str, &str); 6] = [
-    ("0", "Done."),
+    ("0", "Success."),
     (
         "1",
-        "Findings, a denied call, stale files, or a failed stack or execution.",
+        "Findings, a failed proof, stale files, or a failed stack or pipeline execution.",
     ),
     (
         "2",
-        "Wrong usage, configuration or input, or the wrong account.",
+        "Invalid usage, configuration, or input, or the wrong account.",
     ),
-    ("3", "AWS could not be reached, or refused."),
+    ("3", "AWS cannot be reached or rejects a request."),
     ("130", "Interrupted by Ctrl-C (SIGINT)."),
     ("129, 143", "Interrupted by SIGHUP or SIGTERM."),
 ];
@@ -90,12 +95,12 @@ fn page(command: &Command, name: &str, called: &str) -> Result<String, Failure> 
     let man = clap_mangen::Man::new(command.clone().name(name.to_owned()));
     let mut text = Vec::new();
     sections(&man, command, called, &mut text)
-        .map_err(|error| Failure::new(format!("cannot make the manual page: {error}"), ""))?;
+        .map_err(|error| Failure::new(format!("cannot create the manual page: {error}"), ""))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// The sections in their order. Synopsis and examples are our own: the one of clap_mangen leaves
-/// out the values, and fills the lines of examples.
+/// Writes the sections in their order. The synopsis and the examples are not from clap_mangen, which
+/// omits the values and joins the lines of examples.
 fn sections(
     man: &clap_mangen::Man,
     command: &Command,
@@ -123,9 +128,9 @@ fn sections(
     Ok(())
 }
 
-/// How the command is called: the options in brackets, with their values.
+/// Returns the synopsis: the options in brackets, with their values.
 fn synopsis(command: &Command, called: &str) -> String {
-    // Without hyphens of its own: an option must not look like another one.
+    // Hyphenation is off, because it would change the names of options.
     let mut text = format!(".SH SYNOPSIS\n.nh\n\\fB{}\\fR\n", escaped(called));
     let is_shown = |argument: &&Arg| !argument.is_hide_set();
     let positional = command.get_positionals().filter(is_shown);
@@ -169,11 +174,11 @@ fn synopsis(command: &Command, called: &str) -> String {
     text
 }
 
-/// The text after the help: examples line by line, what is said beside them as paragraphs.
+/// Returns the text after the options: examples line by line, other text as paragraphs.
 fn examples(help: &str) -> String {
     let mut text = ".SH EXAMPLES\n".to_owned();
     let (mut as_it_is, mut is_after_gap) = (false, false);
-    // They have a section of their own.
+    // The exit codes have a separate section.
     let help = help.split("\nExit codes:\n").next().unwrap_or_default();
     for line in help.lines().filter(|line| *line != "Examples:") {
         let is_example = line.starts_with(' ');
@@ -198,10 +203,10 @@ fn examples(help: &str) -> String {
     text
 }
 
-/// A line that roff shows as it stands.
+/// Escapes a line for roff.
 fn escaped(line: &str) -> String {
     let line = line.replace('\\', "\\(rs").replace('-', "\\-");
-    // At the start of a line these would begin a request.
+    // At the start of a line, these characters would begin a request.
     match line.starts_with(['.', '\'']) {
         true => format!("\\&{line}"),
         false => line,

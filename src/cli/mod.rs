@@ -11,6 +11,7 @@ mod diagnostics;
 mod excerpt;
 mod files;
 mod graph;
+mod help;
 mod init;
 mod json;
 mod lint;
@@ -41,34 +42,33 @@ const ABOUT: &str = "Deploy from a CodePipeline in one AWS account into an S3 bu
 const EXAMPLES: &str = "\
 Examples:
   s3ferry init --dev-account 111111111111 --prod-account 222222222222
-                               write s3ferry.yaml, with bucket names of your own
-  s3ferry synth                write the CloudFormation templates to stacks/
-  s3ferry synth --check        in CI: fail when stacks/ is stale
-  s3ferry lint                 check the templates with the embedded Guard rules
-  s3ferry prove                show that every call of a run is allowed, and nothing more
-  s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
-  s3ferry push site/           upload a site, and follow the pipeline that deploys it
-  s3ferry status               how the stacks stand, and what is next
-  s3ferry doctor               find out why a deployed pipeline does not run
+                         write s3ferry.yaml with unique bucket names
+  s3ferry synth          write the CloudFormation templates to stacks/
+  s3ferry synth --check  fail in CI if stacks/ is stale
+  s3ferry report         write a page for the security reviewer
+  s3ferry deploy --all   deploy all stacks, after a confirmation
+  s3ferry push site/     upload a site and follow the pipeline that deploys it
+  s3ferry status         show the state of the stacks and the next step
+  s3ferry doctor         find out why a deployed pipeline does not run
 
 Exit codes:
-  0  done
-  1  findings, a run that is not proven, stale files, or a failed stack
-  2  wrong usage, configuration or input, an input that would not be used, or the wrong account
-  3  AWS could not be reached, or refused
-  4  doctor: no problem found, but not everything could be read or decided
-  129, 130, 143  interrupted by SIGHUP, SIGINT (Ctrl-C), SIGTERM";
+  0              success
+  1              findings, a failed proof, stale files, or a failed stack
+  2              invalid usage, configuration, or input, unused input, or the wrong account
+  3              AWS cannot be reached or rejects a request
+  4              doctor: no problem found, but some checks are incomplete
+  129, 130, 143  interrupted by SIGHUP, SIGINT (Ctrl-C), or SIGTERM";
 
-/// How a command ended well: whether there is something to mend.
+/// The result of a command that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Nothing to mend.
+    /// Success, without findings.
     Done,
     /// Findings, or stale files.
     Findings,
-    /// No findings, and not everything could be examined.
+    /// No findings, but some checks could not be completed.
     Incomplete,
-    /// A signal stopped it.
+    /// A signal interrupted the command.
     #[cfg(feature = "deploy")]
     Interrupted(aws::signal::Signal),
 }
@@ -82,20 +82,20 @@ struct Cli {
     command: Command,
 }
 
-/// Options of every command.
+/// The options of every command.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
+#[command(next_help_heading = help::GLOBAL)]
 pub(crate) struct Global {
     /// Configuration file [default: s3ferry.yaml]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// When to use colours; NO_COLOR is respected
+    /// When to use colors; NO_COLOR is respected
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
     pub(crate) color: String,
     /// Print results and errors only
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Print more, such as suppressed findings and allowed calls
+    /// Print details, such as suppressed findings and denied attacks
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 }
@@ -106,31 +106,31 @@ enum Command {
     Init(init::InitOptions),
     /// Write the CloudFormation templates
     Synth(synth::SynthOptions),
-    /// Check templates with AWS CloudFormation Guard rules and against AWS's quotas
+    /// Check templates against Guard rules and AWS quotas
     Lint(lint::LintOptions),
-    /// Prove that a run of the pipeline will be allowed, and nothing more
+    /// Prove that every call of an execution is allowed
     Prove(prove::ProveOptions),
-    /// Draw the run of the pipeline: accounts, buckets, key, roles, and who calls what
+    /// Draw a diagram of the accounts, resources, and calls
     Graph(graph::GraphOptions),
-    /// Write a page for the security reviewer: picture, calls, statements, attacks, templates
+    /// Write an HTML page for the security reviewer
     Report(report::ReportOptions),
-    /// List what the configuration expands to: accounts, regions, buckets, roles, actions
+    /// List the accounts, regions, buckets, and roles
     Targets(targets::TargetsOptions),
     #[cfg(feature = "deploy")]
     #[command(flatten)]
     Aws(aws::Command),
-    /// Decide requests from JSON as AWS would
+    /// Evaluate requests in JSON against policies
     Authorize(authorize::AuthorizeOptions),
-    /// Print the JSON Schema of the configuration, or of a command's JSON
+    /// Print a JSON Schema: configuration or command output
     Schema(schema::SchemaOptions),
-    /// Print the completion script of a shell
+    /// Print a completion script for a shell
     Completions(complete::CompleteOptions),
     /// Print the manual pages
     Man(man::ManOptions),
 }
 
 impl Outcome {
-    /// Findings, if there are some.
+    /// Returns `Findings` if there are some, and `Done` otherwise.
     fn findings(are_some: bool) -> Self {
         match are_some {
             true => Self::Findings,
@@ -141,9 +141,9 @@ impl Outcome {
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
-    // The message of a panic can hold text from outside, too.
+    // The message of a panic can contain text from outside.
     std::panic::set_hook(Box::new(|info| {
-        // A panic of Guard becomes an error of the lint.
+        // A panic in Guard becomes an error of the lint.
         if std::thread::current().name() != Some(crate::lint::GUARD_THREAD) {
             output::error(&info.to_string());
         }
@@ -152,17 +152,18 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // An argument is shown in the message: what it hides is escaped.
+            // The message quotes the argument, so hidden characters are escaped.
             let arguments = std::env::args_os();
             let arguments = arguments.map(|one| shown(&one.to_string_lossy()).into_owned());
-            let error = Cli::try_parse_from(arguments).err().unwrap_or(error);
-            // Asking for help is no mistake; everything else is one, with exit code 2.
+            let laid_out = help::laid_out(Cli::command()).try_get_matches_from(arguments);
+            let error = laid_out.err().unwrap_or(error);
+            // A request for help exits with 0, and everything else with 2.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
             let text = error.render().to_string();
             if lines(&text) == text {
                 let _ = error.print();
             } else {
-                // A value of the environment.
+                // The message quotes a value of the environment.
                 output::error(text.trim_end());
             }
             return ExitCode::from(code);

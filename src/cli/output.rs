@@ -1,7 +1,7 @@
-//! What is printed, and where: results to standard output, the rest to standard error.
+//! Printing: results to standard output, everything else to standard error.
 //!
-//! Everything that is printed is a [`Text`], which escapes what comes from outside: so a control
-//! sequence in a stack's output or a file's name reaches no terminal and no log.
+//! Everything printed is a [`Text`], which escapes text from outside. A control sequence in a stack
+//! output or a file name therefore never reaches a terminal or a log.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,41 +15,41 @@ use serde::Serialize;
 use super::table::layout;
 use super::{Failure, Global};
 
-/// Text that is safe to print: hidden characters are escaped, and the only control sequences are
-/// the colors that this program adds. It has no `Display`, so that styled text is never mixed
-/// with text from outside.
+/// Text that is safe to print. Hidden characters are escaped, and the only control sequences are the
+/// colors that s3ferry adds. It does not implement `Display`, so styled text and text from outside are
+/// never mixed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Text(String);
 
 impl Text {
-    /// Empty text.
+    /// Returns an empty text.
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// The output of a renderer that was given escaped text and adds colors.
+    /// Returns the output of a renderer that adds colors to escaped text.
     pub(crate) fn rendered(styled: String) -> Self {
         Self(styled)
     }
 
-    /// A JSON document. It is escaped as JSON, so that it keeps its meaning.
+    /// Returns a JSON document. The escapes are those of JSON, so the values do not change.
     pub(crate) fn json(document: &str) -> Self {
         Self(escape::json(document).into_owned())
     }
 
-    /// A document as indented JSON.
+    /// Returns a document as indented JSON.
     ///
     /// # Errors
-    /// Its type cannot be written as JSON.
+    /// The document cannot be serialized.
     pub(crate) fn document(document: &impl Serialize) -> Result<Self, Failure> {
         let text = serde_json::to_string_pretty(document).map_err(no_json)?;
         Ok(Self::json(&(text + "\n")))
     }
 
-    /// Documents as JSON, one on each line.
+    /// Returns documents as JSON, one per line.
     ///
     /// # Errors
-    /// Their type cannot be written as JSON.
+    /// A document cannot be serialized.
     pub(crate) fn documents(
         documents: impl IntoIterator<Item = impl Serialize>,
     ) -> Result<Self, Failure> {
@@ -61,17 +61,17 @@ impl Text {
         Ok(Self::json(&text))
     }
 
-    /// A JSON value, indented.
+    /// Returns an indented JSON value.
     pub(crate) fn json_value(value: &serde_json::Value) -> Self {
         Self::json(&format!("{value:#}\n"))
     }
 
-    /// An XML document. It is escaped as XML.
+    /// Returns an XML document. The escapes are those of XML.
     pub(crate) fn xml(document: &str) -> Self {
         Self(escape::xml(document).into_owned())
     }
 
-    /// A text of this program without anything from outside, such as a shell's completion script.
+    /// Returns text of s3ferry that contains nothing from outside, such as a completion script.
     pub(crate) fn own(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -81,7 +81,7 @@ impl Text {
         self.0.push_str(&lines(text));
     }
 
-    /// Adds a line: every hidden character is escaped, and line breaks, too.
+    /// Adds a line, with hidden characters and line breaks escaped.
     pub(crate) fn line(&mut self, text: impl fmt::Display) {
         self.0.push_str(&line(&text.to_string()));
     }
@@ -90,7 +90,7 @@ impl Text {
         self.0.is_empty()
     }
 
-    /// Adds text that is escaped already.
+    /// Adds text that is already escaped.
     pub(crate) fn append(&mut self, text: &Self) {
         self.0.push_str(&text.0);
     }
@@ -101,13 +101,13 @@ impl Text {
         self.0.push_str(&format!("{style}{}{style:#}", lines(text)));
     }
 
-    /// Without white space at the end.
+    /// Removes the white space at the end.
     pub(crate) fn trim_end(mut self) -> Self {
         self.0.truncate(self.0.trim_end().len());
         self
     }
 
-    /// The text, to be written as it is. No line of it is a command of a CI system.
+    /// Returns the text to write. No line of it is a command of a CI system.
     pub(crate) fn to_print(&self) -> Cow<'_, str> {
         escape::without_commands(&self.0)
     }
@@ -137,18 +137,18 @@ impl From<&String> for Text {
     }
 }
 
-/// Where a text goes, which decides how wide it may be.
+/// The destination of a text, which determines its maximum width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stream {
     /// Standard output: results.
     Results,
-    /// Standard error: what is said beside them.
+    /// Standard error: notes, warnings, and errors.
     Notes,
 }
 
 impl Stream {
-    /// How many columns a line may have: as many as the terminal or `COLUMNS` says. `None` without
-    /// a terminal, so that what reads a pipe gets whole lines.
+    /// Returns the maximum number of columns, from `COLUMNS` or the terminal. `None` without a
+    /// terminal: the reader of a pipe gets whole lines.
     pub(crate) fn width(self) -> Option<usize> {
         let columns = std::env::var("COLUMNS").ok();
         let columns = columns.and_then(|text| text.parse::<usize>().ok());
@@ -163,7 +163,7 @@ impl Stream {
     }
 }
 
-/// Colours: `always`, `never`, or as the terminal and NO_COLOR say.
+/// Sets the use of colors: `always`, `never`, or depending on the terminal and NO_COLOR.
 pub(crate) fn set_color(when: &str) {
     match when {
         "always" => anstream::ColorChoice::Always.write_global(),
@@ -172,18 +172,18 @@ pub(crate) fn set_color(when: &str) {
     }
 }
 
-/// Whether standard error is written in colours.
+/// Returns whether text on standard error has colors.
 pub(crate) fn colors() -> bool {
     anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
 }
 
-/// Prints a result. A reader that has gone away is no error.
+/// Prints a result. A closed pipe is not an error.
 ///
 /// # Errors
 /// Standard output cannot be written.
 pub(crate) fn print(text: impl Into<Text>) -> Result<(), Failure> {
     let text = text.into();
-    let written = beside(|| {
+    let written = above_live_lines(|| {
         let mut out = anstream::stdout().lock();
         out.write_all(text.to_print().as_bytes())
             .and_then(|()| out.flush())
@@ -197,79 +197,80 @@ pub(crate) fn print(text: impl Into<Text>) -> Result<(), Failure> {
     }
 }
 
-/// Prints a line to standard error, whatever the user wants to see.
+/// Prints a line to standard error, even with `--quiet`.
 pub(crate) fn error(text: impl Into<Text>) {
     let text = text.into();
-    beside(|| {
-        // A standard error that cannot be written leaves no way to report it.
+    above_live_lines(|| {
+        // If standard error cannot be written, there is no way to report that.
         let _ = writeln!(anstream::stderr().lock(), "{}", text.to_print());
     });
 }
 
-/// Prints something beside the result, unless the user wants quiet.
+/// Prints a note to standard error, except with `--quiet`.
 pub(crate) fn note(global: &Global, text: impl Into<Text>) {
     if !global.quiet {
         error(text);
     }
 }
 
-/// Writes beside the lines that change in place, when there are some.
-fn beside<R>(write: impl FnOnce() -> R) -> R {
+/// Writes above the lines that are updated in place, if there are any.
+fn above_live_lines<R>(write: impl FnOnce() -> R) -> R {
     #[cfg(feature = "deploy")]
     return super::aws::live::beside(write);
     #[cfg(not(feature = "deploy"))]
     write()
 }
 
-/// Asks a question on standard error; the answer follows on the same line.
+/// Prints a question to standard error. The user answers on the same line.
 pub(crate) fn ask(question: &str) {
     let mut out = anstream::stderr().lock();
     let question = Text::from(question);
     let _ = write!(out, "{}", question.to_print()).and_then(|()| out.flush());
 }
 
-/// A table without lines, for standard output: columns aligned, those of `right` to the right.
+/// Returns a table for standard output with aligned columns. The columns in `right` are
+/// right-aligned.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
     table_for(Stream::Results, header, rows, right)
 }
 
-/// The same for a stream.
+/// Returns a table for the given stream.
 pub(crate) fn table_for(
     stream: Stream,
     header: &[&str],
     rows: &[Vec<String>],
     right: &[usize],
 ) -> String {
-    // A cell is one line before it is wrapped.
+    // A cell is one line until it is wrapped.
     let row = |row: &Vec<String>| row.iter().map(|cell| shown(cell).into_owned()).collect();
     let escaped: Vec<Vec<String>> = rows.iter().map(row).collect();
     layout(header, &escaped, right, stream.width())
 }
 
-/// A table of the outputs of a stack.
+/// Returns a table of the outputs of a stack.
 pub(crate) fn outputs(outputs: &std::collections::BTreeMap<String, String>) -> String {
     let row = |(name, value): (&String, &String)| vec![format!("  {name}"), value.clone()];
     let rows: Vec<Vec<String>> = outputs.iter().map(row).collect();
     table(&["  output", "value"], &rows, &[])
 }
 
-/// A line: every hidden character of the text is escaped, and its line breaks, too.
+/// Returns a line, with hidden characters and line breaks escaped.
 pub(crate) fn line(text: &str) -> String {
     format!("{}\n", shown(text))
 }
 
-/// A path on one line.
+/// Returns a path on one line.
 pub(crate) fn path(path: &std::path::Path) -> String {
     shown(&path.to_string_lossy()).into_owned()
 }
 
-/// A number of things: `1 call`, `1,200 calls`.
+/// Returns a number with its noun: `1 call`, `1,200 calls`.
 pub(crate) fn plural(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {what}{plural}", thousands(count))
 }
 
-/// A number with commas between its thousands.
+/// Returns a number with thousands separators.
 pub(crate) fn thousands(number: usize) -> String {
     crate::aws::quotas::grouped(number as u64)
 }

@@ -1,4 +1,4 @@
-//! The project that a command works on: its configuration, plan and templates.
+//! The project of a command: its configuration, plan, and templates.
 
 use std::path::{Path, PathBuf};
 
@@ -13,16 +13,16 @@ use crate::stacks::{self, MergeError};
 use super::locate::{ExampleOption, Located, locate};
 use super::{Failure, Global, files};
 
-/// A configuration and all that follows from it.
+/// A configuration and its plan.
 pub(crate) struct Project {
     pub(crate) plan: Plan,
-    /// Folder that paths in the configuration are relative to.
+    /// The folder of relative paths in the configuration.
     folder: PathBuf,
     /// The configuration, for errors about it.
     document: Document,
 }
 
-/// How templates are written.
+/// The format of the templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum FormatOption {
     /// With comments and short-form intrinsic functions.
@@ -41,10 +41,10 @@ impl From<FormatOption> for TemplateFormat {
 }
 
 impl Project {
-    /// Reads the configuration: the one that is named, or `s3ferry.yaml`.
+    /// Reads the configuration: the file from `--config`, or `s3ferry.yaml`.
     ///
     /// # Errors
-    /// There is no configuration, or everything that is wrong with it.
+    /// The configuration does not exist or is invalid.
     pub(crate) fn load(global: &Global) -> Result<Self, Failure> {
         match locate(global, false)? {
             Located::File(path) => Self::read(&path),
@@ -52,18 +52,18 @@ impl Project {
         }
     }
 
-    /// Reads the configuration, or with `--example` the built-in example.
+    /// Reads the configuration, or the built-in example with `--example`.
     ///
     /// # Errors
-    /// There is no configuration, or everything that is wrong with it.
+    /// The configuration does not exist or is invalid.
     pub(crate) fn load_or_example(
         global: &Global,
         ExampleOption { example }: ExampleOption,
     ) -> Result<Self, Failure> {
         if example && global.config.is_some() {
             return Err(Failure::new(
-                "--example and --config are both given",
-                "leave out one of them",
+                "--example and --config cannot be used together",
+                "remove one of them",
             ));
         }
         if example {
@@ -78,7 +78,7 @@ impl Project {
     /// Reads the configuration if there is one.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// The configuration is invalid.
     pub(crate) fn load_if_any(global: &Global) -> Result<Option<Self>, Failure> {
         match locate(global, true)? {
             Located::File(path) => Self::read(&path).map(Some),
@@ -117,10 +117,10 @@ impl Project {
         })
     }
 
-    /// Every value of a filter must mean something.
+    /// Checks the values of a filter.
     ///
     /// # Errors
-    /// No target or instance has a value.
+    /// A value matches no target or instance.
     pub(crate) fn known(
         &self,
         what: &str,
@@ -142,15 +142,15 @@ impl Project {
         ))
     }
 
-    /// The path of a file that is named relative to the configuration file.
-    pub(crate) fn beside(&self, path: &str) -> PathBuf {
+    /// Returns the path of a file that is relative to the configuration file.
+    pub(crate) fn path_of(&self, path: &str) -> PathBuf {
         self.folder.join(path)
     }
 
-    /// The files that belong in the output folder `out`.
+    /// Synthesizes the files of the output folder `out`.
     ///
     /// # Errors
-    /// An existing bucket policy cannot be read or merged, or a policy cannot hold all targets.
+    /// An existing bucket policy cannot be read or merged, or a policy is too small for all targets.
     pub(crate) fn synthesize(
         &self,
         out: &Path,
@@ -198,10 +198,10 @@ impl Project {
     }
 }
 
-/// The templates of the roles that self-managed stack sets need.
+/// Returns the templates of the roles that self-managed stack sets need.
 ///
 /// # Errors
-/// No target is such a stack set.
+/// No target uses a self-managed stack set.
 pub(crate) fn stack_set_roles(
     plan: &Plan,
     out: &Path,
@@ -214,9 +214,8 @@ pub(crate) fn stack_set_roles(
         .collect();
     if found.is_empty() {
         return Err(Failure::new(
-            "no target is a stack set with self-managed permissions, so no roles are needed",
-            "add `stack_set: {}` to a target; with service-managed permissions AWS makes the \
-             roles itself",
+            "no target uses a stack set with self-managed permissions, so no roles are needed",
+            "add `stack_set: {}` to a target; for service-managed permissions, AWS creates the roles",
         ));
     }
     Ok(found)

@@ -1,4 +1,4 @@
-//! `s3ferry prove`: what a run of the pipeline will be allowed to do, and what not.
+//! `s3ferry prove`: proves that a pipeline execution is allowed, and that nothing else is.
 
 use crate::plan::Plan;
 use crate::proof::{Decided, Proof, Verdict, prove};
@@ -11,37 +11,45 @@ use super::{Failure, Global, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry prove                         the templates in stacks/, or those of the configuration
-  s3ferry prove -v                      with every attack and what each statement serves
-  s3ferry prove --call read             one step of the run, explained layer by layer
-  s3ferry prove --step dev              as it stands after the dev stack's first deployment
-  s3ferry prove --account 222222222222  one account of a target with many
-  s3ferry prove --strict                fail unless all is proven and nothing is excess
+  s3ferry prove               prove stacks/, or the templates of the configuration
+  s3ferry prove -v            include the denied attacks and the use of each statement
+  s3ferry prove --call read   explain one step, layer by layer
+  s3ferry prove --step dev    prove the state after the first dev deployment
+  s3ferry prove --account 222222222222
+                              show one account of a target with many
+  s3ferry prove --strict      also fail for unproven calls and excess permissions
   s3ferry prove --policy my-bucket=policy.json --policy other-bucket=none
-                                        policies of buckets, keys (by ARN) and roles that exist
+                              add the policies of existing buckets, keys, and roles
   s3ferry prove --identity pipeline-role=its-policies.json
-  s3ferry prove --parameter ServiceRoleArn=arn:aws:iam::111111111111:role/pipeline
-                                        the value of a template parameter
+                              add the policies of an existing role
+  s3ferry prove --parameter ServiceRoleArn=arn:aws:iam::111111111111:role/r
+                              set a template parameter
   s3ferry prove --scp root.json --scp unit.json --scp account.json
-                                        one file a level: a policy, or a list of them
+                              add service control policies, one file per level
   s3ferry prove --format sarif > proof.sarif
 
-Steps of a run: check, start, source, source-key, store, encrypt, copy, assume, read, decrypt,
-deploy, output-key, invoke, logs; action, which is what an action of an unknown provider calls by
-itself; and administer, which KMS checks when it takes a key policy.
+Steps: check, start, source, source-key, store, encrypt, copy, assume, read, decrypt, deploy,
+output-key, invoke, logs, action (calls of actions with other providers), and administer (the check
+of KMS when a key policy is set).
 
-The exit code is that of the whole proof, also with --call and --account:
-  0  proven; without --strict also where something is unproven, unresolved or unexplained excess
-  1  a denied call, an allowed attack, an unknown action, a run that ends early, or no run checked;
-     with --strict also something unproven, unresolved or unexplained excess
-  2  an input that is unknown, unreadable or would not be used";
+Exit codes, also with --call and --account for the whole proof:
+  0  proven; without --strict, unproven and unresolved parts and excess are accepted
+  1  a denied call, an allowed attack, an unknown action, an execution that ends early, or an empty
+     proof; with --strict, also an unproven call, an unresolved value, or excess
+  2  an input that is unknown, unreadable, or unused";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ProveOptions {
+    /// Show and explain only one step of the execution
+    #[arg(long, value_name = "STEP", help_heading = "Selection")]
+    call: Option<String>,
+    /// Show only one account, with all its instances
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    account: Option<String>,
     #[command(flatten)]
     input: ProofInput,
-    /// Prove the state after this step of the deployment
+    /// Prove the state after this deployment step: dev (the first one) or pipeline (the last one)
     #[arg(
         long,
         value_enum,
@@ -50,19 +58,13 @@ pub(crate) struct ProveOptions {
         help_heading = "Checks"
     )]
     step: Step,
-    /// Show one step of the run only, and explain it
-    #[arg(long, value_name = "STEP", help_heading = "Checks")]
-    call: Option<String>,
-    /// Show every account and region, not one for all that are alike
-    #[arg(long, help_heading = "Output")]
-    expand: bool,
-    /// Show one account only, and all of it
-    #[arg(long, value_name = "ID", help_heading = "Output")]
-    account: Option<String>,
-    /// Exit with 1 also for unproven results, unresolved values and unexplained excess
+    /// Treat unproven calls, unresolved values, and excess permissions as errors
     #[arg(long, help_heading = "Checks")]
     strict: bool,
-    /// Format of the answer
+    /// Show every account and region instead of one for each group with equal results
+    #[arg(long, help_heading = "Output")]
+    expand: bool,
+    /// Output format
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
 }
@@ -70,13 +72,13 @@ pub(crate) struct ProveOptions {
 /// A step of the deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Step {
-    /// The dev stack's first: no target, no pipeline.
+    /// The first deployment of the dev stack, without targets and pipeline.
     Dev,
-    /// The last: everything stands.
+    /// The last deployment, with all resources.
     Pipeline,
 }
 
-/// How the proof is written.
+/// The format of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// For people.
@@ -92,7 +94,7 @@ pub(crate) fn run(global: &Global, options: &ProveOptions) -> Result<Outcome, Fa
     let step = |name: &String| {
         run::Step::named(name).ok_or_else(|| {
             Failure::new(
-                format!("there is no step `{name}` in a run"),
+                format!("unknown step `{name}`"),
                 format!("the steps are: {}", run::Step::list(&run::Step::ALL)),
             )
         })
@@ -100,15 +102,15 @@ pub(crate) fn run(global: &Global, options: &ProveOptions) -> Result<Outcome, Fa
     let call = options.call.as_ref().map(step).transpose()?;
     if call.is_some() && options.format == Format::Sarif {
         return Err(Failure::new(
-            "SARIF holds the findings of the whole proof, and --call shows one step",
-            "leave out --call, or write text or json",
+            "--call cannot be used with `--format sarif`: SARIF contains the whole proof",
+            "remove --call, or use `--format text` or `--format json`",
         ));
     }
     let project = Project::load_or_example(global, options.input.example)?;
     let mut inputs = options.input.read(&project, options.step == Step::Dev)?;
     inputs.expand = options.expand || options.account.is_some();
     let mut proof = prove(&inputs)?;
-    // What is shown may be a part, and what it comes to is the whole.
+    // The exit code is that of the whole proof, even if only a part is shown.
     let outcome = proof.outcome();
     if let Some(account) = &options.account {
         let mut instances = project.plan.instances();
@@ -130,7 +132,7 @@ pub(crate) fn run(global: &Global, options: &ProveOptions) -> Result<Outcome, Fa
         };
         output::note(
             global,
-            &format!("A run of this configuration has no step `{step}`{of_what}."),
+            &format!("An execution of this pipeline has no step `{step}`{of_what}."),
         );
     }
     let is_explained =
@@ -138,7 +140,7 @@ pub(crate) fn run(global: &Global, options: &ProveOptions) -> Result<Outcome, Fa
     if call.is_some() && outcome.fails(options.strict) && !proof.calls.iter().any(is_explained) {
         output::note(
             global,
-            "The proof as a whole fails: run `s3ferry prove` without --call to see why.",
+            "The whole proof fails: run `s3ferry prove` without --call for the reasons.",
         );
     }
     print(match options.format {
@@ -149,7 +151,7 @@ pub(crate) fn run(global: &Global, options: &ProveOptions) -> Result<Outcome, Fa
     Ok(Outcome::findings(outcome.fails(options.strict)))
 }
 
-/// Leaves what is about one account.
+/// Keeps only the calls and attacks of one account.
 fn only(proof: &mut Proof, plan: &Plan, account: &str) {
     let is_here = |call: &Call| match (&call.instance, &call.target) {
         (Some(instance), _) => instance.account == account,

@@ -1,4 +1,4 @@
-//! `s3ferry schema`: the JSON Schemas of the configuration and of what commands write as JSON.
+//! `s3ferry schema`: prints the JSON Schemas of the configuration and of the commands' output.
 
 use clap::builder::PossibleValuesParser;
 
@@ -13,10 +13,10 @@ Examples:
 Every document has a `version`. It changes when a member goes or changes its meaning; new members
 may come at any time.";
 
-/// What the configuration's schema is called; it is made from the configuration's own types.
+/// The name of the configuration's schema. It is generated from the configuration's types.
 const CONFIGURATION: &str = "config";
 
-/// The schemas of the commands' JSON, by command.
+/// The schemas of the commands' JSON output, by command.
 const SCHEMAS: [(&str, &str); 15] = [
     ("authorize", include_str!("../../schemas/authorize.json")),
     ("deploy", include_str!("../../schemas/deploy.json")),
@@ -38,8 +38,8 @@ const SCHEMAS: [(&str, &str); 15] = [
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SchemaOptions {
-    /// Of the configuration, or of what this command writes with --format json
-    #[arg(long, value_name = "COMMAND", default_value = CONFIGURATION, value_parser = names())]
+    /// Print the schema of the configuration, or of this command's --format json output
+    #[arg(long, value_name = "COMMAND", default_value = CONFIGURATION, value_parser = names(), help_heading = "Selection")]
     of: String,
 }
 

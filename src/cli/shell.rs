@@ -1,22 +1,22 @@
-//! Commands of this program that the user is told to run.
+//! The s3ferry commands that messages suggest.
 
 use super::Global;
 
 pub(crate) use crate::shell::Command;
 pub(crate) use crate::shell::word;
 
-/// A command of this program for the stacks of a profile.
+/// Returns an s3ferry command for the stacks of a profile.
 pub(crate) fn with_profile(words: &str, profile: &str) -> Command {
     Command::s3ferry(words).option("--profile", profile)
 }
 
-/// The options that were given.
+/// Returns the options that are set.
 pub(crate) fn given<'o>(options: &[(bool, &'o str)]) -> Vec<&'o str> {
     let given = options.iter().filter(|(is_given, _)| *is_given);
     given.map(|(_, option)| *option).collect()
 }
 
-/// A command of this program, with the configuration that this run was given.
+/// Returns an s3ferry command with the `--config` option of this run.
 pub(crate) fn command(global: &Global, words: &[&str]) -> String {
     let command = Command::new("s3ferry");
     let command = words.iter().fold(command, Command::arg);

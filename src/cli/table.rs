@@ -1,8 +1,7 @@
-//! Tables without lines, as wide as they may be.
+//! Tables without lines that fit a given width.
 //!
-//! A table that is too wide wraps the cells that have words to wrap. Where that is not enough,
-//! each row becomes a block with one line for each cell. No text is ever left out or shortened, so
-//! that two names never look alike.
+//! A table that is too wide wraps its cells between words. If that is not enough, each row becomes a
+//! block with one line per cell. Text is never shortened, so two names never look alike.
 
 use unicode_width::UnicodeWidthStr as _;
 
@@ -15,11 +14,12 @@ const SEPARATORS: &str = "/:,;=&_-.";
 /// A wrapped column that is narrower than this has at most `FEW_LINES` lines in a cell.
 const NARROW: usize = 16;
 const FEW_LINES: usize = 3;
-/// A block with less space than an account ID beside the names of the columns has its cells below them.
-const LEAST_BESIDE: usize = 12;
+/// If less space than for an account ID is left next to the column names of a block, the cells are
+/// below them.
+const LEAST_CELL: usize = 12;
 
-/// Lays a table out: columns aligned, those of `right` to the right. Without a width, it is as
-/// wide as its longest cells.
+/// Lays out a table with aligned columns. The columns in `right` are right-aligned. Without a width,
+/// the table is as wide as its longest cells.
 pub(super) fn layout(
     header: &[&str],
     rows: &[Vec<String>],
@@ -39,7 +39,7 @@ pub(super) fn layout(
     }
 }
 
-/// The header and the cells of a column.
+/// Returns the header and the cells of a column.
 fn cells<'t>(
     header: &'t [&'t str],
     rows: &'t [Vec<String>],
@@ -59,7 +59,7 @@ fn total(widths: &[usize]) -> usize {
     widths[..shown].iter().sum::<usize>() + GAP * shown.saturating_sub(1)
 }
 
-/// Narrower columns that fit; `None` where they would be too narrow to read.
+/// Returns column widths that fit, or `None` if the columns would be too narrow to read.
 fn fitted(
     header: &[&str],
     rows: &[Vec<String>],
@@ -94,7 +94,7 @@ fn indent(text: &str) -> usize {
     text.len() - text.trim_start_matches(' ').len()
 }
 
-/// The table with these column widths.
+/// Returns the table with these column widths.
 fn columns(header: &[&str], rows: &[Vec<String>], right: &[usize], widths: &[usize]) -> String {
     let mut out = String::new();
     let header: Vec<String> = header.iter().map(|&cell| cell.to_owned()).collect();
@@ -126,14 +126,14 @@ fn columns(header: &[&str], rows: &[Vec<String>], right: &[usize], widths: &[usi
     out
 }
 
-/// A block for each row: the name of each column, and its cell. Empty cells are left out.
+/// Returns a block per row: the name of each column and its cell, without empty cells.
 fn blocks(header: &[&str], rows: &[Vec<String>], width: usize) -> String {
     let margin = header.first().map_or(0, |first| indent(first));
     let names = header.iter().map(|name| name.trim().width());
     let names = names.max().unwrap_or(0);
-    let beside = margin + names + GAP;
-    let is_below = width.saturating_sub(beside) < LEAST_BESIDE;
-    let left = if is_below { margin + GAP } else { beside };
+    let indented = margin + names + GAP;
+    let is_below = width.saturating_sub(indented) < LEAST_CELL;
+    let left = if is_below { margin + GAP } else { indented };
     let mut out = String::new();
     for (number, row) in rows.iter().enumerate() {
         if number > 0 {
@@ -164,8 +164,8 @@ fn blocks(header: &[&str], rows: &[Vec<String>], width: usize) -> String {
     out
 }
 
-/// A cell's lines, none of them wider than `width`.
-fn wrapped(cell: &str, width: usize) -> Vec<String> {
+/// Wraps a cell into lines of at most `width` columns.
+pub(super) fn wrapped(cell: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
     for line in cell.lines() {
@@ -202,7 +202,7 @@ fn wrapped(cell: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The part of a word that fits, and the rest. ARNs and URLs break after a separator.
+/// Returns the part of a word that fits, and the rest. ARNs and URLs break after a separator.
 fn broken(word: &str, width: usize) -> (&str, &str) {
     let mut fits = 0;
     let mut separator = 0;
@@ -219,7 +219,7 @@ fn broken(word: &str, width: usize) -> (&str, &str) {
         }
     }
     if fits == 0 {
-        // Not even one character fits: it is shown all the same.
+        // No character fits, but the loop must make progress.
         fits = word.chars().next().map_or(0, char::len_utf8);
     }
     // A separator near the beginning would leave most of the line empty.
@@ -243,7 +243,7 @@ mod tests {
         text.lines().map(str::width).max().unwrap_or(0)
     }
 
-    /// The text without what the layout adds.
+    /// Returns the text without the white space of the layout.
     fn letters(text: &str) -> String {
         text.split_whitespace().collect()
     }
@@ -292,7 +292,7 @@ mod tests {
             }
             let kept = letters(&text);
             for cell in rows.iter().flatten() {
-                // The parts of a wrapped cell have the neighbors' parts between them.
+                // The parts of a wrapped cell are separated by parts of other cells.
                 let pieces = cell.split(|c: char| c == ' ' || SEPARATORS.contains(c));
                 assert!(
                     pieces

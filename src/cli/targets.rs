@@ -1,4 +1,4 @@
-//! `s3ferry targets`: what the configuration expands to, instance by instance.
+//! `s3ferry targets`: lists the instances of the targets in the configuration.
 
 use crate::plan::{InstancePlan, Plan, TargetPlan};
 use schemars::JsonSchema;
@@ -12,7 +12,7 @@ use super::{Failure, Global, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry targets                          every account and region, in the order of the waves
+  s3ferry targets  all accounts and regions, in deployment order
   s3ferry targets --target prod --region eu-west-1
   s3ferry targets --account 222222222222 --format json
   s3ferry targets --format csv > targets.csv";
@@ -75,7 +75,7 @@ impl<'p> Instance<'p> {
         }
     }
 
-    /// Its values, in the order of [`COLUMNS`].
+    /// Returns the values in the order of [`COLUMNS`].
     fn row(&self) -> Vec<String> {
         let wave = self.wave.to_string();
         [
@@ -97,23 +97,23 @@ impl<'p> Instance<'p> {
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct TargetsOptions {
+    /// List only the target with this name; can be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Selection")]
+    target: Vec<String>,
+    /// List only this account; can be repeated
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    account: Vec<String>,
+    /// List only this region; can be repeated
+    #[arg(long, value_name = "REGION", help_heading = "Selection")]
+    region: Vec<String>,
     #[command(flatten)]
     example: ExampleOption,
-    /// Only the target of this name
-    #[arg(long, value_name = "NAME", help_heading = "Filters")]
-    target: Vec<String>,
-    /// Only this account
-    #[arg(long, value_name = "ID", help_heading = "Filters")]
-    account: Vec<String>,
-    /// Only this region
-    #[arg(long, value_name = "REGION", help_heading = "Filters")]
-    region: Vec<String>,
-    /// Format of the answer
+    /// Output format
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
 }
 
-/// How the list is written.
+/// The format of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// A table.
@@ -155,12 +155,12 @@ pub(crate) fn run(global: &Global, options: &TargetsOptions) -> Result<Outcome, 
         })?,
     })?;
     if is_empty {
-        note(global, "Nothing is all of that.");
+        note(global, "No instance matches all filters.");
     }
     Ok(Outcome::Done)
 }
 
-/// No name that AWS accepts needs quotes; a role's may, for its comma.
+/// Returns comma-separated values. Only the name of a role can contain a comma.
 fn csv_of(rows: &[Vec<String>]) -> String {
     let quoted = |field: &String| match field.contains(',') {
         true => format!("\"{field}\""),

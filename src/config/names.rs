@@ -95,10 +95,23 @@ pub(super) fn target_problem(name: &str) -> Option<String> {
         || name.eq_ignore_ascii_case("source")
     {
         "it is taken by the dev side's own file or stage".to_owned()
+    } else if is_device(name) {
+        "Windows reserves it, and the target's template has this name".to_owned()
     } else {
         return None;
     };
     Some(format!("`{name}` cannot be a target's name: {fault}"))
+}
+
+/// Whether Windows reserves the name for a device, so that no file can have it (Microsoft, *Naming
+/// Files, Paths, and Namespaces*).
+fn is_device(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let port = name
+        .strip_prefix("com")
+        .or_else(|| name.strip_prefix("lpt"));
+    matches!(name.as_str(), "con" | "prn" | "aux" | "nul")
+        || port.is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9']))
 }
 
 /// Regular expression of an account ID, for the schema.

@@ -4,6 +4,8 @@
 use serde_json::Value as Json;
 
 use super::Config;
+use super::names::ACCOUNT_ID;
+use crate::aws::names::digits;
 use crate::diagnostic::{Diagnostic, Entry, Node, Span, Value, may_be_name};
 use crate::escape::{is_hidden, is_unseen, named, spelled};
 
@@ -21,6 +23,12 @@ pub(super) fn check(node: &Node) -> Vec<Diagnostic> {
         definitions: &schema["$defs"],
         problems: Vec::new(),
     };
+    if node.value == Value::Null {
+        return vec![
+            Diagnostic::new(node.span, "the file is empty")
+                .help("run `s3ferry init --force` to create a configuration"),
+        ];
+    }
     checker.value(node, node.span, "the configuration", &schema);
     checker.problems
 }
@@ -62,7 +70,7 @@ impl<'s> Checker<'s> {
             if !nullable {
                 self.problems.push(
                     Diagnostic::new(place, format!("`{name}` is empty"))
-                        .help(format!("give it {}, or leave it out", wanted(schema))),
+                        .help(format!("set it to {}", expected(schema))),
                 );
             }
             return;
@@ -95,28 +103,26 @@ impl<'s> Checker<'s> {
                 self.range(node, name, text, schema);
             }
             (Some("string"), Value::Number(text)) => {
-                let problem = Diagnostic::new(node.span, format!("`{name}` is not in quotes"))
-                    .label("read as a number")
-                    .help(if name.ends_with("account") || name.ends_with("accounts") {
-                        format!(
-                            "write \"{text}\": without quotes YAML reads an account ID as a \
-                             number, and one that starts with 0 as another one"
-                        )
-                    } else {
-                        format!("write \"{text}\"")
-                    });
-                self.problems.push(problem);
+                let (message, help) = unquoted(name, text, schema);
+                self.problems.push(
+                    Diagnostic::new(node.span, message)
+                        .label("a number")
+                        .help(help),
+                );
+            }
+            (Some("object"), Value::String(text))
+                if self.key_without_colon(text, schema).is_some() =>
+            {
+                let (message, help) = self.key_without_colon(text, schema).unwrap_or_default();
+                self.problems
+                    .push(Diagnostic::new(node.span, message).help(help));
             }
             _ => self.problems.push(
                 Diagnostic::new(
                     node.span,
-                    format!(
-                        "`{name}` must be {}, and is {}",
-                        wanted(schema),
-                        node.kind()
-                    ),
+                    format!("`{name}` must be {}, not {}", expected(schema), node.kind()),
                 )
-                .help(format!("write {}", wanted(schema))),
+                .help(format!("write {}", expected(schema))),
             ),
         }
     }
@@ -199,6 +205,26 @@ impl<'s> Checker<'s> {
                 );
             }
         }
+    }
+
+    /// The problem of a line with a key whose colon, or the space after it, is missing. YAML reads it
+    /// as text.
+    fn key_without_colon(&self, text: &str, schema: &Json) -> Option<(String, String)> {
+        let properties = schema["properties"].as_object()?;
+        let (key, rest) = properties.keys().find_map(|key| {
+            let rest = text.strip_prefix(key.as_str())?;
+            rest.starts_with([':', '=', ' ', '"', '\'', '\n'])
+                .then_some((key, rest))
+        })?;
+        let missing = match rest.strip_prefix(':') {
+            Some(_) => "space after",
+            None => "`:` and a space after",
+        };
+        let after = if rest.starts_with(':') { ":" } else { "" };
+        Some((
+            format!("missing {missing} `{key}{after}`"),
+            format!("write `{key}: …`"),
+        ))
     }
 
     /// A key with a character that looks like another one, or like none.
@@ -290,7 +316,36 @@ fn allowed_values(schema: &Json) -> Option<Vec<&str>> {
     (!values.is_empty()).then_some(values)
 }
 
-fn wanted(schema: &Json) -> &'static str {
+/// The problem of a number where the schema has text, and what to do.
+fn unquoted(name: &str, text: &str, schema: &Json) -> (String, String) {
+    if schema["pattern"] != ACCOUNT_ID {
+        return (
+            format!("`{name}` is not in quotes"),
+            format!("write \"{text}\""),
+        );
+    }
+    if text.len() == 12 {
+        return (
+            format!("`{name}` is not in quotes"),
+            format!(
+                "write \"{text}\": YAML reads an account ID without quotes as a number, and drops a \
+                 leading zero"
+            ),
+        );
+    }
+    (
+        format!(
+            "`{name}` is not in quotes, and has {} instead of 12",
+            digits(text.len())
+        ),
+        "write all 12 digits in quotes, such as \"012345678901\"".to_owned(),
+    )
+}
+
+fn expected(schema: &Json) -> &'static str {
+    if schema["pattern"] == ACCOUNT_ID {
+        return "12 digits in quotes";
+    }
     match kind(schema) {
         Some("object") => "a mapping (`key: value` lines)",
         Some("array") => "a list (`- item` lines)",

@@ -1,5 +1,5 @@
-//! An existing pipeline made to deploy into the targets' accounts: roles, regions and namespaces
-//! on its S3 deploy actions, the customer managed key on its artifact stores.
+//! Adopts an existing pipeline, so that it deploys to the target accounts. Sets roles, regions, and
+//! namespaces on its S3 deploy actions, and the customer managed key on its artifact stores.
 
 mod action;
 
@@ -14,23 +14,25 @@ use super::{Action, Definition, Store};
 /// A definition after adoption.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Adopted {
-    /// The definition as *UpdatePipeline* takes it, laid out as it was.
+    /// The definition for *UpdatePipeline*, in its original layout.
     pub text: String,
-    /// What was set, a sentence each.
+    /// The changes, one sentence each.
     pub done: Vec<String>,
-    /// What is left as it is, and the user should know, a sentence each.
+    /// Notes about the parts that stay unchanged, one sentence each.
     pub notes: Vec<String>,
-    /// Whether the pipeline's definition is another one now; the answer's metadata do not count.
+    /// Whether the pipeline's definition changed, apart from the metadata of the response.
     pub changed: bool,
 }
 
 /// Adopts a pipeline. `key` is the ARN of the dev account's customer managed key in the
 /// pipeline's region.
 ///
-/// The document is AWS CodePipeline's *Create a pipeline that uses resources from another account*.
+/// Follows the AWS CodePipeline document *Create a pipeline that uses resources from another
+/// account*.
 ///
 /// # Errors
-/// Where the definition contradicts the plan, so that the pipeline would not run.
+///
+/// Returns an error if the definition contradicts the plan, so that the pipeline would fail.
 pub(crate) fn adopt(
     definition: &Definition,
     plan: &Plan,
@@ -77,13 +79,13 @@ impl<'a> Adoption<'a> {
         pipeline.get(key).unwrap_or(pipeline)
     }
 
-    /// Names that the policies of the stacks hold must be the pipeline's own.
+    /// Checks that the pipeline has the names that the policies of the stacks contain.
     fn check_names(&mut self) {
         let dev = &self.plan.dev;
         let pairs = [
             (
                 "name",
-                "the pipeline is",
+                "the pipeline's name is",
                 &self.definition.name,
                 dev.pipeline.as_str(),
                 "dev.pipeline.name",
@@ -100,10 +102,10 @@ impl<'a> Adoption<'a> {
             if found != wanted {
                 let problem = Diagnostic::new(
                     self.member(key).span,
-                    format!("{what} `{found}`, and the configuration says `{wanted}`"),
+                    format!("{what} `{found}`, but the configuration has `{wanted}`"),
                 );
                 self.problems.push(problem.help(format!(
-                    "set `{setting}` in the configuration and deploy again: the policies name it"
+                    "set `{setting}` in the configuration and deploy again: the policies contain it"
                 )));
             }
         }
@@ -116,8 +118,8 @@ impl<'a> Adoption<'a> {
         );
         if names.is_some_and(|names| names != wanted) {
             self.notes.push(format!(
-                "The source action takes another object than the configuration's \
-                 s3://{}/{}, and keeps it: the service role must be allowed to read it.",
+                "The source action keeps its object, which is not s3://{}/{} as in the \
+                 configuration: the service role must be allowed to read it.",
                 dev.source_bucket.name, dev.source_object_key
             ));
         }
@@ -138,8 +140,8 @@ impl<'a> Adoption<'a> {
                 instances.find(|(_, instance)| instance.bucket.name == bucket)
             else {
                 self.notes.push(format!(
-                    "The {place} deploys to bucket {bucket}, which is no target's, and stays as \
-                     it is."
+                    "The {place} deploys to bucket {bucket}, which belongs to no target, and \
+                     stays unchanged."
                 ));
                 continue;
             };
@@ -155,7 +157,7 @@ impl<'a> Adoption<'a> {
         {
             let more = match missing.len() {
                 1 => String::new(),
-                more => format!(", nor to {} more", more - 1),
+                more => format!(" or to {} more", more - 1),
             };
             self.notes.push(format!(
                 "No action deploys to target {} (bucket {}){more}.",
@@ -180,8 +182,8 @@ impl<'a> Adoption<'a> {
                     ),
                 )
                 .help(
-                    "set the target's `bucket` in the configuration to the action's BucketName, \
-                     or make the configuration with `s3ferry init --from`",
+                    "set the target's `bucket` in the configuration to the action's `BucketName`, \
+                     or create the configuration with `s3ferry init --from`",
                 ),
             );
         }
@@ -195,7 +197,7 @@ impl<'a> Adoption<'a> {
         taken: &mut HashSet<String>,
     ) {
         let namespace = match &action.namespace {
-            // Other actions may speak of its variables by it.
+            // Other actions may refer to its variables.
             Some(namespace) => namespace.clone(),
             None => free_namespace(target, instance, taken),
         };
@@ -254,14 +256,14 @@ impl<'a> Adoption<'a> {
                 && planned != store.bucket
             {
                 self.done.push(format!(
-                    "The artifact store of {region} is bucket {planned}."
+                    "The artifact store in {region} is bucket {planned}."
                 ));
                 members.push(("location".to_owned(), New::Text(planned.to_owned())));
             }
             let kind = node.at(["encryptionKey", "type"]).and_then(Node::as_str);
             if store.key.as_ref() != Some(&key) || kind != Some("KMS") {
                 self.done.push(format!(
-                    "The artifact store of {region} is encrypted with {key}."
+                    "The artifact store in {region} is encrypted with {key}."
                 ));
                 let encryption = New::strings([("id", &key), ("type", "KMS")]);
                 members.push(("encryptionKey".to_owned(), encryption));
@@ -285,7 +287,7 @@ impl<'a> Adoption<'a> {
         }
     }
 
-    /// The main artifact bucket must be the one that the policies name.
+    /// Checks that the main artifact bucket is the bucket that the policies name.
     fn check_bucket(&mut self, store: &Store) {
         let planned = &self.plan.dev.artifact_bucket.name;
         if store.bucket == *planned {
@@ -294,24 +296,24 @@ impl<'a> Adoption<'a> {
         let problem = Diagnostic::new(
             store.span,
             format!(
-                "the artifact bucket is `{}`, and the configuration says `{planned}`",
+                "the artifact bucket is `{}`, but the configuration has `{planned}`",
                 store.bucket
             ),
         );
         self.problems.push(problem.help(
             "set `dev.artifacts.bucket` (and `create: false`) in the configuration and deploy \
-             again: the policies name it",
+             again: the policies contain it",
         ));
     }
 
-    /// The artifact bucket that the plan has in another region.
+    /// Returns the planned artifact bucket in another region.
     fn planned(&self, region: &str) -> Option<&'a str> {
         let mut regions = self.plan.regions.iter();
         let found = regions.find(|plan| plan.region == region)?;
         Some(&found.artifact_bucket.name)
     }
 
-    /// Stores that the definition lacks: each region that is deployed to needs one (AWS
+    /// Returns the missing artifact stores. Each region with a deploy action needs one (AWS
     /// CodePipeline, *Add a cross-Region action*).
     fn missing_stores(&mut self) -> Vec<(String, New)> {
         let mut missing = Vec::new();
@@ -330,7 +332,7 @@ impl<'a> Adoption<'a> {
             };
             let bucket = &plan.artifact_bucket.name;
             self.done.push(format!(
-                "An artifact store of {} is added: bucket {bucket}, encrypted with {key}.",
+                "An artifact store in {} is added: bucket {bucket}, encrypted with {key}.",
                 plan.region
             ));
             let store = vec![
@@ -346,14 +348,14 @@ impl<'a> Adoption<'a> {
         missing
     }
 
-    /// ARN of the key in a store's region; nothing where the store stays as it is.
+    /// Returns the ARN of the key in a store's region, or `None` if the store stays unchanged.
     fn key_in(&mut self, store: &Store, region: &str) -> Option<String> {
         if region == self.plan.dev.region {
             return Some(self.key.to_owned());
         }
         if self.planned(region).is_none() {
             self.notes.push(format!(
-                "The artifact store of {region} stays as it is: no target is in that region."
+                "The artifact store in {region} stays unchanged: no target is in this region."
             ));
             return None;
         }
@@ -368,21 +370,23 @@ impl<'a> Adoption<'a> {
         let problem = Diagnostic::new(
             span,
             format!(
-                "the artifact store of {region} needs the key there, and `{}` is no multi-Region \
-                 key",
+                "the artifact store in {region} needs a key in this region, but `{}` is not a \
+                 multi-Region key",
                 self.key
             ),
         );
         problem.help(if self.plan.dev.multi_region {
-            "the configuration has a multi-Region key: leave out --key-arn, or give that one, \
-             whose ID begins with `mrk-`"
+            "the configuration has a multi-Region key: omit --key-arn, or specify this key, \
+             whose ID starts with `mrk-`"
         } else {
-            "make a multi-Region key: `dev.key.multi_region: true`, before the first deployment"
+            "create a multi-Region key: set `dev.key.multi_region: true` before the first \
+             deployment"
         })
     }
 }
 
-/// ARN of a multi-Region key's replica, which has the primary's ID; nothing for another key.
+/// Returns the ARN of a multi-Region key's replica, which has the same ID, or `None` for a
+/// single-Region key.
 fn replica(key: &str, region: &str) -> Option<String> {
     let parts: Vec<&str> = key.splitn(6, ':').collect();
     match parts.as_slice() {
@@ -393,8 +397,8 @@ fn replica(key: &str, region: &str) -> Option<String> {
     }
 }
 
-/// The target's namespace, or one made from it: each is an action's own (AWS CodePipeline,
-/// *Variables reference*).
+/// Returns the target's namespace, or a unique name derived from it. Each namespace belongs to one
+/// action (AWS CodePipeline, *Variables reference*).
 fn free_namespace(target: &TargetPlan, instance: &InstancePlan, taken: &HashSet<String>) -> String {
     let named = format!("DeployVariables-{}", target.name);
     let numbered = (2..).map(|number| format!("{named}-{number}"));

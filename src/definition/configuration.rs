@@ -1,5 +1,5 @@
-//! A configuration that matches a pipeline that exists: its names, its buckets, nothing created
-//! that is there already.
+//! Creates a configuration that matches an existing pipeline: it has the same names and buckets,
+//! and does not create existing resources.
 
 mod text;
 
@@ -8,18 +8,19 @@ use std::collections::HashSet;
 use super::{Action, Definition};
 use crate::diagnostic::{Diagnostic, Node, Span};
 
-/// A configuration in the making: what the definition says, and what it does not say yet.
+/// A draft of a configuration, with settings from the definition and settings that are still
+/// missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Draft {
-    /// Dev account's ID; from the service role.
+    /// ID of the dev account, from the service role.
     pub account: String,
-    /// The pipeline's region, where the definition says it.
+    /// Region of the pipeline, if the definition contains it.
     pub region: Option<String>,
     /// The targets, in the order of the actions.
     pub targets: Vec<DraftTarget>,
-    /// What the user should know, a sentence each.
+    /// Notes for the user, one sentence each.
     pub notes: Vec<String>,
-    /// Where the definition says a setting, by its path in the configuration.
+    /// Positions of settings in the definition, by their paths in the configuration.
     places: Vec<(String, Span)>,
     pipeline: String,
     service_role: String,
@@ -34,12 +35,12 @@ pub(crate) struct Draft {
 pub(crate) struct DraftTarget {
     pub name: String,
     pub bucket: String,
-    /// Account that owns it; from the action's role, where it has one of another account.
+    /// Account that owns the bucket, from the action's role if it is in another account.
     pub account: Option<String>,
-    /// The roles that the actions on the bucket have now.
+    /// The current roles of the actions that deploy to the bucket.
     pub roles: Vec<CurrentRole>,
     region: Option<String>,
-    /// The deploy role that the first action has now.
+    /// The current role of the first action.
     current_role: Option<String>,
     path: String,
     object_key: Option<String>,
@@ -47,31 +48,30 @@ pub(crate) struct DraftTarget {
     cache_control: Option<String>,
     encryption_key: Option<String>,
     approval: bool,
-    /// Its action: number of the stage, and in the stage.
+    /// Its action: index of the stage, and index in the stage.
     action: (usize, usize),
 }
 
-/// A role that an action has before it is adopted.
+/// The role of an action before its adoption.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CurrentRole {
     /// Name of the action.
     pub action: String,
     /// ARN of the role.
     pub arn: String,
-    /// Where it is written.
+    /// Position in the definition.
     pub span: Span,
 }
 
 impl CurrentRole {
-    /// The account that the role belongs to.
+    /// Returns the account of the role.
     pub(crate) fn account(&self) -> Option<&str> {
         self.arn.split(':').nth(4)
     }
 }
 
 impl Draft {
-    /// Where the definition says what a configuration has at `path`, or says the nearest thing around
-    /// it.
+    /// Returns the position in the definition of the setting at `path`, or of its nearest parent.
     pub(crate) fn place(&self, path: &[String]) -> Span {
         let mut path = path.join(".");
         loop {
@@ -87,10 +87,11 @@ impl Draft {
         }
     }
 
-    /// What a definition says about its configuration.
+    /// Creates a draft from a definition.
     ///
     /// # Errors
-    /// The pipeline is none that a configuration can describe.
+    ///
+    /// Returns an error if a configuration cannot describe the pipeline.
     pub(crate) fn of(definition: &Definition) -> Result<Self, Vec<Diagnostic>> {
         let mut notes = Vec::new();
         let root = definition.pipeline();
@@ -109,14 +110,14 @@ impl Draft {
                     format!("the pipeline's source is not an object in S3 ({kind})"),
                 )
                 .help(
-                    "a configuration describes a pipeline whose source is S3; write one by hand \
+                    "a configuration requires a pipeline with an S3 source: create a configuration \
                      with `s3ferry init`, and adopt the pipeline with `s3ferry adopt`",
                 ),
             ]);
         };
         if let Some(second) = sources.next() {
             notes.push(format!(
-                "Action {} is a second source; the configuration has the first one only.",
+                "Action {} is a second source; the configuration contains only the first one.",
                 second.name
             ));
         }
@@ -126,7 +127,7 @@ impl Draft {
                     place("roleArn"),
                     format!("`{}` is not the ARN of a role", definition.role_arn),
                 )
-                .help("it must be `arn:aws:iam::ACCOUNT:role/NAME`"),
+                .help("use the form `arn:aws:iam::ACCOUNT:role/NAME`"),
             ]);
         };
         let region = definition.region();
@@ -140,14 +141,14 @@ impl Draft {
                     format!("action `{}` takes its {what} from a variable", action.name),
                 )
                 .help(format!(
-                    "policies cannot name a value that is known only in a run: write the {what} \
-                     out in the action, or a configuration by hand with `s3ferry init`"
+                    "policies cannot contain a value that is known only at run time: use a {what} \
+                     without variables in the action, or create a configuration with `s3ferry init`"
                 )),
                 None => Diagnostic::new(
                     place("stages"),
                     "no action of the pipeline deploys to an S3 bucket",
                 )
-                .help("s3ferry deploys files into S3 buckets of other accounts"),
+                .help("s3ferry deploys files to S3 buckets in other accounts"),
             }]);
         }
         let store = region
@@ -168,7 +169,7 @@ impl Draft {
             service_role: definition.role_arn.clone(),
             source_bucket: source.setting("S3Bucket").unwrap_or_default().to_owned(),
             object_key: source.setting("S3ObjectKey").unwrap_or_default().to_owned(),
-            // Without a word CodePipeline polls.
+            // CodePipeline polls by default.
             polls: source.setting("PollForSourceChanges") != Some("false"),
             artifact_bucket: store.map_or_else(String::new, |store| store.bucket.clone()),
         })
@@ -189,8 +190,8 @@ fn targets(
     for (action, bucket) in &actions {
         if let Some(what) = variable(action, bucket) {
             notes.push(format!(
-                "Action {} of stage {} takes its {what} from a variable, and is left out: \
-                 policies cannot name a value that is known only in a run.",
+                "Action {} of stage {} takes its {what} from a variable and is left out: \
+                 policies cannot contain a value that is known only at run time.",
                 action.name, action.stage
             ));
             continue;
@@ -201,13 +202,13 @@ fn targets(
             target.roles.extend(current_role(definition, action));
             let whose = if extracts && target.object_key.is_none() {
                 target.path = common_folder(&target.path, key.trim_matches('/'));
-                "whose ACL it has, with a path that holds both"
+                "with its ACL and a path that contains both paths"
             } else {
-                "whose path and ACL it has"
+                "with its path and ACL"
             };
             notes.push(format!(
-                "Action {} of stage {} deploys to bucket {bucket} as well; its target is the \
-                 first action's, {whose}.",
+                "Action {} of stage {} also deploys to bucket {bucket}; it shares the target of \
+                 the first action, {whose}.",
                 action.name, action.stage
             ));
             continue;
@@ -224,7 +225,7 @@ fn targets(
             bucket: (*bucket).to_owned(),
             account: (role.as_deref())
                 .and_then(|arn| arn.split(':').nth(4))
-                // A role of the dev account writes into a bucket of any account that lets it.
+                // A role in the dev account can write to a bucket in any account that allows it.
                 .filter(|owner| *owner != dev_account)
                 .map(str::to_owned),
             region: (action.region.clone()).filter(|region| Some(region.as_str()) != dev_region),
@@ -262,7 +263,7 @@ fn current_role(definition: &Definition, action: &Action) -> Option<CurrentRole>
     })
 }
 
-/// Where the definition says the settings of its configuration.
+/// Returns the positions of the settings in the definition, by their paths in the configuration.
 fn places(
     definition: &Definition,
     source: &Action,
@@ -280,7 +281,7 @@ fn places(
     }
     add("dev.pipeline.name".to_owned(), of_root("name"));
     add("dev.artifacts".to_owned(), store);
-    // The region, where the definition says it, is that of its ARN.
+    // If the definition contains the region, it is part of the pipeline's ARN.
     let arn = definition.root.at(["metadata", "pipelineArn"]);
     add("dev.region".to_owned(), arn.map(|node| node.span));
     let of_action = |at: (usize, usize), path: &[&str]| -> Option<Span> {
@@ -328,7 +329,7 @@ fn places(
     found
 }
 
-/// What of a deploy action's place is known only in a run.
+/// Returns the part of a deploy action's destination that is known only at run time.
 fn variable(action: &Action, bucket: &str) -> Option<&'static str> {
     let key = action.setting("ObjectKey").unwrap_or_default();
     [("bucket", bucket), ("object key", key)]
@@ -336,7 +337,7 @@ fn variable(action: &Action, bucket: &str) -> Option<&'static str> {
         .find_map(|(what, value)| value.contains("#{").then_some(what))
 }
 
-/// The folder that two paths have in common; empty for the bucket's root.
+/// Returns the common parent folder of two paths; empty for the bucket's root.
 fn common_folder(one: &str, other: &str) -> String {
     let parts = one.split('/').zip(other.split('/'));
     let common: Vec<&str> = (parts.take_while(|(one, other)| one == other))
@@ -345,7 +346,7 @@ fn common_folder(one: &str, other: &str) -> String {
     common.join("/")
 }
 
-/// A target's name from the names of stage and action.
+/// Returns an unused target name, derived from the names of the stage and the action.
 fn free_name(action: &Action, taken: &mut HashSet<String>) -> String {
     let clean = |text: &str| {
         let kept = text.chars().map(|c| match c {
@@ -360,8 +361,8 @@ fn free_name(action: &Action, taken: &mut HashSet<String>) -> String {
     let stage = clean(&action.stage);
     let both = format!("{stage}-{}", clean(&action.name));
     let numbered = (2..).map(|number| format!("target-{number}"));
-    // What a target may not be called, such as `dev`, is left to the check of the configuration,
-    // except where a plain name does.
+    // Common names that a target cannot have are excluded here. The check of the configuration
+    // rejects the others.
     let usable = |name: &String| {
         !name.is_empty()
             && name.len() <= 40

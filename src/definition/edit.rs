@@ -1,10 +1,10 @@
-//! Changes of JSON text that leave everything else as it is, byte for byte.
+//! Edits JSON text and preserves everything else byte for byte.
 
 use std::ops::Range;
 
 use crate::diagnostic::{Entry, Node, Value};
 
-/// Changes of one text.
+/// The changes to a text.
 pub(super) struct Editor<'t> {
     text: &'t str,
     changes: Vec<(Range<usize>, String)>,
@@ -17,7 +17,7 @@ pub(super) enum New {
 }
 
 impl New {
-    /// A mapping of strings.
+    /// Creates a mapping of strings.
     pub(super) fn strings<const N: usize>(members: [(&str, &str); N]) -> Self {
         let member = |(key, text): (&str, &str)| (key.to_owned(), Self::Text(text.to_owned()));
         Self::Mapping(members.map(member).into())
@@ -32,8 +32,8 @@ impl<'t> Editor<'t> {
         }
     }
 
-    /// Sets members of a mapping: those that are there in their places, the others at its end, in
-    /// the order given. A member that has its value already is left alone.
+    /// Sets members of a mapping. Existing members keep their positions. New members are appended
+    /// in the given order. A member that already has the value stays unchanged.
     pub(super) fn set(&mut self, mapping: &Node, members: Vec<(String, New)>) {
         let mut added = String::new();
         let entries = mapping.entries().unwrap_or_default();
@@ -69,7 +69,7 @@ impl<'t> Editor<'t> {
         self.changes.push((at..at, added));
     }
 
-    /// Removes a member of a mapping, with the comma that goes with it.
+    /// Removes a member of a mapping and its comma.
     pub(super) fn remove(&mut self, mapping: &Node, key: &str) {
         let entries = mapping.entries().unwrap_or_default();
         let Some(index) = entries.iter().position(|entry| entry.key == key) else {
@@ -84,7 +84,7 @@ impl<'t> Editor<'t> {
         self.changes.push((range, String::new()));
     }
 
-    /// Takes the changes of another editor of the same text.
+    /// Adds the changes of another editor of the same text.
     pub(super) fn merge(&mut self, other: Self) {
         self.changes.extend(other.changes);
     }
@@ -94,8 +94,8 @@ impl<'t> Editor<'t> {
         self.changes.push((range, text));
     }
 
-    /// Puts a member under another name, one level deeper: `"a": x` becomes
-    /// `"key": {"inner": x, …others}`. `x` is as `changes` leave it.
+    /// Moves a member one level deeper under another name: `"a": x` becomes
+    /// `"key": {"inner": x, …others}`, with `changes` applied to `x`.
     pub(super) fn nest(
         &mut self,
         mapping: &Node,
@@ -132,13 +132,13 @@ impl<'t> Editor<'t> {
         self.changes.push((entry.key_span.start..range.end, new));
     }
 
-    /// The changed text.
+    /// Returns the changed text.
     pub(super) fn finish(self) -> String {
         let whole = 0..self.text.len();
         self.finish_part(whole)
     }
 
-    /// A part of the changed text, in which all changes are.
+    /// Returns a part of the changed text that contains all changes.
     fn finish_part(mut self, part: Range<usize>) -> String {
         self.changes.sort_by_key(|(range, _)| range.start);
         let mut out = String::with_capacity(part.len() + 1024);
@@ -153,7 +153,8 @@ impl<'t> Editor<'t> {
     }
 }
 
-/// Where a value of JSON ends: after its closing bracket, which the tree does not know.
+/// Returns the end of a JSON value, after its closing bracket. The tree does not contain this
+/// position.
 pub(super) fn end(text: &str, node: &Node) -> usize {
     let last = match &node.value {
         Value::Mapping(entries) => entries.last().map(|entry| &entry.value),
@@ -165,16 +166,16 @@ pub(super) fn end(text: &str, node: &Node) -> usize {
     closing.map_or(text.len(), |closing| inner + closing + 1)
 }
 
-/// A string in JSON.
+/// Returns a text as a JSON string.
 fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// How a mapping is laid out.
+/// The layout of a mapping.
 struct Style {
-    /// What stands before a member that is not the first: a line break and spaces, or a space.
+    /// The text before a member other than the first: a line break and spaces, or a space.
     between: String,
-    /// What stands after a colon.
+    /// The text after a colon.
     colon: &'static str,
     /// One step of indentation; empty for a mapping on one line.
     step: String,
@@ -200,7 +201,7 @@ impl Style {
             (Some((_, inner)), Some((_, outer))) => inner.strip_prefix(outer).unwrap_or("  "),
             _ => "",
         };
-        // The first of several on one line stands behind a bracket, without a space.
+        // A single member follows the bracket directly, so it does not show the spacing.
         let between = match (between, entries) {
             ("", [only]) if spaced(only) => " ",
             (between, _) => between,
@@ -212,7 +213,7 @@ impl Style {
         }
     }
 
-    /// A value of a member; `depth` is how much deeper than the mapping the member stands.
+    /// Returns the text of a member's value. `depth` is the depth of the member below the mapping.
     fn value(&self, value: &New, depth: usize) -> String {
         let members = match value {
             New::Text(text) => return json(text),
@@ -234,14 +235,13 @@ impl Style {
     }
 }
 
-/// The white space before a place.
+/// Returns the whitespace before a position.
 fn gap_before(text: &str, at: usize) -> &str {
     let before = &text[..at];
     &before[before.trim_end().len()..]
 }
 
-/// JSON laid out with a member a line, as the AWS CLI prints it. Every scalar stays as it is
-/// written.
+/// Formats JSON with one member per line, like the AWS CLI. Scalars stay as written.
 pub(super) fn laid_out(text: &str) -> String {
     let mut out = String::with_capacity(text.len() * 2);
     let mut depth = 0;

@@ -1,8 +1,8 @@
-//! The definition of a pipeline that exists, as AWS CodePipeline's *GetPipeline* gives it: read
-//! with places, changed as text, turned into a configuration.
+//! The definition of an existing pipeline, as AWS CodePipeline's *GetPipeline* returns it. This
+//! module reads it with positions, edits its text, and creates a configuration from it.
 //!
-//! Nothing here asks AWS, reads files or asks the user. What a pipeline of our own looks like is
-//! [`crate::stacks`]'.
+//! It does not call AWS, read files, or prompt the user. [`crate::stacks`] defines the pipelines
+//! that s3ferry creates.
 
 mod adopt;
 mod configuration;

@@ -1,22 +1,23 @@
-//! The parts of a pipeline's declaration, as AWS CodePipeline's API and CloudFormation write it.
+//! The parts of a pipeline's declaration, in the spelling of the AWS CodePipeline API or
+//! CloudFormation.
 //!
-//! Both have the same members. CloudFormation capitalizes their names, and lists the artifact stores
-//! of several regions, which the API maps by region. A part is read as it is written: whoever reads
-//! it decides what to do about a value that is missing or not known.
+//! Both have the same members. CloudFormation capitalizes their names and lists the artifact stores
+//! of several regions; the API maps the stores by region. A part is returned as written, and the
+//! caller handles values that are missing or unknown.
 
 use serde_json::Value as Json;
 
 use crate::diagnostic::Node;
 
-/// A tree that a declaration can be written in.
+/// A tree that can contain a declaration.
 pub(crate) trait Tree: Sized {
-    /// The member of a mapping with this name.
+    /// Returns the member of a mapping with this name.
     fn get(&self, name: &str) -> Option<&Self>;
-    /// The members of a mapping, in their order.
+    /// Returns the members of a mapping, in order.
     fn members(&self) -> Vec<(&str, &Self)>;
-    /// The items of a list; none of anything else.
+    /// Returns the items of a list, or no items for any other value.
     fn list(&self) -> &[Self];
-    /// The text of a string.
+    /// Returns the text of a string.
     fn text(&self) -> Option<&str>;
 }
 
@@ -62,7 +63,7 @@ impl Tree for Json {
     }
 }
 
-/// The member of a declaration that CloudFormation calls `name`, in either spelling.
+/// Returns the member with the CloudFormation name `name`, in either spelling.
 pub(crate) fn member<'t, T: Tree>(node: &'t T, name: &str) -> Option<&'t T> {
     node.get(name).or_else(|| {
         let mut letters = name.chars();
@@ -74,9 +75,9 @@ pub(crate) fn member<'t, T: Tree>(node: &'t T, name: &str) -> Option<&'t T> {
 /// An artifact store.
 #[derive(Debug)]
 pub(crate) struct StorePart<'t, T> {
-    /// Region; `None` for the only store, which is in the pipeline's region.
+    /// Region; `None` for a single store, which is in the pipeline's region.
     pub(crate) region: Option<&'t str>,
-    /// The entry of CloudFormation's list.
+    /// The entry in the list of CloudFormation.
     pub(crate) entry: Option<&'t T>,
     /// The store itself.
     pub(crate) store: Option<&'t T>,
@@ -88,7 +89,7 @@ impl<'t, T: Tree> StorePart<'t, T> {
         member(self.store?, "Location")
     }
 
-    /// Returns the ID of its key as it is written: an ID, an ARN or an alias.
+    /// Returns its key as written: an ID, an ARN, or an alias.
     pub(crate) fn key(&self) -> Option<&'t T> {
         member(member(self.store?, "EncryptionKey")?, "Id")
     }
@@ -160,7 +161,7 @@ impl<'t, T: Tree> ActionPart<'t, T> {
         self.get(name)?.text()
     }
 
-    /// Returns a part of its type: `Category`, `Owner`, `Provider` or `Version`.
+    /// Returns a part of its type: `Category`, `Owner`, `Provider`, or `Version`.
     pub(crate) fn kind(&self, part: &str) -> Option<&'t T> {
         member(self.get("ActionTypeId")?, part)
     }
@@ -175,12 +176,12 @@ impl<'t, T: Tree> ActionPart<'t, T> {
         self.setting(name)?.text()
     }
 
-    /// Whether its category is this one.
+    /// Returns whether it has this category.
     pub(crate) fn is(&self, category: &str) -> bool {
         self.kind("Category").and_then(T::text) == Some(category)
     }
 
-    /// Whether it deploys to S3.
+    /// Returns whether it deploys to S3.
     pub(crate) fn is_s3_deploy(&self) -> bool {
         self.is("Deploy") && self.kind("Provider").and_then(T::text) == Some("S3")
     }

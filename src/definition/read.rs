@@ -4,7 +4,7 @@ use super::model::{self, ActionPart, Tree as _};
 use crate::diagnostic::{self, Diagnostic, Node, Source, Span};
 
 const HOW_TO_GET_ONE: &str =
-    "give what `aws codepipeline get-pipeline --name NAME --output json` prints";
+    "specify the output of `aws codepipeline get-pipeline --name NAME --output json`";
 
 /// A pipeline's definition, with the text that it was read from.
 #[derive(Debug, Clone)]
@@ -15,13 +15,13 @@ pub(crate) struct Definition {
     pub name: String,
     /// ARN of the service role.
     pub role_arn: String,
-    /// Version, where it is given.
+    /// Version, if specified.
     pub version: Option<i64>,
-    /// ARN of the pipeline, which stands in the answer's metadata.
+    /// ARN of the pipeline, from the metadata of the response.
     pub arn: Option<String>,
-    /// The artifact store, or all of them.
+    /// The artifact stores.
     pub stores: Vec<Store>,
-    /// The actions of all stages, in their order.
+    /// The actions of all stages, in order.
     pub actions: Vec<Action>,
     pub(super) root: Node,
 }
@@ -29,12 +29,12 @@ pub(crate) struct Definition {
 /// An artifact store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Store {
-    /// Region; `None` for the only store, which is in the pipeline's.
+    /// Region; `None` for a single store, which is in the pipeline's region.
     pub region: Option<String>,
     pub bucket: String,
-    /// The key's ID as it is written: an ID, an ARN or an alias.
+    /// The key as written: an ID, an ARN, or an alias.
     pub key: Option<String>,
-    /// Where the bucket stands.
+    /// Position of the bucket.
     pub span: Span,
 }
 
@@ -49,45 +49,46 @@ pub(crate) struct Action {
     pub provider: String,
     /// Configuration, by key.
     pub configuration: Vec<(String, String)>,
-    /// ARN of its own role.
+    /// ARN of its role, if it has one.
     pub role_arn: Option<String>,
-    /// Region; the pipeline's where there is none.
+    /// Region; `None` for the pipeline's region.
     pub region: Option<String>,
     /// Namespace of its variables.
     pub namespace: Option<String>,
-    /// Where its name stands.
+    /// Position of its name.
     pub span: Span,
-    /// Number of its stage.
+    /// Index of its stage.
     pub stage_index: usize,
-    /// Number in its stage.
+    /// Index in its stage.
     pub index: usize,
 }
 
 impl Action {
-    /// A value of the configuration.
+    /// Returns a value of its configuration.
     pub(crate) fn setting(&self, key: &str) -> Option<&str> {
         let found = self.configuration.iter().find(|(name, _)| name == key);
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The bucket of an S3 deploy action.
+    /// Returns the output bucket of an S3 deploy action.
     pub(crate) fn output_bucket(&self) -> Option<&str> {
         (self.category == "Deploy" && self.provider == "S3")
             .then(|| self.setting("BucketName"))
             .flatten()
     }
 
-    /// Whether it is an S3 source action.
+    /// Returns whether it is an S3 source action.
     pub(crate) fn is_s3_source(&self) -> bool {
         self.category == "Source" && self.provider == "S3"
     }
 }
 
 impl Definition {
-    /// Reads a definition: the whole answer of *GetPipeline*, or its `pipeline` alone.
+    /// Reads a definition: the response of *GetPipeline*, or only its `pipeline`.
     ///
     /// # Errors
-    /// It is no JSON, or not the definition of a pipeline.
+    ///
+    /// Returns an error if the text is not JSON or not the definition of a pipeline.
     pub(crate) fn read(source: Source) -> Result<Self, Vec<Diagnostic>> {
         strict_json(&source).map_err(|problem| vec![problem])?;
         let root = diagnostic::read(&source).map_err(|problem| vec![problem])?;
@@ -114,40 +115,41 @@ impl Definition {
         })
     }
 
-    /// Reads a definition that came over the wire, on one line. It is laid out first, so that
-    /// differences and places can be shown.
+    /// Reads a definition from a response on one line. Formats it first, so that differences and
+    /// positions can be shown.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    ///
+    /// Returns the same errors as [`read`](Self::read).
     pub(crate) fn of_answer(name: &str, text: &str) -> Result<Self, (Source, Vec<Diagnostic>)> {
         let source = Source::new(name, super::edit::laid_out(text));
         Self::read(source.clone()).map_err(|problems| (source, problems))
     }
 
-    /// The definition without what AWS adds around it.
+    /// Returns the definition without the rest of the response.
     pub(super) fn pipeline(&self) -> &Node {
         self.root.get("pipeline").unwrap_or(&self.root)
     }
 
-    /// Whether the text is the definition alone, without what AWS adds around it.
+    /// Returns whether the text is only the definition, without the rest of the response.
     pub(crate) fn is_bare(&self) -> bool {
         self.root.get("pipeline").is_none()
     }
 
-    /// The definition as JSON, without what AWS adds around it, for *UpdatePipeline*.
+    /// Returns the definition as JSON for *UpdatePipeline*, without the rest of the response.
     pub(crate) fn pipeline_text(&self) -> &str {
         let node = self.pipeline();
         let end = super::edit::end(self.source.text(), node);
         &self.source.text()[node.span.start..end]
     }
 
-    /// Whether the pipeline is of type V2. A definition that names no type is of type V1.
+    /// Returns whether the pipeline is of type V2. A definition without a type is of type V1.
     pub(crate) fn is_v2(&self) -> bool {
         let kind = self.pipeline().get("pipelineType");
         kind.and_then(Node::as_str) == Some("V2")
     }
 
-    /// Region of the pipeline: its ARN's, or the only one that the definition speaks of.
+    /// Returns the region of the pipeline, from its ARN or its only artifact store.
     pub(crate) fn region(&self) -> Option<String> {
         if let Some(arn) = &self.arn {
             return arn.split(':').nth(3).map(str::to_owned);
@@ -163,13 +165,13 @@ impl Definition {
         }
     }
 
-    /// Account of the pipeline: its service role's.
+    /// Returns the account of the pipeline, from its service role.
     pub(crate) fn account(&self) -> Option<&str> {
         self.role_arn.split(':').nth(4).filter(|id| !id.is_empty())
     }
 }
 
-/// YAML's reader takes more than JSON; this makes sure that it is JSON.
+/// Checks that a text is JSON, because the YAML reader accepts more than JSON.
 fn strict_json(source: &Source) -> Result<(), Diagnostic> {
     let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(source.text()) else {
         return Ok(());
@@ -188,9 +190,9 @@ fn strict_json(source: &Source) -> Result<(), Diagnostic> {
     let said = said.split(" at line ").next().unwrap_or_default();
     let empty = text.trim().is_empty();
     let message = if empty {
-        "there is nothing in it".to_owned()
+        "the definition is empty".to_owned()
     } else {
-        format!("this is not JSON: {said}")
+        format!("invalid JSON: {said}")
     };
     Err(Diagnostic::new(Span { start: at, end: at }, message).help(HOW_TO_GET_ONE))
 }
@@ -219,13 +221,13 @@ impl Reader {
         self.problems.push(
             Diagnostic::new(
                 node.span,
-                format!("`{key}` is {}, and must be {wanted}", node.kind()),
+                format!("`{key}` is {}, but must be {wanted}", node.kind()),
             )
             .help(HOW_TO_GET_ONE),
         );
     }
 
-    /// A string that must be there.
+    /// Returns a required string.
     fn text(&mut self, node: &Node, key: &str) -> String {
         match node.get(key) {
             None => self.missing(node, key),
@@ -237,7 +239,7 @@ impl Reader {
         String::new()
     }
 
-    /// A string that may be there.
+    /// Returns an optional string.
     fn optional(&mut self, key: &str, found: Option<&Node>) -> Option<String> {
         let found = found?;
         if found.as_str().is_none() {

@@ -186,7 +186,7 @@ fn several_deploy_actions_get_namespaces_of_their_own() {
     let namespaces: Vec<_> = (0..4)
         .map(|index| actions[index]["namespace"].as_str())
         .collect();
-    // `DeployVariables-prod` is another action's, so the target's own is numbered.
+    // Another action uses `DeployVariables-prod`, so the namespaces of the target are numbered.
     assert_eq!(
         namespaces,
         [
@@ -273,13 +273,13 @@ fn a_region_that_is_deployed_to_gets_a_store() {
     assert!(first.text.contains(&wanted), "{}", first.text);
     let again = adopt(&definition(&first.text), &plan, primary).expect("adopted");
     assert_eq!((again.changed, &again.text), (false, &first.text));
-    // A store that is there gets the bucket and the key that the policies name.
+    // An existing store gets the bucket and the key that the policies name.
     let other = first
         .text
         .replace("artifacts-111111111111-eu-west-1", "old-bucket")
         .replace(replica, "alias/aws/s3");
-    let mended = adopt(&definition(&other), &plan, primary).expect("adopted");
-    assert_eq!(mended.text, first.text);
+    let fixed = adopt(&definition(&other), &plan, primary).expect("adopted");
+    assert_eq!(fixed.text, first.text);
     let compact = serde_json::from_str::<serde_json::Value>(&text)
         .expect("JSON")
         .to_string();
@@ -293,7 +293,7 @@ fn a_region_that_is_deployed_to_gets_a_store() {
     serde_json::from_str::<serde_json::Value>(&short).expect("JSON");
     let found = adopt(&definition(&text), &plan, KEY).expect_err("no replica");
     assert!(
-        found[0].message.contains("no multi-Region key"),
+        found[0].message.contains("is not a multi-Region key"),
         "{found:?}"
     );
     let help = found[0].help.as_deref().unwrap_or_default();
@@ -306,7 +306,7 @@ fn what_contradicts_the_configuration_is_refused_where_it_stands() {
         (
             "\"name\": \"site\"",
             "\"name\": \"other\"",
-            "the pipeline is `other`",
+            "the pipeline's name is `other`",
             "\"other\"",
         ),
         (
@@ -330,7 +330,7 @@ fn what_contradicts_the_configuration_is_refused_where_it_stands() {
         (
             "\"Extract\": \"true\"",
             "\"Extract\": \"false\", \"ObjectKey\": \"a.zip\"",
-            "puts the artifact as one object",
+            "uploads the artifact as one object",
             "\"Deploy\"",
         ),
         (
@@ -354,7 +354,7 @@ fn what_contradicts_the_configuration_is_refused_where_it_stands() {
     }
 }
 
-/// The answer, with this object key of the deploy action, and with more actions beside it.
+/// Returns the response with this object key in the deploy action and with more actions.
 fn deploying(key: &str, others: &[&str]) -> String {
     let text = ANSWER.replacen(
         "\"Extract\": \"true\"",
@@ -395,14 +395,14 @@ fn an_action_may_deploy_below_its_targets_path() {
             KEY,
         );
         let adopted = adopted.unwrap_or_else(|found| panic!("{key}: {found:?}"));
-        // That the policies allow more is said.
+        // A note reports that the policies allow more.
         assert_eq!(adopted.notes.len(), usize::from(key != path), "{key}");
     }
     for (key, path, help) in [
         ("v22", "v2", "set the target's `path`"),
         ("", "v2", "set the target's `path`"),
-        ("v2#{A.B}", "v2", "known only in a run"),
-        ("#{A.B}/x", "v2", "known only in a run"),
+        ("v2#{A.B}", "v2", "known only at run time"),
+        ("#{A.B}/x", "v2", "known only at run time"),
     ] {
         let found = problems(&deploying(key, &[]), &prod_with(&format!("path: {path}")));
         let said = found[0].help.as_deref().unwrap_or_default();
@@ -419,8 +419,8 @@ fn two_actions_of_one_bucket_get_a_help_that_suits_both() {
     assert!(help.contains("the paths of all its actions"), "{found:?}");
     let found = problems(&text, &prod_with("extract: false, object_key: a.zip"));
     let help = found[0].help.as_deref().unwrap_or_default();
-    assert!(help.contains("of its own"), "{found:?}");
-    // The configuration that is made from it has the path that holds both.
+    assert!(help.contains("a separate bucket"), "{found:?}");
+    // The configuration that is created from it has a path that contains both paths.
     for (first, second, path) in [("v2", "", ""), ("a/b", "a/c", "a"), ("a", "a/", "a")] {
         let text = deploying(first, &[second]);
         let mut draft = Draft::of(&definition(&text)).expect("a draft");
@@ -435,17 +435,17 @@ fn two_actions_of_one_bucket_get_a_help_that_suits_both() {
 #[test]
 fn what_is_no_definition_is_refused_where_it_is_wrong() {
     let cases = [
-        ("", "there is nothing in it"),
+        ("", "the definition is empty"),
         (
             "{\"pipeline\": {\"name\": \"x\",}}",
-            "this is not JSON: key must be a string",
+            "invalid JSON: key must be a string",
         ),
-        ("name: yaml", "this is not JSON"),
+        ("name: yaml", "invalid JSON"),
         ("[]", "`name` is missing"),
-        ("{\"name\": 1}", "`name` is a number, and must be a string"),
+        ("{\"name\": 1}", "`name` is a number, but must be a string"),
         (
             "{\"name\": \"x\", \"roleArn\": \"r\", \"artifactStore\": {\"location\": \"b\"}, \"stages\": {}}",
-            "`stages` is a mapping, and must be a list",
+            "`stages` is a mapping, but must be a list",
         ),
     ];
     for (text, message) in cases {

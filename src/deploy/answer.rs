@@ -1,7 +1,7 @@
-//! Whether an HTTP response comes from AWS. A proxy, a captive portal or a wrong endpoint answers
-//! with something else, which the SDK would report as a refusal without a code, or would even read
-//! as an answer without content. So the HTTP client that all AWS clients share checks each response
-//! before the SDK reads it.
+//! Checks whether an HTTP response comes from AWS. A proxy, a captive portal, or a wrong endpoint
+//! returns other content. The SDK would report it as an error without a code, or read it as a
+//! response without content. Therefore, the HTTP client that all AWS clients share checks each
+//! response before the SDK reads it.
 
 use std::error::Error;
 use std::fmt;
@@ -25,41 +25,41 @@ use serde::de::IgnoredAny;
 
 use crate::escape::shown;
 
-/// No answer that s3ferry reads is longer: it downloads no objects.
+/// Maximum length of a response body, in bytes. s3ferry does not download objects.
 const LONGEST: usize = 64 * 1024 * 1024;
-/// How long a body may take once its headers have arrived.
+/// Time limit for a response body after its headers arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// Length of the excerpt that a message shows, in characters.
+/// Length of the excerpt in an error message, in characters.
 const EXCERPT: usize = 120;
-/// The headers in which AWS services name the request.
+/// Headers in which AWS services return the request ID.
 const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "x-amz-id-2"];
 
-/// A response that is not from AWS, or not a complete one.
+/// A response that is incomplete or does not come from AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NotAws {
     status: u16,
-    /// Content type without its parameters; may be empty.
+    /// Content type without its parameters. May be empty.
     content_type: String,
     problem: Problem,
-    /// The first line of its text; may be empty.
+    /// First line of the response text. May be empty.
     text: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Problem {
-    /// It is something else than an answer of the called service.
+    /// The response does not come from the called service.
     Foreign,
     Empty,
-    /// It begins as an answer of AWS and ends too early.
+    /// The response starts like an AWS response but is truncated.
     CutOff,
-    /// It sends the client to another place.
+    /// The response is a redirect to this location.
     Redirect(String),
-    /// It is longer than any answer.
+    /// The response is longer than any AWS response.
     TooLong,
 }
 
 impl NotAws {
-    /// A complete answer of AWS in form, with content that the SDK cannot read.
+    /// Returns the error for a complete AWS response whose content the SDK cannot read.
     pub(super) fn unreadable(response: &HttpResponse) -> Self {
         let body = response.body().bytes().unwrap_or_default();
         Self::new(response, Problem::Foreign, body)
@@ -76,25 +76,25 @@ impl NotAws {
         }
     }
 
-    /// Whether the same call may succeed a moment later.
+    /// Returns whether a retry of the call may succeed.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self.status, 429 | 500..=599) || self.problem == Problem::CutOff
     }
 
-    /// What to do about it.
+    /// Returns the suggested fix.
     pub(super) fn help(&self) -> &'static str {
         match (self.status, &self.problem) {
             (407, _) => {
-                "the proxy asks for a user name and a password: set them in HTTPS_PROXY, or \
+                "the proxy requires a user name and a password: set them in HTTPS_PROXY, or \
                  exclude AWS with NO_PROXY"
             }
             (_, Problem::CutOff) => {
-                "run the same command again; if it happens again, check the proxy (HTTPS_PROXY) \
+                "run the same command again; if the error persists, check the proxy (HTTPS_PROXY) \
                  and the endpoint URL (--endpoint-url, AWS_ENDPOINT_URL)"
             }
             _ => {
-                "check the proxy (HTTPS_PROXY), the login page of the network, and the endpoint \
-                 URL (--endpoint-url, AWS_ENDPOINT_URL)"
+                "check the proxy (HTTPS_PROXY), the network's login page, and the endpoint URL \
+                 (--endpoint-url, AWS_ENDPOINT_URL)"
             }
         }
     }
@@ -108,7 +108,7 @@ impl fmt::Display for NotAws {
         }
         match &self.problem {
             Problem::Empty => write!(out, " without a body, which is not an AWS response"),
-            Problem::CutOff => write!(out, ", and the response is cut off"),
+            Problem::CutOff => write!(out, ", but the response is truncated"),
             Problem::TooLong => write!(out, " with more data than any AWS response"),
             Problem::Redirect(to) => {
                 write!(out, ", which is not an AWS response: a redirect")?;
@@ -128,13 +128,13 @@ impl fmt::Display for NotAws {
 
 impl Error for NotAws {}
 
-/// Text of a stranger in one line: all that is not printable is escaped.
+/// Returns a one-line excerpt of untrusted text with nonprintable characters escaped.
 fn printable(text: &str) -> String {
     let short: String = text.chars().take(EXCERPT).collect();
     shown(&short).into_owned()
 }
 
-/// The SDK's own HTTPS client, with these authorities and with a check of each response.
+/// Returns the SDK's HTTPS client with the given TLS context and a check of each response.
 pub(super) fn https_client(tls_context: TlsContext) -> SharedHttpClient {
     let client = Builder::new().build_with_connector_fn(move |settings, components| {
         let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
@@ -151,12 +151,12 @@ pub(super) fn https_client(tls_context: TlsContext) -> SharedHttpClient {
     checked(client)
 }
 
-/// A client whose responses are checked.
+/// Wraps a client so that its responses are checked.
 pub(super) fn checked(client: SharedHttpClient) -> SharedHttpClient {
     SharedHttpClient::new(Checked(client))
 }
 
-/// A client, or one of its connectors, whose responses are checked.
+/// A client, or one of its connectors, that checks its responses.
 #[derive(Debug)]
 struct Checked<C>(C);
 
@@ -182,7 +182,7 @@ impl HttpConnector for Checked<SharedHttpConnector> {
     }
 }
 
-/// Reads a response to its end and checks it.
+/// Reads a complete response and checks it.
 async fn check(
     protocol: Protocol,
     mut response: HttpResponse,
@@ -200,7 +200,7 @@ async fn check(
     Ok(response)
 }
 
-/// A body as far as it can be read, and why not to its end.
+/// Reads a body. Returns the bytes, and the problem if the body is incomplete.
 async fn read(body: SdkBody) -> (Vec<u8>, Option<Problem>) {
     let mut stream = ByteStream::new(body);
     let mut bytes = Vec::new();
@@ -214,18 +214,18 @@ async fn read(body: SdkBody) -> (Vec<u8>, Option<Problem>) {
     }
 }
 
-/// How a service answers, told from the request.
+/// The response format of a service, derived from the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
     /// AWS Query: XML, always with a body.
     Query,
     Json,
-    /// Amazon S3: XML, and bodies of their own kind.
+    /// Amazon S3: XML, and bodies in other formats.
     S3 {
         /// Whether the response has no body.
         head: bool,
     },
-    /// Anything else that the SDK calls, such as the metadata service.
+    /// Any other service that the SDK calls, such as the instance metadata service.
     Other,
 }
 
@@ -245,7 +245,7 @@ impl Protocol {
         }
     }
 
-    /// What is wrong with a response; `None` when it may be from AWS.
+    /// Returns the problem with a response, or `None` if the response may come from AWS.
     fn problem(self, response: &HttpResponse, body: &[u8]) -> Option<Problem> {
         let status = response.status().as_u16();
         let text = String::from_utf8_lossy(body);
@@ -265,7 +265,7 @@ impl Protocol {
         }
         match self {
             Self::Other => None,
-            // The answer to HEAD, and some others, are headers only.
+            // Responses to HEAD requests and some other responses have no body.
             Self::S3 { head } if head || text.is_empty() => (!named).then_some(foreign),
             Self::Json if text.is_empty() => (!named).then_some(foreign),
             Self::Query => match Xml::of(text) {
@@ -273,7 +273,7 @@ impl Protocol {
                 _ => Some(foreign),
             },
             Self::S3 { .. } if text.starts_with('<') => Xml::of(text)?.cut_off(),
-            // Such as the bucket policy itself.
+            // For example, a bucket policy.
             Self::S3 { .. } if named => None,
             Self::S3 { .. } | Self::Json => match serde_json::from_str::<IgnoredAny>(text) {
                 Ok(_) => None,
@@ -284,12 +284,12 @@ impl Protocol {
     }
 }
 
-/// A header, empty where there is none.
+/// Returns a header, or an empty string if it is absent.
 fn header<'r>(response: &'r HttpResponse, name: &str) -> &'r str {
     response.headers().get(name).unwrap_or_default()
 }
 
-/// Whether a response is a web page. AWS's APIs answer with none.
+/// Returns whether a response is a web page. No AWS API returns one.
 fn is_html(response: &HttpResponse, text: &str) -> bool {
     let begins = |mark: &str| {
         let start = text.get(..mark.len());
@@ -303,14 +303,14 @@ fn is_html(response: &HttpResponse, text: &str) -> bool {
 /// The root element of an XML document.
 struct Xml<'t> {
     text: &'t str,
-    /// Its name, without a prefix.
+    /// Name of the element without its prefix.
     root: &'t str,
-    /// Its name as the document has it.
+    /// Name of the element as written in the document.
     full: &'t str,
 }
 
 impl<'t> Xml<'t> {
-    /// The document's root; `None` where it is no XML.
+    /// Returns the root of a document, or `None` if the text is not XML.
     fn of(text: &'t str) -> Option<Self> {
         let mut rest = text;
         loop {
@@ -329,7 +329,7 @@ impl<'t> Xml<'t> {
         Some(Self { text, root, full })
     }
 
-    /// Whether the document ends before its root does.
+    /// Returns a problem if the document ends before its root element.
     fn cut_off(&self) -> Option<Problem> {
         let inside = self.text.strip_suffix('>').unwrap_or_default().trim_end();
         let start = self.text.rfind('<').unwrap_or_default();
@@ -342,7 +342,7 @@ impl<'t> Xml<'t> {
     }
 }
 
-/// The first line of text of a page or document, without its tags.
+/// Returns the first line of text of a page or document, without tags.
 fn first_line(body: &str) -> String {
     /// Elements that do not end a line.
     const INLINE: [&str; 9] = ["a", "b", "code", "em", "font", "i", "span", "strong", "tt"];

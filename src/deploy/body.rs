@@ -1,22 +1,21 @@
-//! How a template reaches CloudFormation: inline as it is, inline without its comments, or by a
-//! bucket.
+//! Sends a template to CloudFormation: inline, inline without comments, or through an S3 bucket.
 
 use super::text::{Text, meaning};
 use super::{Access, DeployError};
 use crate::aws::quotas::{TEMPLATE_IN_BUCKET, TEMPLATE_INLINE, grouped};
 use crate::checked::Permit;
 
-/// A template on its way to CloudFormation.
+/// A template in the form in which CloudFormation receives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Body {
-    /// The text itself.
+    /// The template text.
     Inline(String),
-    /// URL of the object that holds it.
+    /// URL of the object that contains the template.
     Uploaded(String),
 }
 
 impl Body {
-    /// The text, where it goes inline.
+    /// Returns the text if it is sent inline.
     pub(crate) fn inline(&self) -> Option<String> {
         match self {
             Self::Inline(text) => Some(text.clone()),
@@ -24,7 +23,7 @@ impl Body {
         }
     }
 
-    /// The URL of an uploaded text.
+    /// Returns the URL if the template is uploaded.
     pub(crate) fn url(&self) -> Option<String> {
         match self {
             Self::Inline(_) => None,
@@ -33,10 +32,11 @@ impl Body {
     }
 }
 
-/// Decides how a template goes, and uploads it when it must be.
+/// Decides how to send a template, and uploads it if necessary.
 ///
 /// # Errors
-/// It is too long to go inline and there is no bucket, or the upload fails.
+/// Returns an error if the template is too long to send inline and no bucket is given, or if the
+/// upload fails.
 pub(crate) async fn prepare(
     access: &Access,
     stack: &str,
@@ -58,21 +58,21 @@ pub(crate) async fn prepare(
     if body.len() > TEMPLATE_IN_BUCKET.length() {
         return Err(DeployError::input(
             format!(
-                "the template of stack `{stack}` has {} bytes, and CloudFormation allows {}",
+                "the template of stack `{stack}` has {} bytes; CloudFormation allows {}",
                 grouped(body.len() as u64),
                 grouped(TEMPLATE_IN_BUCKET.value)
             ),
-            "split the targets over several pipelines: AWS does not raise this quota",
+            "split the targets across several pipelines: AWS does not raise this quota",
         ));
     }
     let Some(bucket) = bucket else {
         return Err(DeployError::input(
             format!(
-                "the template of stack `{stack}` has {} bytes, more than the {} that go inline",
+                "the template of stack `{stack}` has {} bytes; an inline template can have {}",
                 grouped(text.json.len() as u64),
                 grouped(TEMPLATE_INLINE.value)
             ),
-            "name a bucket that it can go by, with --template-bucket",
+            "specify a bucket for the template with --template-bucket",
         ));
     };
     let key = format!("s3ferry/{stack}.template");
@@ -91,10 +91,10 @@ pub(crate) async fn prepare(
     )))
 }
 
-/// Refuses a template that nothing permits.
+/// Rejects a template that the permit does not cover.
 ///
 /// # Errors
-/// The permission is for another text.
+/// Returns an error if the permit is for another text.
 pub(crate) fn refuse_other(
     permit: Permit<'_>,
     stack: &str,
@@ -109,7 +109,7 @@ pub(crate) fn refuse_other(
 /// Returns the minified form of a template.
 ///
 /// # Errors
-/// It does not mean the same as the text that was checked.
+/// Returns an error if it is not equivalent to the checked text.
 fn minified<'t>(stack: &str, text: &'t Text) -> Result<&'t str, DeployError> {
     match meaning(&text.yaml) == meaning(&text.json) {
         true => Ok(&text.json),
@@ -120,11 +120,11 @@ fn minified<'t>(stack: &str, text: &'t Text) -> Result<&'t str, DeployError> {
 fn not_checked(stack: &str) -> DeployError {
     DeployError::failed(
         format!("the template of stack `{stack}` is not the one that was checked"),
-        "report this as a defect of s3ferry",
+        "report this as a bug in s3ferry",
     )
 }
 
-/// Has CloudFormation read a template (*ValidateTemplate*).
+/// Validates a template with CloudFormation (*ValidateTemplate*).
 pub(crate) async fn validate(access: &Access, stack: &str, body: &Body) -> Result<(), DeployError> {
     let answer = access
         .cloudformation()
@@ -136,7 +136,7 @@ pub(crate) async fn validate(access: &Access, stack: &str, body: &Body) -> Resul
     let answer = answer.map_err(|error| access.error("cloudformation:ValidateTemplate", &error));
     match answer {
         Err(error) if error.has_code("ValidationError") => Err(DeployError::failed(
-            format!("CloudFormation refuses the template of stack `{stack}`: {error}"),
+            format!("CloudFormation rejected the template of stack `{stack}`: {error}"),
             "",
         )),
         answer => answer.map(drop),

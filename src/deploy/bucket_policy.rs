@@ -1,23 +1,22 @@
-//! The merged policy of an artifact bucket that exists: compared with the live one, and put.
+//! Compares the merged policy of an existing artifact bucket with the live policy, and applies it.
 
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use serde_json::Value;
 
 use super::{Access, DeployError};
 
-/// How the live policy stands to what we know.
+/// The result of comparing the live policy with the known policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// The merged policy is in force.
     InForce,
-    /// The policy that was merged is in force, or none and none was merged: the merged one can
-    /// be put.
+    /// The live policy is the one that was merged. The merged policy can be applied.
     AsMerged,
-    /// Somebody changed the policy since: it must be merged again first. The live text.
+    /// The live policy has changed since the merge and must be merged again. Contains its text.
     Changed(String),
 }
 
-/// Compares the live policy of a bucket with the one that was merged, and with the result.
+/// Compares the live policy of a bucket with the policy before the merge and the merged policy.
 pub(crate) async fn compare(
     access: &Access,
     bucket: &str,

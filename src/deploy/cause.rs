@@ -1,5 +1,5 @@
-//! The first cause of a failed operation, out of the cascade of cancellations that follows it,
-//! and what to do about the known ones.
+//! Finds the first cause of a failed operation among the cancellations that follow it, and
+//! suggests fixes for known causes.
 
 use std::fmt;
 
@@ -24,11 +24,11 @@ pub(crate) struct Cause {
     /// Resource type.
     #[serde(rename = "type")]
     pub resource_type: String,
-    /// Its status code.
+    /// Status code of the resource.
     pub status: String,
-    /// AWS's reason, on one line.
+    /// Reason that AWS gives, on one line.
     pub reason: String,
-    /// What to do; empty for an unknown cause.
+    /// Suggested fix. Empty for an unknown cause.
     pub hint: String,
 }
 
@@ -42,8 +42,8 @@ impl fmt::Display for Cause {
     }
 }
 
-/// The first cause of a failed operation. CloudFormation's own validation names its findings
-/// elsewhere (*DescribeEvents*), and says so in the events.
+/// Returns the first cause of a failed operation. If CloudFormation's validation failed, the
+/// stack events only refer to its findings, which *DescribeEvents* returns.
 pub(crate) async fn find(
     access: &Access,
     stack: &str,
@@ -75,19 +75,19 @@ pub(crate) async fn find(
             logical_id: stack.to_owned(),
             resource_type: "AWS::CloudFormation::Stack".to_owned(),
             status: String::new(),
-            reason: "no event of the stack gives a reason".to_owned(),
+            reason: "the stack events give no reason".to_owned(),
             hint: gap,
         }),
         (found, None) => found,
     })
 }
 
-/// The first cause in the events of one operation, the oldest first.
+/// Returns the first cause in the events of one operation. The oldest event comes first.
 pub(crate) fn first(events: &[Event]) -> Option<Cause> {
     let failed = |event: &&Event| event.status.ends_with("_FAILED");
     let own = |event: &&Event| !is_consequence(&event.reason);
     let with_reason = |event: &&Event| !event.reason.is_empty();
-    // A stack can fail before any of its resources does.
+    // A stack can fail before any of its resources.
     let whole = |event: &&Event| event.whole_stack && event.status.contains("ROLLBACK");
     let found = (events.iter().filter(failed).filter(own))
         .find(|event| !event.whole_stack)
@@ -102,7 +102,7 @@ pub(crate) fn first(events: &[Event]) -> Option<Cause> {
     })
 }
 
-/// What to do about a known reason; empty for an unknown one.
+/// Returns the suggested fix for a known reason, or an empty string.
 pub(crate) fn hint(resource_type: &str, reason: &str) -> String {
     let lower = reason.to_lowercase();
     let has = |part: &str| lower.contains(part);
@@ -111,27 +111,27 @@ pub(crate) fn hint(resource_type: &str, reason: &str) -> String {
     }
     let text = match resource_type {
         _ if has("invalid principal") || has("malformedpolicydocument") && has("principal") => {
-            "AWS refuses a policy that names a role or user which does not exist: was the stack \
-             that makes it deployed, and were the role and the stack not deleted since?"
+            "AWS rejects a policy that names a role or user that does not exist: check that the \
+             stack that creates it is deployed and that the role or user was not deleted"
         }
         _ if has("attempting to import") => {
-            "these exist already and belong to another stack, perhaps that of a live pipeline: do \
+            "these resources already belong to another stack, possibly that of a live pipeline: do \
              not delete them; choose other names in the configuration"
         }
         "AWS::S3::Bucket" if has("already exists") || has("already owned") => {
-            "bucket names are taken worldwide: choose another in the configuration, or, if the \
-             bucket is yours, set `create: false` for it"
+            "bucket names are globally unique: choose another name in the configuration, or set \
+             `create: false` for the bucket if it is yours"
         }
         "AWS::S3::BucketPolicy" if has("already exist") => {
-            "the bucket has a policy already: give it as `existing_policy`, and its statements are \
-             kept"
+            "the bucket already has a policy: specify it as `existing_policy` to keep its \
+            statements"
         }
         "AWS::KMS::Alias" if has("already exists") => {
-            "another key has this alias, perhaps that of a live pipeline: choose another \
+            "another key, possibly that of a live pipeline, has this alias: choose another \
              `dev.key.alias`"
         }
         _ if has("already exists") => {
-            "something outside the stack has this name, and may use it: choose another name in the \
+            "a resource outside the stack already has this name: choose another name in the \
              configuration"
         }
         _ if has("limitexceeded") || has("limit exceeded") || has("quota") || has("too many") => {
@@ -140,28 +140,31 @@ pub(crate) fn hint(resource_type: &str, reason: &str) -> String {
         _ if has("accessdenied") || has("access denied") || has("not authorized to perform") => {
             let action = after(reason, "perform: ").unwrap_or_else(|| "the action".to_owned());
             return format!(
-                "whoever deploys lacks {action}: `s3ferry deployer-policy` prints the policy that \
-                 is needed"
+                "the deployer lacks {action}: `s3ferry deployer-policy` prints the required policy"
             );
         }
         _ if has("not empty") => {
-            "empty it first, with all versions of its objects, then delete the stack again"
+            "empty the bucket first, including all object versions, then delete the stack again"
         }
         _ if has("stack policy") => {
-            "the stack policy protects this resource: look at the change again, and allow it with \
-             --allow-replacement if it is meant"
+            "the stack policy protects this resource: review the change, and allow it with \
+             --allow-replacement if it is intended"
         }
         _ => "",
     };
     text.to_owned()
 }
 
-/// What to do about a quota that is exceeded; IAM names some of its own.
+/// Returns the suggested fix for an exceeded quota. Errors from IAM name the quota.
 fn exceeded_quota(lower: &str) -> String {
     let iam = [
         ("aclsizeperrole", TRUST_POLICY, "trust fewer principals"),
-        ("policiesperrole", MANAGED_POLICIES_PER_ROLE, "attach fewer"),
-        ("policysize", MANAGED_POLICY, "shorten it, or split it"),
+        (
+            "policiesperrole",
+            MANAGED_POLICIES_PER_ROLE,
+            "attach fewer policies",
+        ),
+        ("policysize", MANAGED_POLICY, "shorten or split the policy"),
     ];
     for (name, quota, restructure) in iam {
         if !lower.contains(name) {
@@ -177,11 +180,11 @@ fn exceeded_quota(lower: &str) -> String {
             quota.name, quota.unit
         );
     }
-    "a quota of AWS is used up: remove what is not needed; Service Quotas shows whether AWS raises it"
+    "an AWS quota is exceeded: remove unused resources, or request an increase in Service Quotas"
         .to_owned()
 }
 
-/// The word after `mark`, without quotes and full stops.
+/// Returns the word after `mark`, without quotation marks and punctuation.
 fn after(text: &str, mark: &str) -> Option<String> {
     let at = text.find(mark)? + mark.len();
     let word = text[at..].split_whitespace().next()?;

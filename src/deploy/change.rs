@@ -1,4 +1,4 @@
-//! One change of a change set, and what makes it dangerous.
+//! One change in a change set, and whether it is dangerous.
 
 use aws_sdk_cloudformation::types::{ResourceChange, ResourceTargetDefinition};
 use schemars::JsonSchema;
@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::property_change::{PropertyChange, between};
 use crate::stacks::GUARDED_TYPES;
 
-/// What would happen to one resource.
+/// The planned change to one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Change {
-    /// CloudFormation's action: `Add`, `Modify`, `Remove`, `Import` or `Dynamic`.
+    /// CloudFormation action: `Add`, `Modify`, `Remove`, `Import`, or `Dynamic`.
     pub action: String,
     /// Logical ID.
     #[serde(rename = "resource")]
@@ -21,30 +21,30 @@ pub(crate) struct Change {
     /// Resource type.
     #[serde(rename = "type")]
     pub resource_type: String,
-    /// `True`, `False` or `Conditional`; empty when it cannot be replaced.
+    /// `True`, `False`, or `Conditional`. Empty if the resource cannot be replaced.
     pub replacement: String,
-    /// What becomes of the old resource, such as `Retain`; may be empty.
+    /// Policy action for the old resource, such as `Retain`. May be empty.
     pub policy_action: String,
-    /// What triggers it, such as `Properties.KeyPolicy`.
+    /// Causes of the change, such as `Properties.KeyPolicy`.
     pub causes: Vec<String>,
-    /// Properties that change, with their values as far as CloudFormation gives them.
+    /// Properties that change, with the values that CloudFormation returns.
     #[serde(rename = "propertyChanges")]
     pub properties: Vec<PropertyChange>,
 }
 
 impl Change {
-    /// Whether it would replace or delete a key, a bucket or a role.
+    /// Returns whether the change would replace or delete a key, a bucket, or a role.
     pub(crate) fn is_dangerous(&self) -> bool {
         GUARDED_TYPES.contains(&self.resource_type.as_str())
             && (self.action == "Remove" || self.replaces())
     }
 
-    /// Whether another resource takes the place of this one.
+    /// Returns whether the change replaces the resource.
     fn replaces(&self) -> bool {
         self.replacement == "True"
     }
 
-    /// What it does, in a word or two.
+    /// Returns a short description of the change.
     pub(crate) fn what(&self) -> &'static str {
         match (self.action.as_str(), self.replacement.as_str()) {
             ("Add", _) => "create",
@@ -54,7 +54,7 @@ impl Change {
             ("Remove", _) if self.policy_action == "Retain" => "remove, retained",
             ("Remove", _) => "DELETE",
             ("Import", _) => "import",
-            _ => "known when executed",
+            _ => "known at execution",
         }
     }
 }
@@ -112,7 +112,7 @@ impl From<ResourceChange> for Change {
     }
 }
 
-/// The values of a detail: none where CloudFormation gives none.
+/// Returns the values in a detail, if CloudFormation returns any.
 fn values(target: &ResourceTargetDefinition) -> Vec<PropertyChange> {
     let (before, after) = (target.before_value(), target.after_value());
     if before.is_none() && after.is_none() {

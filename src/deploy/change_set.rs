@@ -1,4 +1,4 @@
-//! Change sets: made, waited for, read, executed, deleted.
+//! Creates, reads, executes, and deletes change sets.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::unexecuted::Unexecuted;
 use super::validation::{self, Validations};
 use super::{Access, DeployError, Observer, race};
 
-/// What a change set is made from.
+/// The input of a change set.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted<'a> {
     pub stack: &'a str,
@@ -25,50 +25,48 @@ pub(crate) struct Wanted<'a> {
     pub create: bool,
     pub body: &'a Body,
     pub parameters: &'a [(String, String)],
-    /// Tags of the stack, which CloudFormation puts on its resources.
+    /// Stack tags, which CloudFormation also applies to the resources.
     pub tags: &'a [(String, String)],
-    /// The service role that CloudFormation acts with.
+    /// Service role that CloudFormation assumes.
     pub role_arn: Option<&'a str>,
 }
 
 /// A change set that can be executed.
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeSet {
-    /// Change set ID: an ARN.
+    /// ARN of the change set.
     pub id: String,
     /// Its name, which is also the client token of its execution.
     pub name: String,
     pub stack_id: String,
     pub stack: String,
-    /// What it would do.
+    /// Changes that the change set makes when it is executed.
     pub changes: Vec<Change>,
     pub validations: Validations,
 }
 
 impl ChangeSet {
-    /// Reads the results of CloudFormation's own validation.
+    /// Reads the results of CloudFormation's validation.
     pub(super) async fn validate(&mut self, access: &Access) -> Result<(), DeployError> {
         self.validations = validation::of_change_set(access, &self.id, &self.stack_id).await?;
         Ok(())
     }
 }
 
-/// What came of making a change set.
+/// The result of creating a change set.
 #[derive(Debug, Clone)]
 pub(crate) enum Made {
-    /// The stack is as it should be.
+    /// The stack is up to date.
     NoChanges,
-    /// There is something to do.
+    /// The change set contains changes.
     Changes(ChangeSet),
 }
 
-/// Makes a change set and waits until CloudFormation has worked it out.
-///
-/// A change set that holds no changes is deleted again.
+/// Creates a change set and waits until it is complete. Deletes a change set without changes.
 ///
 /// # Errors
-/// CloudFormation refuses the template or the parameters, AWS refuses the call, or `limit` is
-/// over.
+/// Returns an error if CloudFormation rejects the template or the parameters, if AWS rejects the
+/// call, or if `limit` expires.
 pub(crate) async fn make(
     access: &Access,
     wanted: &Wanted<'_>,
@@ -99,7 +97,7 @@ pub(crate) async fn make(
         .set_template_url(wanted.body.url());
     let (id, stack_id) = match request.send().await {
         Ok(answer) => (answer.id, answer.stack_id),
-        // A call that was repeated because its answer got lost: the name is ours alone.
+        // The SDK retried the call because the response was lost. Only this process uses the name.
         Err(error) if error.code() == Some("AlreadyExistsException") => (None, None),
         Err(error) => {
             let error = access.error("cloudformation:CreateChangeSet", &error);
@@ -145,11 +143,11 @@ pub(crate) async fn make(
     }
 }
 
-/// The error for a change set that CloudFormation refuses, with the details of its validation.
+/// Returns the error for a change set that CloudFormation rejects, with the validation details.
 fn refused(access: &Access, change_set: &ChangeSet, reason: &str) -> DeployError {
     let validations = &change_set.validations;
     let failed = &validations.failed;
-    // Where to find the details is of no use beside the details.
+    // The message contains the details, so AWS's advice on where to find them is redundant.
     let reason = match failed.is_empty() {
         true => reason,
         false => without_advice(reason),
@@ -174,14 +172,14 @@ fn refused(access: &Access, change_set: &ChangeSet, reason: &str) -> DeployError
     help.extend(validations.gap(access));
     DeployError::failed(
         format!(
-            "CloudFormation refuses the change set of stack `{}`: {reason}{details}",
+            "CloudFormation rejected the change set of stack `{}`: {reason}{details}",
             change_set.stack
         ),
         help.join("; "),
     )
 }
 
-/// Reads all pages of a change set; gives its status and the reason of it.
+/// Reads all pages of a change set. Returns its status and status reason.
 async fn read(
     access: &Access,
     change_set: &mut ChangeSet,
@@ -203,7 +201,7 @@ async fn read(
     }
 }
 
-/// Executes a change set. Its name is the client token, so that a repeated call is harmless.
+/// Executes a change set. Its name is the client token, so a repeated call is harmless.
 pub(crate) async fn execute(access: &Access, change_set: &ChangeSet) -> Result<(), DeployError> {
     let answer = access
         .cloudformation()
@@ -217,7 +215,7 @@ pub(crate) async fn execute(access: &Access, change_set: &ChangeSet) -> Result<(
         return Ok(());
     };
     if error.code() == Some("InvalidChangeSetStatus") {
-        // A call that was repeated because its answer got lost finds its own work.
+        // The SDK may have retried the call because the response was lost.
         let found = describe(access, change_set, None).await?.execution_status;
         if let Some(ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete) = found {
             return Ok(());
@@ -267,7 +265,7 @@ pub(crate) async fn delete(access: &Access, change_set: &ChangeSet) -> Result<()
     Ok(())
 }
 
-/// CloudFormation's parameters.
+/// Converts parameters to the SDK type.
 pub(super) fn parameters(of: &[(String, String)]) -> Vec<Parameter> {
     of.iter()
         .map(|(name, value)| {
@@ -279,7 +277,7 @@ pub(super) fn parameters(of: &[(String, String)]) -> Vec<Parameter> {
         .collect()
 }
 
-/// CloudFormation's tags.
+/// Converts tags to the SDK type.
 pub(super) fn tags(of: &[(String, String)]) -> Vec<Tag> {
     of.iter()
         .map(|(name, value)| Tag::builder().key(name).value(value).build())

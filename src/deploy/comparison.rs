@@ -1,25 +1,26 @@
-//! The deployed template compared with the one that the configuration makes. Pure.
+//! Compares the deployed template with the generated one, without I/O.
 
 use serde_json::Value;
 use similar::TextDiff;
 
 use super::text::{Text, meaning};
 
-/// How a deployed template stands to ours.
+/// The result of comparing a deployed template with the generated one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {
-    /// They are the same text.
+    /// The texts are identical.
     Same,
-    /// They mean the same: comments, order or notation differ. The unified diff; empty when one is
-    /// JSON and the other YAML, and nothing but that differs.
+    /// The templates are equivalent: only comments, order, or format differ. Contains the unified
+    /// diff. It is empty if only the format (JSON or YAML) differs.
     SameMeaning(String),
-    /// They say different things: the unified diff.
+    /// The templates are not equivalent. Contains the unified diff.
     Different(String),
 }
 
 impl Comparison {
-    /// Compares the text of a deployed template with ours. Two YAML texts are compared as they
-    /// stand, with their comments; a JSON text with our JSON, both indented alike.
+    /// Compares the text of a deployed template with the generated template. YAML is compared as
+    /// written, including comments. JSON is compared with the generated JSON after both are
+    /// indented in the same way.
     pub(crate) fn of(deployed: &str, ours: &Text) -> Self {
         if deployed == ours.yaml || deployed == ours.json {
             return Self::Same;
@@ -37,7 +38,7 @@ impl Comparison {
         }
     }
 
-    /// The unified diff; empty when there is none.
+    /// Returns the unified diff. It may be empty.
     pub(crate) fn diff(&self) -> &str {
         match self {
             Self::Same => "",
@@ -45,7 +46,7 @@ impl Comparison {
         }
     }
 
-    /// Whether the templates say the same.
+    /// Returns whether the templates are equivalent.
     pub fn is_same(&self) -> bool {
         !matches!(self, Self::Different(_))
     }

@@ -1,27 +1,27 @@
-//! What a stack's status means for the next operation (AWS CloudFormation, *Stack status codes*).
+//! Derives the possible operations from a stack status (AWS CloudFormation, *Stack status codes*).
 
-/// What can be done with a stack in its present state.
+/// The condition of a stack, which determines the possible operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// There is none: it can be created.
+    /// The stack does not exist and can be created.
     Absent,
-    /// Only a change set was made for it, never executed: it can be created.
+    /// The stack has only a change set that was never executed. It can be created.
     Reviewing,
-    /// It stands: it can be updated.
+    /// The stack exists and can be updated.
     Ready,
-    /// Something goes on: follow it first.
+    /// An operation is in progress and must end first.
     InProgress,
-    /// Its creation failed: it can only be deleted and created again.
+    /// The creation failed. The stack must be deleted and created again.
     CreationFailed,
-    /// An update failed, and its rollback too: the cause must be fixed and the rollback continued.
+    /// An update and its rollback failed. The user must fix the cause and continue the rollback.
     RollbackFailed,
-    /// Its deletion failed: it can only be deleted.
+    /// The deletion failed. The stack can only be deleted.
     DeletionFailed,
 }
 
 impl Condition {
-    /// The condition of a status. CloudFormation may learn new ones; those count as `Ready` when
-    /// they end in `_COMPLETE`, and as in progress otherwise, so that nothing is begun on them.
+    /// Returns the condition for a status. An unknown status counts as `Ready` if it ends in
+    /// `_COMPLETE`, and otherwise as `InProgress`, so that no operation is started.
     pub(crate) fn of(status: &str) -> Self {
         match status {
             "DELETE_COMPLETE" => Self::Absent,
@@ -36,7 +36,7 @@ impl Condition {
     }
 }
 
-/// Whether an operation that ended in this status did what was asked.
+/// Returns whether an operation that ended in this status succeeded.
 pub(crate) fn succeeded(status: &str) -> bool {
     matches!(
         status,

@@ -1,35 +1,37 @@
-//! Which version of the source a pipeline has deployed, and whether it is the newest. Pure.
+//! Determines which source version a pipeline has deployed, and whether it is the newest, without
+//! I/O.
 
 use super::execution::Execution;
 
-/// How the version that a pipeline has deployed compares with the newest one.
+/// The result of comparing the deployed version with the newest version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
     Newest,
-    /// It is older, and an execution with the newest one runs.
+    /// The deployed version is older, and an execution with the newest version is running.
     Running,
-    /// It is older, and no execution with the newest one runs.
+    /// The deployed version is older, and no execution with the newest version is running.
     Outdated,
-    /// None of the executions that AWS lists succeeded, and none with the newest version runs.
+    /// No listed execution succeeded, and no execution with the newest version is running.
     Never,
 }
 
-/// What a pipeline has deployed.
+/// The version that a pipeline has deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delivery {
-    /// The last execution that succeeded.
+    /// The last successful execution.
     pub live: Option<Execution>,
-    /// The last execution with the newest version, whatever its status.
+    /// The last execution with the newest version, regardless of its status.
     pub newest: Option<Execution>,
     pub freshness: Freshness,
 }
 
 impl Delivery {
-    /// Compares a pipeline's executions, the newest first, with the newest version of the source.
+    /// Compares a pipeline's executions with the newest source version. The newest execution
+    /// comes first.
     pub(crate) fn new(executions: &[Execution], version: &str) -> Self {
         let live = executions.iter().find(|one| one.succeeded());
         let newest = executions.iter().find(|one| one.takes(version));
-        // An execution has no version until its source action has run; then it may be this one.
+        // An execution has no version until its source action ends. It may be the newest version.
         let runs = executions
             .iter()
             .any(|one| one.is_running() && (one.takes(version) || one.versions.is_empty()));

@@ -1,6 +1,6 @@
-//! One stack's deployment: from its present state to a change set, and from there to its end.
+//! Deploys one stack: creates a change set, and executes it until the operation ends.
 //!
-//! Every part can be repeated: a run that was killed at any point is completed by the next one.
+//! Every step can be repeated. If a deployment is interrupted, the next one completes it.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -20,58 +20,58 @@ use super::{
 use crate::checked::Permit;
 use crate::escape::shown;
 
-/// For how long AWS may describe the state of a stack before an operation that has ended.
+/// How long AWS may still return the earlier state of a stack after an operation has ended.
 const SETTLING: Duration = Duration::from_secs(60);
-/// For how long it may do so when the status is the same before and after.
+/// The same limit if the status before the operation equals the status after it.
 const SAME_STATUS: Duration = Duration::from_secs(10);
 
-/// What the user says about a deployment.
+/// User options for a deployment.
 #[derive(Debug, Clone)]
 pub(crate) struct DeploymentOptions {
-    /// How long one operation may take.
+    /// Time limit for one operation.
     pub wait: Duration,
-    /// The bucket that a long template goes by.
+    /// Bucket for a template that is too long to send inline.
     pub template_bucket: Option<String>,
-    /// The service role that CloudFormation acts with.
+    /// Service role that CloudFormation assumes.
     pub role_arn: Option<String>,
     pub tags: Vec<(String, String)>,
-    /// Whether protected resources may be replaced or deleted this once.
+    /// Whether this deployment may replace or delete protected resources.
     pub allow_replacement: bool,
-    /// Name of the next change set: letters, digits and hyphens, never used before. It is the
-    /// client token too.
+    /// Name of the next change set: letters, digits, and hyphens, never used before. It is also
+    /// the client token.
     pub token: String,
 }
 
-/// One stack, and the way to it.
+/// The deployment of one stack.
 #[derive(Clone, Copy)]
 pub(crate) struct Deployment<'a> {
-    /// The way into its account and region.
+    /// Access to its account and region.
     pub access: &'a Access,
     pub step: &'a StackStep,
     pub options: &'a DeploymentOptions,
     pub observer: &'a dyn Observer,
 }
 
-/// Where a stack stands before anything is changed.
+/// The state of a stack before the deployment changes it.
 #[derive(Debug)]
 pub(crate) enum Prepared {
     UpToDate(Deployed),
-    /// A change set to look at, and to execute or discard.
+    /// The change set must be reviewed, then executed or discarded.
     Changes(Box<Pending>),
-    /// A first creation failed, and what is left must be deleted first.
+    /// The creation failed, and the remaining stack must be deleted first.
     CreationFailed(Box<Deployed>, Option<Cause>),
 }
 
-/// A change set, and the stack before it.
+/// A change set that is not executed yet.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub change_set: ChangeSet,
-    /// The stack before it.
+    /// The stack before the change.
     pub before: Option<Deployed>,
 }
 
 impl Deployment<'_> {
-    /// Reads the stack; when an operation is in progress, follows it to its end first.
+    /// Reads the stack. Waits until an operation that is in progress ends.
     pub(crate) async fn settled(&self) -> Result<Option<Deployed>, DeployError> {
         let mut pace = Pace::new(self.options.wait);
         let mut said = String::new();
@@ -86,7 +86,7 @@ impl Deployment<'_> {
             if said != running.status {
                 said.clone_from(&running.status);
                 self.observer.says(&shown(&format!(
-                    "Stack {} is in {}: following it first.",
+                    "Stack {} is in {}. Waiting for the operation to end.",
                     running.name, running.status
                 )));
             }
@@ -95,12 +95,12 @@ impl Deployment<'_> {
             self.observer.executing(&operation.continues());
             follow(self.access, &operation, self.options.wait, self.observer).await?;
             self.observer.ended();
-            // Events and status of a stack may disagree for a moment.
+            // The events and the status of a stack may briefly disagree.
             pace.pause(&format!("stack `{}`", running.name)).await?;
         }
     }
 
-    /// Puts the stack's protection in force again, and works out what a deployment would change.
+    /// Restores the stack's protection, and determines what a deployment would change.
     pub(crate) async fn prepare(
         &self,
         found: Option<Deployed>,
@@ -114,14 +114,14 @@ impl Deployment<'_> {
         self.compare(found, parameters).await
     }
 
-    /// Works out what a deployment would change, and changes nothing. `found` is the stack as
-    /// [`settled`] gave it.
+    /// Determines what a deployment would change, without executing it. `found` is the stack
+    /// that [`settled`] returned.
     ///
     /// [`settled`]: Self::settled
     ///
     /// # Errors
-    /// The stack is in a state that somebody must mend first, CloudFormation refuses the
-    /// template, or AWS refuses.
+    /// Returns an error if the stack is in a state that the user must fix first, if
+    /// CloudFormation rejects the template, or if AWS rejects a call.
     pub(crate) async fn compare(
         &self,
         found: Option<Deployed>,
@@ -173,7 +173,7 @@ impl Deployment<'_> {
             (Made::NoChanges, Some(stack)) => Ok(Prepared::UpToDate(stack)),
             (Made::NoChanges, None) => Err(DeployError::failed(
                 format!(
-                    "CloudFormation finds nothing to create in stack `{}`",
+                    "CloudFormation found nothing to create in stack `{}`",
                     step.stack
                 ),
                 "the template has no resources",
@@ -185,12 +185,12 @@ impl Deployment<'_> {
         }
     }
 
-    /// The template of a stack that is to be created. When a bucket of the stack exists already and
-    /// a function gives its name, the names are written out, since CloudFormation imports only
-    /// what has a static name.
+    /// Returns the template for a new stack. If a bucket of the stack already exists and a
+    /// function computes its name, the template contains literal bucket names, because
+    /// CloudFormation imports only resources with static names.
     ///
     /// # Errors
-    /// A bucket exists in another region, or AWS cannot be reached.
+    /// Returns an error if a bucket exists in another region or AWS cannot be reached.
     async fn text_of_new_stack(&self) -> Result<Cow<'_, Text>, DeployError> {
         let step = self.step;
         let mut import = false;
@@ -202,25 +202,25 @@ impl Deployment<'_> {
                 ExistingBucket::Here => {
                     import = true;
                     self.observer.says(&shown(&format!(
-                        "Bucket {name} exists already. CloudFormation imports only buckets with a \
-                         static name, so this stack is created from the same template with the \
-                         bucket names written out."
+                        "Bucket {name} already exists. CloudFormation imports only buckets with \
+                         static names, so this stack is created from the same template with \
+                         literal bucket names."
                     )));
                 }
                 ExistingBucket::Elsewhere(region) => {
                     return Err(DeployError::failed(
                         format!(
-                            "bucket `{name}` exists in region {region}, and stack `{}` is to \
+                            "bucket `{name}` exists in region {region}, but stack `{}` would \
                              create it in {}; nothing was changed",
                             step.stack, step.region
                         ),
-                        "bucket names are unique in all regions: choose another name in the \
+                        "bucket names are unique across regions: choose another name in the \
                          configuration, or empty and delete that bucket",
                     ));
                 }
-                // If the bucket exists, CloudFormation refuses the change set or the creation.
+                // If the bucket exists, CloudFormation rejects the change set or the creation.
                 ExistingBucket::Unknown(error) => self.observer.says(&shown(&format!(
-                    "Whether a bucket of an earlier stack must be imported is unknown: {error}."
+                    "Cannot check whether a bucket of an earlier stack must be imported: {error}."
                 ))),
             }
         }
@@ -230,11 +230,11 @@ impl Deployment<'_> {
         })
     }
 
-    /// Puts stack policy and termination protection in force where they are not: after a
-    /// creation, and when an earlier run was killed before it did so.
+    /// Sets the stack policy and termination protection if they are missing: after a creation,
+    /// or if an earlier deployment was interrupted.
     pub(crate) async fn guard(&self, protected: bool) -> Result<(), DeployError> {
         let guarded = self.ensure_guarded(protected).await;
-        guarded.map_err(|error| self.unprotected("exists and is not fully protected", error))
+        guarded.map_err(|error| self.unprotected("exists but is not fully protected", error))
     }
 
     async fn ensure_guarded(&self, protected: bool) -> Result<(), DeployError> {
@@ -247,8 +247,8 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    /// Protects a stack that was just created. The second call is made although the first one was
-    /// refused: half a protection is better than none.
+    /// Protects a new stack. Makes the second call even if the first call fails, because partial
+    /// protection is better than none.
     async fn protect_new(&self) -> Result<(), DeployError> {
         let stack = &self.step.stack;
         let policy = protection::policy(&self.step.template.protected);
@@ -257,31 +257,31 @@ impl Deployment<'_> {
         match (policy, termination) {
             (Ok(()), Ok(())) => Ok(()),
             (Err(error), Ok(())) => {
-                Err(self.unprotected("is created and has no stack policy", error))
+                Err(self.unprotected("was created but has no stack policy", error))
             }
             (Ok(()), Err(error)) => {
-                Err(self.unprotected("is created and has no termination protection", error))
+                Err(self.unprotected("was created but has no termination protection", error))
             }
             (Err(error), Err(_)) => Err(self.unprotected(
-                "is created and has neither a stack policy nor termination protection",
+                "was created but has neither a stack policy nor termination protection",
                 error,
             )),
         }
     }
 
-    /// The error for a stack that exists without all of its protection.
+    /// Returns the error for a stack that is not fully protected.
     fn unprotected(&self, state: &str, mut error: DeployError) -> DeployError {
         error.message = format!("stack `{}` {state}: {}", self.step.stack, error.message);
         error.advise("run the same command again to protect the stack");
         error
     }
 
-    /// The name under which a change set of this stack is to be removed.
+    /// Identifies a change set of this stack that must be removed if it is not executed.
     fn unexecuted(&self, name: &str) -> Unexecuted {
         Unexecuted::new(self.access, &self.step.stack, name, true)
     }
 
-    /// Drops a change set that is not to be executed, and the empty stack that it made.
+    /// Deletes a change set that will not be executed, and the empty stack that it created.
     pub(crate) async fn discard(&self, pending: &Pending) -> Result<(), DeployError> {
         change_set::delete(self.access, &pending.change_set).await?;
         if pending.before.is_none() {
@@ -292,7 +292,7 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    /// Deletes the stack without resources that a change set made.
+    /// Deletes the empty stack that a change set created.
     async fn remove_empty(&self) -> Result<(), DeployError> {
         let Some(empty) = stack::read(self.access, &self.step.stack).await? else {
             return Ok(());
@@ -307,7 +307,7 @@ impl Deployment<'_> {
         quiet.delete(&empty).await
     }
 
-    /// Deletes what a failed creation left.
+    /// Deletes the stack that a failed creation left.
     pub(crate) async fn delete(&self, left: &Deployed) -> Result<(), DeployError> {
         let options = self.options;
         let (role, token) = (
@@ -317,11 +317,12 @@ impl Deployment<'_> {
         operation::delete(self.access, left, role, &token, options.wait, self.observer).await
     }
 
-    /// Executes a change set and follows the stack to its end; gives the stack after it. A change
-    /// set that CloudFormation does not execute stays open for the observer, which removes it.
+    /// Executes a change set and follows the operation until it ends. Returns the resulting
+    /// stack. If CloudFormation does not execute the change set, the observer removes it.
     ///
     /// # Errors
-    /// The stack failed: its first cause. Or AWS refuses, or the wait is over.
+    /// Returns the first cause if the operation fails. Returns an error if AWS rejects a call or
+    /// the wait expires.
     pub(crate) async fn execute(
         &self,
         pending: &Pending,
@@ -354,8 +355,8 @@ impl Deployment<'_> {
             self.observer.ended();
             if error.transient {
                 error.advise(&format!(
-                    "whether CloudFormation executes change set {} of stack {} is unknown: run \
-                     the same command again to find out",
+                    "it is unknown whether CloudFormation executes change set {} of stack {}: run \
+                     the same command again to check",
                     change_set.name, change_set.stack
                 ));
             }
@@ -377,7 +378,7 @@ impl Deployment<'_> {
         }
         guarded.map_err(|error| {
             self.unprotected(
-                "is updated, and its stack policy still allows replacement",
+                "was updated, but its stack policy still allows replacement",
                 error,
             )
         })?;
@@ -387,7 +388,7 @@ impl Deployment<'_> {
         self.read_complete(&operation, &status).await
     }
 
-    /// The stack after an operation. For a moment, AWS may still describe its earlier state.
+    /// Returns the stack after an operation. AWS may briefly return its earlier state.
     async fn read_complete(
         &self,
         operation: &Operation,
@@ -400,14 +401,14 @@ impl Deployment<'_> {
                 Err(error) if error.transient => None,
                 Err(mut error) => {
                     error.message = format!(
-                        "stack `{stack}` ended in {status}, and its outputs cannot be read: {}",
+                        "stack `{stack}` ended in {status}, but its outputs cannot be read: {}",
                         error.message
                     );
                     return Err(error);
                 }
                 Ok(found) => found.filter(|found| found.status == status),
             };
-            // The same status may still be that of the operation before.
+            // An identical status may still be that of the previous operation.
             let is_new = |found: &Deployed| operation.before != Some(found.generation);
             let may_be_old = pace.left() > SETTLING - SAME_STATUS;
             if let Some(found) = found.filter(|found| is_new(found) || !may_be_old) {
@@ -416,10 +417,10 @@ impl Deployment<'_> {
             if pace.pause(stack).await.is_err() {
                 return Err(DeployError::failed(
                     format!(
-                        "stack `{stack}` ended in {status}, and AWS does not describe this state \
+                        "stack `{stack}` ended in {status}, but AWS does not return this state \
                          yet"
                     ),
-                    "run the same command again: it reads the outputs and changes nothing else",
+                    "run the same command again: it only reads the outputs",
                 ));
             }
         }
@@ -430,7 +431,7 @@ impl Deployment<'_> {
         cause::find(self.access, &stack.id, &events).await
     }
 
-    /// A state that only a person can end, with what to do.
+    /// Returns the error for a state that only the user can resolve.
     async fn stuck(&self, stack: &Deployed) -> Result<DeployError, DeployError> {
         let cause = self.last_cause(stack).await?;
         let because = (cause.as_ref()).map_or(String::new(), |cause| format!(": {cause}"));
@@ -438,12 +439,12 @@ impl Deployment<'_> {
         let help = if stack.condition() == Condition::RollbackFailed {
             let what = cause.map_or_else(|| "the cause".to_owned(), |cause| cause.logical_id);
             format!(
-                "fix {what}, then continue the rollback: `{}`, and deploy again",
+                "fix {what}, then run `{}` to continue the rollback, and deploy again",
                 self.access.command("rollback")
             )
         } else {
             format!(
-                "remove what holds it, then delete it again: `{}`",
+                "fix the cause, then run `{}` to delete the stack again",
                 self.access.command("destroy")
             )
         };

@@ -1,5 +1,5 @@
-//! Whether somebody changed a stack's resources by another way (AWS CloudFormation, *Detect
-//! unmanaged configuration changes with drift detection*).
+//! Detects whether stack resources were changed outside CloudFormation (AWS CloudFormation,
+//! *Detect unmanaged configuration changes with drift detection*).
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::pace::Pace;
 use super::{Access, DeployError};
 
-/// A resource that is not as its template says.
+/// A resource that differs from its template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Drifted {
@@ -27,22 +27,22 @@ pub(crate) struct Drifted {
     pub resource_type: String,
     /// `MODIFIED` or `DELETED`.
     pub status: String,
-    /// Properties that differ; none for a deleted resource.
+    /// Properties that differ. Empty for a deleted resource.
     pub differences: Vec<Difference>,
 }
 
-/// A property that is not as the template says.
+/// A property that differs from the template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Difference {
     /// Path in the resource's properties, such as `/VersioningConfiguration/Status`.
     pub path: String,
-    /// The template's value; empty when the template has none.
+    /// Value in the template. Empty if the template does not set the property.
     pub expected: String,
-    /// The value as it is; empty when there is none.
+    /// Actual value. Empty if the property is not set.
     pub actual: String,
 }
 
-/// Detects a stack's drift, waits for the result, and gives the drifted resources.
+/// Detects the drift of a stack, waits for the result, and returns the drifted resources.
 pub(crate) async fn detect(
     access: &Access,
     stack: &str,
@@ -69,7 +69,7 @@ pub(crate) async fn detect(
             Some(StackDriftDetectionStatus::DetectionFailed) => {
                 let reason = answer.detection_status_reason.unwrap_or_default();
                 return Err(DeployError::failed(
-                    format!("the drift of stack `{stack}` could not be detected: {reason}"),
+                    format!("cannot detect the drift of stack `{stack}`: {reason}"),
                     super::cause::hint("", &reason),
                 ));
             }

@@ -1,4 +1,4 @@
-//! What can go wrong at AWS's side, in words: who asked, what AWS said, what to do.
+//! Errors of AWS calls: the profile, the reason that AWS gives, and the suggested fix.
 
 use std::any::Any;
 use std::error::Error;
@@ -15,31 +15,31 @@ use super::answer::NotAws;
 use crate::escape::shown;
 use crate::shell::Command;
 
-/// Whose fault it is, which decides the exit code.
+/// The kind of an error, which determines the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
-    /// Wrong usage, configuration or input: the wrong account too. Exit code 2.
+    /// Invalid usage, configuration, or input, including the wrong account. Exit code 2.
     Input,
-    /// A stack, stack set or other work ended badly. Exit code 1.
+    /// A stack, a stack set, or another operation failed. Exit code 1.
     Failed,
-    /// AWS could not be reached, or refused. Exit code 3.
+    /// AWS could not be reached or rejected a call. Exit code 3.
     Aws,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", shown(.message))]
 pub(crate) struct DeployError {
-    /// Whose fault it is.
+    /// Kind of the error.
     pub kind: ErrorKind,
-    /// What is wrong: one sentence, no full stop.
+    /// Description of the problem: one sentence without a period.
     pub message: String,
-    /// What to do; may be empty.
+    /// Suggested fix. May be empty.
     pub help: String,
-    /// AWS's error code, when a service answered with one.
+    /// AWS error code, if a service returned one.
     pub code: Option<String>,
-    /// Whether the same call may succeed later.
+    /// Whether a retry may succeed.
     pub transient: bool,
-    /// Whether the certificate of the other side is not trusted.
+    /// Whether the server's certificate is not trusted.
     pub is_untrusted: bool,
 }
 
@@ -59,7 +59,7 @@ impl DeployError {
         }
     }
 
-    /// Wrong usage, configuration or input.
+    /// Creates an error for invalid usage, configuration, or input.
     pub(crate) fn input(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(ErrorKind::Input, message, help)
     }
@@ -68,24 +68,24 @@ impl DeployError {
         Self::new(ErrorKind::Failed, message, help)
     }
 
-    /// AWS could not be reached, or refused.
+    /// Creates an error for a failure to reach AWS or a call that AWS rejected.
     pub(crate) fn aws(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(ErrorKind::Aws, message, help)
     }
 
-    /// Says whether the same call may succeed later.
+    /// Sets whether a retry may succeed.
     fn transient(mut self, transient: bool) -> Self {
         self.transient = transient;
         self
     }
 
-    /// Learns from the cause whether the certificate of the other side is not trusted.
+    /// Derives from the cause whether the server's certificate is not trusted.
     pub(super) fn caused_by(mut self, cause: &(dyn Error + 'static)) -> Self {
         self.is_untrusted = matches!(find(cause), Some(TlsError::InvalidCertificate(_)));
         self
     }
 
-    /// Adds to what can be done.
+    /// Appends a suggestion to the help.
     pub(crate) fn advise(&mut self, help: &str) {
         if !self.help.is_empty() {
             self.help.push_str("; ");
@@ -93,11 +93,11 @@ impl DeployError {
         self.help.push_str(help);
     }
 
-    /// The same error; when cleaning up after it failed too, the help says so.
+    /// Returns the error. If the cleanup also failed, adds that error to the help.
     #[must_use]
     pub(crate) fn besides(mut self, cleanup: Result<(), Self>) -> Self {
         if let Err(error) = cleanup {
-            self.advise(&format!("cleaning up failed: {error}"));
+            self.advise(&format!("cleanup failed: {error}"));
         }
         self
     }
@@ -106,14 +106,14 @@ impl DeployError {
         self.code.as_deref() == Some(code)
     }
 
-    /// Whether AWS denied the call for lack of a permission.
+    /// Returns whether AWS denied the call because of a missing permission.
     pub(crate) fn is_denied(&self) -> bool {
         self.code.as_deref().is_some_and(is_denial)
     }
 
-    /// What an SDK call ended with. `call` is the API's operation, such as
-    /// `cloudformation:DescribeStacks`; `policy` the option of `deployer-policy` that prints what
-    /// it needs.
+    /// Converts the error of an SDK call. `call` is the API operation, such as
+    /// `cloudformation:DescribeStacks`. `policy` is the option of `deployer-policy` that prints
+    /// the required policy.
     pub(crate) fn of_call<E, R>(
         profile: &str,
         policy: &str,
@@ -143,7 +143,7 @@ impl DeployError {
                         let said = metadata.message().unwrap_or("AWS gave no reason");
                         of_service((profile, policy), call, code, said)
                     }
-                    // AWS's form, and not its content.
+                    // The response has the form of an AWS response, but its content is invalid.
                     (None, Some(raw)) if (200..300).contains(&status) => {
                         of_stranger(call, &NotAws::unreadable(raw))
                     }
@@ -162,22 +162,22 @@ impl DeployError {
                     },
                 }
             }
-            SdkError::TimeoutError(_) => unreachable(call, "it did not answer in time"),
+            SdkError::TimeoutError(_) => unreachable(call, "the request timed out"),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                unreachable(call, "it did not answer in time")
+                unreachable(call, "the request timed out")
             }
             other => unreachable(call, &innermost(other)).caused_by(other),
         }
     }
 }
 
-/// What answered instead of AWS.
+/// Returns the error for a response that does not come from AWS.
 fn of_stranger(call: &str, answer: &NotAws) -> DeployError {
     let message = format!("{call} returned {answer}");
     DeployError::aws(message, answer.help()).transient(answer.is_transient())
 }
 
-/// Whether an error code says that the same call may succeed later.
+/// Returns whether a retry may succeed after an error code.
 fn is_transient(code: &str) -> bool {
     code.contains("Throttl")
         || code.contains("TooManyRequests")
@@ -193,7 +193,7 @@ fn is_transient(code: &str) -> bool {
         )
 }
 
-/// Whether an error code says that the caller lacks a permission.
+/// Returns whether an error code means that the caller lacks a permission.
 fn is_denial(code: &str) -> bool {
     matches!(
         code,
@@ -206,8 +206,8 @@ fn unreachable(call: &str, cause: &str) -> DeployError {
         transient: true,
         ..DeployError::aws(
             format!("cannot reach AWS for {call}: {cause}"),
-            "check the network, the proxy (HTTPS_PROXY), the region and the endpoint URL, and run \
-             the same command again",
+            "check the network, the proxy (HTTPS_PROXY), the region, and the endpoint URL, then \
+             run the same command again",
         )
     }
 }
@@ -223,13 +223,13 @@ fn of_service((profile, policy): (&str, &str), call: &str, code: &str, said: &st
         "RequestExpired"
         | "RequestTimeTooSkewed"
         | "SignatureDoesNotMatch"
-        | "InvalidSignatureException" => "check this machine's clock first: AWS refuses a request \
-                                          whose time is more than 5 minutes off; then the secret \
-                                          key of the profile"
+        | "InvalidSignatureException" => "check this machine's clock (AWS rejects requests that \
+                                          are more than 5 minutes off), then the secret access key \
+                                          of the profile"
             .to_owned(),
         "InvalidClientTokenId" | "UnrecognizedClientException" | "AuthFailure" => format!(
-            "AWS does not know the access key of profile `{profile}` in this region: {}; AWS says \
-             the same of a region that is not enabled in the account",
+            "AWS does not recognize the access key of profile `{profile}` in this region: {}; AWS \
+             returns the same error if the region is not enabled in the account",
             login(profile)
         ),
         code if is_denial(code) => format!(
@@ -238,14 +238,14 @@ fn of_service((profile, policy): (&str, &str), call: &str, code: &str, said: &st
                 .option("--profile", profile)
                 .words(policy)
         ),
-        "OptInRequired" => "the region is not enabled in this account".to_owned(),
+        "OptInRequired" => "enable the region in this account".to_owned(),
         _ => String::new(),
     };
     DeployError {
         code: Some(code.to_owned()),
         transient: is_transient(code),
         ..DeployError::aws(
-            format!("{call} was refused for profile `{profile}` ({code}): {said}"),
+            format!("{call} failed for profile `{profile}` ({code}): {said}"),
             help,
         )
     }
@@ -255,7 +255,7 @@ fn of_credentials(profile: &str, error: &CredentialsError) -> DeployError {
     let cause = innermost(error);
     let help = find::<NotAws>(error).map(|answer| answer.help().to_owned());
     DeployError::aws(
-        format!("profile `{profile}` gives no credentials: {cause}"),
+        format!("cannot get credentials from profile `{profile}`: {cause}"),
         help.unwrap_or_else(|| login(profile)),
     )
     .caused_by(error)
@@ -269,14 +269,14 @@ pub(super) fn login(profile: &str) -> String {
     )
 }
 
-/// The first error of a type in the chain of causes.
+/// Returns the first error of a type in the chain of causes.
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        // An I/O error hides the error that it wraps from the chain.
+        // The source of an I/O error is not the error that it wraps.
         let wrapped = error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref);
@@ -288,7 +288,7 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     None
 }
 
-/// The text of the innermost cause, which says the most.
+/// Returns the text of the innermost cause, which is the most specific.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(next) = last.source() {
@@ -297,12 +297,12 @@ pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     shortened(&last.to_string())
 }
 
-/// A text without its line breaks.
+/// Returns a text without line breaks.
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A text on one line; some answers quote a whole template.
+/// Shortens a text and removes line breaks. Some responses quote a whole template.
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 700;
     let text = one_line(text);

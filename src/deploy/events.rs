@@ -1,4 +1,4 @@
-//! The events of a stack, read operation by operation.
+//! Reads the events of a stack, grouped by operation.
 
 use super::condition::Condition;
 use super::{Access, DeployError};
@@ -6,21 +6,21 @@ use super::{Access, DeployError};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Event {
     pub id: String,
-    /// Logical ID of the resource; the stack's name for the stack itself.
+    /// Logical ID of the resource, or the stack name for the stack itself.
     pub logical_id: String,
-    /// Physical ID, once there is one.
+    /// Physical ID. Empty until it is known.
     pub physical_id: String,
     /// Resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
     /// Status code, such as `CREATE_FAILED`.
     pub status: String,
-    /// AWS's reason; may be empty.
+    /// Reason that AWS gives. May be empty.
     pub reason: String,
     /// Seconds since 1970.
     pub time: f64,
-    /// Client token of the operation, when AWS says it.
+    /// Client token of the operation, if AWS returns it.
     pub token: Option<String>,
-    /// Whether it is about the stack itself.
+    /// Whether the event is about the stack itself.
     pub whole_stack: bool,
 }
 
@@ -43,7 +43,7 @@ impl Event {
     }
 }
 
-/// The events of the last operation, the oldest first.
+/// Returns the events of the last operation, from oldest to newest.
 pub(crate) async fn last_operation(
     access: &Access,
     stack: &str,
@@ -52,8 +52,8 @@ pub(crate) async fn last_operation(
     Ok(found.pop().unwrap_or_default())
 }
 
-/// The events of the last operations, at most `count`: the latest operation first, the oldest
-/// event of each first.
+/// Returns the events of the last operations, up to `count`. The newest operation comes first.
+/// The events of each operation are ordered from oldest to newest.
 pub(crate) async fn operations(
     access: &Access,
     stack: &str,
@@ -82,7 +82,7 @@ pub(crate) async fn operations(
             }
         }
     }
-    // Without a beginning there is only what came before the first operation.
+    // Without a start event, all events precede the first operation.
     if found.is_empty() && !events.is_empty() {
         events.reverse();
         found.push(events);
@@ -111,7 +111,7 @@ fn event(event: aws_sdk_cloudformation::types::StackEvent) -> Event {
 
 #[cfg(test)]
 impl Event {
-    /// An event of a resource, or of a stack that is called `stack`.
+    /// Creates an event of a resource, or of a stack that is named `stack`.
     pub(super) fn of(logical_id: &str, status: &str, reason: &str) -> Self {
         Self {
             id: format!("{logical_id}-{status}"),

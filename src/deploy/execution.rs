@@ -1,5 +1,4 @@
-//! One execution of the pipeline: found by the version of the source that it takes, started, and
-//! followed action by action.
+//! Finds a pipeline execution by its source version, starts an execution, and follows its actions.
 
 mod read;
 
@@ -16,25 +15,25 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use super::pace::Pace;
 use super::{Access, DeployError};
 
-/// How many of the last executions are looked through.
+/// How many of the last executions are searched.
 const LOOKED_THROUGH: i32 = 50;
 
-/// An execution as a whole.
+/// A pipeline execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Execution {
     pub id: String,
     pub status: PipelineExecutionStatus,
-    /// What AWS says about the status; may be empty.
+    /// AWS's explanation of the status. May be empty.
     pub summary: String,
-    /// Version IDs of the source objects that it takes; none at its very beginning.
+    /// Version IDs of the source objects. Empty when the execution starts.
     pub versions: Vec<String>,
     /// When it started: seconds since 1970.
     pub started: i64,
-    /// What started it, such as `CreatePipeline`; empty where it is not known.
+    /// Trigger of the execution, such as `CreatePipeline`. Empty if unknown.
     pub trigger: String,
 }
 
-/// A version of the source object that an execution is started with.
+/// A version of the source object for a new execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Revision<'a> {
     /// Name of the source action.
@@ -52,13 +51,13 @@ impl Execution {
         self.status == PipelineExecutionStatus::Succeeded
     }
 
-    /// Whether it takes a version of the source object.
+    /// Returns whether it uses a version of the source object.
     pub(crate) fn takes(&self, version: &str) -> bool {
         self.versions.iter().any(|one| one == version)
     }
 }
 
-/// An action of an execution.
+/// An action execution.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ActionRun {
     pub stage: String,
@@ -66,16 +65,16 @@ pub(crate) struct ActionRun {
     pub status: ActionExecutionStatus,
     /// When it started: seconds since 1970.
     pub started: f64,
-    /// When it last changed: seconds since 1970.
+    /// When its status last changed: seconds since 1970.
     pub changed: f64,
-    /// AWS's error code; may be empty.
+    /// AWS error code. May be empty.
     pub code: String,
-    /// AWS's message; may be empty.
+    /// AWS error message. May be empty.
     pub message: String,
 }
 
 impl ActionRun {
-    /// How many seconds it took, or has taken.
+    /// Returns how many seconds the action took or has been running.
     pub(crate) fn seconds(&self) -> f64 {
         (self.changed - self.started).max(0.0)
     }
@@ -85,43 +84,43 @@ impl ActionRun {
     }
 }
 
-/// What an execution waits for.
+/// The reason why an execution is waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wait {
     Approval {
         stage: String,
         action: String,
-        /// Token that the answer needs.
+        /// Token for the approval result.
         token: String,
     },
-    /// A transition that somebody disabled.
+    /// A disabled transition.
     Transition {
-        /// The stage that is not entered.
+        /// The stage after the transition.
         stage: String,
-        /// Why, in the words of who disabled it.
+        /// The reason that the user gave for disabling it.
         reason: String,
     },
 }
 
-/// An execution as it stands.
+/// The state of an execution.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct State {
     pub execution: Execution,
-    /// Its actions so far, in the order of their start.
+    /// Its actions so far, in the order in which they started.
     pub actions: Vec<ActionRun>,
     pub waits: Vec<Wait>,
-    /// Why actions or waits are not known; `None` where they are.
+    /// The error that prevents reading the actions or waits.
     pub unread: Option<DeployError>,
 }
 
-/// The last executions, the newest first.
+/// Returns the last executions, from newest to oldest.
 pub(crate) async fn recent(access: &Access, pipeline: &str) -> Result<Vec<Execution>, DeployError> {
     let found = list(access, pipeline, LOOKED_THROUGH).await?;
     found.ok_or_else(|| no_pipeline(access, pipeline))
 }
 
-/// IDs of the pipeline's executions that are in progress: saving a pipeline ends them unfinished. A
-/// pipeline that does not exist has none.
+/// Returns the IDs of the pipeline's executions that are in progress. Saving a pipeline aborts
+/// them. The list is empty if the pipeline does not exist.
 pub(crate) async fn running(access: &Access, pipeline: &str) -> Result<Vec<String>, DeployError> {
     let found = list(access, pipeline, 20).await?.unwrap_or_default();
     let running =
@@ -129,7 +128,7 @@ pub(crate) async fn running(access: &Access, pipeline: &str) -> Result<Vec<Strin
     Ok(running.map(|one| one.id).collect())
 }
 
-/// At most so many of the last executions; `None` where there is no such pipeline.
+/// Returns up to `most` of the last executions, or `None` if the pipeline does not exist.
 async fn list(
     access: &Access,
     pipeline: &str,
@@ -154,9 +153,9 @@ async fn list(
 
 fn no_pipeline(access: &Access, pipeline: &str) -> DeployError {
     DeployError::failed(
-        format!("there is no pipeline `{pipeline}` yet"),
+        format!("pipeline `{pipeline}` does not exist yet"),
         format!(
-            "`{}` creates it once the targets are deployed",
+            "`{}` creates it after the targets are deployed",
             access.command("deploy")
         ),
     )
@@ -184,8 +183,8 @@ pub(super) fn trigger(trigger: Option<&ExecutionTrigger>) -> String {
         .unwrap_or_default()
 }
 
-/// The execution that took the place of a superseded one: of the newer ones, the oldest that was
-/// not superseded itself, or else the newest. `recent` has the newest first.
+/// Returns the execution that replaced a superseded one. This is the oldest newer execution that
+/// was not superseded itself, or else the newest execution. `recent` starts with the newest one.
 pub(crate) fn superseding<'e>(recent: &'e [Execution], id: &str) -> Option<&'e Execution> {
     let at = recent.iter().position(|execution| execution.id == id)?;
     let newer = &recent[..at];
@@ -195,8 +194,8 @@ pub(crate) fn superseding<'e>(recent: &'e [Execution], id: &str) -> Option<&'e E
         .or(newer.first())
 }
 
-/// Waits until `pick` finds an execution among the last ones, the newest first; `None` where it finds
-/// none within `limit`.
+/// Waits until `pick` selects one of the last executions, which are ordered from newest to oldest.
+/// Returns `None` if it selects none within `limit`.
 pub(crate) async fn appears(
     access: &Access,
     pipeline: &str,
@@ -213,8 +212,8 @@ pub(crate) async fn appears(
     }
 }
 
-/// Starts the pipeline with a version of the source object, or with the newest
-/// (*StartPipelineExecution*); gives the execution's ID.
+/// Starts the pipeline with the given or the newest version of the source object
+/// (*StartPipelineExecution*). Returns the execution ID.
 pub(crate) async fn start(
     access: &Access,
     pipeline: &str,
@@ -247,7 +246,7 @@ pub(crate) async fn start(
     }
 }
 
-/// Follows an execution to its end, and tells `watch` of each change.
+/// Follows an execution until it ends. Calls `watch` after each change.
 pub(crate) async fn follow(
     access: &Access,
     pipeline: &str,
@@ -267,8 +266,8 @@ pub(crate) async fn follow(
     }
 }
 
-/// Follows an execution until it ends, waits for a person, or `limit` is over, and tells `watch`
-/// of each change; `None` where its state was not known by then.
+/// Follows an execution until it ends, waits for user action, or reaches `limit`. Calls `watch`
+/// after each change. Returns `None` if the state is still unknown.
 pub(crate) async fn follow_briefly(
     access: &Access,
     pipeline: &str,
@@ -288,8 +287,8 @@ pub(crate) async fn follow_briefly(
     }
 }
 
-/// Looks at an execution once; keeps its state as the `last`, and gives it. What it did may be
-/// unknown: its status alone tells the end, though a moment later the rest may be known, too.
+/// Reads the state of an execution once, stores it in `last`, and returns it. If the actions are
+/// temporarily unavailable when the execution ends, they are read once more.
 async fn look<'l>(
     access: &Access,
     pipeline: &str,
@@ -324,7 +323,7 @@ async fn look<'l>(
     Ok(last.as_ref())
 }
 
-/// An answer; nothing where the same call may succeed later.
+/// Returns the response, or `None` if a retry may succeed.
 fn patiently<T>(answer: Result<T, DeployError>) -> Result<Option<T>, DeployError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),

@@ -1,5 +1,5 @@
-//! Whether a bucket exists that a stack is to create (Amazon S3, *HeadBucket*). Stacks retain their
-//! buckets, so an earlier stack may have left it.
+//! Checks whether a bucket that a stack creates already exists (Amazon S3, *HeadBucket*). Stacks
+//! retain their buckets, so the bucket may belong to an earlier stack.
 
 use super::{Access, DeployError, together};
 
@@ -7,17 +7,17 @@ const NOT_FOUND: u16 = 404;
 const FORBIDDEN: u16 = 403;
 const MOVED: u16 = 301;
 const REGION: &str = "x-amz-bucket-region";
-/// How many buckets are looked for at the same time.
+/// How many buckets are checked at the same time.
 const TOGETHER: usize = 8;
 
-/// What is known about a bucket before a stack creates it.
+/// The state of a bucket before a stack creates it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ExistingBucket {
     No,
-    /// It exists, in the account and region of the stack.
+    /// The bucket exists in the account and region of the stack.
     Here,
     Elsewhere(String),
-    /// It cannot be seen: why.
+    /// The bucket cannot be checked. Contains the error.
     Unknown(DeployError),
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn look(
         }
         Err(error) => error,
     };
-    // The answer to a HEAD request has no body, and so no error code.
+    // The response to a HEAD request has no body and therefore no error code.
     match error
         .raw_response()
         .map(|raw| (raw.status().as_u16(), raw.headers().get(REGION)))
@@ -51,8 +51,8 @@ pub(crate) async fn look(
         Some((MOVED, Some(region))) => Ok(ExistingBucket::Elsewhere(region.to_owned())),
         Some((FORBIDDEN, _)) => Ok(ExistingBucket::Unknown(DeployError::input(
             format!(
-                "profile `{}` cannot see bucket `{bucket}`: it belongs to another account, or the \
-                 profile lacks s3:ListBucket on it",
+                "profile `{}` cannot access bucket `{bucket}`: it belongs to another account, or \
+                 the profile lacks s3:ListBucket on it",
                 access.profile()
             ),
             "",
@@ -67,7 +67,7 @@ pub(crate) async fn look(
     }
 }
 
-/// A bucket to look for, and the way into its account and region.
+/// A bucket to check, and access to its account and region.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub access: Access,
@@ -75,7 +75,7 @@ pub(crate) struct Place {
     pub bucket: String,
 }
 
-/// Looks for several buckets, some at the same time; gives the answers in the order of the places.
+/// Checks several buckets concurrently. Returns the results in the order of the places.
 pub(crate) async fn look_for<'p>(
     places: impl IntoIterator<Item = &'p Place>,
 ) -> Result<Vec<ExistingBucket>, DeployError> {

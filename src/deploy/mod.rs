@@ -1,8 +1,8 @@
-//! The edge to AWS: stacks deployed by change sets, followed, compared and deleted; sources
-//! uploaded, executions of the pipeline followed, its definition read and written.
+//! The interface to AWS. It deploys, follows, compares, and deletes stacks, uploads sources,
+//! follows pipeline executions, and reads and updates pipeline definitions.
 //!
-//! Here are the calls and the waiting; what to deploy comes from the plan and the stacks, and
-//! what the user sees and answers is the command line's. Nothing here prints or asks.
+//! This module makes the calls and waits for the results. The plan and the stacks determine the
+//! resources to deploy. The command line handles output and prompts; this module has neither.
 
 mod access;
 mod answer;

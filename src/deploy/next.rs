@@ -1,4 +1,4 @@
-//! What to do next, from how all stacks stand. Pure.
+//! Suggests the next steps based on the state of all stacks, without I/O.
 
 use super::protection::Guard;
 use super::rollback::Remedy;
@@ -7,17 +7,17 @@ use super::{Comparison, Condition, StackStep};
 use crate::shell::Command;
 use crate::stacks::{CREATE_PIPELINE, KEY_ID, Side};
 
-/// No more hints than a reader takes in.
+/// Maximum number of hints.
 const MOST: usize = 8;
 
-/// How a stack was found.
+/// The state of a stack or stack set.
 #[derive(Debug, Clone)]
 pub(crate) enum StackState {
     Missing,
-    /// It stands so.
+    /// The stack exists.
     There(Box<View>),
     StackSet {
-        /// Whether every instance stands and is current.
+        /// Whether every instance exists and is current.
         complete: bool,
         comparison: Comparison,
     },
@@ -43,8 +43,8 @@ impl StackState {
     }
 }
 
-/// What to do next, the most urgent first; empty when everything stands as it should.
-/// `has_pipeline`: whether the dev stack is to have the pipeline.
+/// Returns the next steps, most urgent first. Empty if there is nothing to do. `has_pipeline` is
+/// true if the dev stack should contain the pipeline.
 pub(crate) fn hints(stacks: &[(StackStep, StackState)], has_pipeline: bool) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut say = |hint: String| {
@@ -76,15 +76,15 @@ pub(crate) fn hints(stacks: &[(StackStep, StackState)], has_pipeline: bool) -> V
             && own != dev
         {
             say(format!(
-                "`{}`: stack {} has the key {own}, and dev's key is {dev}",
+                "`{}`: stack {} uses key {own}, but the dev key is {dev}",
                 command("deploy"),
                 step.stack
             ));
         }
         if view.is_transitional {
             say(format!(
-                "`{}`: a change of the pipeline is not complete, and stack {} still keeps what the \
-                 old configuration needed",
+                "`{}`: a pipeline change is incomplete, and stack {} still supports the old \
+                 configuration",
                 Command::s3ferry("deploy --all"),
                 step.stack
             ));
@@ -94,14 +94,14 @@ pub(crate) fn hints(stacks: &[(StackStep, StackState)], has_pipeline: bool) -> V
             .is_some_and(|found| !found.is_same())
         {
             say(format!(
-                "`{}` shows what a deploy of stack {} would change",
+                "`{}` shows what a deployment of stack {} would change",
                 command("diff"),
                 step.stack
             ));
         }
         if let Some(missing) = unprotected(view) {
             say(format!(
-                "`{}` protects stack {} again: {missing}",
+                "`{}` restores the protection of stack {}: {missing}",
                 command("deploy"),
                 step.stack
             ));
@@ -110,17 +110,17 @@ pub(crate) fn hints(stacks: &[(StackStep, StackState)], has_pipeline: bool) -> V
     let more = found.len().saturating_sub(MOST);
     found.truncate(MOST);
     if more > 0 {
-        found.push(format!("and {more} more, of other stacks"));
+        found.push(format!("and {more} more for other stacks"));
     }
     found
 }
 
-/// What does not protect a stack; `None` when everything does.
+/// Returns the missing protection of a stack, or `None` if the stack is fully protected.
 pub(crate) fn unprotected(view: &View) -> Option<String> {
     let deletion = "its termination protection is off";
     let policy = match &view.guard {
         Guard::Open(open) => Some(format!(
-            "its stack policy allows the replacement or deletion of {}",
+            "its stack policy allows replacement or deletion of {}",
             open.join(", ")
         )),
         Guard::InForce | Guard::Unread(_) => None,
@@ -142,7 +142,7 @@ fn of_condition(step: &StackStep, state: &StackState) -> Option<String> {
     {
         return (!complete || !comparison.is_same()).then(|| {
             format!(
-                "`{}` shows what a deploy of stack set {name} would change",
+                "`{}` shows what a deployment of stack set {name} would change",
                 command("diff")
             )
         });
@@ -156,27 +156,27 @@ fn of_condition(step: &StackStep, state: &StackState) -> Option<String> {
                 _ => String::new(),
             };
             format!(
-                "`{}` shows how far stack {name} is; a deploy follows it to its end{cancel}",
+                "`{}` shows the progress of stack {name}; `deploy` waits until it ends{cancel}",
                 command("events")
             )
         }
         Condition::CreationFailed => format!(
-            "fix the cause, then `{}`, which deletes stack {name} and creates it again",
+            "fix the cause, then run `{}` to delete stack {name} and create it again",
             command("deploy")
         ),
         Condition::RollbackFailed => format!(
-            "fix the cause, then `{}` continues the rollback of stack {name}",
+            "fix the cause, then run `{}` to continue the rollback of stack {name}",
             command("rollback")
         ),
         Condition::DeletionFailed => format!(
-            "remove what holds it, then `{}` deletes stack {name}",
+            "fix the cause, then run `{}` to delete stack {name}",
             command("destroy")
         ),
         _ => return None,
     })
 }
 
-/// The next step of a first deployment.
+/// Returns the next step of a first deployment.
 fn of_order(stacks: &[(StackStep, StackState)], has_pipeline: bool) -> Option<String> {
     let missing = |state: &StackState| {
         matches!(
@@ -186,19 +186,19 @@ fn of_order(stacks: &[(StackStep, StackState)], has_pipeline: bool) -> Option<St
     };
     if let Some((step, _)) = stacks.iter().find(|(_, state)| missing(state)) {
         return Some(format!(
-            "`{}` makes stack {}",
+            "`{}` creates stack {}",
             Command::s3ferry("deploy").option("--profile", &step.profile),
             step.stack
         ));
     }
     let (dev, state) = stacks.iter().find(|(step, _)| step.side == Side::Dev)?;
     let pipeline = state.view()?.stack.parameters.get(CREATE_PIPELINE)?;
-    let all_stand = stacks
+    let all_ready = stacks
         .iter()
         .all(|(_, state)| state.condition() == Some(Condition::Ready));
-    (has_pipeline && pipeline == "false" && all_stand).then(|| {
+    (has_pipeline && pipeline == "false" && all_ready).then(|| {
         format!(
-            "`{}` makes the pipeline",
+            "`{}` creates the pipeline",
             Command::s3ferry("deploy").option("--profile", &dev.profile)
         )
     })
@@ -270,17 +270,17 @@ mod tests {
     fn a_first_deployment_is_led_step_by_step() {
         let first = hints_of(StackState::Missing, StackState::Missing);
         assert!(
-            first.contains("deploy --profile dev` makes stack"),
+            first.contains("deploy --profile dev` creates stack"),
             "{first}"
         );
         let made = || there("CREATE_COMPLETE", "CreatePipeline", "false");
         let second = hints_of(made(), StackState::Missing);
         assert!(
-            second.contains("deploy --profile prod` makes stack"),
+            second.contains("deploy --profile prod` creates stack"),
             "{second}"
         );
         let third = hints_of(made(), there("CREATE_COMPLETE", "x", "y"));
-        assert_eq!(third, "`s3ferry deploy --profile dev` makes the pipeline");
+        assert_eq!(third, "`s3ferry deploy --profile dev` creates the pipeline");
         let done = there("UPDATE_COMPLETE", "CreatePipeline", "true");
         assert_eq!(hints_of(done, there("CREATE_COMPLETE", "x", "y")), "");
     }
@@ -323,7 +323,7 @@ mod tests {
         let dev = there("CREATE_COMPLETE", "DeployKeyId", "new");
         let said = hints_of(dev, StackState::There(Box::new(prod)));
         assert!(
-            said.contains("has the key old, and dev's key is new"),
+            said.contains("uses key old, but the dev key is new"),
             "{said}"
         );
         assert!(said.contains("diff --profile prod"), "{said}");

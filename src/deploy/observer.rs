@@ -1,31 +1,31 @@
-//! Who is told how far things are. The command line shows it; nothing here prints.
+//! Receives progress notifications. The command line displays them.
 
 use super::events::Event;
 use super::stack_set::Progress;
 use super::unexecuted::Unexecuted;
 
-/// Is told of progress.
+/// A receiver of progress notifications.
 pub(crate) trait Observer {
-    /// A new step of the work begins, such as `waiting for the change set`.
+    /// A new step begins, such as `waiting for the change set`.
     fn begins(&self, what: &str);
-    /// Something that the user should read, kept on the screen.
+    /// A message for the user, which stays on the screen.
     fn says(&self, what: &str);
-    /// A resource of the stack has a new status.
+    /// A stack resource has a new status.
     fn event(&self, event: &Event);
-    /// An operation of a stack set has progressed.
+    /// A stack set operation has progressed.
     fn progress(&self, progress: &Progress);
-    /// From now on something continues in AWS without this program: a sentence without its period,
+    /// From now on, an operation continues in AWS even if s3ferry exits. `sentence` has no period,
     /// such as `the operation on stack X continues in CloudFormation`.
     fn executing(&self, sentence: &str);
-    /// The work that was in progress has ended.
+    /// The operation that was in progress has ended.
     fn ended(&self);
-    /// A change set is requested. Unless it is executed or deleted, it must not stay.
+    /// A change set was requested. It must be deleted unless it is executed.
     fn opened(&self, change_set: &Unexecuted);
-    /// A change set is executed or deleted, with the empty stack that it made.
+    /// A change set was executed, or it was deleted together with the empty stack that it created.
     fn closed(&self, change_set: &Unexecuted);
 }
 
-/// Tells nobody: for work beside the work.
+/// An observer that ignores all notifications.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Silent;
 

@@ -1,4 +1,4 @@
-//! An operation of a stack, followed to its end.
+//! Follows a stack operation until it ends.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -14,17 +14,17 @@ use super::{Access, DeployError, Observer, cause, one_line, stack};
 pub(crate) struct Operation {
     pub stack: String,
     pub name: String,
-    /// The client token that it was begun with; `None`: whatever is in progress now.
+    /// Client token of the operation. `None` means the operation that is in progress.
     pub token: Option<String>,
-    /// The stack's generation before it, which an earlier state has; `None`: there was no state
-    /// in which the stack could be taken for complete.
+    /// Generation of the stack before the operation, which identifies an outdated state. `None` if
+    /// no earlier state can be mistaken for the result.
     pub before: Option<i64>,
-    /// IDs of the events that are shown already.
+    /// IDs of the events that were already shown.
     pub known: HashSet<String>,
 }
 
 impl Operation {
-    /// Whatever is in progress on a stack now.
+    /// Returns the operation that is in progress on a stack.
     pub(crate) fn in_progress(stack: &Deployed) -> Self {
         Self {
             stack: stack.id.clone(),
@@ -35,7 +35,7 @@ impl Operation {
         }
     }
 
-    /// What continues in AWS when nobody follows it.
+    /// Describes the operation that continues in AWS if s3ferry exits.
     pub(crate) fn continues(&self) -> String {
         format!(
             "the operation on stack {} continues in CloudFormation",
@@ -47,14 +47,14 @@ impl Operation {
 #[derive(Debug, Clone)]
 pub(crate) struct End {
     pub status: String,
-    /// CloudFormation's reason for the status; may be empty.
+    /// Reason that CloudFormation gives for the status. May be empty.
     pub reason: String,
-    /// The operation's events, the oldest first, as far as they could be read.
+    /// Events of the operation that could be read, from oldest to newest.
     pub events: Vec<Event>,
 }
 
 impl End {
-    /// An error when it failed: the first cause, with a hint.
+    /// Returns an error with the first cause and a hint if the operation failed.
     pub(crate) async fn into_result(
         self,
         access: &Access,
@@ -64,11 +64,11 @@ impl End {
             return Ok(());
         }
         let (stack, status) = (&operation.name, &self.status);
-        let mut help = format!("`{}` shows its events", access.command("events"));
+        let mut help = format!("run `{}` to see the stack events", access.command("events"));
         let is_stuck = Condition::of(status) == Condition::RollbackFailed;
         if is_stuck {
             help = format!(
-                "fix the cause, then continue the rollback: `{}`",
+                "fix the cause, then run `{}` to continue the rollback",
                 access.command("rollback")
             );
         }
@@ -93,8 +93,7 @@ impl End {
     }
 }
 
-/// Follows an operation to its end. When its events cannot be read, the status of the stack tells
-/// the end.
+/// Follows an operation until it ends. If its events cannot be read, follows the stack status.
 pub(crate) async fn follow(
     access: &Access,
     operation: &Operation,
@@ -109,7 +108,7 @@ pub(crate) async fn follow(
         seen: operation.known.clone(),
         events: Vec::new(),
         unread: None,
-        told: false,
+        reported: false,
         running: false,
         same_since: None,
     };
@@ -127,30 +126,30 @@ pub(crate) async fn follow(
     }
 }
 
-/// For how long a stack may be described as it was before an operation.
+/// How long AWS may still return the state of a stack before an operation.
 const STALE: Duration = Duration::from_secs(30);
 
-/// What is known of an operation that is followed.
+/// The state of an operation that is followed.
 struct Follower<'f> {
     access: Access,
     operation: &'f Operation,
     observer: &'f dyn Observer,
-    /// IDs of the events that were shown.
+    /// IDs of the events that were already shown.
     seen: HashSet<String>,
-    /// The operation's events as they were last read.
+    /// Events of the operation that were read last.
     events: Vec<Event>,
-    /// Why the events cannot be read.
+    /// The error that prevents reading the events.
     unread: Option<DeployError>,
-    /// Whether the user knows that they cannot.
-    told: bool,
+    /// Whether this error was reported to the user.
+    reported: bool,
     /// Whether the stack was seen in progress.
     running: bool,
-    /// Since when the stack is described as it was before the operation.
+    /// Since when AWS has returned the state before the operation.
     same_since: Option<Instant>,
 }
 
 impl Follower<'_> {
-    /// Looks once; the end, when there is one.
+    /// Checks the operation once. Returns its end if it has ended.
     async fn look(&mut self) -> Result<Option<End>, DeployError> {
         let mut passing = false;
         if self.unread.as_ref().is_none_or(|error| error.transient) {
@@ -162,7 +161,7 @@ impl Follower<'_> {
                     }
                 }
                 Err(error) => {
-                    // What fails once in passing is not worth a word.
+                    // A single temporary failure is not reported.
                     passing = error.transient && self.unread.is_none();
                     self.unread = Some(error);
                 }
@@ -176,10 +175,10 @@ impl Follower<'_> {
             Err(error) if error.transient => return Ok(None),
             Err(error) => return Err(error),
         };
-        if !self.told && !passing {
-            self.told = true;
+        if !self.reported && !passing {
+            self.reported = true;
             self.observer.says(&format!(
-                "The events of stack {} cannot be read, so its status is followed: {unread}.",
+                "Cannot read the events of stack {}; following its status instead: {unread}.",
                 self.operation.name
             ));
         }
@@ -200,7 +199,7 @@ impl Follower<'_> {
         }))
     }
 
-    /// Shows the events that are new; the end, when they have it.
+    /// Shows the new events. Returns the end if the events include it.
     fn show(&mut self, events: Vec<Event>) -> Option<End> {
         for event in &events {
             if self.seen.insert(event.id.clone()) {
@@ -208,7 +207,7 @@ impl Follower<'_> {
             }
         }
         self.events = events;
-        // A rollback that somebody continues has its first, failed end among the events.
+        // If a user continues a failed rollback, its events also include the first end.
         let last = self.events.iter().rfind(|event| event.whole_stack);
         let last = last.filter(|event| event.ends_operation())?;
         Some(End {
@@ -218,7 +217,7 @@ impl Follower<'_> {
         })
     }
 
-    /// Reads the events of a failed operation once more: they have the cause.
+    /// Reads the events of a failed operation once more, because they include the cause.
     async fn read_again(&mut self) {
         if let Ok(events) = last_operation(&self.access, &self.operation.stack).await
             && is_ours(&events, self.operation)
@@ -227,8 +226,8 @@ impl Follower<'_> {
         }
     }
 
-    /// Whether a stack is described as it is after the operation. For a moment, AWS may still
-    /// describe it as it was before.
+    /// Returns whether AWS returns the state after the operation. It may briefly return the
+    /// earlier state.
     fn is_over(&mut self, found: Option<&Deployed>) -> bool {
         let Some(stack) = found else {
             return true;
@@ -245,7 +244,7 @@ impl Follower<'_> {
     }
 }
 
-/// Whether these are the events of the operation that we began, and not of the one before it.
+/// Returns whether the events belong to the followed operation and not to an earlier one.
 fn is_ours(events: &[Event], operation: &Operation) -> bool {
     let Some(token) = &operation.token else {
         return true;
@@ -254,7 +253,7 @@ fn is_ours(events: &[Event], operation: &Operation) -> bool {
     first.is_some_and(|event| event.token.as_ref().is_none_or(|found| found == token))
 }
 
-/// Deletes a stack and follows it to its end.
+/// Deletes a stack and follows the operation until it ends.
 pub(crate) async fn delete(
     access: &Access,
     stack: &Deployed,

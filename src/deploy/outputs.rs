@@ -1,5 +1,5 @@
-//! The outputs file: what deployed stacks gave out, so that the next account can be deployed by
-//! somebody without access to the ones before. It holds no secret, and can be committed.
+//! The outputs file. It contains the outputs of deployed stacks, so that a user without access to
+//! the previous accounts can deploy to the next one. It contains no secrets and can be committed.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::stacks::SERVICE_ROLE_ARN;
 
-/// The version of the file's shape.
+/// Version of the file format.
 const VERSION: u32 = 1;
 
 /// The outputs of all stacks that were deployed from one configuration.
@@ -19,7 +19,7 @@ pub struct Outputs {
     /// Version of the file. It changes when a member is removed or changes its meaning.
     #[schemars(extend("const" = VERSION))]
     version: u32,
-    /// One entry for each stack, in the order of account, region and name.
+    /// One entry for each stack, sorted by account, region, and name.
     stacks: Vec<StackOutputs>,
 }
 
@@ -37,53 +37,53 @@ pub struct StackOutputs {
     pub stack: String,
     /// Outputs, by name.
     pub outputs: BTreeMap<String, String>,
-    /// SHA-256 of the configuration's template that it was last deployed for, in hexadecimal. Of the
-    /// dev stack it says that the pipeline has switched to this template; a target may still have
-    /// more than the template grants.
+    /// SHA-256 digest, in hexadecimal, of the configured template that the stack was last deployed
+    /// for. For the dev stack, it means that the pipeline has switched to this template. A target
+    /// may still grant more than the template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub template: Option<String>,
-    /// ID of the dev account's key that the stack was last deployed with; none of the dev stack.
+    /// ID of the dev account's key that the stack was last deployed with. Absent for the dev stack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
 
-/// Makes a published schema open: a later version may have more members.
+/// Allows additional members in the published schema, because a later version may add some.
 fn open(schema: &mut schemars::Schema) {
     schema.remove("additionalProperties");
 }
 
-/// Why a text cannot be used as outputs file.
+/// The reason why a text cannot be used as an outputs file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unusable {
-    /// Git left a merge conflict in it.
+    /// The text contains a Git merge conflict.
     #[error("it has a merge conflict at line {line}")]
     Conflict {
-        /// Line of the first marker.
+        /// Line of the first conflict marker.
         line: usize,
     },
-    /// A newer version of the program wrote it.
+    /// A newer version of s3ferry wrote the file.
     #[error(
-        "it was written by a newer version of s3ferry (version {version} of the file; this \
-         version of s3ferry reads version {VERSION})"
+        "it was written by a newer version of s3ferry (file version {version}; this version of \
+         s3ferry reads file version {VERSION})"
     )]
     Newer {
         /// Version of the file.
         version: u64,
     },
-    /// It is something else, or cannot be read.
+    /// The text is not a valid outputs file.
     #[error("{0}")]
     Invalid(String),
 }
 
 impl Unusable {
-    /// What to do about it.
+    /// Returns the suggested fix.
     pub(crate) fn help(&self) -> &'static str {
         match self {
             Self::Conflict { .. } => "resolve the conflict",
             Self::Newer { .. } => "update s3ferry",
             Self::Invalid(_) => {
-                "restore the file, or delete it: the next `s3ferry deploy` writes it again"
+                "restore or delete the file: the next `s3ferry deploy` creates it again"
             }
         }
     }
@@ -99,7 +99,7 @@ impl Default for Outputs {
 }
 
 impl Outputs {
-    /// Reads the file's text.
+    /// Parses the text of the file.
     pub(crate) fn from_json(text: &str) -> Result<Self, Unusable> {
         let marker = text.lines().position(|line| line.starts_with("<<<<<<< "));
         if let Some(line) = marker {
@@ -107,13 +107,13 @@ impl Outputs {
         }
         let invalid = |error: serde_json::Error| Unusable::Invalid(error.to_string());
         let value: serde_json::Value = serde_json::from_str(text).map_err(invalid)?;
-        // A newer file may have another shape, so its version is read first.
+        // A newer file may have a different format, so its version is read first.
         match value.get("version").and_then(serde_json::Value::as_u64) {
             Some(version) if version > u64::from(VERSION) => {
                 return Err(Unusable::Newer { version });
             }
             Some(version) if version < u64::from(VERSION) => {
-                let problem = format!("there is no version {version} of this file");
+                let problem = format!("file version {version} does not exist");
                 return Err(Unusable::Invalid(problem));
             }
             _ => {}
@@ -121,21 +121,21 @@ impl Outputs {
         serde_json::from_str(text).map_err(invalid)
     }
 
-    /// The file's text.
+    /// Returns the text of the file.
     pub fn to_json(&self) -> String {
-        // Strings and maps of strings are always JSON.
+        // Strings and maps of strings can always be serialized.
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
         let mut text = crate::escape::json(&text).into_owned();
         text.push('\n');
         text
     }
 
-    /// All entries.
+    /// Returns all entries.
     pub(crate) fn stacks(&self) -> &[StackOutputs] {
         &self.stacks
     }
 
-    /// What the names of the stacks of recorded pipelines begin with, by those of their dev stacks.
+    /// Returns the stack name prefixes of all recorded pipelines, based on their dev stacks.
     pub(crate) fn prefixes(&self) -> impl Iterator<Item = &str> {
         let entries = self.stacks.iter();
         let dev = entries.filter(|entry| entry.outputs.contains_key(SERVICE_ROLE_ARN));
@@ -148,7 +148,7 @@ impl Outputs {
         })
     }
 
-    /// The outputs of a stack.
+    /// Returns the outputs of a stack.
     pub(crate) fn of(
         &self,
         account: &str,
@@ -158,17 +158,17 @@ impl Outputs {
         Some(&self.entry(account, region, stack)?.outputs)
     }
 
-    /// The digest of the template that a stack was last deployed for.
+    /// Returns the digest of the template that a stack was last deployed for.
     pub(crate) fn template_of(&self, account: &str, region: &str, stack: &str) -> Option<&str> {
         self.entry(account, region, stack)?.template.as_deref()
     }
 
-    /// The key that a stack was last deployed with.
+    /// Returns the key that a stack was last deployed with.
     pub(crate) fn key_of(&self, account: &str, region: &str, stack: &str) -> Option<&str> {
         self.entry(account, region, stack)?.key.as_deref()
     }
 
-    /// Puts the outputs of a stack; tells whether that changed anything.
+    /// Records the outputs of a stack. Returns whether anything changed.
     pub fn put(&mut self, entry: StackOutputs) -> bool {
         if self.stacks.contains(&entry) {
             return false;
@@ -179,7 +179,7 @@ impl Outputs {
         true
     }
 
-    /// Forgets a stack; tells whether it was there.
+    /// Removes the entry of a stack. Returns whether it existed.
     pub(crate) fn remove(&mut self, account: &str, region: &str, stack: &str) -> bool {
         let before = self.stacks.len();
         self.stacks.retain(|entry| {

@@ -1,16 +1,17 @@
-//! Which deployed stacks belong to a configuration although it no longer names them: because the
-//! pipeline got another name, or because a target, a region or a pipeline was removed. Pure.
+//! Determines which deployed stacks belong to a configuration that no longer names them, because
+//! the pipeline was renamed or a target, region, or pipeline was removed. Performs no I/O.
 
 use super::StackOutputs;
 use crate::plan::Plan;
 
-/// The template of the dev account's stack.
+/// Suffix of the name of the dev account's stack.
 const DEV: &str = "-dev";
-/// The beginning of the description of a template of the dev account.
+/// Start of the description of a template for the dev account.
 const DEV_SIDE: &str = "Dev side of pipeline ";
 
-/// The prefix of the stacks that the records show for the same key alias or buckets under another
-/// name of the pipeline; `None` when the stacks have the configured name, or there are none.
+/// Returns the stack name prefix of a recorded deployment that has the same key alias or buckets
+/// but another pipeline name. Returns `None` if the recorded stacks have the configured name, or
+/// if no recorded deployment matches.
 ///
 /// A configuration that shares none of them is another deployment, even if its records were copied.
 pub(crate) fn recorded_prefix(plan: &Plan, records: &[StackOutputs]) -> Option<String> {
@@ -35,8 +36,8 @@ pub(crate) fn recorded_prefix(plan: &Plan, records: &[StackOutputs]) -> Option<S
     })
 }
 
-/// Whether a stack is one that s3ferry creates for the pipeline of a plan, by its name and the
-/// description of its template.
+/// Returns whether s3ferry created a stack for the pipeline of a plan, based on the stack name
+/// and the template description.
 pub(crate) fn is_of_plan(plan: &Plan, stack: &str, description: &str) -> bool {
     let prefix = plan.stack_name("");
     if !stack.starts_with(&prefix) {
@@ -45,7 +46,7 @@ pub(crate) fn is_of_plan(plan: &Plan, stack: &str, description: &str) -> bool {
     let Some(name) = pipeline_of(description) else {
         return false;
     };
-    // The names of further pipelines have a number behind them.
+    // The names of additional pipelines end in a number.
     let sanitized: String = name
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
@@ -60,12 +61,12 @@ pub(crate) fn is_of_plan(plan: &Plan, stack: &str, description: &str) -> bool {
     is_own(prefix.trim_end_matches('-')) || name == plan.dev.pipeline
 }
 
-/// Whether the description is that of a dev stack's template.
+/// Returns whether a description belongs to the template of a dev stack.
 pub(crate) fn is_dev(description: &str) -> bool {
     description.starts_with(DEV_SIDE)
 }
 
-/// The pipeline that the description of one of our templates names.
+/// Returns the pipeline name in the description of a template that s3ferry generated.
 fn pipeline_of(description: &str) -> Option<&str> {
     if let Some(rest) = description.strip_prefix("Pipeline ") {
         return rest.split_once(',').map(|(name, _)| name);
@@ -140,7 +141,7 @@ mod tests {
         ));
         assert!(ours(
             "site-dev-pipeline-2",
-            "Pipeline site-2, which goes on where the pipeline before it ends"
+            "Pipeline site-2, which continues where the previous pipeline ends"
         ));
         assert!(!ours("site-2-dev", "Dev side of pipeline site-b: its key"));
         assert!(!ours("site-web", "A web server"));

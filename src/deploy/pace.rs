@@ -1,4 +1,4 @@
-//! How often AWS is asked while something goes on: soon at first, then ever more seldom.
+//! Intervals for polling AWS: short at first, then increasingly longer.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use super::DeployError;
 const FIRST: Duration = Duration::from_millis(250);
 const SLOWEST: Duration = Duration::from_secs(8);
 
-/// The pauses of one wait.
+/// The polling intervals of one wait.
 #[derive(Debug)]
 pub(crate) struct Pace {
     pause: Duration,
@@ -16,7 +16,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// A wait of at most `limit`.
+    /// Creates a wait of at most `limit`.
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
             pause: FIRST,
@@ -25,17 +25,17 @@ impl Pace {
         }
     }
 
-    /// Something happened: ask again soon.
+    /// Shortens the next pause because the state has changed.
     pub(crate) fn hasten(&mut self) {
         self.pause = self.pause.min(FIRST * 4);
     }
 
-    /// What is left of the whole wait.
+    /// Returns the remaining time of the wait.
     pub(crate) fn left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
     }
 
-    /// The error for a wait that is over; `what` says for what.
+    /// Returns the error for an expired wait for `what`.
     pub(crate) fn over(&self, what: &str) -> DeployError {
         DeployError::failed(
             format!("{what} is not complete after {}", shown(self.limit)),
@@ -46,7 +46,7 @@ impl Pace {
     /// Pauses.
     ///
     /// # Errors
-    /// The whole wait has taken longer than its limit; `what` says for what.
+    /// Returns an error if the wait for `what` reaches its limit.
     pub(crate) async fn pause(&mut self, what: &str) -> Result<(), DeployError> {
         if self.pause > self.left() {
             return Err(self.over(what));
@@ -57,7 +57,7 @@ impl Pace {
     }
 }
 
-/// A limit as an option gives it, such as `20s`, `90m` or `2h`.
+/// Formats a limit like an option value, such as `20s`, `90m`, or `2h`.
 fn shown(limit: Duration) -> String {
     let seconds = limit.as_secs();
     match (seconds % 60, seconds / 60) {
@@ -70,8 +70,7 @@ fn shown(limit: Duration) -> String {
 /// The pause before a second attempt.
 const SECOND_ATTEMPT: Duration = Duration::from_secs(1);
 
-/// Further attempts at something that fails for a while; each pause is twice as long as the one
-/// before.
+/// Retries of a call that fails temporarily. Each pause is twice as long as the previous one.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     pause: Duration,
@@ -81,7 +80,7 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// At most `further` attempts after the first, the last of them within `limit`.
+    /// Allows at most `further` retries, all of which start within `limit`.
     pub(crate) fn new(further: u32, limit: Duration) -> Self {
         Self {
             pause: SECOND_ATTEMPT,
@@ -91,7 +90,7 @@ impl Attempts {
         }
     }
 
-    /// The pause before the next attempt; `None` when there is no further one.
+    /// Returns the pause before the next attempt, or `None` if no attempts remain.
     pub(crate) fn next_pause(&mut self) -> Option<Duration> {
         if self.made == self.most || Instant::now() + self.pause > self.until {
             return None;
@@ -102,7 +101,7 @@ impl Attempts {
         Some(pause)
     }
 
-    /// The next attempt and how many there are, such as `attempt 2 of 7`.
+    /// Returns the number of the next attempt and the total, such as `attempt 2 of 7`.
     pub(crate) fn shown(&self) -> String {
         format!("attempt {} of {}", self.made, self.most)
     }

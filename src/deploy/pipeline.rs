@@ -1,5 +1,5 @@
-//! A pipeline's definition, read and written as the text that AWS speaks: members that this
-//! program's SDK does not know yet are neither lost nor changed.
+//! Reads and writes a pipeline definition as the JSON text of the API, so that members that the SDK
+//! does not know are preserved.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
 use super::{Access, DeployError};
 
-/// The answer of *GetPipeline*, as it came.
+/// Returns the unmodified response of *GetPipeline*.
 pub(crate) async fn read(access: &Access, name: &str) -> Result<String, DeployError> {
     let answer = Answer::default();
     let got = access
@@ -29,23 +29,23 @@ pub(crate) async fn read(access: &Access, name: &str) -> Result<String, DeployEr
     match got {
         Ok(_) => answer.text().ok_or_else(|| {
             DeployError::failed(
-                format!("the answer about pipeline `{name}` is no text"),
-                "check the endpoint URL, and any proxy on the way",
+                format!("the definition of pipeline `{name}` is not valid UTF-8"),
+                "check the endpoint URL and the proxy",
             )
         }),
         Err(error) if error.code() == Some("PipelineNotFoundException") => Err(DeployError::input(
             format!(
-                "there is no pipeline `{name}` in profile `{}`",
+                "pipeline `{name}` does not exist in the account of profile `{}`",
                 access.profile()
             ),
-            "look with `aws codepipeline list-pipelines`, in the configured region",
+            "run `aws codepipeline list-pipelines` in the configured region to list the pipelines",
         )),
         Err(error) => Err(access.error("codepipeline:GetPipeline", &error)),
     }
 }
 
-/// Changes a pipeline (*UpdatePipeline*). `definition` is the JSON that is sent in place of the SDK's
-/// own request; gives the version that AWS made of it.
+/// Updates a pipeline (*UpdatePipeline*). `definition` is the JSON that replaces the body of the
+/// SDK's request. Returns the new version number of the pipeline.
 pub(crate) async fn update(access: &Access, definition: &str) -> Result<i32, DeployError> {
     let request = Request(format!("{{\"pipeline\":{definition}}}"));
     let answer = access
@@ -60,7 +60,7 @@ pub(crate) async fn update(access: &Access, definition: &str) -> Result<i32, Dep
     Ok(pipeline.map_or(0, |pipeline| pipeline.version.unwrap_or_default()))
 }
 
-/// Keeps the body of an answer.
+/// Keeps the body of a response.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answer(Arc<Mutex<Option<String>>>);
 
@@ -89,7 +89,7 @@ impl Intercept for Answer {
     }
 }
 
-/// Puts a text in the place of a request's body, before it is signed.
+/// Replaces the body of a request before it is signed.
 #[derive(Debug)]
 struct Request(String);
 

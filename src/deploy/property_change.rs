@@ -1,5 +1,6 @@
-//! The value of a property before and after a change (AWS CloudFormation, *DescribeChangeSet* with
-//! `IncludePropertyValues`). CloudFormation masks the values of parameters with `NoEcho`. Pure.
+//! Compares property values before and after a change (AWS CloudFormation, *DescribeChangeSet* with
+//! `IncludePropertyValues`). CloudFormation masks the values of parameters with `NoEcho`. Performs
+//! no I/O.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,19 +11,20 @@ use serde_json::Value;
 pub(crate) struct PropertyChange {
     /// Path of the property, such as `/Properties/Stages/0/Name`.
     pub path: String,
-    /// Value before; null when there is none. CloudFormation masks parameters with `NoEcho`.
+    /// Value before the change. Null if absent. CloudFormation masks parameters with `NoEcho`.
     pub before: Option<String>,
-    /// Value after; null when there is none.
+    /// Value after the change. Null if absent.
     pub after: Option<String>,
 }
 
-/// What changes between two values: of a property, or of a whole resource. Of two documents, only the parts that differ are returned.
+/// Returns the differences between two values of a property or of a whole resource. If both values
+/// are documents, returns only the parts that differ.
 pub(super) fn between(
     path: &str,
     before: Option<&str>,
     after: Option<&str>,
 ) -> Vec<PropertyChange> {
-    // A long value may be truncated, and is then no JSON.
+    // A long value may be truncated, which makes it invalid JSON.
     let parsed = |text: Option<&str>| text.and_then(|text| serde_json::from_str(text).ok());
     let mut found = Vec::new();
     if let (Some(old), Some(new)) = (parsed(before), parsed(after))
@@ -73,7 +75,7 @@ fn differences(
     }
 }
 
-/// A value as CloudFormation writes it: strings without quotes.
+/// Returns a value as CloudFormation writes it: strings without quotation marks.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

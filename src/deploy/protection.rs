@@ -1,13 +1,13 @@
-//! What keeps a deployed stack from harm: its stack policy and termination protection. A change
-//! set can set neither.
+//! The protection of a deployed stack: its stack policy and termination protection. A change set
+//! can set neither.
 
 use serde_json::{Value, json};
 
 use super::{Access, DeployError};
 use crate::doctor::compare::statements;
 
-/// The stack policy (AWS CloudFormation, *Prevent updates to stack resources*): everything may be
-/// updated, but the named resources neither replaced nor deleted.
+/// Returns the stack policy (AWS CloudFormation, *Prevent updates to stack resources*). It allows
+/// all updates except the replacement and deletion of the named resources.
 pub(crate) fn policy(protected: &[String]) -> Value {
     let mut statements = vec![json!({
         "Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"
@@ -25,7 +25,7 @@ pub(crate) fn policy(protected: &[String]) -> Value {
     json!({ "Statement": statements })
 }
 
-/// Gives a stack its policy, unless it has it already. Tells whether it was changed.
+/// Sets the policy of a stack unless it is already set. Returns whether it changed.
 pub(crate) async fn ensure(
     access: &Access,
     stack: &str,
@@ -38,7 +38,7 @@ pub(crate) async fn ensure(
     Ok(true)
 }
 
-/// The policy of a stack; `None` when there is none.
+/// Returns the policy of a stack, or `None` if it has no policy.
 async fn read(access: &Access, stack: &str) -> Result<Option<Value>, DeployError> {
     let answer = access
         .cloudformation()
@@ -51,19 +51,19 @@ async fn read(access: &Access, stack: &str) -> Result<Option<Value>, DeployError
     Ok(serde_json::from_str(&text).ok())
 }
 
-/// Whether a stack's policy protects the resources that it must protect.
+/// The protection that a stack policy provides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Guard {
-    /// It does.
+    /// The policy protects all required resources.
     InForce,
-    /// There is no policy, or it allows the replacement or the deletion of these resources.
+    /// There is no policy, or it allows replacing or deleting these resources.
     Open(Vec<String>),
-    /// The policy could not be read: why.
+    /// The policy cannot be read. Contains the reason.
     Unread(String),
 }
 
-/// Reads the policy of a stack, and evaluates it for these resources. Without the permission the
-/// result is unread, since everything else of the stack can still be shown.
+/// Reads the policy of a stack and evaluates it for the given resources. Returns `Unread` if AWS
+/// denies access, because the rest of the stack can still be shown.
 pub(crate) async fn look(
     access: &Access,
     stack: &str,
@@ -82,8 +82,8 @@ pub(crate) async fn look(
     }
 }
 
-/// The resources that a policy does not protect from replacement or deletion. A condition is
-/// evaluated in favor of the change.
+/// Returns the resources that a policy does not protect from replacement or deletion. Conditions
+/// are assumed to allow the change.
 fn unprotected(policy: Option<&Value>, protected: &[String]) -> Vec<String> {
     let Some(policy) = policy else {
         return protected.to_vec();
@@ -109,7 +109,7 @@ fn unprotected(policy: Option<&Value>, protected: &[String]) -> Vec<String> {
     protected.iter().filter(open).cloned().collect()
 }
 
-/// Whether a member of a statement, or its negation such as `NotAction`, names a value.
+/// Returns whether a member of a statement, or its negation such as `NotAction`, matches a value.
 fn names(statement: &Value, member: &str, value: &str) -> bool {
     let is_match = |pattern: &Value| pattern.as_str().is_some_and(|text| matches(text, value));
     let listed = |patterns: &Value| match patterns {
@@ -123,7 +123,7 @@ fn names(statement: &Value, member: &str, value: &str) -> bool {
     }
 }
 
-/// Whether a pattern with `*` matches a text; `?` is not special in a logical ID.
+/// Returns whether a pattern with `*` matches a text. `?` has no special meaning in a logical ID.
 fn matches(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == text;
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(open(&policy(&[])), protected);
         assert_eq!(open(&policy(&protected[..1])), ["Bucket"]);
         let allow = |action: Value, resource: &str| json!({"Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource});
-        // What no statement allows is denied.
+        // Actions that no statement allows are denied.
         let modify = allow(json!(["Update:Modify"]), "*");
         assert_eq!(open(&json!({"Statement": modify})), [""; 0]);
         let deny = json!({
@@ -174,7 +174,7 @@ mod tests {
             "NotResource": "LogicalResourceId/Buck*"
         });
         assert_eq!(open(&json!({"Statement": [all, other]})), ["Bucket"]);
-        // A replacement alone is enough to lose a key.
+        // A replacement is sufficient to lose a key.
         let half = json!({
             "Effect": "Deny", "Principal": "*", "Action": "Update:Delete", "Resource": "*"
         });

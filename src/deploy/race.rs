@@ -1,11 +1,11 @@
-//! Two deployments of the same stack: AWS accepts one of them, and its refusals of the other do
-//! not say so.
+//! Explains errors that are caused by concurrent deployments of the same stack. AWS accepts one
+//! deployment, and its errors for the other do not state the cause.
 
 use super::said::is_lost_race;
 use super::{Access, DeployError};
 
-/// The same error; one that another deployment caused names it. `what` is the stack or the stack
-/// set, such as ``stack `site` ``.
+/// Returns the error. If another deployment caused it, states so in the message. `what` is the
+/// stack or stack set, such as ``stack `site` ``.
 pub(super) fn explained(access: &Access, what: &str, error: DeployError) -> DeployError {
     if !is_lost_race(&error) {
         return error;
@@ -13,10 +13,10 @@ pub(super) fn explained(access: &Access, what: &str, error: DeployError) -> Depl
     let follow = access.command("events");
     DeployError {
         message: format!(
-            "another deployment of {what} is running, or ended just now: {}",
+            "another deployment of {what} is running or has just ended: {}",
             error.message
         ),
-        help: format!("wait for its end (`{follow}` shows it), then run the same command again"),
+        help: format!("wait until it ends (see `{follow}`), then run the same command again"),
         ..error
     }
 }

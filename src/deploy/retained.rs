@@ -1,4 +1,4 @@
-//! What outlives its stack, and how it is removed.
+//! Resources that are retained when their stack is deleted, and the commands that remove them.
 
 use aws_sdk_cloudformation::types::ResourceStatus;
 use schemars::JsonSchema;
@@ -15,14 +15,14 @@ pub(crate) struct StackResource {
     /// Logical ID.
     #[serde(rename = "resource")]
     pub logical_id: String,
-    /// Physical ID: a bucket's name, a key's ID.
+    /// Physical ID, such as a bucket name or key ID.
     pub physical_id: String,
     /// Resource type.
     #[serde(rename = "type")]
     pub resource_type: String,
 }
 
-/// The resources that a stack has (*ListStackResources*).
+/// Lists the resources of a stack (*ListStackResources*).
 pub(crate) async fn resources(
     access: &Access,
     stack: &str,
@@ -49,7 +49,7 @@ pub(crate) async fn resources(
         .collect())
 }
 
-/// Those of the resources that a deployed template keeps when its stack is deleted.
+/// Returns the resources that a deployed template retains when its stack is deleted.
 pub(crate) fn retained(template: &str, resources: &[StackResource]) -> Vec<StackResource> {
     let Ok(template) = read(&Source::new("deployed template", template)) else {
         return Vec::new();
@@ -63,8 +63,8 @@ pub(crate) fn retained(template: &str, resources: &[StackResource]) -> Vec<Stack
     kept.cloned().collect()
 }
 
-/// The command that removes a retained resource; `None` for a type that we do not retain. A bucket
-/// must be [empty](EMPTYING) before.
+/// Returns the command that deletes a retained resource, or `None` for a type that s3ferry does not
+/// retain. A bucket must be [emptied](EMPTYING) first.
 pub(crate) fn removal(
     resource: &StackResource,
     region: &str,
@@ -85,8 +85,8 @@ pub(crate) fn removal(
     Some(command.to_string())
 }
 
-/// The command that empties a versioned bucket, a thousand versions at a time; `BUCKET` and
-/// `PROFILE` stand for its name and the profile.
+/// Command that deletes up to 1,000 object versions of a bucket. `BUCKET` and `PROFILE` are
+/// placeholders.
 pub(crate) const EMPTYING: &str = "aws s3api delete-objects --bucket BUCKET --profile PROFILE --delete \
     \"$(aws s3api list-object-versions --bucket BUCKET --profile PROFILE --max-items 1000 --query \
     '{Objects: [Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}}' --output json)\"";

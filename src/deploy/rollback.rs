@@ -1,6 +1,5 @@
-//! What keeps a stack from its next deployment is ended: a rollback that failed is continued, a
-//! running update is cancelled (AWS CloudFormation, *ContinueUpdateRollback*,
-//! *CancelUpdateStack*).
+//! Resolves stack states that prevent a deployment: continues a failed rollback or cancels an
+//! update in progress (AWS CloudFormation, *ContinueUpdateRollback*, *CancelUpdateStack*).
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,20 +13,21 @@ use super::pace::Pace;
 use super::stack::Deployed;
 use super::{Access, DeployError, Observer, cause, race};
 
-/// What can be done about the state of a stack.
+/// The action that resolves the state of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remedy {
-    /// Its rollback failed: continue it.
+    /// The rollback failed and can be continued.
     Continue,
-    /// It is being updated: cancel the update.
+    /// An update is in progress and can be canceled.
     Cancel,
-    /// It is being rolled back: follow it.
+    /// A rollback is in progress and can be followed.
     Follow,
     Nothing,
 }
 
 impl Remedy {
-    /// The remedy for a stack's status. CloudFormation cancels an update only in one of them.
+    /// Returns the remedy for a stack status. CloudFormation can cancel an update only in the
+    /// status `UPDATE_IN_PROGRESS`.
     pub(crate) fn of(status: &str) -> Self {
         match status {
             "UPDATE_ROLLBACK_FAILED" | "IMPORT_ROLLBACK_FAILED" => Self::Continue,
@@ -49,11 +49,11 @@ pub(crate) struct Unreverted {
     /// Resource type.
     #[serde(rename = "type")]
     pub resource_type: String,
-    /// AWS's reason; may be empty.
+    /// Reason that AWS gives. May be empty.
     pub reason: String,
 }
 
-/// The resources that the last rollback of a stack could not roll back.
+/// Returns the resources that the last rollback of a stack could not roll back.
 pub(crate) async fn unreverted(
     access: &Access,
     stack: &Deployed,
@@ -62,7 +62,7 @@ pub(crate) async fn unreverted(
     Ok(unreverted_in(&events))
 }
 
-/// The events of the last rollback among those of an operation.
+/// Returns the events of the last rollback in an operation.
 fn of_rollback(events: &[Event]) -> &[Event] {
     let began = events
         .iter()
@@ -70,7 +70,8 @@ fn of_rollback(events: &[Event]) -> &[Event] {
     &events[began.unwrap_or(0)..]
 }
 
-/// The resources whose last event of the last rollback is a failure. The oldest event comes first.
+/// Returns the resources whose last event in the last rollback is a failure. The oldest event comes
+/// first.
 fn unreverted_in(events: &[Event]) -> Vec<Unreverted> {
     let mut found: Vec<&Event> = Vec::new();
     for event in of_rollback(events) {
@@ -94,14 +95,14 @@ fn unreverted_in(events: &[Event]) -> Vec<Unreverted> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// The stack is as it was before the update.
+    /// The stack is in its state before the update.
     RolledBack,
-    /// The update had succeeded before it could be cancelled.
+    /// The update succeeded before it could be canceled.
     Updated,
 }
 
-/// Continues the failed rollback of a stack, without the resources to skip, and follows it to its
-/// end.
+/// Continues the failed rollback of a stack, skipping the given resources, and follows it until it
+/// ends.
 pub(crate) async fn resume(
     access: &Access,
     stack: &Deployed,
@@ -126,7 +127,7 @@ pub(crate) async fn resume(
             race::explained(access, &format!("stack `{}`", stack.name), error)
         })?;
     executing(stack, observer);
-    // The events still end with the failure of the earlier attempt.
+    // Until the new attempt starts, the last event is the failure of the previous attempt.
     let mut pace = Pace::new(limit);
     loop {
         let events = events::last_operation(access, &stack.id).await;
@@ -146,7 +147,7 @@ pub(crate) async fn resume(
     ended(access, stack, known, limit, observer).await
 }
 
-/// Cancels the update of a stack, and follows its rollback to its end.
+/// Cancels the update of a stack and follows the rollback until it ends.
 pub(crate) async fn cancel(
     access: &Access,
     stack: &Deployed,
@@ -164,7 +165,7 @@ pub(crate) async fn cancel(
         .await;
     if let Err(error) = answer {
         let error = access.error("cloudformation:CancelUpdateStack", &error);
-        // The update ended in the meantime: its end is what the user wants to know.
+        // If the update has ended in the meantime, its result is reported instead.
         let now = super::stack::read(access, &stack.id).await?;
         let is_running = now.is_none_or(|now| Remedy::of(&now.status) == Remedy::Cancel);
         if is_running || !error.has_code("ValidationError") {
@@ -175,7 +176,7 @@ pub(crate) async fn cancel(
     ended(access, stack, HashSet::new(), limit, observer).await
 }
 
-/// Follows a rollback that is in progress to its end.
+/// Follows a rollback that is in progress until it ends.
 pub(crate) async fn watch(
     access: &Access,
     stack: &Deployed,
@@ -194,7 +195,7 @@ fn executing(stack: &Deployed, observer: &dyn Observer) {
     ));
 }
 
-/// Follows the operation in progress to its end. Events that are known are not reported again.
+/// Follows the operation in progress until it ends. Known events are not reported again.
 async fn ended(
     access: &Access,
     stack: &Deployed,

@@ -1,8 +1,8 @@
-//! The source object: whether its bucket keeps versions, which version is current, and uploading
-//! a new one.
+//! The source object: checks the versioning of its bucket, reads the current version, and uploads
+//! new versions.
 //!
-//! An upload reads its file part by part, so that memory stays the same however large it is; one
-//! that fails or is interrupted is aborted, since S3 keeps and charges the parts otherwise.
+//! An upload reads the file in parts, so its memory usage does not depend on the file size. An
+//! upload that fails or is interrupted is aborted, because S3 charges for incomplete uploads.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -22,16 +22,16 @@ use super::{Access, DeployError, Identity};
 use crate::plan::DevPlan;
 use crate::shell::Command;
 
-/// Bytes of a part. Ten thousand parts of it (Amazon S3, *multipart upload limits*) are far more
-/// than CodePipeline takes.
+/// Part size in bytes. 10,000 parts (Amazon S3, *multipart upload limits*) are far more than
+/// CodePipeline accepts.
 const PART: u64 = 8 * 1024 * 1024;
-/// Files up to this size go in one request.
+/// Maximum size of a file that is uploaded in one request.
 const SINGLE: u64 = 2 * PART;
-/// Parts on their way at the same time, all of them in memory.
+/// Number of parts that are uploaded at the same time. All of them are in memory.
 const CONCURRENCY: usize = 4;
-/// The object's metadata that says what is in it.
+/// Object metadata that contains the SHA-256 digest of the object.
 const DIGEST: &str = "s3ferry-sha256";
-/// The object's metadata that CodePipeline shows as the revision's summary (AWS CodePipeline,
+/// Object metadata that CodePipeline shows as the revision summary (AWS CodePipeline,
 /// *ArtifactRevision*).
 const SUMMARY: &str = "codepipeline-artifact-revision-summary";
 
@@ -54,46 +54,47 @@ impl From<&DevPlan> for SourceObject {
     }
 }
 
-/// The version of the object that is current.
+/// The current version of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Current {
     pub version: String,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// The SHA-256 that its uploader noted, in hexadecimal digits.
+    /// SHA-256 digest that the uploader recorded, in hexadecimal.
     pub sha256: Option<String>,
-    /// When it was uploaded: seconds since 1970.
+    /// Upload time, in seconds since 1970.
     pub modified: i64,
 }
 
-/// What a look at the object shows.
+/// The result of reading the object metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// Its current version.
+    /// The object exists and has this current version.
     Current(Current),
     Missing,
-    /// S3 does not say: without `s3:GetObject` or, of a missing object, `s3:ListBucket`.
+    /// S3 denies access. The caller lacks `s3:GetObject` or, if the object is missing,
+    /// `s3:ListBucket`.
     Forbidden,
 }
 
-/// What is uploaded.
+/// The content to upload.
 #[derive(Debug)]
 pub(crate) struct Content<'f> {
     pub file: &'f File,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Its SHA-256, in hexadecimal digits.
+    /// SHA-256 digest, in hexadecimal.
     pub sha256: &'f str,
-    /// What CodePipeline shows of it: ASCII.
+    /// Summary that CodePipeline shows, in ASCII.
     pub summary: String,
 }
 
 impl SourceObject {
-    /// Makes sure that the bucket keeps versions: CodePipeline takes a version, and events name
-    /// one.
+    /// Checks that versioning is enabled for the bucket. CodePipeline requires object versions.
     ///
     /// # Errors
-    /// It does not, there is no such bucket, or AWS refuses.
+    /// Returns an error if versioning is not enabled, the bucket does not exist, or AWS rejects
+    /// the call.
     pub(crate) async fn check_versioning(&self, access: &Access) -> Result<(), DeployError> {
         let bucket = &self.bucket;
         let answer = access
@@ -107,9 +108,9 @@ impl SourceObject {
             Ok(answer) => answer,
             Err(error) if error.code() == Some("NoSuchBucket") => {
                 return Err(DeployError::input(
-                    format!("there is no source bucket `{bucket}`"),
+                    format!("source bucket `{bucket}` does not exist"),
                     format!(
-                        "`{}` makes it, or set `dev.source.bucket`",
+                        "run `{}` to create it, or set `dev.source.bucket`",
                         access.command("deploy")
                     ),
                 ));
@@ -121,10 +122,10 @@ impl SourceObject {
         }
         Err(DeployError::input(
             format!(
-                "the source bucket `{bucket}` does not keep versions, and CodePipeline needs them"
+                "versioning is not enabled for source bucket `{bucket}`; CodePipeline requires it"
             ),
             format!(
-                "turn them on: `{}`",
+                "enable versioning: `{}`",
                 Command::aws("s3api put-bucket-versioning")
                     .option("--bucket", bucket)
                     .words("--versioning-configuration Status=Enabled")
@@ -133,7 +134,7 @@ impl SourceObject {
         ))
     }
 
-    /// The current version; nothing where there is none, or where it may not be looked at.
+    /// Returns the current version, or `None` if the object is missing or access is denied.
     pub(crate) async fn current(&self, access: &Access) -> Result<Option<Current>, DeployError> {
         match self.look(access).await? {
             Look::Current(current) => Ok(Some(current)),
@@ -141,7 +142,7 @@ impl SourceObject {
         }
     }
 
-    /// Looks at the object (*HeadObject*).
+    /// Reads the object metadata (*HeadObject*).
     pub(crate) async fn look(&self, access: &Access) -> Result<Look, DeployError> {
         let answer = access
             .s3()
@@ -154,7 +155,7 @@ impl SourceObject {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                // The answer to HEAD has no body, so there is no code but the status.
+                // The response to a HEAD request has no body and therefore no error code.
                 let status = error.raw_response().map(|raw| raw.status().as_u16());
                 return match status {
                     Some(403) => Ok(Look::Forbidden),
@@ -173,12 +174,13 @@ impl SourceObject {
     }
 }
 
-/// After so long, no credentials of an upload are valid any more: it is not in progress.
+/// Age in seconds after which the credentials of an upload have expired, so that it cannot be in
+/// progress.
 const ABANDONED: i64 = 36 * 60 * 60;
 
 impl SourceObject {
-    /// Aborts multipart uploads of the object that earlier pushes left when they were killed: those
-    /// of the same caller, and those that are too old to be in progress. Gives their number.
+    /// Aborts multipart uploads of the object that interrupted pushes left: those of the same
+    /// caller, and those that are too old to be in progress. Returns their number.
     pub(crate) async fn abort_leftovers(
         &self,
         access: &Access,
@@ -215,7 +217,7 @@ impl SourceObject {
     }
 }
 
-/// Aborts a multipart upload; one that is gone is no error.
+/// Aborts a multipart upload. Succeeds if it no longer exists.
 async fn abort(access: &Access, object: &SourceObject, id: &str) -> Result<(), DeployError> {
     let answer = access
         .s3()
@@ -232,7 +234,7 @@ async fn abort(access: &Access, object: &SourceObject, id: &str) -> Result<(), D
     }
 }
 
-/// One upload, which can be aborted.
+/// An upload that can be aborted.
 #[derive(Debug, Default)]
 pub(crate) struct Upload {
     unfinished: RefCell<Option<Unfinished>>,
@@ -246,10 +248,11 @@ struct Unfinished {
 }
 
 impl Upload {
-    /// Uploads a new version; gives its ID. `progress` is told how many bytes have arrived.
+    /// Uploads a new version and returns its ID. Calls `progress` with the number of bytes sent.
     ///
     /// # Errors
-    /// AWS refuses, or the file cannot be read; then nothing of it stays at S3.
+    /// Returns an error if AWS rejects a call or the file cannot be read. In this case, the upload
+    /// is aborted.
     pub(crate) async fn run(
         &self,
         access: &Access,
@@ -263,7 +266,7 @@ impl Upload {
             self.multipart(access, object, content, progress).await
         };
         if done.is_err() {
-            // The first error is the one to tell.
+            // Only the first error is reported.
             let _ = self.abort().await;
         }
         let version = done?;
@@ -271,13 +274,16 @@ impl Upload {
             .filter(|id| !id.is_empty() && id != "null")
             .ok_or_else(|| {
                 DeployError::failed(
-                    format!("bucket `{}` gave the upload no version", object.bucket),
-                    "turn versioning on, and push again",
+                    format!(
+                        "bucket `{}` returned no version ID for the upload",
+                        object.bucket
+                    ),
+                    "enable versioning, and push again",
                 )
             })
     }
 
-    /// Aborts a multipart upload that has not come to its end.
+    /// Aborts the multipart upload if it is not complete.
     pub(crate) async fn abort(&self) -> Result<(), DeployError> {
         let Some(unfinished) = self.unfinished.take() else {
             return Ok(());
@@ -328,7 +334,7 @@ impl Upload {
             .await;
         let version = match answer {
             Ok(answer) => answer.version_id,
-            // Completed already, and the answer was lost.
+            // The upload was already completed, but the response was lost.
             Err(error) if error.code() == Some("NoSuchUpload") => {
                 let current = object.current(access).await?;
                 let ours =
@@ -345,7 +351,7 @@ impl Upload {
     }
 }
 
-/// A part may take its time; the SDK ends one that stands still.
+/// Disables the attempt timeout, because a part can take long. The SDK aborts stalled uploads.
 fn without_attempt_timeout() -> aws_sdk_s3::config::Builder {
     let timeouts = TimeoutConfig::builder()
         .disable_operation_attempt_timeout()
@@ -415,17 +421,17 @@ async fn send_parts(
         };
         let (number, length, answer) = joined.map_err(|error| {
             DeployError::failed(
-                format!("a part of the upload was lost: {error}"),
+                format!("cannot upload a part of the file: {error}"),
                 "push again",
             )
         })?;
         let answer = answer.map_err(|error| match error.code() {
             Some("NoSuchUpload") => DeployError::failed(
                 format!(
-                    "the upload of s3://{}/{} was aborted at S3, probably by another push",
+                    "the upload to s3://{}/{} was aborted, probably by another push",
                     object.bucket, object.key
                 ),
-                "push again once the other push has ended",
+                "push again after the other push ends",
             ),
             _ => access.error("s3:UploadPart", &error),
         })?;
@@ -449,11 +455,11 @@ fn read_part(mut file: &File, at: u64, length: u64) -> Result<Vec<u8>, DeployErr
     match read {
         Ok(count) if count as u64 == length => Ok(bytes),
         Ok(_) => Err(DeployError::input(
-            "the file became shorter while it was uploaded",
-            "push again when nothing writes it",
+            "the file was truncated during the upload",
+            "push again when no other process writes to the file",
         )),
         Err(error) => Err(DeployError::input(
-            format!("the file cannot be read: {error}"),
+            format!("cannot read the file: {error}"),
             "",
         )),
     }

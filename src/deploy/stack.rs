@@ -1,4 +1,4 @@
-//! A stack as it stands in its account, and the calls on it that are no change set.
+//! Reads, lists, and protects deployed stacks.
 
 use std::collections::BTreeMap;
 
@@ -8,31 +8,31 @@ use super::condition::Condition;
 use super::said::is_missing_stack;
 use super::{Access, DeployError};
 
-/// What the SDK puts in the place of a required member that an answer does not have.
+/// Value that the SDK substitutes for a required member that a response lacks.
 const NO_VALUE: &str = "no value was set";
 
-/// A stack that stands in an account.
+/// A deployed stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Deployed {
-    /// Stack ID: an ARN.
+    /// Stack ID, which is an ARN.
     pub id: String,
     pub name: String,
-    /// CloudFormation's status code.
+    /// Status code.
     pub status: String,
-    /// Why it has this status; may be empty.
+    /// Reason for the status. May be empty.
     pub reason: String,
     pub parameters: BTreeMap<String, String>,
     pub outputs: BTreeMap<String, String>,
     /// Whether termination protection is on.
     pub protected: bool,
-    /// When it was last created or updated: seconds since 1970.
+    /// Time of the creation or last update, in seconds since 1970.
     pub changed: i64,
-    /// The same in milliseconds, which tells one operation from the one before it.
+    /// The same time in milliseconds, which distinguishes successive operations.
     pub generation: i64,
-    /// What the last drift detection found, such as `IN_SYNC` or `DRIFTED`; `NOT_CHECKED` before
-    /// the first one.
+    /// Result of the last drift detection, such as `IN_SYNC` or `DRIFTED`. `NOT_CHECKED` before
+    /// the first detection.
     pub drift: String,
-    /// When that was: seconds since 1970.
+    /// Time of the last drift detection, in seconds since 1970.
     pub drift_checked: Option<i64>,
 }
 
@@ -42,12 +42,12 @@ impl Deployed {
     }
 }
 
-/// The condition of a stack that may not be there.
+/// Returns the condition of a stack that may not exist.
 pub(crate) fn condition(stack: Option<&Deployed>) -> Condition {
     stack.map_or(Condition::Absent, Deployed::condition)
 }
 
-/// Reads a stack. A deleted one is as good as none.
+/// Reads a stack. Returns `None` if it does not exist or was deleted.
 pub(crate) async fn read(access: &Access, name: &str) -> Result<Option<Deployed>, DeployError> {
     let answer = access
         .cloudformation()
@@ -74,15 +74,15 @@ pub(crate) async fn read(access: &Access, name: &str) -> Result<Option<Deployed>
     Ok(found.filter(|stack| stack.condition() != Condition::Absent))
 }
 
-/// A stack of an account and region, as a list of all of them shows it.
+/// An entry in the list of stacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
     pub name: String,
     pub description: String,
 }
 
-/// Lists the stacks of an account and region (*ListStacks*), without those that are deleted or
-/// were never created.
+/// Lists the stacks of an account and region (*ListStacks*), except those that were deleted or
+/// never created.
 pub(crate) async fn list(access: &Access) -> Result<Vec<Listed>, DeployError> {
     let found: Result<Vec<_>, _> = access
         .cloudformation()
@@ -136,7 +136,7 @@ fn deployed(stack: aws_sdk_cloudformation::types::Stack) -> Deployed {
     }
 }
 
-/// The template that a stack was last deployed from, as it was given.
+/// Returns the original template that a stack was last deployed from.
 pub(crate) async fn template(access: &Access, name: &str) -> Result<String, DeployError> {
     let answer = access
         .cloudformation()
@@ -149,7 +149,7 @@ pub(crate) async fn template(access: &Access, name: &str) -> Result<String, Depl
     Ok(answer.template_body.unwrap_or_default())
 }
 
-/// Turns termination protection on or off.
+/// Enables or disables termination protection.
 pub(crate) async fn protect(access: &Access, name: &str, on: bool) -> Result<(), DeployError> {
     access
         .cloudformation()

@@ -1,5 +1,5 @@
-//! What there is to deploy: each stack with its account, its profile and its template, from the
-//! plan. Pure.
+//! Derives the stacks to deploy from the plan, each with its account, profile, and template.
+//! Performs no I/O.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::text::Text;
 /// A stack to deploy: a template in one account and region.
 #[derive(Debug, Clone)]
 pub struct StackStep {
-    /// Where its template belongs.
+    /// Part of the deployment that the template is for.
     pub side: Side,
     /// Stack name.
     pub stack: String,
@@ -27,58 +27,58 @@ pub struct StackStep {
     pub account: AccountId,
     /// Region.
     pub region: Region,
-    /// Profile that deploys it.
+    /// Profile that deploys the stack.
     pub profile: String,
-    /// The template, which the instances of a target share.
+    /// Template, which all instances of a target share.
     pub template: Arc<StackTemplate>,
-    /// SHA-256 of the configuration's template, in hexadecimal: of this one, unless it is
-    /// transitional.
+    /// SHA-256 digest of the configured template, in hexadecimal. The configured template is
+    /// `template`, unless that is transitional.
     pub configured: String,
-    /// Whether it is a stack set: then account, region and profile are the administrator's, and
-    /// the name is the stack set's.
+    /// Whether this is a stack set. If so, the account, region, and profile are those of the
+    /// administrator, and the name is that of the stack set.
     pub stack_set: bool,
 }
 
-/// A stack's template, and what a deployment needs to know of it.
+/// A stack template and the information that a deployment needs about it.
 #[derive(Debug)]
 pub struct StackTemplate {
-    /// Name of its file, without ending.
+    /// File name without extension.
     pub name: String,
-    /// Its text.
+    /// Text of the template.
     pub text: Text,
-    /// Names of its parameters.
+    /// Names of the parameters.
     pub parameters: Vec<String>,
     /// Logical IDs that the stack policy protects.
     pub protected: Vec<String>,
-    /// The buckets that outlive a stack of the template.
+    /// Buckets that are retained when the stack is deleted.
     pub buckets: Vec<RetainedBucket>,
-    /// What the text is written from.
+    /// Model that the text is generated from.
     model: Arc<Template>,
 }
 
-/// A bucket that outlives its stack.
+/// A bucket that is retained when its stack is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetainedBucket {
     /// Logical ID.
     pub logical_id: String,
-    /// Its name; in a template of several accounts or regions with pseudo parameters.
+    /// Bucket name. Contains pseudo parameters in a template for several accounts or regions.
     name: String,
 }
 
 impl RetainedBucket {
-    /// Whether an intrinsic function gives the name. CloudFormation imports existing resources
-    /// only by static names (AWS CloudFormation, *Import AWS resources into a CloudFormation stack
-    /// automatically*).
+    /// Returns whether an intrinsic function computes the name. CloudFormation imports existing
+    /// resources only if their names are static (AWS CloudFormation, *Import AWS resources into a
+    /// CloudFormation stack automatically*).
     pub(crate) fn has_dynamic_name(&self) -> bool {
         self.name.contains("${")
     }
 
-    /// The name with `{account}` and `{region}`, as the configuration writes it.
+    /// Returns the name with `{account}` and `{region}`, as written in the configuration.
     pub(crate) fn pattern(&self) -> String {
         self.name_in("{account}", "{region}")
     }
 
-    /// The name in an account and region.
+    /// Returns the name in an account and region.
     pub(crate) fn name_in(&self, account: &str, region: &str) -> String {
         self.name
             .replace("${AWS::AccountId}", account)
@@ -87,7 +87,7 @@ impl RetainedBucket {
 }
 
 impl StackStep {
-    /// A stack that the configuration no longer names: without a template.
+    /// Creates a step without a template for a stack that the configuration no longer names.
     pub(crate) fn removed(
         stack: &str,
         account: &str,
@@ -115,13 +115,13 @@ impl StackStep {
         }
     }
 
-    /// Whether it is a target's.
+    /// Returns whether the stack belongs to a target.
     pub fn is_target(&self) -> bool {
         matches!(self.side, Side::Target(_))
     }
 
-    /// The template with the names of its retained buckets written out, so that CloudFormation can
-    /// import those that exist. It means the same as the template in this account and region.
+    /// Returns the template with literal names for its retained buckets, so that CloudFormation can
+    /// import existing buckets. It is equivalent to the template in this account and region.
     pub(crate) fn with_static_names(&self) -> Text {
         let mut model = (*self.template.model).clone();
         for bucket in &self.template.buckets {
@@ -134,7 +134,7 @@ impl StackStep {
         text(&model)
     }
 
-    /// The same stack with another template.
+    /// Returns the same stack with another template.
     #[must_use]
     pub fn with_template(&self, model: &Arc<Template>) -> Self {
         if Arc::ptr_eq(model, &self.template.model) {
@@ -147,13 +147,13 @@ impl StackStep {
         }
     }
 
-    /// The same as [`Self::follow`], for the text of the deployed template.
+    /// Does the same as [`Self::follow`] for the text of a deployed template.
     pub(crate) fn following(&self, deployed: &str) -> Option<Self> {
         self.follow(&Template::read(&Source::new("deployed", deployed)).ok()?)
     }
 
-    /// The same stack with the logical IDs and policy names that its resources have in a deployed
-    /// template; `None` when they are the template's own.
+    /// Returns the same stack with the logical IDs and policy names that its resources have in a
+    /// deployed template, or `None` if they do not differ.
     pub fn follow(&self, deployed: &Template) -> Option<Self> {
         let place = (!self.stack_set).then_some((self.account.as_str(), self.region.as_str()));
         let model = &self.template.model;
@@ -164,8 +164,8 @@ impl StackStep {
             .then(|| self.with_template(&Arc::new(model.renamed(&renames))))
     }
 
-    /// Compares the text of a deployed template with ours. Resources may have other logical IDs
-    /// there, and a stack that imported buckets has their names written out.
+    /// Compares the text of a deployed template with the generated template. The deployed template
+    /// may have other logical IDs, and literal names for imported buckets.
     pub fn comparison(&self, deployed: &str) -> Comparison {
         let same = Comparison::of(deployed, &self.template.text);
         if same.is_same() {
@@ -182,7 +182,7 @@ impl StackStep {
         }
     }
 
-    /// Whether both are the same stack, or stack set, of the same account and region.
+    /// Returns whether both are the same stack or stack set in the same account and region.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.stack == other.stack
             && self.account == other.account
@@ -191,13 +191,13 @@ impl StackStep {
     }
 }
 
-/// All stacks of a plan, in the order of a first deployment: dev's first, then other regions',
-/// each target's instances or its stack set, and further pipelines.
+/// Returns all stacks of a plan in the order of a first deployment: the dev stack, the stacks of
+/// other regions, the instances or stack set of each target, and additional pipelines.
 pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
     steps_of(plan, &stacks(plan))
 }
 
-/// The same with the stacks of the plan, if they are synthesized already.
+/// Does the same as [`stack_steps`] for stacks that are already synthesized.
 pub(crate) fn steps_of(plan: &Plan, stacks: &[Stack]) -> Vec<StackStep> {
     let dev = &plan.dev;
     let mut found = Vec::new();
@@ -255,12 +255,12 @@ fn text(template: &Template) -> Text {
 }
 
 impl StackTemplate {
-    /// What the text is written from.
+    /// Returns the model that the text is generated from.
     pub fn model(&self) -> &Arc<Template> {
         &self.model
     }
 
-    /// A template by the name of its file, without ending.
+    /// Creates a template. `name` is its file name without extension.
     pub(crate) fn new(name: String, model: Arc<Template>) -> Self {
         let resources = &model.resources;
         let buckets = resources

@@ -1,19 +1,19 @@
-//! The text of a template, and what it says. Pure.
+//! The text and the content of a template.
 
 use serde_json::Value;
 
 use crate::diagnostic::{Source, read};
 
-/// A template in both of its forms.
+/// A template as YAML and JSON.
 #[derive(Debug, Clone)]
 pub struct Text {
-    /// With comments, as it is checked in.
+    /// YAML with comments, as it is committed.
     pub yaml: String,
     /// Minified JSON.
     pub json: String,
 }
 
-/// What a template says, whatever its notation; `None` for a text that is no template.
+/// Returns the content of a template in either format, or `None` if the text is not a template.
 pub(super) fn meaning(text: &str) -> Option<Value> {
     Some(read(&Source::new("template", text)).ok()?.to_json())
 }

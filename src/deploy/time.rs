@@ -1,9 +1,9 @@
-//! Times and durations as people read them. Pure.
+//! Human-readable times and durations.
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-/// A time, in seconds since 1970, as `2026-11-24 03:48:11` in UTC.
+/// Formats a time, in seconds since 1970, as `2026-11-24 03:48:11` in UTC.
 pub(crate) fn utc(seconds: i64) -> String {
     DateTime::from_secs(seconds)
         .fmt(Format::DateTime)
@@ -11,7 +11,7 @@ pub(crate) fn utc(seconds: i64) -> String {
         .unwrap_or_default()
 }
 
-/// A duration in seconds, as `0.4s`, `12s` or `3m 05s`.
+/// Formats a duration in seconds as `0.4s`, `12s`, or `3m 05s`.
 pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
         return format!("{:.1}s", seconds.max(0.0));

@@ -1,4 +1,5 @@
-//! What one operation of a stack did to each resource, and when: from its events. Pure.
+//! Derives from the events of a stack operation how it changed each resource, and when. Performs no
+//! I/O.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,14 +10,14 @@ use super::one_line;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Timeline {
-    /// What was begun: `CREATE`, `UPDATE`, `DELETE` or `IMPORT`.
+    /// Kind of the operation: `CREATE`, `UPDATE`, `DELETE`, or `IMPORT`.
     pub kind: String,
     pub status: String,
-    /// When it began: seconds since 1970.
+    /// Start time, in seconds since 1970.
     pub begin: f64,
-    /// When its last event was: seconds since 1970.
+    /// Time of the last event, in seconds since 1970.
     pub end: f64,
-    /// The resources, in the order in which they were begun.
+    /// Resources, in the order in which they started.
     pub rows: Vec<Row>,
 }
 
@@ -24,29 +25,30 @@ pub(crate) struct Timeline {
 pub(crate) struct Row {
     pub logical_id: String,
     pub resource_type: String,
-    /// Its last status before any rollback.
+    /// Last status before a rollback.
     pub status: String,
-    /// Its last status in the rollback, when there was one.
+    /// Last status in the rollback, if there was a rollback.
     pub rolled_back: Option<String>,
-    /// AWS's reason of a failure, on one line; otherwise empty.
+    /// Reason for a failure, on one line. Empty if the resource did not fail.
     pub reason: String,
-    /// When something was done to it.
+    /// Periods in which the resource was changed.
     pub spans: Vec<Span>,
 }
 
-/// A stretch of time in which something was done to a resource.
+/// A period in which a resource was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Span {
-    /// Seconds since the operation began.
+    /// Start of the period, in seconds since the start of the operation.
     pub begin: f64,
-    /// Seconds since the operation began.
+    /// End of the period, in seconds since the start of the operation.
     pub end: f64,
-    /// Whether it was a rollback's.
+    /// Whether the period was part of a rollback.
     pub rollback: bool,
 }
 
 impl Timeline {
-    /// The operation that these events tell of, the oldest first; `None` without events.
+    /// Creates the timeline of an operation from its events, ordered from oldest to newest. Returns
+    /// `None` if there are no events.
     pub(crate) fn of(events: &[Event]) -> Option<Self> {
         let (first, last) = (events.first()?, events.last()?);
         let mut found = Self {
@@ -116,7 +118,7 @@ impl Timeline {
         })
     }
 
-    /// How long it took, or has taken, in seconds.
+    /// Returns how long the operation took or has been running, in seconds.
     pub(crate) fn duration(&self) -> f64 {
         self.end - self.begin
     }
@@ -125,7 +127,7 @@ impl Timeline {
         Condition::of(&self.status) == Condition::InProgress
     }
 
-    /// Whether it ended without doing what was asked.
+    /// Returns whether the operation ended without success.
     pub(crate) fn failed(&self) -> bool {
         !self.goes_on() && !succeeded(&self.status)
     }
@@ -142,7 +144,7 @@ impl Row {
         }
     }
 
-    /// How long it was worked on, without the rollback, in seconds.
+    /// Returns how long the resource was changed, in seconds, excluding the rollback.
     pub(crate) fn duration(&self) -> f64 {
         let own = self.spans.iter().filter(|span| !span.rollback);
         own.map(|span| span.end - span.begin).sum()

@@ -1,4 +1,4 @@
-//! Several reads at the same time.
+//! Runs several reads concurrently.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,8 +10,8 @@ use super::DeployError;
 /// Runs tasks, at most `limit` of them at the same time, and returns their results in order.
 ///
 /// # Errors
-/// A task ended without a result: nothing is known of what it was to read, which must not look like
-/// an empty result.
+/// Returns an error if a task ends without a result, because a missing result must not look like an
+/// empty one.
 pub(crate) async fn together<T, F>(
     limit: usize,
     tasks: impl IntoIterator<Item = F>,
@@ -24,12 +24,13 @@ where
         (results, None) => Ok(results.into_values().collect()),
         (_, Some(error)) => Err(DeployError::aws(
             format!("a read from AWS ended without a result: {error}"),
-            "this is a fault of s3ferry: report it with the output of the command",
+            "report this as a bug in s3ferry, with the output of the command",
         )),
     }
 }
 
-/// The same; gives the results by the numbers of their tasks, and why one has none.
+/// Does the same as [`together`], but returns the results by task number, and the error of a task
+/// without a result.
 pub(super) async fn finished<T, F>(
     limit: usize,
     tasks: impl IntoIterator<Item = F>,

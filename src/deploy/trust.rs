@@ -1,4 +1,4 @@
-//! Writing a role's trust policy again: the one thing that the doctor changes.
+//! Restores a role's trust policy. This is the only change that the doctor makes.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use super::{Access, DeployError};
 use crate::doctor::Repair;
 use crate::doctor::compare::compare;
 
-/// IAM's answers may lag behind its writes by some seconds.
+/// Number of reads. IAM may return the earlier policy for a few seconds.
 const TRIES: u32 = 6;
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Writes the trust policy, and reads it back until it stands.
+/// Updates the trust policy, and reads it until the update is visible.
 pub(crate) async fn repair(access: &Access, repair: &Repair) -> Result<(), DeployError> {
     let iam = access.iam();
     iam.update_assume_role_policy()
@@ -41,9 +41,9 @@ pub(crate) async fn repair(access: &Access, repair: &Repair) -> Result<(), Deplo
     }
     Err(DeployError::failed(
         format!(
-            "the trust policy of role `{}` was written, and what is read back is another one",
+            "the trust policy of role `{}` was updated, but IAM returns a different policy",
             repair.role
         ),
-        "look at it (`aws iam get-role`): somebody else may be writing it too",
+        "check the role with `aws iam get-role`; another user may be changing it",
     ))
 }

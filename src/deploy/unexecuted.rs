@@ -1,23 +1,23 @@
-//! A change set that must not stay as it is.
+//! Removes change sets that are not executed.
 
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
 use super::said::is_missing_stack;
 use super::{Access, Condition, DeployError, stack};
 
-/// A change set that was requested. Unless it is executed, it must not stay, nor the empty stack
-/// that it made.
+/// A change set that was requested. Unless it is executed, it must be deleted, together with the
+/// empty stack that it created.
 #[derive(Debug, Clone)]
 pub(crate) struct Unexecuted {
     access: Access,
     pub stack: String,
     pub name: String,
-    /// Whether it makes the stack.
+    /// Whether the change set creates the stack.
     creates: bool,
 }
 
 impl Unexecuted {
-    /// A change set of a stack; `creates`: whether it makes the stack.
+    /// Identifies a change set of a stack. `creates` is true if it creates the stack.
     pub(crate) fn new(access: &Access, stack: &str, name: &str, creates: bool) -> Self {
         Self {
             access: access.clone(),
@@ -27,7 +27,7 @@ impl Unexecuted {
         }
     }
 
-    /// Whether both are the same change set.
+    /// Returns whether both are the same change set.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.stack == other.stack
             && self.name == other.name
@@ -35,8 +35,8 @@ impl Unexecuted {
             && self.access.region() == other.access.region()
     }
 
-    /// Deletes the change set, and the stack when it is empty, and does not wait for its end. What
-    /// is gone, or is being executed, is left.
+    /// Deletes the change set, and the stack if it is empty, without waiting for the deletion.
+    /// Ignores a change set that no longer exists or is being executed.
     pub(crate) async fn remove(&self) -> Result<(), DeployError> {
         let client = self.access.cloudformation();
         let deleted = client

@@ -1,5 +1,5 @@
-//! The results of CloudFormation's own validation of a change set or an operation
-//! (AWS CloudFormation, *Validate stack deployments*), read with *DescribeEvents*.
+//! Reads the results of CloudFormation's validation of a change set or an operation
+//! (AWS CloudFormation, *Validate stack deployments*) with *DescribeEvents*.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -18,10 +18,10 @@ const CALL: &str = "cloudformation:DescribeEvents";
 /// The result of one check of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Validation {
-    /// Logical ID of the resource; may be empty.
+    /// Logical ID of the resource. May be empty.
     #[serde(rename = "resource")]
     pub logical_id: String,
-    /// Its type; may be empty.
+    /// Type of the resource. May be empty.
     #[serde(skip)]
     pub resource_type: String,
     /// `FAIL` or `WARN`.
@@ -29,19 +29,19 @@ pub(crate) struct Validation {
     pub mode: String,
     /// Name of the check.
     pub name: String,
-    /// Path in the template; may be empty.
+    /// Path in the template. May be empty.
     pub path: String,
-    /// What is wrong, or why the check was skipped.
+    /// The problem, or the reason why the check was skipped.
     pub reason: String,
 }
 
-/// The results of a validation. CloudFormation reports no check that succeeded.
+/// The results of a validation. CloudFormation does not report successful checks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Validations {
     pub failed: Vec<Validation>,
     /// Checks that CloudFormation skipped, for example because the caller lacks a permission.
     pub skipped: Vec<Validation>,
-    /// Why the results could not be read.
+    /// The error that prevents reading the results.
     pub unread: Option<Box<DeployError>>,
 }
 
@@ -50,14 +50,14 @@ pub(crate) struct Validations {
 pub(crate) struct Skipped {
     /// Name of the check.
     pub name: String,
-    /// Why it was skipped; may be empty.
+    /// Reason why the check was skipped. May be empty.
     pub reason: String,
-    /// Logical IDs of the resources that were not checked; empty for a check of the whole template.
+    /// Logical IDs of the resources that were not checked. Empty for a check of the whole template.
     pub resources: Vec<String>,
 }
 
 impl Validations {
-    /// The skipped checks, each once.
+    /// Returns each skipped check once.
     pub(crate) fn skipped_checks(&self) -> Vec<Skipped> {
         let mut found: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
         for one in &self.skipped {
@@ -75,8 +75,8 @@ impl Validations {
             .collect()
     }
 
-    /// Why the results could not be read, and the permission that is missing; `None` when they
-    /// were read.
+    /// Explains why the results could not be read, including a missing permission. Returns `None`
+    /// if they were read.
     pub(crate) fn gap(&self, access: &Access) -> Option<String> {
         let error = self.unread.as_ref()?;
         let profile = access.profile();
@@ -127,7 +127,7 @@ pub(crate) async fn of_change_set(
     Ok(Validations::of(events, unread))
 }
 
-/// The results for the last operation of a stack that was validated.
+/// Returns the results for the last validated operation of a stack.
 pub(crate) async fn of_last_operation(
     access: &Access,
     stack: &str,
@@ -150,8 +150,8 @@ fn of_latest(mut events: Vec<OperationEvent>) -> Vec<OperationEvent> {
     events
 }
 
-/// All events, or those up to the page that AWS refused, with its refusal: the change set decides
-/// what happens, so missing advice about it stops nothing.
+/// Returns all events, or the events before an error from AWS together with the error. The error is
+/// not fatal, because the events only provide details about a change set.
 async fn read(
     access: &Access,
     request: DescribeEventsFluentBuilder,
@@ -161,7 +161,7 @@ async fn read(
     while let Some(event) = pages.next().await {
         match event {
             Ok(event) => events.push(event),
-            // An emulator may not have the operation.
+            // An emulator may not support the operation.
             Err(error) if error.code() == Some("InvalidAction") => return Ok((events, None)),
             Err(error) => {
                 let error = access.error(CALL, &error);

@@ -1,5 +1,5 @@
-//! A stack as it stands beside what the configuration says of it. Reads, and changes nothing but
-//! the record of the last drift detection.
+//! Compares a deployed stack with the configuration. Only reads from AWS, except that drift
+//! detection updates the drift status of the stack.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,20 +16,20 @@ use crate::transition::merge::is_transitional;
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub stack: Deployed,
-    /// The deployed template and ours; `None` before the first deployment.
+    /// Comparison of the deployed and the generated template. `None` before the first deployment.
     pub comparison: Option<Comparison>,
-    /// Whether the deployed template is transitional: a change of the pipeline is not complete.
+    /// Whether the deployed template is transitional, because a pipeline change is incomplete.
     pub is_transitional: bool,
-    /// Why its last operation failed, when it did.
+    /// Cause of the last operation's failure, if it failed.
     pub cause: Option<Cause>,
-    /// Whether its stack policy protects its key, buckets and roles.
+    /// Protection of the key, buckets, and roles by the stack policy.
     pub guard: Guard,
-    /// Resources that drifted; `None` unless drift was detected now.
+    /// Drifted resources. `None` if drift detection was not requested.
     pub drifted: Option<Vec<Drifted>>,
 }
 
-/// Looks at a stack; `None` when there is none. With `drift`, a drift detection is made first,
-/// which may take so long.
+/// Reads a stack. Returns `None` if it does not exist. With `drift`, also detects drift within this
+/// time limit.
 pub(crate) async fn look(
     access: &Access,
     step: &StackStep,
@@ -54,7 +54,7 @@ pub(crate) async fn look(
     found.comparison = Some(step.comparison(&deployed));
     found.is_transitional = is_transitional(&deployed);
     if condition == Condition::Ready {
-        // What must be protected is what is deployed, not what would be.
+        // The policy must protect the deployed resources, not the configured ones.
         let source = Source::new(&step.stack, deployed.as_str());
         let protected = match Template::read(&source) {
             Ok(template) => step
@@ -80,7 +80,7 @@ pub(crate) async fn look(
     Ok(Some(found))
 }
 
-/// Whether a stack's last operation failed, though the stack itself may stand.
+/// Returns whether the last operation of a stack failed. The stack may still be usable.
 fn has_failed(stack: &Deployed) -> bool {
     stack.status.ends_with("_FAILED") || stack.status.ends_with("ROLLBACK_COMPLETE")
 }

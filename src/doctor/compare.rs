@@ -1,5 +1,5 @@
-//! Policies compared by what they mean, statement by statement: the order of lists, a single value
-//! for a list, an account's ID for its root and the case of actions make no difference.
+//! Compares policies by meaning, statement by statement. The order of lists, a single value instead
+//! of a list, an account ID instead of its root ARN, and the case of actions do not matter.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -8,21 +8,21 @@ use crate::template::UNKNOWN;
 /// How a live policy differs from the expected one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Difference {
-    /// Expected statements that the live policy lacks.
+    /// Expected statements that are missing from the live policy.
     pub missing: Vec<Json>,
-    /// Expected statements that are there in another form, with that form.
+    /// Expected statements that differ in the live policy, each with its live form.
     pub changed: Vec<(Json, Json)>,
-    /// Live statements that nobody expects.
+    /// Live statements that are not expected.
     pub extra: Vec<Json>,
 }
 
 impl Difference {
-    /// Whether the policies say the same.
+    /// Returns whether the policies are equivalent.
     pub(crate) fn is_none(&self) -> bool {
         self.missing.is_empty() && self.changed.is_empty() && self.extra.is_empty()
     }
 
-    /// The expected statements that do not stand as expected.
+    /// Returns the expected statements that are missing or changed.
     pub(crate) fn wanted(&self) -> impl Iterator<Item = &Json> {
         let changed = self.changed.iter().map(|(expected, _)| expected);
         self.missing.iter().chain(changed)
@@ -37,7 +37,7 @@ pub(crate) fn statements(policy: &Json) -> &[Json] {
     }
 }
 
-/// Compares two policies. Expected statements that cannot be known are left alone.
+/// Compares two policies. Expected statements with unknown values are not compared.
 pub(crate) fn compare(expected: &Json, live: &Json) -> Difference {
     let mut rest: Vec<&Json> = statements(live).iter().collect();
     let mut unmatched = Vec::new();
@@ -52,7 +52,7 @@ pub(crate) fn compare(expected: &Json, live: &Json) -> Difference {
             Some(at) => {
                 rest.remove(at);
             }
-            // Two statements that say the same need stand there once only.
+            // Equivalent expected statements can share one live statement.
             None if statements(live).iter().any(|live| canonical(live) == same) => {}
             None => unmatched.push(statement),
         }
@@ -76,7 +76,7 @@ pub(crate) fn compare(expected: &Json, live: &Json) -> Difference {
     found
 }
 
-/// A statement's `Sid`, where it has one.
+/// Returns the `Sid` of a statement, if it has one.
 pub(crate) fn sid(statement: &Json) -> Option<&str> {
     statement
         .get("Sid")
@@ -84,7 +84,7 @@ pub(crate) fn sid(statement: &Json) -> Option<&str> {
         .filter(|sid| !sid.is_empty())
 }
 
-/// A statement in the one form that all statements of its meaning have.
+/// Returns the canonical form of a statement, which all equivalent statements share.
 fn canonical(statement: &Json) -> Json {
     let Some(members) = statement.as_object() else {
         return statement.clone();
@@ -134,7 +134,7 @@ fn principals(value: &Json) -> Json {
         .collect()
 }
 
-/// An account's root is written as its ID.
+/// Returns the account ID for the root ARN of an account, and any other text unchanged.
 fn account_as_root(text: &str) -> String {
     let parts: Vec<&str> = text.split(':').collect();
     match parts.as_slice() {

@@ -1,5 +1,5 @@
-//! The deployed state: the templates that the stacks were deployed from, with their parameters, as
-//! the reference of a diagnosis. The configuration may have changed since.
+//! The deployed state: the deployed templates of the stacks, with their parameters. It is the
+//! reference of a diagnosis, because the configuration may have changed since the deployment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,54 +17,53 @@ use crate::stacks::{CREATE_PIPELINE, KEY_ID, SERVICE_ROLE_ARN};
 use crate::template::read_template;
 use crate::transition::merge::is_transitional;
 
-/// A stack of this status has a change set, and no template yet.
+/// The status of a stack that has a change set but no template yet.
 const REVIEWING: &str = "REVIEW_IN_PROGRESS";
-/// What a template grants to a deploy role that copies the tags of the source object.
+/// The action that a template allows for a deploy role that copies the tags of the source object.
 const COPIES_TAGS: &str = "s3:PutObjectTagging";
 
 /// A stack that may be deployed.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
-    /// Where it is, or would be.
+    /// Where it is or would be deployed.
     pub place: Place,
-    /// Whether it is a target's; otherwise it is of the dev account's side.
+    /// Whether it belongs to a target; otherwise it belongs to the dev account.
     pub is_target: bool,
     /// Whether its template serves several instances.
     pub is_generic: bool,
-    /// The template of the configuration; `None`: the configuration has no such stack, and only the
-    /// outputs file names it.
+    /// The template of the configuration; `None` if only the outputs file names the stack.
     pub local: Option<Source>,
-    /// What was read of it; `None`: nobody looks into its account.
+    /// The state that was read; `None` if its account is not accessed.
     pub found: Option<ReadStack>,
 }
 
-/// A stack as it was read.
+/// The state of a stack as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ReadStack {
     pub stack: Reading<Stack>,
-    /// The text of the template that it was deployed from.
+    /// The text of its deployed template.
     pub template: Reading<String>,
-    /// Whether this template means the same as the one of the configuration.
+    /// Whether this template is equivalent to the template of the configuration.
     pub is_same: bool,
 }
 
 /// The deployed state, as far as it could be read.
 #[derive(Debug, Clone)]
 pub(crate) struct Deployed {
-    /// The deployed templates as the proof takes them: the dev stack's first.
+    /// The deployed templates as inputs of the proof, starting with the dev stack.
     pub inputs: Inputs,
     /// The resources of these templates.
     pub resources: Vec<Resolved>,
     /// The stacks of these templates: every instance of the inputs, in order.
     pub places: Vec<Place>,
-    /// What was read of the stacks, by their numbers.
+    /// The state of the stacks, by index.
     pub stacks: BTreeMap<usize, Reading<Stack>>,
-    /// Stacks that are no part of the deployed state: configured and not deployed yet, or deployed
-    /// and of another pipeline.
+    /// Stacks outside the deployed state: configured but not deployed yet, or deployed for another
+    /// pipeline.
     pub others: Vec<Place>,
     /// Templates that could not be read.
     pub unread: Vec<Unread>,
-    /// The IDs of keys, by those that the proof makes up.
+    /// The live IDs of keys, by the placeholder IDs of the proof.
     pub keys: BTreeMap<String, String>,
 }
 
@@ -74,7 +73,7 @@ impl Candidate {
         (stack.status != REVIEWING).then_some(stack)
     }
 
-    /// Whether AWS says that it is not deployed.
+    /// Returns whether AWS reports that it is not deployed.
     fn is_absent(&self) -> bool {
         let found = self.found.as_ref();
         found.is_some_and(|found| found.stack.refusal().is_none()) && self.read().is_none()
@@ -86,8 +85,8 @@ impl Candidate {
         })
     }
 
-    /// The template that it was deployed from, and how it relates to the configuration's; of one that
-    /// cannot be read the configuration's.
+    /// Returns the deployed template and its relation to the template of the configuration. If the
+    /// deployed template cannot be read, returns the template of the configuration.
     fn reference(&self, unread: &mut Vec<Unread>) -> Option<(Source, Reference)> {
         let place = &self.place;
         match self.deployed_template() {
@@ -96,7 +95,7 @@ impl Candidate {
             Reading::Refused(refusal) => {
                 let instead = match self.local {
                     Some(_) => "the template of the configuration is used instead",
-                    None => "it is left out",
+                    None => "the stack is not diagnosed",
                 };
                 unread.push(Unread {
                     account: place.account.clone(),
@@ -135,9 +134,10 @@ impl Candidate {
 }
 
 impl Deployed {
-    /// Finds the deployed state among the stacks of the configuration, which come first and in the
-    /// order of the instances of `base`, and those of the outputs file. `local` are the resources of
-    /// the configuration's templates, and `key` the ID of the dev stack's key, where no output has it.
+    /// Determines the deployed state from the candidates: the stacks of the configuration, in the
+    /// order of the instances of `base`, followed by those of the outputs file. `local` contains
+    /// the resources of the configuration's templates. `key` is the ID of the dev stack's key if no
+    /// output contains it.
     pub(crate) fn new(
         base: &Inputs,
         local: &[Resolved],
@@ -155,7 +155,7 @@ impl Deployed {
         };
         found.inputs.stacks.clear();
         found.inputs.allow_unused = true;
-        // Least: an attack that a template allows is expected anyway.
+        // `Least` is always correct: attacks that a template allows are not reported.
         found.inputs.permissions = Permissions::Least;
         let is_configured = |candidate: &Candidate| candidate.local.is_some();
         let dev = match candidates.first() {
@@ -195,13 +195,13 @@ impl Deployed {
         found
     }
 
-    /// Whether the configuration is what is deployed, as far as that was read.
+    /// Returns whether the deployed stacks match the configuration, as far as they were read.
     pub(crate) fn is_current(&self) -> bool {
         self.others.is_empty() && !self.places.iter().any(|place| place.reference.differs())
     }
 
-    /// Forgets the keys of existing buckets that the configuration names and no deployed template does:
-    /// the deployed roles are not meant to use them yet.
+    /// Removes the keys of existing buckets that only the configuration names. The deployed roles
+    /// are not meant to use them yet.
     pub(crate) fn keep_deployed_keys(&mut self) {
         if self.is_current() {
             return;
@@ -225,7 +225,7 @@ impl Deployed {
         }
         let parameters: Vec<(String, String)> = (one.read().into_iter())
             .flat_map(|stack| &stack.parameters)
-            // What a stack took from the dev stack as it is follows from the templates.
+            // The templates already imply a value that matches the dev stack's output.
             .filter(|(name, value)| {
                 *name != CREATE_PIPELINE
                     && dev.is_some_and(|dev| {
@@ -265,10 +265,10 @@ impl Deployed {
         self.places.push(place);
     }
 
-    /// A stack that is not diagnosed.
+    /// Adds a stack that is not diagnosed.
     fn other(&mut self, one: &Candidate) {
         let mut place = one.place.clone();
-        let what = format!("stack {}, which .s3ferry/outputs.json names", place.stack);
+        let what = format!("stack {} (named in .s3ferry/outputs.json)", place.stack);
         place.reference = match (&one.local, &one.found) {
             (Some(_), _) if one.is_absent() => Reference::Absent,
             (Some(_), Some(found)) if found.is_same => Reference::Same,
@@ -287,7 +287,7 @@ impl Deployed {
                 Reference::Removed
             }
             (None, None) => {
-                let reason = "no profile of the configuration is used for this account";
+                let reason = "no profile in the configuration accesses this account";
                 self.unread
                     .push(Unread::because(&place.account, what, reason));
                 return;
@@ -296,14 +296,15 @@ impl Deployed {
         self.others.push(place);
     }
 
-    /// What the dev stack's template says, in which the names of the other stacks' resources occur.
+    /// Returns the text of the dev stack's properties, which name resources of the other stacks.
     fn named_by_dev(&self) -> String {
         let resources = resolved(&self.inputs).unwrap_or_default();
         let properties = resources.iter().map(|one| one.properties.to_string());
         properties.collect()
     }
 
-    /// The made-up IDs of keys stand in outputs, whose live values are the true IDs.
+    /// Maps the placeholder IDs of keys to live IDs. Outputs whose value is a placeholder have the
+    /// live ID in AWS.
     fn learn_keys(&mut self, key: Option<&str>) {
         let made_up: Vec<&str> = (self.resources.iter())
             .filter(|one| one.kind == "AWS::KMS::Key")
@@ -322,8 +323,8 @@ impl Deployed {
     }
 }
 
-/// Whether the dev stack's template names something of a stack that is not deployed, so that it should
-/// be: a role, a bucket or a pipeline.
+/// Returns whether the dev stack's template names a role, a bucket, or a pipeline of a stack that
+/// is not deployed. Such a stack should be deployed.
 fn is_named(local: &[Resolved], number: usize, dev: &str) -> bool {
     const NAMED: [&str; 3] = [
         "AWS::IAM::Role",
@@ -340,7 +341,7 @@ fn is_named(local: &[Resolved], number: usize, dev: &str) -> bool {
     names.any(|name| dev.contains(&format!("\"{name}\"")))
 }
 
-/// The organization that policies name.
+/// Returns the organization that policies name.
 fn organization(resources: &[Resolved]) -> Option<String> {
     fn find(value: &Json) -> Option<String> {
         match value {

@@ -1,5 +1,5 @@
-//! The diagnosis: causes from the comparison, what follows from each by the proof of the live
-//! state, and what neither explains.
+//! The diagnosis. It combines the causes from the comparison with their consequences from the proof
+//! of the live state, and adds the failures without a known cause.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,11 +19,11 @@ use crate::run::{Call, Caller};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Health {
-    /// Everything was read, every call of a run was decided, and nothing is wrong.
+    /// Everything was read, every call of an execution was decided, and there are no findings.
     Healthy,
-    /// Something is wrong.
+    /// There are findings.
     Findings,
-    /// Nothing is wrong in what was read, and not everything was read or decided.
+    /// There are no findings, but not everything was read or decided.
     Incomplete,
 }
 
@@ -32,11 +32,11 @@ pub(crate) struct Diagnosis {
     /// The findings, causes first.
     pub findings: Vec<Finding>,
     pub unread: Vec<Unread>,
-    /// Calls that cannot be decided, by what they depend on: how many.
+    /// The number of undecided calls, by the unknown input that they depend on.
     pub undecided: BTreeMap<String, usize>,
-    /// How many calls of a run were decided.
+    /// The number of decided calls.
     pub calls: usize,
-    /// Trust policies that can be written again.
+    /// Trust policies that can be repaired.
     pub repairs: Vec<Repair>,
 }
 
@@ -50,20 +50,24 @@ impl Diagnosis {
         }
     }
 
-    /// How many calls a run makes.
+    /// Returns the number of calls of an execution.
     pub(crate) fn all_calls(&self) -> usize {
         self.calls + self.undecided.values().sum::<usize>()
     }
 
-    /// The findings that stop the pipeline or open something.
+    /// Returns the findings that stop the pipeline or allow unintended access.
     pub(crate) fn errors(&self) -> impl Iterator<Item = &Finding> {
         let findings = self.findings.iter();
         findings.filter(|finding| finding.severity == Severity::Error)
     }
 }
 
-/// Finds out what is wrong. `base` are the templates' inputs, as the proof takes them, and
-/// `target` limits what is said to one target and the dev account.
+/// Diagnoses the live state. `base` contains the templates as inputs of the proof. `target` limits
+/// the findings to one target and the dev account.
+///
+/// # Errors
+///
+/// Returns the errors of the inputs if the templates cannot be proven.
 pub(crate) fn diagnose(
     expected: &Expected,
     live: &Live,
@@ -74,7 +78,7 @@ pub(crate) fn diagnose(
     let mut explained: Vec<Explained> = causes.into_iter().map(Explained::new).collect();
     let intended = prove(base)?;
     let disagreements = disagreements(expected, live, &intended);
-    // A name that stacks disagree about is no name of something that was deleted.
+    // A name that the stacks disagree about does not identify a deleted resource.
     explained.retain(|one| {
         let all = disagreements.iter().flat_map(|cause| &cause.blocks);
         let mut all = all.filter_map(|block| match block {
@@ -85,7 +89,7 @@ pub(crate) fn diagnose(
         !(is_missing && all.any(|thing| thing == one.cause.finding.resource))
     });
     explained.extend(disagreements.into_iter().map(Explained::new));
-    // The order of causes decides which of two explains what both could.
+    // If two causes can explain a failure, the first one does.
     explained.sort_by_key(|one| one.cause.finding.rule);
     let mut diagnosis = Diagnosis {
         unread: unread(expected, live),
@@ -103,7 +107,7 @@ pub(crate) fn diagnose(
     let proofs =
         proof(Definitions::Live).and_then(|calls| Ok((calls, proof(Definitions::Intended)?)));
     match proofs {
-        // Without its dev stack a deployment has no run.
+        // Without its dev stack, a deployment has no pipeline execution to prove.
         _ if absent.contains(&0) => {}
         Ok((calls, attacks)) => {
             let wanted =
@@ -132,8 +136,8 @@ pub(crate) fn diagnose(
     Ok(diagnosis)
 }
 
-/// Leaves out the commands that write where the configuration is not deployed: a deployment would
-/// change what they write, and they may stand in its way.
+/// Replaces the commands that write if the configuration is not deployed: a deployment would
+/// overwrite their changes, and their changes could block it.
 fn safe(expected: &Expected, finding: &mut Finding) {
     let mut places = expected.places.iter();
     let place = places.find(|place| place.account == finding.account && place.reference.differs());
@@ -145,8 +149,8 @@ fn safe(expected: &Expected, finding: &mut Finding) {
     }
     finding.fixes = vec![
         Fix::Advice(format!(
-            "stack {} differs from the configuration: see what a deployment changes before you \
-             change anything by hand",
+            "stack {} differs from the configuration: check what a deployment would change before \
+             you change anything by hand",
             place.stack
         )),
         Fix::Run(vec![
@@ -158,7 +162,7 @@ fn safe(expected: &Expected, finding: &mut Finding) {
 }
 
 impl Diagnosis {
-    /// Puts every call that fails under the causes that explain it.
+    /// Assigns every failing call to the causes that explain it.
     fn calls(
         &mut self,
         live: &Live,
@@ -171,7 +175,8 @@ impl Diagnosis {
             if !wanted(&decided.call.target) {
                 continue;
             }
-            // A permission that runs do without may be why this one failed, and is no fault by itself.
+            // Executions can succeed without an optional permission. A missing one may explain a
+            // failure, but is not a finding by itself.
             let is_denied = matches!(decided.verdict, Verdict::Denied | Verdict::NotGranted)
                 && (decided.rejection().is_some() || !is_granted(live, decided));
             let mut found = false;
@@ -201,12 +206,12 @@ impl Diagnosis {
         let missing = decided.missing.iter().map(|missing| missing.what.clone());
         let mut what = missing.collect::<Vec<String>>().join(" and ");
         if what.is_empty() {
-            what = format!("what is not known: {}", decided.reason.because);
+            what = format!("an unknown value: {}", decided.reason.because);
         }
         *self.undecided.entry(what).or_default() += 1;
     }
 
-    /// What somebody is allowed that the templates deny.
+    /// Reports the access that the live policies allow and the templates deny.
     fn attacks(
         &mut self,
         intended: &Proof,
@@ -225,7 +230,7 @@ impl Diagnosis {
             if !denied.contains(attack.call.id.as_str()) || !wanted(&attack.call.target) {
                 continue;
             }
-            let text = format!("it is allowed that {}, which must be denied", attack.what);
+            let text = format!("an attack is allowed: {}", attack.what);
             let about = |one: &&mut Explained| {
                 one.cause.blocks.iter().any(|block| match block {
                     Block::ResourcePolicy(thing) | Block::Admits(thing) => {
@@ -260,7 +265,7 @@ impl Diagnosis {
     }
 }
 
-/// Whether a grant of the key allows what its policy does not.
+/// Returns whether a grant of the key allows a call that its policy does not allow.
 fn is_granted(live: &Live, decided: &Decided) -> bool {
     let call = &decided.call;
     let Some(operation) = call.action.strip_prefix("kms:") else {
@@ -284,12 +289,12 @@ fn is_granted(live: &Live, decided: &Decided) -> bool {
             })
 }
 
-/// An error about a call.
+/// Creates an error about a call.
 fn error_of(rule: Rule, call: &Call, holder: &str) -> Finding {
     Finding::new(rule, Severity::Error, call.owner(), shown(holder))
 }
 
-/// A denied call that no comparison explains, with the statement that would allow it.
+/// Reports a denied call that no cause explains, with the statement that would allow it.
 fn unexplained(
     proof: &Proof,
     decided: &Decided,
@@ -315,7 +320,7 @@ fn unexplained(
             .get(decisive.place.span.start..decisive.place.span.end)
             .unwrap_or_default();
         fixes.push(Fix::Advice(format!(
-            "change the Deny that stands in {}, so that it leaves the call alone: {}",
+            "exclude the call from the Deny statement in {}: {}",
             shown(&holder),
             statement
                 .split_whitespace()
@@ -345,7 +350,7 @@ fn unexplained(
         shown(&call.resource)
     );
     let finding = alone.entry(holder.clone()).or_insert_with(|| Finding {
-        message: format!("calls of a run are denied: {}", decided.reason.because),
+        message: format!("required calls are denied: {}", decided.reason.because),
         ..error_of(Rule::Denied, call, &holder)
     });
     for fix in fixes {

@@ -1,5 +1,5 @@
-//! Deployed stacks that do not fit together: one was deployed from another configuration, or with
-//! another value, than the other one expects.
+//! Finds deployed stacks that do not match: they were deployed from different configurations, or
+//! one of them has an outdated value.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use crate::stacks::DEPLOY_ROLE_ARN;
 
 const OUTPUT_BUCKET: &str = "OutputBucketName";
 
-/// Compares each stack with the dev stack. `intended` is the proof of the deployed templates: a call
-/// that these deny fails whatever else is right.
+/// Compares each stack with the dev stack. `intended` is the proof of the deployed templates. A
+/// call that it denies fails regardless of the live policies.
 pub(super) fn disagreements(expected: &Expected, live: &Live, intended: &Proof) -> Vec<Cause> {
     let read = |number: usize| {
         let place = expected.places.get(number)?;
@@ -27,8 +27,8 @@ pub(super) fn disagreements(expected: &Expected, live: &Live, intended: &Proof) 
     let Some((dev, dev_stack)) = read(0) else {
         return Vec::new();
     };
-    // The outputs of a transitional stack name only a part of what it grants. What its template denies
-    // is a finding of its own.
+    // The outputs of a transitional stack cover only some of its permissions. Calls that its
+    // template denies are separate findings.
     let is_complete = |place: &Place| place.reference != Reference::Transitional;
     if !is_complete(dev) {
         return Vec::new();
@@ -43,12 +43,12 @@ pub(super) fn disagreements(expected: &Expected, live: &Live, intended: &Proof) 
             let calls = denied.get(&(place.template.clone(), place.account.clone()));
             if cause.reasons.is_empty() {
                 calls?;
-                // Templates of one configuration fit together.
+                // Templates of the same configuration match.
                 if !(dev.reference.differs() || place.reference.differs()) {
                     return None;
                 }
                 cause.reasons.push(format!(
-                    "its template and that of stack {} are of different configurations",
+                    "its template and the template of stack {} come from different configurations",
                     dev.stack
                 ));
             }
@@ -62,8 +62,8 @@ pub(super) fn disagreements(expected: &Expected, live: &Live, intended: &Proof) 
 
 type Calls = Vec<(String, String, String)>;
 
-/// The calls that the deployed templates deny, by the target and the account of the role or the
-/// resource.
+/// Returns the calls that the deployed templates deny, by the target and the account of the role or
+/// the resource.
 fn denied(expected: &Expected, intended: &Proof) -> BTreeMap<(String, String), Calls> {
     let mut found: BTreeMap<(String, String), Calls> = BTreeMap::new();
     for (decided, _) in intended.denied() {
@@ -92,7 +92,7 @@ fn denied(expected: &Expected, intended: &Proof) -> BTreeMap<(String, String), C
 struct Disagreement<'p> {
     dev: &'p Place,
     place: &'p Place,
-    /// Whether its own parameters are out of date.
+    /// Whether the parameters of `place` are outdated.
     is_behind: bool,
     reasons: Vec<String>,
     blocks: Vec<Block>,
@@ -109,20 +109,20 @@ impl<'p> Disagreement<'p> {
         }
     }
 
-    /// Values that a stack took from the dev stack, which has others now.
+    /// Compares the parameters of a stack with the outputs of the dev stack.
     fn parameters(&mut self, dev: &Stack, stack: &Stack) {
         for (name, value) in &stack.parameters {
             if let Some(now) = dev.outputs.get(name).filter(|now| *now != value) {
                 self.is_behind = true;
                 self.reasons.push(format!(
-                    "it was deployed with {name} {value}, and stack {} has {now}",
+                    "it was deployed with {name} {value}, but stack {} now has {now}",
                     self.dev.stack
                 ));
             }
         }
     }
 
-    /// The role and the bucket of a target, which the dev stack's pipeline names.
+    /// Compares the role and the bucket of a target with those that the dev stack's pipeline names.
     fn names(&mut self, expected: &Expected, live: &Live, stack: &Stack) {
         let Some(role) = stack.outputs.get(DEPLOY_ROLE_ARN) else {
             return;
@@ -141,20 +141,20 @@ impl<'p> Disagreement<'p> {
             }));
         }
         let place = self.place;
-        // A role that is not used is another one's only where every stack beside it was read.
-        let mut beside = expected
+        // An unused role is a disagreement only if every stack of the account was read.
+        let mut siblings = expected
             .places
             .iter()
             .filter(|one| one.account == place.account);
         let is_used = deploys.iter().any(|(used, ..)| used == role)
-            || beside.any(|one| one.reference == Reference::Local);
+            || siblings.any(|one| one.reference == Reference::Local);
         let dev = &self.dev.stack;
         for (used, region, bucket) in deploys {
             let is_here = Arn::parse(used).is_some_and(|arn| arn.account == place.account)
                 && region == place.region;
             if is_here && !is_used && !others.iter().any(|other| *other == used) {
                 self.reasons.push(format!(
-                    "it has the role {role}, and stack {dev} names {used}"
+                    "it has the role {role}, but stack {dev} names {used}"
                 ));
                 self.blocks.push(Block::Caller(used.to_owned()));
                 self.blocks.push(Block::Resource(used.to_owned()));
@@ -164,7 +164,7 @@ impl<'p> Disagreement<'p> {
                 own.filter(|own| used == *role && region == place.region && **own != bucket)
             {
                 self.reasons.push(format!(
-                    "it has the bucket {own}, and stack {dev} names {bucket}"
+                    "it has the bucket {own}, but stack {dev} names {bucket}"
                 ));
                 self.blocks.push(Block::Resource(bucket.to_owned()));
             }
@@ -174,7 +174,7 @@ impl<'p> Disagreement<'p> {
     fn cause(self) -> Cause {
         let fixes = self.fixes();
         let message = self.reasons.join("; ");
-        // The calls that fail by it make it an error.
+        // Calls that fail because of it make it an error.
         let mut cause = Cause::new(Rule::Disagree, self.place, message);
         cause.finding.fixes = fixes;
         cause.names.push(self.place.stack.clone());
@@ -182,7 +182,7 @@ impl<'p> Disagreement<'p> {
         cause
     }
 
-    /// The stack that is behind is deployed.
+    /// Returns the commands that deploy the outdated stack.
     fn fixes(&self) -> Vec<Fix> {
         let (dev, place) = (self.dev.reference.differs(), self.place.reference.differs());
         let selected = match (dev, place) {
@@ -198,12 +198,12 @@ impl<'p> Disagreement<'p> {
         let mut fixes = Vec::new();
         if dev || place {
             fixes.push(Fix::Advice(
-                "see what differs from the configuration, then deploy it:".to_owned(),
+                "check what differs from the configuration, then deploy:".to_owned(),
             ));
             fixes.push(run("diff"));
         } else {
             fixes.push(Fix::Advice(
-                "deploy it again with the values of the dev stack:".to_owned(),
+                "deploy it again with the current values of the dev stack:".to_owned(),
             ));
         }
         fixes.push(run("deploy"));

@@ -1,5 +1,5 @@
-//! What should stand in the accounts, out of the templates: roles with their policies, buckets
-//! with theirs, keys, pipelines, rules; and what exists already and the pipeline names.
+//! The expected state of the accounts. The templates define roles and buckets with their policies,
+//! keys, pipelines, and rules. The pipelines also name existing resources.
 
 mod resources;
 
@@ -13,7 +13,7 @@ use crate::policy::document::Arn;
 use crate::proof::{BucketKey, ClaimedBucket, Resolved};
 use resources::{attached, buckets, keys, roles};
 
-/// Where a stack is deployed, and who can look there.
+/// Where a stack is deployed, and the profile that accesses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Name of the template: `dev`, or the target's.
@@ -21,41 +21,42 @@ pub(crate) struct Place {
     pub stack: String,
     pub account: String,
     pub region: String,
-    /// Profile that deploys it.
+    /// Name of the profile that deploys it.
     pub profile: String,
-    /// Whether it is of a target whose deploy role copies the tags of the source object.
+    /// Whether it belongs to a target whose deploy role copies the tags of the source object.
     pub tagged_objects: bool,
-    /// Which template is its reference.
+    /// The template that its live state is compared with.
     pub reference: Reference,
 }
 
-/// Which template the live state of a stack is compared with.
+/// The template that the live state of a stack is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Reference {
-    /// The deployed one, which means the same as the configuration's.
+    /// The deployed template, which is equivalent to the template of the configuration.
     #[default]
     Same,
-    /// The deployed one, which differs from the configuration's.
+    /// The deployed template, which differs from the template of the configuration.
     Differs,
-    /// The deployed one, which is transitional: it also keeps what the pipeline used before a change.
+    /// The deployed template, which is transitional: it also keeps the resources that the pipeline
+    /// used before a change.
     Transitional,
-    /// The deployed one; the configuration has no such stack.
+    /// The deployed template; the configuration does not contain the stack.
     Removed,
-    /// The configuration's: the deployed one was not read.
+    /// The template of the configuration; the deployed template was not read.
     Local,
-    /// The configuration's: the stack is not deployed.
+    /// The template of the configuration; the stack is not deployed.
     Absent,
 }
 
 impl Reference {
-    /// Whether a deployment would change the stack, or leaves it behind.
+    /// Returns whether a deployment would change the stack or leave it behind.
     pub(crate) fn differs(self) -> bool {
         matches!(self, Self::Differs | Self::Transitional | Self::Removed)
     }
 }
 
 impl Place {
-    /// What the names of the stacks of a pipeline have in common.
+    /// Returns the common prefix of the names of a pipeline's stacks.
     pub(super) fn prefix(&self) -> &str {
         let suffix = format!("-{}", self.template);
         self.stack.strip_suffix(&suffix).unwrap_or(&self.stack)
@@ -72,7 +73,7 @@ pub(crate) struct Expected {
     pub roles: Vec<ExpectedRole>,
     pub buckets: Vec<ExpectedBucket>,
     pub keys: Vec<ExpectedKey>,
-    /// The IDs of keys, by those that the proof makes up.
+    /// The live IDs of keys, by the placeholder IDs of the proof.
     pub(super) ids: BTreeMap<String, String>,
 }
 
@@ -80,13 +81,13 @@ pub(crate) struct Expected {
 pub(crate) struct ExpectedRole {
     pub arn: String,
     pub account: String,
-    /// Name without path.
+    /// Name without the path.
     pub name: String,
-    /// Number of its stack; of an existing role that of the stack that needs it.
+    /// Index of its stack; for an existing role, of the stack that needs it.
     pub stack: usize,
-    /// Trust policy; `None`: the role exists already.
+    /// Trust policy; `None` for an existing role.
     pub trust: Option<Json>,
-    /// Managed policies that are attached: ARN and document.
+    /// Attached managed policies: ARN and document.
     pub managed: Vec<(String, Json)>,
     /// Inline policies: name and document.
     pub inline: Vec<(String, Json)>,
@@ -99,9 +100,9 @@ pub(crate) enum Purpose {
     Source,
     /// An artifact store.
     Artifacts,
-    /// Deployed into.
+    /// An output bucket.
     Output,
-    /// Anything else: logs.
+    /// Any other bucket, such as a log bucket.
     Other,
 }
 
@@ -110,28 +111,28 @@ pub(crate) struct ExpectedBucket {
     pub name: String,
     pub account: String,
     pub region: String,
-    /// Number of its stack; of an existing bucket that of the stack that needs it.
+    /// Index of its stack; for an existing bucket, of the stack that needs it.
     pub stack: usize,
     pub purpose: Purpose,
-    /// Properties; `None`: the bucket exists already.
+    /// Properties; `None` for an existing bucket.
     pub properties: Option<Json>,
-    /// Its policy; `None`: nothing is said about it.
+    /// Its policy; `None` if no policy is expected.
     pub policy: Option<Json>,
-    /// ARN of the key that the configuration names for the default encryption of a bucket that exists
-    /// already.
+    /// ARN of the key that the configuration names for the default encryption of an existing
+    /// bucket.
     pub key: Option<String>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct ExpectedKey {
-    /// ARN; with the made-up ID of [`Resolved`] where the true one is not known.
+    /// ARN, with a placeholder ID if the live ID is not known.
     pub arn: String,
     pub account: String,
-    /// Number of its stack.
+    /// Index of its stack.
     pub stack: usize,
-    /// Its aliases, with `alias/`.
+    /// Its aliases, with the prefix `alias/`.
     pub aliases: Vec<String>,
-    /// Its policy; `None`: the key exists already.
+    /// Its policy; `None` for an existing key.
     pub policy: Option<Json>,
     pub rotation: bool,
 }
@@ -142,7 +143,7 @@ pub(super) const RULE: &str = "AWS::Events::Rule";
 const UNKNOWN_ID: &str = "s3ferry:unknown-key";
 
 impl ExpectedBucket {
-    /// A bucket of which nothing more is known.
+    /// Creates a bucket without further details.
     fn new(name: String, account: &str, region: &str, stack: usize) -> Self {
         Self {
             name,
@@ -158,10 +159,10 @@ impl ExpectedBucket {
 }
 
 impl Expected {
-    /// What `resources` say. `ids` are the IDs of keys, which AWS decides, by those that the proof
-    /// makes up; what names a key whose ID is not known is not compared with anything. `merged` are
-    /// the policies of existing buckets that are to be put, by bucket, and `bucket_keys` the keys that
-    /// they encrypt with.
+    /// Derives the expected state from `resources`. `ids` contains the key IDs that AWS assigned,
+    /// by the placeholder IDs of the proof. A value that names a key with an unknown ID is not
+    /// compared. `merged` contains the policies to write to existing buckets, by bucket.
+    /// `bucket_keys` contains the encryption keys of these buckets.
     pub(crate) fn new(
         resources: &[Resolved],
         places: Vec<Place>,
@@ -205,7 +206,7 @@ impl Expected {
         expected
     }
 
-    /// A text with the true IDs of keys.
+    /// Replaces the placeholder IDs of keys in a text with the live IDs.
     pub(super) fn with_ids(&self, text: &str) -> String {
         let ids = self.ids.iter();
         ids.fold(text.to_owned(), |text, (made_up, id)| {
@@ -213,7 +214,8 @@ impl Expected {
         })
     }
 
-    /// What the pipelines and templates say of the buckets that a run uses.
+    /// Returns the buckets that an execution uses, as the pipelines and the templates describe
+    /// them.
     pub(crate) fn claims(&self) -> Vec<ClaimedBucket> {
         let buckets = self.buckets.iter();
         let buckets = buckets.filter(|bucket| bucket.purpose != Purpose::Other);
@@ -240,7 +242,7 @@ impl Expected {
         self.of_kind(RULE)
     }
 
-    /// The profile that looks into an account; empty for none.
+    /// Returns the profile that accesses an account, or an empty string.
     pub(crate) fn profile(&self, account: &str) -> &str {
         let places = &mut self.places.iter();
         places
@@ -248,7 +250,7 @@ impl Expected {
             .map_or("", |place| &place.profile)
     }
 
-    /// The stack of an account, or else the first.
+    /// Returns the index of a stack in an account, or of the first stack.
     pub(super) fn stack_of(&self, account: &str) -> usize {
         let places = &mut self.places.iter();
         places
@@ -256,7 +258,7 @@ impl Expected {
             .unwrap_or_default()
     }
 
-    /// The stack of an account in a region, or else of the account.
+    /// Returns the index of a stack in an account and region, or else of a stack in the account.
     pub(super) fn stack_in(&self, account: &str, region: &str) -> usize {
         let places = &mut self.places.iter();
         places
@@ -264,7 +266,7 @@ impl Expected {
             .unwrap_or_else(|| self.stack_of(account))
     }
 
-    /// What pipelines name and no template makes.
+    /// Adds the resources that the pipelines name and no template creates.
     fn add_existing(&mut self, bucket_keys: &[BucketKey]) {
         let mut roles = BTreeSet::new();
         let mut buckets = Vec::new();
@@ -350,14 +352,14 @@ impl Expected {
     }
 }
 
-/// The account of an action, by its role: that of its pipeline if it has none.
+/// Returns the account of an action's role, or of its pipeline if it has no role.
 pub(super) fn account_of(role: Option<&str>, pipeline: &Resolved) -> String {
     role.and_then(Arn::parse)
         .map_or(pipeline.account.as_str(), |arn| arn.account)
         .to_owned()
 }
 
-/// A known text.
+/// Returns the value as a string, if it is a known string.
 pub(super) fn text(value: &Json) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
@@ -366,7 +368,7 @@ pub(super) fn list(value: &Json) -> &[Json] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// A bucket's default encryption as a template writes it.
+/// Returns the default encryption in the properties of a template's bucket.
 pub(super) fn encryption(properties: &Json) -> Option<Encryption> {
     let rule = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"].get(0)?;
     let default = &rule["ServerSideEncryptionByDefault"];
@@ -377,7 +379,7 @@ pub(super) fn encryption(properties: &Json) -> Option<Encryption> {
     })
 }
 
-/// What a template's target passes on.
+/// Returns the input that a rule's target in a template passes.
 pub(super) fn input(target: &Json) -> Input {
     let transformer = &target["InputTransformer"];
     if let Some(template) = text(&transformer["InputTemplate"]) {
@@ -394,7 +396,7 @@ pub(super) fn input(target: &Json) -> Input {
     other.map_or(Input::Event, Input::Other)
 }
 
-/// Whether a value is true, as a boolean or as a text.
+/// Returns whether a value is true, as a boolean or as a string.
 pub(super) fn is_true(value: &Json) -> bool {
     value.as_bool() == Some(true) || value.as_str() == Some("true")
 }

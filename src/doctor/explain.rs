@@ -1,5 +1,6 @@
-//! A cause and what follows from it: which calls fail by it, and which failed execution it explains.
-//! What the causes are is [`super::checks`]'s; putting all together is [`super::diagnose`]'s.
+//! Links a cause to its consequences: the calls that fail because of it, and the failed execution
+//! that it explains. [`super::checks`] finds the causes, and [`super::diagnose`] combines the
+//! results.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +12,10 @@ use crate::policy::evaluation::{Decision, Layer};
 use crate::proof::Decided;
 use crate::run::{Caller, Step, is_cryptographic};
 
-/// A cause, and what is known to follow from it.
+/// A cause with its known consequences.
 pub(super) struct Explained {
     pub(super) cause: Cause,
-    /// Calls that fail by it, in the order of a run.
+    /// Calls that fail because of it, in the order of an execution.
     calls: Vec<Line>,
     pub(super) attacks: BTreeSet<String>,
     failure: Option<String>,
@@ -57,13 +58,13 @@ impl Explained {
         }
     }
 
-    /// What it is to the user: a cause with its consequences.
+    /// Returns the finding for the user: the cause with its consequences.
     pub(super) fn finding(self) -> Finding {
         let mut finding = self.cause.finding;
         if self.calls.is_empty() && !self.cause.steps.is_empty() {
             let s = if self.cause.steps.len() == 1 { "" } else { "s" };
             let steps = Step::list(&self.cause.steps);
-            let text = format!("step{s} {steps} of a run cannot succeed");
+            let text = format!("step{s} {steps} of an execution cannot succeed");
             finding.consequences.push(text);
         }
         for line in &self.calls {
@@ -85,7 +86,7 @@ impl Explained {
 }
 
 impl Cause {
-    /// Whether it explains why a call fails.
+    /// Returns whether it explains why a call fails.
     pub(super) fn blocks(&self, decided: &Decided, is_denied: bool) -> bool {
         let call = &decided.call;
         let is_caller = |arn: &String| call.caller == Caller::Role(arn.clone());
@@ -117,7 +118,7 @@ impl Cause {
     }
 }
 
-/// A caller by its ARN, where it is a role.
+/// Returns the ARN of a caller that is a role, or the displayed name of another caller.
 pub(super) fn caller_of(caller: &Caller) -> String {
     match caller {
         Caller::Role(arn) => arn.clone(),
@@ -125,7 +126,7 @@ pub(super) fn caller_of(caller: &Caller) -> String {
     }
 }
 
-/// Whether a layer is a reason why a call is denied.
+/// Returns whether a layer is a reason why a call is denied.
 fn fails_in(decided: &Decided, layer: Layer) -> bool {
     if decided.reason.decision == Decision::ExplicitlyDenied {
         let mut denying = decided.decisive.iter();
@@ -134,7 +135,8 @@ fn fails_in(decided: &Decided, layer: Layer) -> bool {
     decided.reason.missing.contains(&layer)
 }
 
-/// Whether a call's resource is a thing, or an object of it: a bucket by name, others by ARN.
+/// Returns whether `resource` is `thing` or an object in it. `thing` is the name of a bucket or the
+/// ARN of another resource.
 pub(super) fn is_on(resource: &str, thing: &str) -> bool {
     if resource == thing {
         return true;
@@ -145,14 +147,15 @@ pub(super) fn is_on(resource: &str, thing: &str) -> bool {
     }
 }
 
-/// A pipeline that uses the wrong key or role explains the calls of the steps that do.
+/// Assigns a call to the first cause that fails its step, such as a pipeline with the wrong key or
+/// role. Returns whether there is one.
 pub(super) fn by_step(explained: &mut [Explained], decided: &Decided) -> bool {
     let mut causes = explained.iter_mut();
     let found = causes.find(|one| one.cause.steps.contains(&decided.call.step));
     found.map(|one| one.take(decided)).is_some()
 }
 
-/// Puts the failure of the last execution under the first cause that explains it.
+/// Moves the failure of the last execution to the first cause that explains it.
 pub(super) fn executions(explained: &mut Vec<Explained>) {
     let failed: Vec<usize> = (0..explained.len())
         .filter(|at| explained[*at].cause.finding.rule == Rule::Execution)
@@ -191,7 +194,7 @@ pub(super) fn executions(explained: &mut Vec<Explained>) {
                     .position(|one| is_open && stops(one) && by_step(one))
             });
         if let Some(cause) = cause {
-            explained[cause].failure = Some(format!("the pipeline: {text}"));
+            explained[cause].failure = Some(text);
             explained.remove(at);
         }
     }

@@ -1,4 +1,4 @@
-//! A finding of the doctor, and what it could not read.
+//! The findings of `s3ferry doctor`, and the parts of the live state that it could not read.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,14 +12,15 @@ use crate::run::ARTIFACT;
 /// Declares the rules with their codes.
 macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident = $code:literal,)*) => {
-        /// The rules, in the order of causes: an earlier one can cause a later one.
+        /// The rules, in causal order: a violation of an earlier rule can cause that of a later
+        /// one.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub(crate) enum Rule {
             $($(#[$doc])* $rule),*
         }
 
         impl Rule {
-            /// The code that the output shows.
+            /// Returns the code in the output.
             pub(crate) fn code(self) -> &'static str {
                 match self {
                     $(Self::$rule => $code),*
@@ -30,25 +31,25 @@ macro_rules! rules {
 }
 
 rules! {
-    /// Every stack is deployed, and ended well.
+    /// Every stack is deployed, and its last operation succeeded.
     Stack = "DOCTOR_STACK",
-    /// The deployed stacks fit together.
+    /// The deployed stacks match each other.
     Disagree = "DOCTOR_STACKS_DISAGREE",
     /// Every role exists.
     RoleMissing = "DOCTOR_ROLE_MISSING",
     /// Every key exists.
     KeyMissing = "DOCTOR_KEY_MISSING",
-    /// Every key is enabled, and can serve two accounts.
+    /// Every key is enabled and can encrypt and decrypt.
     KeyState = "DOCTOR_KEY_STATE",
     /// Every bucket exists.
     BucketMissing = "DOCTOR_BUCKET_MISSING",
     /// No policy names a deleted role or user.
     DeadPrincipal = "DOCTOR_DEAD_PRINCIPAL",
-    /// Key policies say what the templates say.
+    /// Key policies match the templates.
     KeyPolicy = "DOCTOR_KEY_POLICY",
-    /// Bucket policies say what the templates say.
+    /// Bucket policies match the templates.
     BucketPolicy = "DOCTOR_BUCKET_POLICY",
-    /// Trust policies say what the templates say.
+    /// Trust policies match the templates.
     TrustPolicy = "DOCTOR_TRUST_POLICY",
     /// Roles have the policies of the templates.
     RolePolicy = "DOCTOR_ROLE_POLICY",
@@ -72,31 +73,31 @@ rules! {
     ObjectTags = "DOCTOR_OBJECT_TAGS",
     /// The target's account owns the deployed objects.
     Ownership = "DOCTOR_OWNERSHIP",
-    /// Every call of a run is allowed.
+    /// Every call of an execution is allowed.
     Denied = "DOCTOR_CALL_DENIED",
-    /// Nobody else is allowed anything.
+    /// No other principal has access.
     Exposed = "DOCTOR_ATTACK_ALLOWED",
-    /// No stage of the pipeline is switched off.
+    /// No stage transition of the pipeline is disabled.
     Transition = "DOCTOR_TRANSITION",
     /// The last execution succeeded.
     Execution = "DOCTOR_EXECUTION",
-    /// Everything else is as in the templates.
+    /// Everything else matches the templates.
     Drift = "DOCTOR_DRIFT",
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finding {
     pub rule: Rule,
-    /// An error stops the pipeline or opens something; a warning is a difference.
+    /// An error stops the pipeline or allows unintended access; a warning is a difference.
     pub severity: Severity,
     pub account: String,
-    /// What it is about: `role prods3role`.
+    /// The affected resource, such as `role prods3role`.
     pub resource: String,
-    /// What is wrong: one sentence.
+    /// The problem, in one sentence.
     pub message: String,
-    /// What to do, in order.
+    /// The steps of the fix, in order.
     pub fixes: Vec<Fix>,
-    /// What follows from it, a sentence each.
+    /// The consequences, one sentence each.
     pub consequences: Vec<String>,
 }
 
@@ -104,41 +105,41 @@ pub(crate) struct Finding {
 pub(crate) enum Fix {
     /// A sentence.
     Advice(String),
-    /// A command of another program to run, quoted for a shell.
+    /// A command of another program, quoted for a shell.
     Command(String),
-    /// A command of this program to run: its words after `s3ferry`.
+    /// A command of this program: the words after `s3ferry`.
     Run(Vec<String>),
     Add {
-        /// The policy that lacks it.
+        /// The policy that lacks the statement.
         to: String,
         statement: Json,
     },
 }
 
-/// Something that could not be read.
+/// A part of the live state that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub(crate) struct Unread {
     /// Account ID.
     #[schemars(regex(pattern = "^[0-9]{12}$"))]
     pub account: String,
-    /// What could not be read, such as `the policy of bucket x`.
+    /// Description of the part, such as `policy of bucket x`.
     pub what: String,
     #[serde(flatten)]
     pub refusal: Refusal,
 }
 
-/// A trust policy that names a dead principal, and what it should say.
+/// A trust policy that names a deleted principal, and its replacement.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Repair {
     /// Account ID.
     #[schemars(regex(pattern = "^[0-9]{12}$"))]
     pub account: String,
-    /// Name of the role, without path.
+    /// Name of the role, without its path.
     pub role: String,
     /// The live policy.
     #[serde(skip)]
     pub live: Json,
-    /// The template's.
+    /// The policy of the template.
     #[serde(skip)]
     pub wanted: Json,
 }
@@ -158,7 +159,7 @@ impl Finding {
 }
 
 impl Unread {
-    /// What no action of AWS's would tell.
+    /// Creates an entry without an AWS action.
     pub(super) fn because(account: &str, what: String, reason: impl Into<String>) -> Self {
         Self {
             account: account.to_owned(),
@@ -169,7 +170,7 @@ impl Unread {
 }
 
 impl Fix {
-    /// Whether it changes something without a look at a deployment's change set.
+    /// Returns whether it changes resources without a review of a change set.
     pub(super) fn writes(&self) -> bool {
         match self {
             Self::Command(_) | Self::Add { .. } => true,
@@ -181,7 +182,7 @@ impl Fix {
     }
 }
 
-/// A thing as people call it: `key 1234…`, `bucket x`, `role y`.
+/// Returns the displayed name of a resource, such as `key 1234…`, `bucket x`, or `role y`.
 pub(super) fn shown(arn: &str) -> String {
     let Some(parsed) = Arn::parse(arn) else {
         let name = arn.strip_suffix("/policy").unwrap_or(arn);

@@ -1,5 +1,5 @@
-//! What was read of the accounts: each answer is there, or AWS says that there is none, or it was
-//! refused. Reading it is `deploy`'s.
+//! The live state of the accounts. Each part was read, does not exist, or could not be read.
+//! `deploy` reads it.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +7,27 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-/// An answer.
+/// The result of reading a part of the live state.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reading<T> {
     Read(T),
-    /// AWS says that there is none.
+    /// AWS reports that it does not exist.
     Missing,
-    /// It could not be read, and nothing is assumed of it.
+    /// It could not be read, and nothing is assumed about it.
     Refused(Refusal),
 }
 
-/// Why something could not be read.
+/// The reason why a part could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub(crate) struct Refusal {
-    /// The action that it takes, such as `kms:GetKeyPolicy`; empty where nobody looks.
+    /// The required action, such as `kms:GetKeyPolicy`; empty if no action was called.
     pub action: String,
-    /// AWS's reason, on one line.
+    /// The reason that AWS gave, on one line.
     pub reason: String,
 }
 
 impl Refusal {
-    /// A reason that no action of AWS's is behind.
+    /// Creates a refusal without an AWS action.
     pub(crate) fn because(reason: impl Into<String>) -> Self {
         Self {
             action: String::new(),
@@ -44,12 +44,12 @@ impl<T> Reading<T> {
         }
     }
 
-    /// Whether AWS says that there is none.
+    /// Returns whether AWS reports that it does not exist.
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Self::Missing)
     }
 
-    /// Why it could not be read.
+    /// Returns why it could not be read.
     pub(crate) fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
@@ -57,12 +57,12 @@ impl<T> Reading<T> {
         }
     }
 
-    /// The same of a part of it.
+    /// Applies `part` to the value that was read.
     pub(crate) fn map<U>(self, part: impl FnOnce(T) -> U) -> Reading<U> {
         self.then(|value| Reading::Read(part(value)))
     }
 
-    /// The same of a part of it that may be missing or unreadable itself.
+    /// Applies `part` to the value that was read; the result can itself be missing or unreadable.
     pub(crate) fn then<U>(self, part: impl FnOnce(T) -> Reading<U>) -> Reading<U> {
         match self {
             Self::Read(value) => part(value),
@@ -72,61 +72,61 @@ impl<T> Reading<T> {
     }
 }
 
-/// The live state of everything that a deployment consists of.
+/// The live state of all resources of a deployment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Live {
-    /// The accounts, with who looks into them.
+    /// The accounts, with the identity that accesses them.
     pub accounts: BTreeMap<String, View>,
-    /// Stacks, by their numbers in [`super::Expected::places`].
+    /// Stacks, by their indexes in [`super::Expected::places`].
     pub stacks: BTreeMap<usize, Reading<Stack>>,
-    /// Keys, by how they were asked for: ARN.
+    /// Keys, by the names in the requests, such as ARNs.
     pub keys: BTreeMap<String, Reading<Key>>,
     pub buckets: BTreeMap<String, Reading<Bucket>>,
-    /// Roles, by the ARN that is expected.
+    /// Roles, by their expected ARNs.
     pub roles: BTreeMap<String, Reading<Role>>,
     pub pipelines: BTreeMap<String, Reading<Pipeline>>,
     /// EventBridge rules, by name.
     pub rules: BTreeMap<String, Reading<Rule>>,
 }
 
-/// Who looks into an account.
+/// The identity that accesses an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum View {
     /// The user or session with this ARN.
     By(String),
-    /// Nobody; why.
+    /// No identity, with the reason.
     Nobody(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Stack {
     pub name: String,
-    /// CloudFormation's status code.
+    /// The status code of CloudFormation.
     pub status: String,
-    /// Why it has this status; may be empty.
+    /// The reason for the status; may be empty.
     pub reason: String,
     pub parameters: BTreeMap<String, String>,
     pub outputs: BTreeMap<String, String>,
 }
 
-/// A KMS key (AWS KMS API reference, *DescribeKey* and those below it).
+/// A KMS key (AWS KMS API reference, *DescribeKey* and related operations).
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Key {
     pub arn: String,
     /// `Enabled`, `Disabled`, `PendingDeletion`, `PendingImport`, `Unavailable`…
     pub state: String,
-    /// Whether AWS manages it, so that nobody can change its policy.
+    /// Whether AWS manages it, so that its policy cannot be changed.
     pub is_aws_managed: bool,
     /// `ENCRYPT_DECRYPT`, or another usage.
     pub usage: String,
-    /// When it will be deleted, as AWS writes a date; `None`: it will not.
+    /// The scheduled deletion date, in the format of AWS; `None` if no deletion is scheduled.
     pub deletion: Option<String>,
-    /// Its policy: the one that is called `default`.
+    /// Its policy named `default`.
     pub policy: Reading<Json>,
     /// Its other policies, such as `AWS_RAM`, by their names.
     pub others: Reading<Vec<Policy>>,
     pub grants: Reading<Vec<Grant>>,
-    /// Names of its aliases, with `alias/`.
+    /// Names of its aliases, with the prefix `alias/`.
     pub aliases: Reading<Vec<String>>,
     pub rotation: Reading<bool>,
 }
@@ -137,31 +137,31 @@ pub(crate) struct Grant {
     pub grantee: String,
     /// Operations, such as `Decrypt`.
     pub operations: Vec<String>,
-    /// Whether it holds under a condition on the encryption context only.
+    /// Whether it has a constraint on the encryption context.
     pub is_constrained: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Bucket {
     pub policy: Reading<Json>,
-    /// `Enabled`, `Suspended`, or empty when it never was on.
+    /// `Enabled`, `Suspended`, or empty if versioning was never enabled.
     pub versioning: Reading<String>,
-    /// Whether its events go to EventBridge.
+    /// Whether it sends events to EventBridge.
     pub event_bridge: Reading<bool>,
-    /// `BucketOwnerEnforced`, `BucketOwnerPreferred` or `ObjectWriter`; missing counts as the last.
+    /// `BucketOwnerEnforced`, `BucketOwnerPreferred`, or `ObjectWriter` (the default if missing).
     pub ownership: Reading<String>,
-    /// Groups and accounts beside the owner that its ACL lets in, by URI or canonical ID.
+    /// Groups and accounts other than the owner that its ACL allows, by URI or canonical ID.
     pub grantees: Reading<Vec<String>>,
     pub encryption: Reading<Encryption>,
-    /// The four settings of its public access block, by their names in CloudFormation.
+    /// The four settings of its public access block, by their CloudFormation names.
     pub public_access_block: Reading<BTreeMap<String, bool>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Encryption {
-    /// `AES256`, `aws:kms` or `aws:kms:dsse`.
+    /// `AES256`, `aws:kms`, or `aws:kms:dsse`.
     pub algorithm: String,
-    /// The key, as the bucket names it; `None`: S3's own.
+    /// The key, as the bucket names it; `None` for S3 managed keys.
     pub key: Option<String>,
     pub bucket_key: bool,
 }
@@ -176,38 +176,39 @@ pub(crate) struct Role {
     pub attached: Reading<Vec<Policy>>,
     /// Inline policies, by name.
     pub inline: Reading<Vec<Policy>>,
-    /// Managed policies that are expected and not attached, by ARN: whether they exist.
+    /// Whether expected managed policies that are not attached exist, by ARN.
     pub detached: BTreeMap<String, Reading<()>>,
 }
 
-/// A policy with a name: of a role, or of a key beside its default one.
+/// A named policy of a role, or a policy of a key other than the default policy.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Policy {
-    /// ARN of a managed policy, name of an inline one or of a key's.
+    /// The ARN of a managed policy, or the name of an inline policy or a key policy.
     pub name: String,
-    /// The document; of a managed policy its default version's.
+    /// The document; for a managed policy, that of the default version.
     pub document: Reading<Json>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Pipeline {
-    /// The definition, in the names of `AWS::CodePipeline::Pipeline`.
+    /// The definition, with the property names of `AWS::CodePipeline::Pipeline`.
     pub definition: Json,
     /// Stages whose inbound transition is disabled, with the reason.
     pub stopped: Reading<Vec<(String, String)>>,
-    /// The last execution, when it failed, or the source action that failed before it became one.
+    /// The failure of the last execution, or of a source action that failed before an execution
+    /// started.
     pub failure: Reading<Option<Failure>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Failure {
-    /// ID of the execution; empty where the source action failed before there was one.
+    /// ID of the execution; empty if the source action failed before an execution started.
     pub execution: String,
-    /// Stage; empty where it is not known.
+    /// Stage; empty if unknown.
     pub stage: String,
-    /// Action; empty where it is not known.
+    /// Action; empty if unknown.
     pub action: String,
-    /// AWS's error code; empty where it is not known.
+    /// AWS error code; empty if unknown.
     pub code: String,
     pub message: String,
     /// What started the execution, such as `CreatePipeline`.
@@ -226,9 +227,9 @@ pub(crate) struct Rule {
 pub(crate) struct Target {
     /// ID within the rule.
     pub id: String,
-    /// ARN of what it starts.
+    /// ARN of the resource that it starts.
     pub arn: String,
-    /// Role that EventBridge assumes for it.
+    /// The role that EventBridge assumes.
     pub role: Option<String>,
     /// What EventBridge passes to it.
     pub input: Input,
@@ -239,11 +240,11 @@ pub(crate) struct Target {
 pub(crate) enum Input {
     #[default]
     Event,
-    /// A constant text, or the part of the event at a path.
+    /// Constant text, or the path of a part of the event.
     Other(String),
-    /// A text made from parts of the event.
+    /// Text built from parts of the event.
     Transformed {
-        /// Paths into the event, by the name that the template has for them.
+        /// Paths in the event, by their names in the template.
         paths: BTreeMap<String, String>,
         /// The text, with names in angle brackets.
         template: String,

@@ -1,10 +1,10 @@
-//! What is wrong with a deployment: its live state, compared with the templates and proven like
-//! them, said in the order of causes.
+//! Diagnoses a deployment: compares its live state with the templates, applies the same proof to
+//! it, and orders the findings by cause.
 //!
-//! Here live what is expected ([`expected`]), what was read ([`live`]), policies compared by what
-//! they mean ([`compare`]), the live state as templates for the proof ([`templates`]), one check a
-//! file ([`checks`]), and the diagnosis out of all of it ([`diagnose`]). Nothing here talks to
-//! AWS: reading is `deploy`'s, and printing the command line's.
+//! The modules contain the expected state ([`expected`]), the live state ([`live`]), the comparison
+//! of policies by meaning ([`compare`]), the live state as templates for the proof ([`templates`]),
+//! the checks ([`checks`]), and the diagnosis ([`diagnose`]). No module calls AWS: `deploy` reads
+//! the live state, and the command line prints the result.
 
 mod checks;
 pub(crate) mod compare;

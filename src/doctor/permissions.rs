@@ -1,7 +1,6 @@
-//! What whoever runs the doctor must be allowed to do.
+//! The permissions that `s3ferry doctor` requires.
 
-/// The actions that reading the live state takes, in every account that is looked at. All of them
-/// only read.
+/// The actions that reading the live state requires, in every account. All of them are read-only.
 pub(crate) const PERMISSIONS: [&str; 29] = [
     "cloudformation:DescribeStackSet",
     "cloudformation:DescribeStacks",

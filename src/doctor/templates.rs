@@ -1,5 +1,5 @@
-//! The live state as templates, so that the same proof runs over it. What could not be read is
-//! left out, so that the proof depends on it instead of assuming anything.
+//! Converts the live state to templates, so that the same proof applies to it. Parts that could not
+//! be read are left out, so that the proof reports them as unknown and assumes nothing.
 
 use std::sync::Arc;
 
@@ -13,19 +13,20 @@ use crate::policy::document::{Arn, Policy as Document, PolicyKind};
 use crate::proof::{Inputs, KeyFact, NamedFile, Stack};
 use crate::run::KeyState;
 
-/// Whose pipeline the live policies are proven with.
+/// The pipeline definitions that the live policies are proven with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Definitions {
-    /// The live one: are its calls allowed?
+    /// The live definitions, to check that their calls are allowed.
     Live,
-    /// The template's: is nobody else allowed anything? Who is meant to do what stands there; a
-    /// pipeline with the wrong role would make that role an attacker.
+    /// The definitions of the templates, to check that no other principal has access. Only the
+    /// templates name the intended roles; with a live pipeline that has the wrong role, an intended
+    /// role would count as an attacker.
     Intended,
 }
 
-/// The inputs of a proof of the live state: `base` with other templates. The logical ID of every
-/// role, bucket and key is its name or ARN. Things of the stacks in `absent`, which are not deployed,
-/// are somebody else's.
+/// Returns the inputs for a proof of the live state: `base` with other templates. The logical ID of
+/// every role, bucket, and key is its name or ARN. The stacks in `absent` are not deployed, so
+/// their resources belong to someone else and are left out.
 pub(super) fn inputs(
     expected: &Expected,
     live: &Live,
@@ -36,10 +37,10 @@ pub(super) fn inputs(
     let mut inputs = base.clone();
     inputs.policies.clear();
     inputs.bucket_policies.clear();
-    // The live pipeline may leave out a role whose boundary was read.
+    // A boundary can belong to a role that the live pipeline does not use.
     inputs.allow_unused = true;
     inputs.expand = true;
-    // Each instance of a template stands for itself now.
+    // Each instance of a template becomes a separate stack.
     inputs.stacks = (base.stacks.iter())
         .flat_map(|stack| {
             stack.instances.iter().map(|instance| Stack {
@@ -74,14 +75,14 @@ pub(super) fn inputs(
         }
     }
     let mut keys: Vec<&Key> = live.keys.values().filter_map(Reading::read).collect();
-    // One key may be asked for by several names.
+    // The same key may have been requested by several names.
     keys.sort_by(|a, b| a.arn.cmp(&b.arn));
     keys.dedup_by(|a, b| a.arn == b.arn);
     for found in keys {
         let known = expected.keys.iter().find(|key| key.arn == found.arn);
         let (account, region) =
             Arn::parse(&found.arn).map_or(("", ""), |arn| (arn.account, arn.region));
-        // The stack's account and region make the key's ARN.
+        // The account and the region of the stack determine the ARN of the key.
         let stack = known.map_or_else(|| expected.stack_in(account, region), |key| key.stack);
         let (policy, is_whole) = key_policy(found);
         inputs.key_facts.push(KeyFact {
@@ -91,7 +92,7 @@ pub(super) fn inputs(
             is_made: known.is_some_and(|key| key.policy.is_some()),
         });
         let Some(policy) = policy else { continue };
-        // Only of a replica can a template say which ID it has.
+        // A template can specify the key ID only for a replica key.
         let properties = json!({ "PrimaryKeyArn": found.arn, "KeyPolicy": policy });
         add(stack, &found.arn, "AWS::KMS::ReplicaKey", properties);
         for alias in found.aliases.read().into_iter().flatten() {
@@ -156,8 +157,8 @@ pub(super) fn inputs(
     inputs
 }
 
-/// Whether the proof can read a policy; AWS's own reader decides what is in force, but what ours
-/// cannot read must not be guessed at.
+/// Returns whether the proof can parse a policy. AWS may accept a policy that this parser rejects;
+/// its effect must not be guessed.
 pub(super) fn usable(policy: &Json, kind: PolicyKind) -> bool {
     let source = Source::new("policy", policy.to_string());
     read(&source).is_ok_and(|node| Document::parse(&node, kind).is_ok())
@@ -203,7 +204,7 @@ fn role_properties(expected: &ExpectedRole, role: &Role) -> Json {
         "Path": format!("{path}/"),
         "AssumeRolePolicyDocument": role.trust,
         "Policies": policies,
-        // A managed policy that no template has is what the proof calls missing.
+        // The proof reports a managed policy without a template as missing.
         "ManagedPolicyArns": unread,
     });
     if let Some(boundary) = &role.boundary {
@@ -212,8 +213,8 @@ fn role_properties(expected: &ExpectedRole, role: &Role) -> Json {
     properties
 }
 
-/// The policies of a key as one: KMS takes them together, and a Deny of either wins. Says whether
-/// that is all that the key has.
+/// Merges the policies of a key: KMS evaluates them together, and a Deny in any of them takes
+/// precedence. Also returns whether the result includes every policy of the key.
 fn key_policy(key: &Key) -> (Option<Json>, bool) {
     let Reading::Read(policy) = &key.policy else {
         return (None, false);
@@ -235,14 +236,14 @@ fn key_policy(key: &Key) -> (Option<Json>, bool) {
     (Some(whole), is_whole)
 }
 
-/// The version of the policy language that knows variables.
+/// The version of the policy language that supports variables.
 const NEWEST: &str = "2012-10-17";
 
-/// The statements of a policy, as the newest version of the language writes them.
+/// Returns the statements of a policy in the syntax of the newest version of the language.
 fn statements(policy: &Json) -> Vec<Json> {
     let mut found = compare::statements(policy).to_vec();
     if policy["Version"] != NEWEST {
-        // Without variables a dollar sign is one.
+        // Without variables, a dollar sign is literal.
         found.iter_mut().for_each(without_variables);
     }
     found
@@ -259,11 +260,11 @@ fn without_variables(value: &mut Json) {
 
 fn bucket_properties(expected: &ExpectedBucket, bucket: &Bucket, live: &Live) -> Json {
     let mut properties = json!({ "BucketName": expected.name });
-    // The doctor has a finding of its own for a bucket without versions.
+    // A separate check reports a bucket without versioning.
     properties["VersioningConfiguration"] = json!({ "Status": "Enabled" });
     properties["OwnershipControls"] = json!({ "Rules": [{ "ObjectOwnership": "ObjectWriter" }] });
     let intended = expected.properties.as_ref();
-    // Not read: who delivers logs where decides nothing about a run.
+    // The live setting is not read: log delivery does not affect an execution.
     if let Some(logging) = intended.and_then(|properties| properties.get("LoggingConfiguration")) {
         properties["LoggingConfiguration"] = logging.clone();
     }
@@ -274,7 +275,7 @@ fn bucket_properties(expected: &ExpectedBucket, bucket: &Bucket, live: &Live) ->
     };
     if let Some(found) = live_encryption {
         let mut default = json!({ "SSEAlgorithm": found.algorithm });
-        // Without a name it is the AWS managed key.
+        // Without a key name, the AWS managed key applies.
         if let Some(key) = customer_key(&found, live) {
             default["KMSMasterKeyID"] = Json::from(key);
         }
@@ -286,8 +287,9 @@ fn bucket_properties(expected: &ExpectedBucket, bucket: &Bucket, live: &Live) ->
     properties
 }
 
-/// The customer managed key of a bucket's default encryption: its ARN, where it could be read, and
-/// otherwise as the bucket names it. `None`: S3's own keys, or the AWS managed key.
+/// Returns the customer managed key of a bucket's default encryption: its ARN if it could be read,
+/// otherwise the name in the bucket's settings. Returns `None` for S3 managed keys and the AWS
+/// managed key.
 pub(super) fn customer_key(encryption: &Encryption, live: &Live) -> Option<String> {
     let key = encryption
         .key

@@ -1,10 +1,10 @@
-//! Live states written by hand, in the shapes that AWS documents.
+//! Tests with handwritten live states in the formats that AWS documents.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue fails"
 )]
 
 mod keys;
@@ -38,7 +38,7 @@ const ARTIFACTS: &str = "codepipeline-us-east-1-0123456789";
 const OUTPUT: &str = "codepipeline-output-bucket";
 const PIPELINE: &str = "crossaccountdeploy";
 
-/// The example as it was deployed.
+/// The deployed example.
 struct Site {
     inputs: Inputs,
     expected: Expected,
@@ -274,7 +274,7 @@ fn policies_are_compared_by_meaning() {
           "Condition": { "ArnEquals": { "aws:principalarn": ["y", "x"] } } },
     ]});
     assert!(compare(&expected, &same).is_none());
-    // Objects' names tell upper and lower case apart, effects and resources count.
+    // Object names are case-sensitive, and effects and resources are compared.
     let mut other = expected.clone();
     other["Statement"][0]["Resource"] = json!("arn:aws:s3:::B");
     let difference = compare(&expected, &other);
@@ -311,7 +311,7 @@ fn a_dead_principal_in_a_bucket_or_trust_policy_comes_with_what_it_should_say() 
         panic!("{:?}", diagnosis.repairs);
     };
     assert!(repair.wanted.to_string().contains(SERVICE));
-    // A statement of somebody else's stops nothing, and is not ours to repair.
+    // A statement that no template contains blocks no call, so it is not repaired.
     let mut site = Site::new();
     let policy = read(&mut site.bucket(ARTIFACTS).policy);
     statements(policy).push(
@@ -337,7 +337,7 @@ fn the_key_policy_that_lost_the_other_account_stops_decryption_only() {
         matches!(fix, Fix::Add { statement, .. } if statement["Sid"] == "DeployRoleDecryptsArtifactsProd")
     });
     assert!(added, "{:?}", finding.fixes);
-    // A grant can do what the policy does not, so nothing fails then.
+    // A grant can allow what the policy does not, so no call fails.
     site.key().grants = Reading::Read(vec![Grant {
         id: "1".to_owned(),
         grantee: DEPLOY.to_owned(),
@@ -414,7 +414,7 @@ fn an_acl_that_an_enforced_bucket_refuses_is_found() {
     assert!(
         found
             .message
-            .contains("refuses the deploy action's ACL `public-read`")
+            .contains("rejects the deploy action's ACL `public-read`")
     );
 }
 
@@ -441,7 +441,7 @@ fn an_aws_managed_key_and_one_of_another_account_cannot_serve() {
     let finding = &site.diagnosis().findings[0];
     assert_eq!(finding.rule.code(), "DOCTOR_ARTIFACT_STORE");
     assert!(
-        finding.message.contains("is not of account 111111111111"),
+        finding.message.contains("is not in account 111111111111"),
         "{}",
         finding.message
     );

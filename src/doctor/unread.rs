@@ -1,4 +1,4 @@
-//! The parts of the live state that could not be read, each with the permission that it takes.
+//! The parts of the live state that could not be read, with the required permissions.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::live::{Live, Reading, Refusal, View};
 use crate::policy::document::Arn;
 use crate::template::UNKNOWN;
 
-/// Everything that could not be read, or was not.
+/// Returns all parts of the live state that could not be read or were not read.
 pub(super) fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
     let mut list = List {
         live,
@@ -21,7 +21,7 @@ pub(super) fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
                 .filter(|place| place.account == *account)
                 .map(|place| place.template.as_str())
                 .collect();
-            let what = format!("everything of {}", stacks.join(", "));
+            let what = format!("all resources of {}", stacks.join(", "));
             list.found.insert(Unread::because(account, what, reason));
         }
     }
@@ -104,7 +104,7 @@ struct List<'l> {
 }
 
 impl List<'_> {
-    /// Adds a thing that was refused or not read at all; gives it where it was read.
+    /// Adds a resource that was refused or not read. Returns the resource if it was read.
     fn thing<'r, T>(
         &mut self,
         account: &str,
@@ -119,14 +119,14 @@ impl List<'_> {
         reading?.read()
     }
 
-    /// Adds a part of a thing, where it was refused.
+    /// Adds a part of a resource if it was refused.
     fn part<T>(&mut self, account: &str, what: &str, of: &str, reading: &Reading<T>) {
         if let Some(refusal) = reading.refusal() {
             self.add(account, format!("{what} of {of}"), refusal.clone());
         }
     }
 
-    /// Adds what somebody looked for. An account that nobody looks into is listed as a whole.
+    /// Adds an entry if the account is accessed. Other accounts are listed as a whole.
     fn add(&mut self, account: &str, what: String, refusal: Refusal) {
         if let Some(View::By(_)) = self.live.accounts.get(account) {
             let account = account.to_owned();

@@ -1,5 +1,5 @@
-//! What is refused because of the names that follow from a configuration: those that are too
-//! long once derived, and those that two things would share.
+//! Checks the derived names of a configuration: names that are too long, and names that two
+//! resources would share.
 
 use crate::aws::names::characters;
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use super::{InstancePlan, Plan};
 use crate::aws::quotas::{BUCKET_NAME, ROLE_NAME};
 use crate::config::{Complaint, Config};
 
-/// Everything that is wrong with the names.
+/// Returns all problems with the names.
 pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
     let mut found = Vec::new();
     plan.lengths(config, &mut found);
@@ -33,7 +33,7 @@ impl Plan {
                 found.push(Complaint::new(
                     path,
                     format!(
-                        "the {what} `{name}` has {}, and {limit} are allowed",
+                        "{what} `{name}` has {}; at most {limit} are allowed",
                         characters(name.len())
                     ),
                     help,
@@ -48,10 +48,7 @@ impl Plan {
             let path = "dev.artifacts.bucket";
             let names = std::iter::once(&region.artifact_bucket.name).chain(&region.log_bucket);
             if let Some(name) = names.max_by_key(|name| name.len()) {
-                let what = format!(
-                    "artifact bucket's or log bucket's name in `{}`",
-                    region.region
-                );
+                let what = format!("in region `{}`, the artifact or log bucket", region.region);
                 let help = shorter(name, BUCKET_NAME.length(), path);
                 check(path, &what, name, BUCKET_NAME.length(), help);
             }
@@ -70,7 +67,7 @@ impl Plan {
             let name = longest(|instance| &instance.role.name);
             check(
                 &role_path,
-                "deploy role",
+                "the deploy role",
                 name,
                 ROLE_NAME.length(),
                 shorter(name, ROLE_NAME.length(), &role_path),
@@ -81,7 +78,7 @@ impl Plan {
                 "{}, or set `access_logs: false`",
                 shorter(name, BUCKET_NAME.length(), &path)
             );
-            check(&path, "log bucket", name, BUCKET_NAME.length(), help);
+            check(&path, "the log bucket", name, BUCKET_NAME.length(), help);
         }
     }
 
@@ -195,7 +192,7 @@ impl Plan {
                     let what = of("policy");
                     policies.claim(&instance.account, name, &what, &at("name"), found);
                 }
-                // What is wrong with one instance is wrong with many: saying it once is enough.
+                // The instances share their names, so one message is enough.
                 if target.is_generic() && found.len() > before {
                     break;
                 }
@@ -204,7 +201,7 @@ impl Plan {
     }
 }
 
-/// Names that are taken, each within a scope (an account; buckets share one).
+/// Names that are in use, with their scope: an account, or one shared scope for buckets.
 #[derive(Default)]
 struct Names(HashMap<(String, String), String>);
 
@@ -217,13 +214,13 @@ impl Names {
         path: &str,
         found: &mut Vec<Complaint>,
     ) {
-        // IAM tells names apart by their letters, not by upper and lower case.
+        // IAM names are not case-sensitive.
         let key = (scope.to_owned(), name.to_lowercase());
         if let Some(other) = self.0.get(&key) {
             found.push(Complaint::new(
                 path,
                 format!("{other} and {owner} are both named `{name}`"),
-                "give one of them another name",
+                "rename one of them",
             ));
         } else {
             self.0.insert(key, owner.to_owned());

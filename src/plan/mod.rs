@@ -1,9 +1,8 @@
-//! Every name, account and region, decided once from the configuration. The stacks write what
-//! stands here; nothing else derives a name.
+//! Determines all names, accounts, and regions from the configuration. The stacks use them. No
+//! other module derives names.
 //!
-//! Here live the names ([`names`]), the distribution of the targets' instances over stages and
-//! pipelines ([`waves`]), their stack sets ([`stack_set`]) and what is refused because of the names
-//! ([`checks`]).
+//! The submodules derive the names ([`names`]), distribute the targets' instances over stages and
+//! pipelines ([`waves`]), plan the stack sets ([`stack_set`]), and check the names ([`checks`]).
 
 mod checks;
 mod names;
@@ -19,52 +18,51 @@ use crate::config::{CannedAcl, Complaint, Config, DetectChanges, Permissions, Qu
 
 pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
 
-/// CodePipeline cuts the pipeline's name to this many characters in the keys of its artifacts.
+/// CodePipeline truncates the pipeline name to this many characters in the keys of its artifacts.
 const ARTIFACT_FOLDER_LENGTH: usize = 20;
 
 /// Name of the source action of every pipeline.
 pub(crate) const SOURCE_ACTION: &str = "Source";
 /// Name of the stage that starts the next pipeline.
 pub(crate) const NEXT_STAGE: &str = "Next";
-/// Name of the action in it.
+/// Name of the action in that stage.
 pub(crate) const START_NEXT: &str = "StartNext";
 /// The pipeline variable that tells an additional pipeline what started the execution.
 pub(crate) const STARTED_BY: &str = "StartedBy";
-/// Its value when nobody sets it: on creation, or when a person starts the pipeline.
+/// Its default value, for executions that start on creation or manually.
 pub(crate) const STARTED_DIRECTLY: &str = "direct";
-/// Its value when the previous pipeline starts the execution. Names of pipelines may contain dots,
-/// which values of variables may not (AWS CloudFormation, *AWS::CodePipeline::Pipeline*), so the
-/// value is not the name.
+/// Its value when the previous pipeline starts the execution. The name of that pipeline cannot be
+/// the value, because it can contain dots, and values of variables cannot (AWS CloudFormation,
+/// *AWS::CodePipeline::Pipeline*).
 pub(crate) const STARTED_BY_PREVIOUS: &str = "previous-pipeline";
 
-/// What will be made, where, and under which names.
+/// The resources to create, with their locations and names.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The partition of all accounts.
     pub partition: Partition,
-    /// The dev account's side.
+    /// The dev account.
     pub dev: DevPlan,
-    /// The other regions that are deployed to: a support stack of the dev account in each.
+    /// The other regions of the targets. Each has a support stack in the dev account.
     pub regions: Vec<RegionPlan>,
     /// The targets, in the order of the waves.
     pub targets: Vec<TargetPlan>,
-    /// The pipelines: the first, which a source change starts, and those that the one before them
-    /// starts.
+    /// The pipelines. A source change starts the first, and each pipeline starts the next one.
     pub pipelines: Vec<PipelinePlan>,
     /// The organization that cross-account statements require, if any.
     pub organization: Option<String>,
-    /// What the policies grant.
+    /// The style of the policies.
     pub permissions: Permissions,
-    /// Raised quotas, and how many actions are put together.
+    /// Raised quotas, and limits for the number of actions in a stage and a pipeline.
     pub quotas: Quotas,
     /// Tags of every resource, by key.
     pub tags: Vec<(String, String)>,
-    /// What the names of the stacks begin with: the pipeline's name, or the one that it had when the
-    /// stacks were created.
+    /// Prefix of the stack names: the name of the pipeline, or its name when the stacks were
+    /// created.
     stack_prefix: String,
 }
 
-/// The dev account's side.
+/// The resources of the dev account.
 #[derive(Debug, Clone)]
 pub struct DevPlan {
     /// Account ID.
@@ -91,81 +89,81 @@ pub struct DevPlan {
     pub detect_changes: DetectChanges,
     /// The artifact bucket.
     pub artifact_bucket: BucketPlan,
-    /// The name of the artifact bucket of any region, with `{region}` for it.
+    /// The name of the artifact bucket in any region, with the placeholder `{region}`.
     pub artifact_bucket_pattern: String,
-    /// File with the artifact bucket's current policy, beside the configuration.
+    /// File with the artifact bucket's current policy, relative to the configuration file.
     pub existing_policy: Option<String>,
-    /// Log bucket, when one is made.
+    /// Log bucket, if one is created.
     pub log_bucket: Option<BucketName>,
     /// Name of the first pipeline.
     pub pipeline: PipelineName,
-    /// `false`: the pipeline exists, and its stack never makes it.
+    /// Whether the stack creates the pipeline; `false` if it already exists.
     pub create_pipeline: bool,
     /// The pipeline's service role.
     pub service_role: RolePlan,
     /// Managed policy for the source bucket.
     pub source_policy: String,
-    /// Managed policy for artifact bucket and key.
+    /// Managed policy for the artifact bucket and the key.
     pub artifact_policy: String,
-    /// Managed policy for the deploy roles; with many of them there are more, numbered from 2.
+    /// Managed policy for the deploy roles. If there are several, they are numbered from 2.
     pub assume_policy: String,
-    /// Managed policy with which a pipeline starts the next, where there are several.
+    /// Managed policy that allows a pipeline to start the next one, if there are several.
     pub invoke_policy: String,
-    /// Name of the change rule, of its role and of that role's policy.
+    /// Name of the change rule, its role, and the policy of that role.
     pub change_rule: String,
-    /// Permissions boundary of the roles that are made.
+    /// Permissions boundary of the created roles.
     pub permissions_boundary: Option<String>,
 }
 
-/// A bucket, and whether it is made.
+/// A bucket, and whether a stack creates it.
 #[derive(Debug, Clone)]
 pub struct BucketPlan {
     /// Bucket name.
     pub name: BucketName,
-    /// `false`: it exists.
+    /// Whether the stack creates it; `false` if it already exists.
     pub create: bool,
 }
 
-/// A role, and whether it is made.
+/// A role, and whether a stack creates it.
 #[derive(Debug, Clone)]
 pub struct RolePlan {
     /// Name without path.
     pub name: RoleName,
-    /// Path, with a slash on both ends.
+    /// Path, with a slash at both ends.
     pub path: String,
     /// ARN.
     pub arn: String,
-    /// `false`: it exists.
+    /// Whether the stack creates it; `false` if it already exists.
     pub create: bool,
 }
 
-/// The dev account's side in another region: what the pipeline needs there.
+/// The resources of the dev account that the pipeline needs in another region.
 #[derive(Debug, Clone)]
 pub struct RegionPlan {
     /// Region.
     pub region: Region,
-    /// Artifact bucket; it is always made.
+    /// Artifact bucket, which is always created.
     pub artifact_bucket: BucketPlan,
-    /// Log bucket, when one is made.
+    /// Log bucket, if one is created.
     pub log_bucket: Option<BucketName>,
 }
 
-/// A target's side: one template, deployed to each of its instances.
+/// A target: one template, deployed to each of its instances.
 #[derive(Debug, Clone)]
 pub struct TargetPlan {
-    /// Name, also of the file.
+    /// Name of the target and of its file.
     pub name: String,
-    /// Whether the template serves several accounts: then it names none.
+    /// Whether the template serves several accounts. It then names no account.
     pub many_accounts: bool,
-    /// Whether the template serves several regions: then it names none.
+    /// Whether the template serves several regions. It then names no region.
     pub many_regions: bool,
-    /// Names as patterns, in which `{account}` and `{region}` stand for the instance's.
+    /// Names as patterns with the placeholders `{account}` and `{region}`.
     pub names: TargetNames,
-    /// Whether the output bucket is made.
+    /// Whether the stack creates the output bucket.
     pub create_bucket: bool,
-    /// Deployment path without slashes at its ends; empty for the bucket's root.
+    /// Deployment path without slashes at its ends; empty for the root of the bucket.
     pub path: String,
-    /// Key of the one object, when the artifact is not extracted.
+    /// Key of the object, if the artifact is not extracted.
     pub object_key: Option<String>,
     /// Canned ACL of the objects.
     pub canned_acl: Option<CannedAcl>,
@@ -175,22 +173,22 @@ pub struct TargetPlan {
     pub tagged_objects: bool,
     /// ARN of the key that encrypts the output bucket.
     pub encryption_key: Option<String>,
-    /// Whether an approval stands before the first deploy action.
+    /// Whether the first deploy action requires an approval.
     pub approval: bool,
-    /// Where it is deployed to, in the configuration's order.
+    /// The instances, in the order of the configuration.
     pub instances: Vec<InstancePlan>,
-    /// Its stack set, as the configuration says, or as it would be by default.
+    /// The stack set of the target, from the configuration or with default settings.
     pub stack_set: StackSetPlan,
-    /// Whether the configuration wants it deployed as a stack set.
+    /// Whether the configuration deploys the target as a stack set.
     pub by_stack_set: bool,
 }
 
-/// Names that the instances of a target have in common, as patterns.
+/// Names that the instances of a target share, as patterns.
 #[derive(Debug, Clone)]
 pub struct TargetNames {
     /// Output bucket.
     pub bucket: String,
-    /// Log bucket, when one is made.
+    /// Log bucket, if one is created.
     pub log_bucket: Option<String>,
     /// Deploy role.
     pub role: String,
@@ -202,7 +200,7 @@ pub struct TargetNames {
     pub permissions_boundary: Option<String>,
 }
 
-/// A target in one account and region: one deploy action.
+/// A target in one account and region, with one deploy action.
 #[derive(Debug, Clone)]
 pub struct InstancePlan {
     /// Account ID.
@@ -213,7 +211,7 @@ pub struct InstancePlan {
     pub profile: String,
     /// Output bucket.
     pub bucket: BucketPlan,
-    /// Log bucket, when one is made.
+    /// Log bucket, if one is created.
     pub log_bucket: Option<BucketName>,
     /// Deploy role.
     pub role: RolePlan,
@@ -223,13 +221,13 @@ pub struct InstancePlan {
     pub artifact_policy: String,
     /// Permissions boundary of the deploy role.
     pub permissions_boundary: Option<String>,
-    /// Number of its pipeline in [`Plan::pipelines`].
+    /// Index of its pipeline in [`Plan::pipelines`].
     pub pipeline: usize,
     /// Stage in the pipeline.
     pub stage: String,
     /// Deploy action in the stage.
     pub action: String,
-    /// Namespace of the deploy action's variables; an action that is one of many has none.
+    /// Namespace of the deploy action's variables; `None` if the target has several deploy actions.
     pub namespace: Option<String>,
 }
 
@@ -238,40 +236,40 @@ pub struct InstancePlan {
 pub struct PipelinePlan {
     /// Name.
     pub name: PipelineName,
-    /// The stages that deploy, in order.
+    /// The deploy stages, in order.
     pub stages: Vec<StagePlan>,
 }
 
-/// A stage: deploy actions of one target, at the same time.
+/// A stage with parallel deploy actions of one target.
 #[derive(Debug, Clone)]
 pub struct StagePlan {
     /// Name.
     pub name: String,
-    /// Number of the target in [`Plan::targets`].
+    /// Index of the target in [`Plan::targets`].
     pub target: usize,
-    /// Whether somebody approves before it.
+    /// Whether the stage begins with an approval.
     pub approval: bool,
-    /// Numbers of its instances in [`TargetPlan::instances`].
+    /// Indexes of its instances in [`TargetPlan::instances`].
     pub instances: Vec<usize>,
 }
 
-/// An artifact store: of the pipeline's own region, or of another.
+/// An artifact store in the region of the pipeline or in another region.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Store<'p> {
     pub region: &'p str,
     /// Artifact bucket.
     pub bucket: &'p BucketPlan,
-    /// Log bucket, when one is made.
+    /// Log bucket, if one is created.
     pub log_bucket: Option<&'p str>,
-    /// Whether it is the pipeline's own.
+    /// Whether the store is in the region of the pipeline.
     pub is_main: bool,
 }
 
 impl Plan {
-    /// Decides every name.
+    /// Determines all names.
     ///
     /// # Errors
-    /// Names that are too long once derived, and names that two things would share.
+    /// A derived name is too long, or two resources share a name.
     pub fn new(config: &Config) -> Result<Self, Vec<Complaint>> {
         let partition = partition_of(&config.dev.region);
         let mut targets = names::targets(config, partition);
@@ -300,7 +298,7 @@ impl Plan {
         }
     }
 
-    /// Every target with each of its instances, in the order of the waves.
+    /// Returns all instances with their targets, in the order of the waves.
     pub fn instances(&self) -> impl Iterator<Item = (&TargetPlan, &InstancePlan)> {
         let targets = self.targets.iter();
         targets.flat_map(|target| {
@@ -311,7 +309,7 @@ impl Plan {
         })
     }
 
-    /// The artifact stores: the pipeline's own first.
+    /// Returns the artifact stores. The store in the region of the pipeline comes first.
     pub(crate) fn stores(&self) -> impl Iterator<Item = Store<'_>> {
         let main = Store {
             region: &self.dev.region,
@@ -327,7 +325,8 @@ impl Plan {
         }))
     }
 
-    /// The artifact store of a region; of one that has none, the pipeline's own.
+    /// Returns the artifact store of a region. If the region has none, returns the store in the
+    /// region of the pipeline.
     pub(crate) fn store(&self, region: &str) -> Store<'_> {
         let mut stores = self.stores();
         let main = stores.next();
@@ -340,14 +339,15 @@ impl Plan {
         })
     }
 
-    /// Name of the CloudFormation stack that is made from a template, by the template's name.
+    /// Returns the name of the CloudFormation stack for the template with this name.
     ///
-    /// A stack's name has letters, digits and hyphens only; a pipeline's may have more.
+    /// Stack names can contain only letters, digits, and hyphens. Pipeline names can contain other
+    /// characters.
     pub(crate) fn stack_name(&self, template: &str) -> String {
         names::stack_name(&self.stack_prefix, template, STACK_NAME.length())
     }
 
-    /// Keeps the names of stacks that were created under another name of the pipeline.
+    /// Keeps the names of stacks that were created when the pipeline had a different name.
     pub fn set_stack_prefix(&mut self, prefix: &str) {
         for target in &mut self.targets {
             target
@@ -357,16 +357,16 @@ impl Plan {
         prefix.clone_into(&mut self.stack_prefix);
     }
 
-    /// ARN of a bucket.
+    /// Returns the ARN of a bucket.
     pub(crate) fn bucket_arn(&self, bucket: &str) -> String {
         arn::bucket(self.partition, bucket)
     }
 
-    /// ARN patterns of the objects that the pipelines keep in an artifact bucket.
+    /// Returns ARN patterns of the objects that the pipelines store in an artifact bucket.
     ///
-    /// CodePipeline cuts a long pipeline name in their keys; a name that is cut is followed by
-    /// the wildcard directly, so that the pattern holds whether it is cut or not. Several
-    /// pipelines are told apart by a hyphen and a number behind the name.
+    /// CodePipeline truncates a long pipeline name in the keys. For such a name, the wildcard
+    /// follows the truncated name directly, so that the pattern matches in both cases. Additional
+    /// pipelines have a hyphen and a number after the name.
     pub(crate) fn artifact_objects_arns(&self, bucket: &str) -> Vec<String> {
         let bucket = self.bucket_arn(bucket);
         let name = &self.dev.pipeline;
@@ -382,13 +382,14 @@ impl Plan {
         found
     }
 
-    /// ARN of the source object.
+    /// Returns the ARN of the source object.
     pub(crate) fn source_object_arn(&self) -> String {
         let bucket = self.bucket_arn(&self.dev.source_bucket.name);
         format!("{bucket}/{}", self.dev.source_object_key)
     }
 
-    /// The buckets of the source, the artifacts and the targets, each with its account and region.
+    /// Returns the source bucket, the artifact buckets, and the output buckets with their accounts
+    /// and regions.
     pub(crate) fn buckets(&self) -> impl Iterator<Item = (&BucketPlan, &str, &str)> {
         let dev = self.dev.account.as_str();
         let source = (&self.dev.source_bucket, dev, self.dev.region.as_str());
@@ -406,8 +407,8 @@ impl Plan {
         std::iter::once(source).chain(stores).chain(outputs)
     }
 
-    /// The existing buckets whose default encryption uses a customer managed key, with its ARN: what
-    /// no template says.
+    /// Returns the existing buckets whose default encryption uses a customer managed key, with the
+    /// ARN of the key. No template contains this information.
     pub(crate) fn existing_bucket_keys(&self) -> impl Iterator<Item = (&str, &str)> {
         let source = &self.dev.source_bucket;
         let source = (!source.create).then_some((source, &self.dev.source_encryption_key));
@@ -421,45 +422,46 @@ impl Plan {
             .filter_map(|(bucket, key)| Some((bucket.name.as_str(), key.as_deref()?)))
     }
 
-    /// The encryption contexts that S3 gives KMS for the source object, as patterns of a policy: the
-    /// bucket's ARN with an S3 Bucket Key, the object's without (Amazon S3, *Using server-side
-    /// encryption with AWS KMS keys*, section *Encryption context*).
+    /// Returns the encryption contexts that S3 passes to KMS for the source object, as patterns of
+    /// a policy: with an S3 Bucket Key the ARN of the bucket, otherwise the ARN of the object
+    /// (Amazon S3, *Using server-side encryption with AWS KMS keys*, section *Encryption context*).
     pub(crate) fn source_encryption_contexts(&self) -> [String; 2] {
         let bucket = self.bucket_arn(&self.dev.source_bucket.name);
         let objects = format!("{bucket}/*");
         [bucket, objects]
     }
 
-    /// ARN of a pipeline, by its name.
+    /// Returns the ARN of the pipeline with this name.
     pub(crate) fn pipeline_arn(&self, name: &str) -> String {
         arn::pipeline(self.partition, &self.dev.region, &self.dev.account, name)
     }
 
-    /// Whether a rule starts the first pipeline on a change of the source. A pipeline that exists has a
-    /// rule of its own.
+    /// Returns whether the dev stack creates a rule that starts the first pipeline when the source
+    /// changes. An existing pipeline has its own rule.
     pub(crate) fn makes_change_rule(&self) -> bool {
         self.dev.create_pipeline && self.dev.detect_changes == DetectChanges::Events
     }
 
-    /// ARN of the rule that starts the first pipeline.
+    /// Returns the ARN of the rule that starts the first pipeline.
     pub(crate) fn change_rule_arn(&self) -> String {
         let dev = &self.dev;
         arn::rule(self.partition, &dev.region, &dev.account, &dev.change_rule)
     }
 
-    /// ARN of an account's root, which stands for the whole account.
+    /// Returns the ARN of the root user of an account. As a principal, it means the whole account.
     pub(crate) fn account_arn(&self, account: &str) -> String {
         arn::root(self.partition, account)
     }
 
-    /// ARN of the role of a name, without a path, in an account or with `*` in any.
+    /// Returns the ARN of the role with this name and without a path. The account `*` means any
+    /// account.
     pub(crate) fn role_arn(&self, account: &str, name: &str) -> String {
         arn::role(self.partition, account, name)
     }
 }
 
 impl TargetPlan {
-    /// The instances in a region.
+    /// Returns the instances in a region.
     pub(crate) fn instances_in<'p>(
         &'p self,
         region: &'p str,
@@ -468,12 +470,12 @@ impl TargetPlan {
         instances.filter(move |instance| instance.region == region)
     }
 
-    /// Whether its template serves several instances, so that it names no account or region.
+    /// Returns whether the template serves several accounts or regions.
     pub(crate) fn is_generic(&self) -> bool {
         self.many_accounts || self.many_regions
     }
 
-    /// Keys of the objects that its deploy actions write, as a pattern of a policy.
+    /// Returns the keys of the objects that the deploy actions write, as a pattern of a policy.
     pub(crate) fn written_keys(&self) -> String {
         match (&self.object_key, self.path.as_str()) {
             (Some(key), _) => key.clone(),

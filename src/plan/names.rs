@@ -1,5 +1,5 @@
-//! Names that follow from the configuration: of the dev account's side, of other regions' and of
-//! the targets'.
+//! Derives the names of the dev account's resources, the other regions, and the targets from the
+//! configuration.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use crate::aws::{
 };
 use crate::config::{Config, Target};
 
-/// How many digits of a digest tell shortened names apart.
+/// Number of hash digits that distinguish shortened names.
 const DIGITS: usize = 8;
 /// The lengths of the shortest and the longest name of a region, with room for new ones.
 const REGION_LENGTHS: (usize, usize) = (9, 16);
@@ -35,14 +35,14 @@ fn role_plan(partition: Partition, account: &str, path: &str, name: String) -> R
     }
 }
 
-/// A pattern with an account and a region in it.
+/// Replaces the placeholders of a pattern with an account and a region.
 pub(super) fn expand(pattern: &str, account: &str, region: &str) -> String {
     pattern.replace(ACCOUNT, account).replace(REGION, region)
 }
 
-/// A name that follows from another one: `stem` and `suffix`. Where that is longer than `limit`, the
-/// stem is cut, and digits of a digest of the whole name tell it from others. A name that fits is
-/// never changed, since resources are deployed under it.
+/// Derives a name from `stem` and `suffix`. If it is longer than `limit`, the stem is truncated,
+/// and digits of a hash of the full name keep it unique. A name within the limit is never changed,
+/// because deployed resources use it.
 pub(super) fn fitted(stem: &str, suffix: &str, limit: usize) -> String {
     let name = format!("{stem}{suffix}");
     if name.chars().count() <= limit {
@@ -54,8 +54,8 @@ pub(super) fn fitted(stem: &str, suffix: &str, limit: usize) -> String {
     format!("{cut}-{}{suffix}", digits(&name))
 }
 
-/// The same of a pattern with `{account}` and `{region}`. Whether it is cut follows from the pattern
-/// alone, so that another region never changes a name: only one that is too long in every region is.
+/// Like [`fitted`], for a pattern with `{account}` and `{region}`. A pattern is truncated only if
+/// it is too long for every region, so that adding a region never changes a name.
 fn fitted_pattern(stem: &str, suffix: &str, limit: usize) -> String {
     let pattern = format!("{stem}{suffix}");
     let length = |region: usize| {
@@ -69,7 +69,7 @@ fn fitted_pattern(stem: &str, suffix: &str, limit: usize) -> String {
     if length(REGION_LENGTHS.0) <= limit {
         return pattern;
     }
-    // What tells the instances apart stays, behind what is cut.
+    // The account and region distinguish the instances, so they follow the truncated stem.
     let mut tail = String::new();
     let mut used = suffix.chars().count() + DIGITS + 1;
     for (what, length) in [(ACCOUNT, ACCOUNT_LENGTH), (REGION, REGION_LENGTHS.1)] {
@@ -90,8 +90,9 @@ fn digits(name: &str) -> String {
     digits.chars().take(DIGITS).collect()
 }
 
-/// A name that CloudFormation accepts for a stack or a stack set of a pipeline: letters, digits and
-/// hyphens only, and a letter first, where a pipeline's name may have more.
+/// Derives a valid name for a stack or stack set from the name of a pipeline. Stack names can
+/// contain only letters, digits, and hyphens, and must begin with a letter. Pipeline names can
+/// contain other characters.
 pub(super) fn stack_name(pipeline: &str, template: &str, limit: usize) -> String {
     let clean = |text: &str| -> String {
         let kept = text.chars();
@@ -105,7 +106,7 @@ pub(super) fn stack_name(pipeline: &str, template: &str, limit: usize) -> String
     fitted(&stem, &clean(&format!("-{template}")), limit)
 }
 
-/// The name of a log bucket.
+/// Derives the name of a log bucket.
 fn logs(bucket: &str) -> String {
     fitted_pattern(bucket, "-logs", BUCKET_NAME.length())
 }
@@ -115,7 +116,7 @@ fn artifact_bucket_pattern(config: &Config) -> &str {
     given.unwrap_or("codepipeline-{region}-0123456789")
 }
 
-/// The name of the artifact bucket in a region.
+/// Derives the name of the artifact bucket in a region.
 fn artifact_bucket(config: &Config, region: &str) -> String {
     let dev = &config.dev;
     let pattern = artifact_bucket_pattern(config);
@@ -126,7 +127,7 @@ fn artifact_bucket(config: &Config, region: &str) -> String {
     }
 }
 
-/// The regions other than the pipeline's that are deployed to.
+/// Returns the regions of the targets, without the region of the pipeline.
 pub(super) fn regions(config: &Config, targets: &[TargetPlan]) -> Vec<RegionPlan> {
     let mut seen = HashSet::from([config.dev.region.as_str()]);
     let instances = targets.iter().flat_map(|target| &target.instances);
@@ -149,7 +150,7 @@ pub(super) fn regions(config: &Config, targets: &[TargetPlan]) -> Vec<RegionPlan
         .collect()
 }
 
-/// The dev account's side.
+/// Plans the resources of the dev account.
 pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
     let dev = &config.dev;
     let (account, region, pipeline) = (&dev.account, &dev.region, &dev.pipeline.name);
@@ -185,7 +186,7 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         name: BucketName::new(artifact_bucket(config, region)),
         create: dev.artifacts.create,
     };
-    // An artifact bucket is often shared by pipelines, a source bucket seldom.
+    // Pipelines often share an artifact bucket, but rarely a source bucket.
     let logged = [&source_bucket, &artifact_bucket]
         .into_iter()
         .find(|bucket| bucket.create && dev.access_logs);
@@ -217,7 +218,7 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
             _ => format!("{pipeline}-{region}-assume"),
         },
         invoke_policy: format!("{pipeline}-{region}-next"),
-        // The rule's role has the lower limit.
+        // The limit for the role is lower than the limit for the rule.
         change_rule: fitted(pipeline, &format!("-{region}-start"), ROLE_NAME.length()),
         service_role,
         permissions_boundary: dev.permissions_boundary.clone(),
@@ -227,16 +228,16 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
 fn role_pattern(target: &Target) -> String {
     match &target.role {
         Some(role) => role.clone(),
-        // Roles are global, so each region's needs a name of its own.
+        // Roles are global, so each region needs a different name.
         None if target.has_many_regions() => format!("{}s3role-{REGION}", target.name),
         None => format!("{}s3role", target.name),
     }
 }
 
-/// The targets with their instances, which have no place in a pipeline yet.
+/// Plans the targets with their instances, which are not yet assigned to a pipeline.
 pub(super) fn targets(config: &Config, partition: Partition) -> Vec<TargetPlan> {
-    // The procedure's names of policies go to the first target in an account; the other targets
-    // add their own.
+    // The first target in an account gets the policy names of the procedure. The other targets add
+    // their own name.
     let mut taken: HashSet<String> = HashSet::new();
     let targets = config.targets.iter();
     targets

@@ -1,4 +1,4 @@
-//! The stack set of a target: its place, its name and the names of its roles.
+//! The stack set of a target: its account and region, its name, and the names of its roles.
 
 use crate::aws::arn;
 use crate::aws::names::characters;
@@ -12,10 +12,10 @@ use crate::config::{
     PermissionModel, StackSet, Target,
 };
 
-/// The name that StackSets expects where none is given (AWS CloudFormation, *Grant self-managed
+/// The default administration role of StackSets (AWS CloudFormation, *Grant self-managed
 /// permissions*).
 const ADMINISTRATION_ROLE: &str = "AWSCloudFormationStackSetAdministrationRole";
-/// The same in the target accounts.
+/// The default execution role of StackSets in the target accounts.
 const EXECUTION_ROLE: &str = "AWSCloudFormationStackSetExecutionRole";
 
 /// A target's stack set.
@@ -29,20 +29,20 @@ pub struct StackSetPlan {
     pub region: String,
     /// Named profile of the AWS configuration for the administrator account.
     pub profile: String,
-    /// Whose roles it acts with.
+    /// Permission model with its settings.
     pub permissions: StackSetPermissions,
-    /// Whether StackSets runs and queues operations by itself.
+    /// Whether managed execution is on: StackSets runs operations concurrently and queues them.
     pub managed_execution: bool,
-    /// How an operation proceeds.
+    /// Preferences of an operation.
     pub preferences: OperationPreferences,
 }
 
-/// Whose roles a stack set acts with, and what only that model has.
+/// The permission model of a stack set, with the settings that only that model has.
 #[derive(Debug, Clone)]
 pub enum StackSetPermissions {
-    /// Roles that the user creates.
+    /// The user creates the roles.
     SelfManaged(SelfManaged),
-    /// Roles that AWS Organizations creates.
+    /// AWS Organizations creates the roles.
     ServiceManaged(ServiceManaged),
 }
 
@@ -55,7 +55,7 @@ pub struct SelfManaged {
     pub administration_role: String,
     /// Name of the execution role in every target account.
     pub execution_role: String,
-    /// Whether the roles have the names that every other stack set of the accounts uses too.
+    /// Whether the roles have the default names, which other stack sets in the account also use.
     pub default_names: bool,
 }
 
@@ -64,19 +64,19 @@ pub struct SelfManaged {
 pub struct ServiceManaged {
     /// Organizational units, or the root.
     pub organizational_units: Vec<String>,
-    /// How accounts narrow them down; never `Union`.
+    /// How accounts filter the organizational units; never `Union`.
     pub filter: AccountFilter,
-    /// Accounts that are left out, with `Difference`.
+    /// Excluded accounts, with `Difference`.
     pub excluded_accounts: Vec<String>,
-    /// What happens when an account joins or leaves.
+    /// Automatic deployment when an account joins or leaves.
     pub auto_deployment: AutoDeployment,
-    /// As whom the administrator account calls.
+    /// Whether the account calls as management account or delegated administrator.
     pub call_as: CallAs,
 }
 
 impl StackSetPlan {
-    /// The stack set of a target. A target without one in the configuration gets what an empty
-    /// `stack_set:` means.
+    /// Plans the stack set of a target. Without a stack set in the configuration, the default
+    /// settings apply.
     pub(crate) fn new(config: &Config, target: &Target) -> Self {
         let default = StackSet::default();
         let set = target.stack_set.as_ref().unwrap_or(&default);
@@ -95,7 +95,8 @@ impl StackSetPlan {
         }
     }
 
-    /// Gives a stack set whose name follows from the pipeline's the name that follows from another.
+    /// Changes the name of the stack set if it is derived from the pipeline name `old`. The new
+    /// name is derived from `new`.
     pub(super) fn set_prefix(&mut self, old: &str, new: &str, target: &str) {
         let name = |prefix| stack_name(prefix, target, STACK_SET_NAME.length());
         if self.name == name(old) {
@@ -133,7 +134,7 @@ fn permissions(set: &StackSet, account: &str, partition: Partition) -> StackSetP
     }
 }
 
-/// Names that are too long once derived, and names that two stack sets share.
+/// Returns the names that are too long and the names that two stack sets share.
 pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
     let mut found = Vec::new();
     let mut taken: HashMap<(String, String, String), &str> = HashMap::new();
@@ -147,12 +148,12 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
             found.push(Complaint::new(
                 &path,
                 format!(
-                    "the stack set `{}` has {}, and {} are allowed",
+                    "the stack set name `{}` has {}; at most {} are allowed",
                     plan.name,
                     characters(plan.name.len()),
                     STACK_SET_NAME.value
                 ),
-                "give it a shorter name with `name:`",
+                "set a shorter name with `name:`",
             ));
         }
         let key = (plan.account, plan.region, plan.name.clone());
@@ -163,7 +164,7 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
                     "targets `{other}` and `{}` have the same stack set `{}`",
                     target.name, plan.name
                 ),
-                "give one of them another `name:`",
+                "set a different `name:` for one of them",
             ));
         }
     }

@@ -1,11 +1,11 @@
-//! How the targets' instances are spread over stages and pipelines.
+//! Distributes the targets' instances over stages and pipelines.
 //!
-//! Each target is a wave: a stage, or several where a stage would have too many actions. Waves
-//! run in order. What is more than one pipeline may have goes on in further pipelines.
+//! Each target is a wave: one stage, or several stages if one would have too many actions. Waves
+//! run in order. If a pipeline is full, the next pipeline continues.
 //!
-//! Where one wave needs several pipelines of its own, an account's place depends on its ID and on
-//! how many pipelines there are, and on nothing else: an account that is added changes one
-//! pipeline, wherever in the list it stands.
+//! If one wave needs several pipelines, the pipeline of an account depends only on its ID and on
+//! the number of pipelines. Adding an account therefore changes only one pipeline, regardless of
+//! its position in the list.
 
 use std::ops::Range;
 
@@ -15,14 +15,14 @@ use crate::aws::PipelineName;
 use crate::aws::quotas::{ACTIONS_PER_PIPELINE, ACTIONS_PER_STAGE, PIPELINE_NAME, Quota, STAGES};
 use crate::config::Config;
 
-/// How much fits.
+/// The limits of stages and pipelines.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// Actions of a stage.
+    /// Actions per stage.
     stage: usize,
-    /// Stages of a pipeline that deploy.
+    /// Deploy stages per pipeline.
     stages: usize,
-    /// Their actions.
+    /// Actions per pipeline in deploy stages.
     actions: usize,
 }
 
@@ -35,13 +35,13 @@ impl Limits {
         let pipeline = within(config.quotas.pipeline_actions(), ACTIONS_PER_PIPELINE);
         Self {
             stage: stage.max(2),
-            // One stage, with one action, is the source's.
+            // The source stage has one action.
             stages: STAGES.length() - 1,
             actions: pipeline.saturating_sub(1).max(3),
         }
     }
 
-    /// What is left beside the stage that starts the next pipeline.
+    /// Returns the limits without the stage that starts the next pipeline.
     fn with_a_next(self) -> Self {
         Self {
             stages: self.stages - 1,
@@ -51,7 +51,7 @@ impl Limits {
     }
 }
 
-/// A part of a wave: what one pipeline has of it.
+/// The part of a wave in one pipeline.
 struct Part {
     target: usize,
     instances: Vec<usize>,
@@ -67,7 +67,7 @@ impl Part {
         self.actions().div_ceil(limits.stage)
     }
 
-    /// The parts of its instances that a stage has, as ranges.
+    /// Returns the range of instances of each stage.
     fn ranges(&self, limits: Limits) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         let mut start = 0;
@@ -82,7 +82,7 @@ impl Part {
     }
 }
 
-/// Spreads the instances, and tells each its place.
+/// Distributes the instances and sets the pipeline, stage, and action of each.
 pub(super) fn pipelines(config: &Config, targets: &mut [TargetPlan]) -> Vec<PipelinePlan> {
     let limits = Limits::of(config);
     let parts: Vec<Part> = targets
@@ -134,8 +134,8 @@ pub(super) fn pipelines(config: &Config, targets: &mut [TargetPlan]) -> Vec<Pipe
     found
 }
 
-/// The name of a deploy action, and the namespace of its variables. Nothing could tell the
-/// variables of one account from those of another, so actions that are one of many set none.
+/// Returns the name of a deploy action and the namespace of its variables. The actions of a target
+/// with several instances have no namespace, because variables do not identify an account.
 fn action_names(target: &TargetPlan, instance: usize, only: bool) -> (String, Option<String>) {
     if only {
         return ("Deploy".to_owned(), Some("DeployVariables".to_owned()));
@@ -178,7 +178,7 @@ fn stages(part: &Part, targets: &[TargetPlan], limits: Limits) -> Vec<StagePlan>
         .collect()
 }
 
-/// The parts that each pipeline has.
+/// Returns the parts of each pipeline.
 fn pack(parts: Vec<Part>, targets: &[TargetPlan], limits: Limits) -> Vec<Vec<Part>> {
     let fits = |parts: &[Part], limits: Limits| {
         parts.iter().map(Part::actions).sum::<usize>() <= limits.actions
@@ -212,7 +212,7 @@ fn pack(parts: Vec<Part>, targets: &[TargetPlan], limits: Limits) -> Vec<Vec<Par
     found
 }
 
-/// A wave over as few pipelines as hold it.
+/// Splits a wave over as few pipelines as possible.
 fn split(part: &Part, target: &TargetPlan, limits: Limits) -> impl Iterator<Item = Part> {
     let room = limits
         .actions
@@ -236,7 +236,7 @@ fn split(part: &Part, target: &TargetPlan, limits: Limits) -> impl Iterator<Item
         count += 1;
     };
     let (target, approval) = (part.target, part.approval);
-    // The approval holds the whole wave: it stands before its first action.
+    // The approval is for the whole wave, so it precedes its first action.
     let shares = shares.into_iter().filter(|share| !share.is_empty());
     shares.enumerate().map(move |(number, instances)| Part {
         target,
@@ -245,7 +245,8 @@ fn split(part: &Part, target: &TargetPlan, limits: Limits) -> impl Iterator<Item
     })
 }
 
-/// FNV-1a over both, mixed at the end: the same on every machine and in every version.
+/// Returns the FNV-1a hash of both, with a final mix. It is the same on all machines and in all
+/// versions.
 fn hash(account: &str, region: &str) -> u64 {
     let bytes = account.bytes().chain([b'/']).chain(region.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -255,14 +256,14 @@ fn hash(account: &str, region: &str) -> u64 {
     hash ^ (hash >> 33)
 }
 
-/// Jump consistent hashing (Lamping and Veach, 2014): with one bucket more, only what goes there
-/// moves.
+/// Jump consistent hashing (Lamping and Veach, 2014): an additional bucket moves only the keys that
+/// belong in it.
 fn bucket(mut key: u64, count: usize) -> usize {
     let (mut last, mut next) = (0_usize, 0_u64);
     while next < count as u64 {
         last = usize::try_from(next).unwrap_or(usize::MAX);
         key = key.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
-        // In whole numbers, so that no rounding differs between machines.
+        // Integers avoid rounding differences between machines.
         let scaled = (u128::from(next) + 1) << 31;
         next = u64::try_from(scaled / u128::from((key >> 33) + 1)).unwrap_or(u64::MAX);
     }

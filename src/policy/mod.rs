@@ -1,10 +1,10 @@
-//! IAM policies: what a document says ([`document`]), and whether AWS allows a request by it
+//! IAM policies: the contents of a document ([`document`]), and whether AWS allows a request
 //! ([`evaluation`]).
 //!
-//! Depends on nothing else of this crate but the trees with positions of
-//! [`diagnostic`](crate::diagnostic). Each item names the AWS document that it follows.
+//! The only dependency in this crate is the positioned trees of [`diagnostic`](crate::diagnostic).
+//! Each item names the AWS document that it follows.
 //!
-//! A policy is read strictly. Everything that AWS would reject is reported with its place:
+//! Policies are read strictly. Everything that AWS would reject is reported with its place:
 //!
 //! ```
 //! use s3ferry::diagnostic::{Source, read};
@@ -14,12 +14,12 @@
 //! let source = Source::new("policy.json", text);
 //! let tree = read(&source).expect("JSON");
 //! let problems = Policy::parse(&tree, PolicyKind::Identity).expect_err("not an ARN");
-//! assert_eq!(problems[0].message, "the resource `site` is no ARN");
+//! assert_eq!(problems[0].message, "the resource `site` is not a valid ARN");
 //! assert_eq!(&text[problems[0].span.start..problems[0].span.end], "\"site\"");
 //! ```
 //!
-//! A request is decided by the policies that apply to it. Here, a role of one account reads an
-//! object of another, whose bucket policy does not allow it:
+//! The policies that apply to a request decide it. Here, a role reads an object in another account,
+//! whose bucket policy does not allow it:
 //!
 //! ```
 //! use s3ferry::diagnostic::{Source, read};
@@ -37,8 +37,10 @@
 //! assert_eq!(evaluate(&request, &policies), Decision::ImplicitlyDenied);
 //!
 //! let reason = explain(&request, &policies);
-//! let because = "across accounts both sides must allow it, but not allowed by the resource's policy";
-//! assert_eq!(reason.because, because);
+//! assert_eq!(
+//!     reason.because,
+//!     "both accounts must allow the call, but it is not allowed by the resource's policy"
+//! );
 //! ```
 
 pub mod document;

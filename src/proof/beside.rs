@@ -1,5 +1,5 @@
-//! What decides a call beside its policies: roles that cannot be there, resources of which the templates do
-//! not say one thing, and who administers a key.
+//! The factors other than policies that decide a call: roles that cannot exist, resources that the
+//! templates define ambiguously, and the principal that administers a key.
 
 use super::world::World;
 use crate::aws::arn;
@@ -8,7 +8,8 @@ use crate::policy::evaluation::ContextValue;
 use crate::run::landscape::bucket_name;
 use crate::run::{self, Call, Caller, Doubt, Rejection, Step};
 
-/// The administration of a key by an administrator of its account instead of the root user.
+/// Returns the same administration call, made by an administrator of the account instead of the
+/// root user.
 pub(super) fn administrator(world: &World<'_>, call: &Call) -> Option<Call> {
     let account = (call.account.as_ref()).filter(|_| call.step == Step::Administer)?;
     let role = arn::role(&world.land.partition, account, "administrator");
@@ -24,7 +25,7 @@ pub(super) fn administrator(world: &World<'_>, call: &Call) -> Option<Call> {
     })
 }
 
-/// Why the templates do not say one thing of the caller or of the resource.
+/// Returns why the templates define the caller or the resource ambiguously.
 pub(super) fn disputed(world: &World<'_>, call: &Call) -> Option<Doubt> {
     if world.disputed.is_empty() {
         return None;
@@ -39,8 +40,8 @@ pub(super) fn disputed(world: &World<'_>, call: &Call) -> Option<Doubt> {
     things.find_map(|arn| world.disputed.get(arn).cloned())
 }
 
-/// Whether a key policy that does not let the account's root user change it lets somebody else of the
-/// account do so: they may be the one who deploys.
+/// Returns a doubt if the key policy does not let the account's root user change it but lets
+/// another principal of the account do so. That principal may be the one that deploys the key.
 pub(super) fn other_administrator(world: &World<'_>, call: &Call) -> Option<Doubt> {
     let (_, policy) = world.key(&call.resource)?;
     let held = &world.policies[policy];
@@ -58,13 +59,13 @@ pub(super) fn other_administrator(world: &World<'_>, call: &Call) -> Option<Doub
             && names_other
             && statement.actions.cover(&call.action.to_ascii_lowercase())
     })?;
-    let reason = "who deploys the key: the root user of its account may not change its policy, and \
-                  somebody else may";
+    let reason = "which principal deploys the key: another principal of the account may change the \
+                  key policy, but the root user may not";
     Some(held.doubt(found.span, reason))
 }
 
-/// Why a role cannot be there that calls or is called: a template makes one of its name in another
-/// path.
+/// Returns why the calling or assumed role cannot exist: a template creates a role with the same
+/// name and a different path.
 pub(super) fn no_role(world: &World<'_>, call: &Call) -> Option<Rejection> {
     let caller = match &call.caller {
         Caller::Role(arn) => Some(arn.as_str()),
@@ -74,9 +75,9 @@ pub(super) fn no_role(world: &World<'_>, call: &Call) -> Option<Rejection> {
     let mut named = [caller, called].into_iter().flatten();
     let (arn, other) = named.find_map(|arn| Some((arn, world.namesake(arn)?)))?;
     let because = format!(
-        "there is no role `{arn}`: the role of this name is `{}`",
+        "there is no role `{arn}`: the role with this name is `{}`",
         other.arn
     );
-    let fix = "name the role by its ARN, with its path";
+    let fix = "use the ARN of the role, including its path";
     Some(Rejection::new(because, fix, call.place, None))
 }

@@ -1,4 +1,4 @@
-//! A call with its verdict, and what decides it.
+//! A call, its verdict, and the statements that decide it.
 
 use super::sides::Sets;
 use super::world::Missing;
@@ -10,19 +10,19 @@ use crate::run::{Call, Doubt, Place, Rejection};
 /// Whether a call is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub enum Verdict {
-    /// Allowed, whatever is not known.
+    /// Allowed, regardless of what is unknown.
     Allowed,
-    /// Denied, whatever is not known.
+    /// Denied, regardless of what is unknown.
     Denied,
-    /// Denied, but the call is only documented: nothing shows that a run needs it.
+    /// Denied, but AWS only documents the call: nothing shows that a run needs it.
     NotGranted,
-    /// The verdict depends on something unknown: a policy that is not given, a value that cannot be
-    /// resolved, or a context key without a known value.
+    /// The verdict depends on something unknown: a policy that was not provided, a value that
+    /// cannot be resolved, or a context key without a known value.
     Unproven,
 }
 
 impl Verdict {
-    /// The graver of two.
+    /// Returns the more severe of two verdicts.
     pub(crate) fn worse(self, other: Self) -> Self {
         match (self, other) {
             (Self::Denied, _) | (_, Self::Denied) => Self::Denied,
@@ -33,52 +33,53 @@ impl Verdict {
     }
 }
 
-/// A statement that decides, with its place.
+/// A deciding statement and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decisive {
-    /// Its side.
+    /// Its layer.
     pub layer: Layer,
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
-    /// The resource of the template that has it.
+    /// The template resource that contains it.
     pub resource: String,
     /// Its `Sid`.
     pub sid: Option<String>,
     /// Its `Effect`.
     pub effect: Effect,
-    /// Whether it may or may not apply, since something is not known.
+    /// Whether something unknown determines if the statement applies.
     pub is_open: bool,
-    /// Whether the user's files hold it; otherwise the proof assumes it, as an attacker's own.
+    /// Whether it comes from the user's files. Otherwise, the proof assumes it, such as an
+    /// attacker's policy.
     pub given: bool,
-    /// Its policy, and its number there.
+    /// Its policy, and its index in the policy.
     pub(super) statement: (PolicyId, usize),
 }
 
-/// A call with its verdict.
+/// A call and its verdict.
 #[derive(Debug, Clone)]
 pub struct Decided {
     /// The call.
     pub call: Call,
     /// The verdict.
     pub verdict: Verdict,
-    /// What the known policies decide, and why.
+    /// The decision of the known policies, and its reason.
     pub reason: Reason,
-    /// The statements that decide.
+    /// The deciding statements.
     pub decisive: Vec<Decisive>,
-    /// The instances of its target that it stands for: those where all is alike.
+    /// The number of instances of its target with the same result.
     pub instances: usize,
-    /// The policies that are not given.
+    /// The policies that were not provided.
     pub missing: Vec<Missing>,
-    /// What cannot be known and might matter to it: statements that cannot be resolved, or depend on
-    /// context keys whose values are not known.
+    /// Unknowns that may affect the call: statements that cannot be resolved, or that depend on
+    /// context keys without known values.
     pub doubts: Vec<Doubt>,
-    /// The resource's policy, where there is one: its place, and the resource that has it.
+    /// The resource's policy, if it has one: its place, and the resource that it belongs to.
     pub resource_policy: Option<(Place, String)>,
     pub(super) sets: Sets,
 }
 
 impl Decided {
-    /// Why AWS rejects the call though no policy denies it.
+    /// Returns why AWS rejects the call even though no policy denies it.
     pub(crate) fn rejection(&self) -> Option<&Rejection> {
         let is_denied = self.reason.decision == Decision::ExplicitlyDenied;
         self.call.rejection().filter(|_| !is_denied)

@@ -1,19 +1,19 @@
-//! A policy document of a template: what is known of it, and what is not.
+//! A policy document in a template, split into its known and unknown parts.
 
 use crate::diagnostic::{Diagnostic, Entry, Node, Span, Value};
 use crate::policy::document::{Effect, Policy, PolicyKind, Version};
 use crate::template::unknown_in;
 
-/// A policy document, with what cannot be known of it left out.
+/// A policy document without its unknown parts.
 #[derive(Debug, Clone)]
 pub(super) struct Document {
-    /// Its known statements.
+    /// The known statements.
     pub(super) solid: Policy,
-    /// Those, and everything that its unknown Allow statements might be.
+    /// The known statements, and everything that the unknown Allow statements may cover.
     pub(super) at_most: Option<Policy>,
-    /// Those, and everything that its unknown Deny statements might be.
+    /// The known statements, and everything that the unknown Deny statements may cover.
     pub(super) at_least: Option<Policy>,
-    /// The unknown statements: where, and why.
+    /// The unknown statements.
     pub(super) unknown: Vec<UnknownStatement>,
 }
 
@@ -22,12 +22,13 @@ pub(super) struct Document {
 pub(super) struct UnknownStatement {
     pub(super) span: Span,
     pub(super) reason: String,
-    /// `None`: not even that is known.
+    /// `None` if even the effect is unknown.
     pub(super) effect: Option<Effect>,
 }
 
 impl Document {
-    /// Reads a resolved policy document. With `uncertain`, nobody knows whether it is there.
+    /// Reads a resolved policy document. With `uncertain`, it is unknown whether the document
+    /// exists.
     pub(super) fn read(
         node: &Node,
         kind: PolicyKind,
@@ -95,7 +96,7 @@ impl Document {
         })
     }
 
-    /// Gives all of it one place.
+    /// Sets the place of the document and of all its statements.
     pub(super) fn stand_at(&mut self, span: Span) {
         let widened = [&mut self.at_most, &mut self.at_least];
         let policies = widened.into_iter().flatten().chain([&mut self.solid]);
@@ -110,7 +111,7 @@ impl Document {
         }
     }
 
-    /// A document without unknown statements.
+    /// Returns a document without unknown statements.
     pub(super) fn solid(policy: Policy) -> Self {
         Self {
             solid: policy,
@@ -121,7 +122,7 @@ impl Document {
     }
 }
 
-/// Reads a policy document with other statements; none is no problem.
+/// Reads a policy document with different statements. An empty list is valid.
 fn parse(node: &Node, statements: Vec<Node>, kind: PolicyKind) -> Result<Policy, Vec<Diagnostic>> {
     if statements.is_empty() {
         return Ok(Policy {
@@ -150,7 +151,7 @@ fn entry(key: &str, value: Node, span: Span) -> Entry {
     }
 }
 
-/// A statement that covers whatever an unknown one might.
+/// Returns a statement that covers everything that an unknown statement may cover.
 fn widen(statement: &Node, effect: &str, kind: PolicyKind) -> Node {
     let span = statement.span;
     let text = |key: &str, text: &str| {
@@ -158,7 +159,7 @@ fn widen(statement: &Node, effect: &str, kind: PolicyKind) -> Node {
         entry(key, Node::synthetic(value, span), span)
     };
     let mut out = vec![text("Effect", effect)];
-    // A trust policy allows assuming only, and has no resource.
+    // A trust policy has only `sts` actions and no resource.
     let is_trust = kind == PolicyKind::Trust;
     let any_action = if is_trust { "sts:*" } else { "*" };
     let has_principal = !matches!(kind, PolicyKind::Identity | PolicyKind::Session);

@@ -1,5 +1,5 @@
-//! What is granted and no call of the run needs: for every statement the calls that it serves,
-//! and the actions beyond them.
+//! Finds unneeded grants: the calls that each statement serves, and the actions that it grants
+//! beyond them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,26 +9,27 @@ use crate::policy::document::{Effect, PrincipalId, Statement, reference};
 use crate::run::Place;
 use crate::run::landscape::{Key, PolicyId};
 
-/// What an Allow statement is good for.
+/// The use of an Allow statement.
 #[derive(Debug, Clone)]
 pub struct StatementUse {
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
-    /// The resource of the template that has it.
+    /// The template resource that contains it.
     pub resource: String,
     /// Its `Sid`.
     pub sid: Option<String>,
-    /// The calls of the run that it allows.
+    /// The calls in the run that it allows.
     pub serves: Vec<String>,
-    /// The actions that it grants beyond them; of a service that the reference does not have, as
-    /// they are written.
+    /// The actions that it grants beyond those calls. For a service that the reference does not
+    /// contain, the actions as written.
     pub excess: Vec<String>,
-    /// Why that is as it should be.
+    /// The documented reason for the excess.
     pub documented: Option<&'static str>,
 }
 
 impl StatementUse {
-    /// Whether it grants what no call needs, or serves none, without a documented reason.
+    /// Returns whether the statement serves no call or grants more than the calls need, without a
+    /// documented reason.
     pub(crate) fn is_unexplained(&self) -> bool {
         self.documented.is_none() && (self.serves.is_empty() || !self.excess.is_empty())
     }
@@ -37,48 +38,49 @@ impl StatementUse {
 /// An action that its service does not have.
 #[derive(Debug, Clone)]
 pub struct UnknownAction {
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
-    /// The resource of the template that has it.
+    /// The template resource that contains it.
     pub resource: String,
-    /// What is written.
+    /// The action as written.
     pub action: String,
-    /// What was probably meant.
+    /// The action that was probably intended.
     pub near: Option<&'static str>,
 }
 
-/// What the statements of the templates grant beyond the run.
+/// The grants of the templates beyond the needs of the run.
 #[derive(Debug, Clone, Default)]
 pub struct Excess {
     /// Every Allow statement.
     pub statements: Vec<StatementUse>,
-    /// Actions that no service has.
+    /// Actions that do not exist.
     pub unknown: Vec<UnknownAction>,
 }
 
 impl Excess {
-    /// The statements that grant what neither a call needs nor a documented reason explains.
+    /// Returns the statements with grants that neither a call nor a documented reason explains.
     pub fn unexplained(&self) -> impl Iterator<Item = &StatementUse> {
         let statements = self.statements.iter();
         statements.filter(|found| found.is_unexplained())
     }
 }
 
-/// What the statements serve: filled call by call.
+/// The calls that each statement serves, collected call by call.
 #[derive(Debug, Default)]
 pub(super) struct Served(BTreeMap<(PolicyId, usize), Uses>);
 
 /// The uses of a statement.
 #[derive(Debug, Default)]
 struct Uses {
-    /// The calls, of alike ones the first.
+    /// The calls. Of several equivalent calls, only the first is listed.
     calls: Vec<String>,
-    /// Their actions, in lower case.
+    /// Their actions, in lowercase.
     actions: BTreeSet<String>,
 }
 
 impl Served {
-    /// Notes what a call was decided by. One that is like another needs no name of its own.
+    /// Records the statements that decided a call. The ID of a call that is equivalent to an
+    /// earlier one is not listed.
     pub(super) fn add(&mut self, decided: &Decided, is_alike: bool) {
         if matches!(decided.verdict, Verdict::Denied | Verdict::NotGranted) {
             return;
@@ -97,16 +99,16 @@ impl Served {
     }
 }
 
-/// Compares what is granted with what the calls need.
+/// Compares the grants with the needs of the calls.
 ///
-/// The policies of a template that serves several instances are told once: what one of its
-/// instances needs is no excess.
+/// The policies of a template with several instances are reported once. An action is not excess if
+/// any instance needs it.
 pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[String]) -> Excess {
-    // By place, in the order of the first policy that stands there.
+    // One entry per place, in the order of the first policy there.
     let mut order: Vec<(PolicyId, usize, Uses)> = Vec::new();
     let mut by_place: HashMap<(usize, usize, usize), usize> = HashMap::new();
     for (id, held) in world.policies.iter().enumerate() {
-        // What the proof assumes is nobody's.
+        // Policies that the proof assumes belong to no one.
         if !held.given {
             continue;
         }
@@ -139,7 +141,7 @@ pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[Strin
                 });
             }
         }
-        // What a file of the user's allows beyond the run is not the templates'.
+        // Excess in a policy that the user provides is not the template's.
         if statement.effect == Effect::Deny || held.place.file >= world.templates {
             continue;
         }
@@ -159,7 +161,7 @@ pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[Strin
     found
 }
 
-/// The actions that a statement grants and none of its calls needs.
+/// Returns the actions that a statement grants and that none of its calls needs.
 fn beyond(statement: &Statement, needed: &BTreeSet<String>) -> Vec<String> {
     let mut listed: BTreeMap<&'static str, &'static reference::Action> = BTreeMap::new();
     let mut unknown = Vec::new();
@@ -168,7 +170,7 @@ fn beyond(statement: &Statement, needed: &BTreeSet<String>) -> Vec<String> {
             Some(actions) => {
                 listed.extend(actions.into_iter().map(|action| (&*action.name, action)));
             }
-            // No call of a run goes to a service that the reference does not have.
+            // No call in a run uses a service that the reference does not contain.
             None if !statement.actions.negated => unknown.push(pattern.text.clone()),
             None => {}
         }
@@ -189,8 +191,8 @@ fn beyond(statement: &Statement, needed: &BTreeSet<String>) -> Vec<String> {
         .collect()
 }
 
-/// Whether an action works on what the statement's resources can be: one on buckets is nothing
-/// where only objects are named.
+/// Returns a test for whether an action can apply to the statement's resources. For example, a
+/// bucket action cannot apply to a statement that lists only objects.
 fn fitting(statement: &Statement) -> impl Fn(&reference::Action) -> bool {
     let resources = statement.resources.iter();
     let patterns = resources
@@ -212,14 +214,14 @@ fn fitting(statement: &Statement) -> impl Fn(&reference::Action) -> bool {
     }
 }
 
-/// Why a statement may grant more than the run needs.
+/// Returns the documented reason why a statement may grant more than the run needs.
 fn documented(
     key: Option<&Key>,
     statement: &Statement,
     administrators: &[String],
 ) -> Option<&'static str> {
     let entries = &statement.principal.as_ref()?.entries;
-    // Only of a key, and only for the account that owns it.
+    // Only a key policy has such reasons, and only for the account that owns the key.
     let owner = &key?.account;
     let all = |test: &dyn Fn(&crate::policy::document::PrincipalEntry) -> bool| {
         !entries.is_empty() && entries.iter().all(test)
@@ -232,10 +234,10 @@ fn documented(
             .iter()
             .any(|pattern| pattern.text == "kms:*")
     {
-        return Some("account administration: without it the key could lock out everybody");
+        return Some("account administration: without it, the key can become unmanageable");
     }
     if all(&|entry| administrators.contains(&entry.text)) {
-        return Some("the key's administrators, as configured");
+        return Some("the configured key administrators");
     }
     None
 }

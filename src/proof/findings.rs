@@ -1,4 +1,4 @@
-//! What a proof has to say, each thing at its place.
+//! The findings of a proof, each with its place.
 
 use super::decided::Decided;
 use super::excess::StatementUse;
@@ -10,30 +10,33 @@ use crate::policy::document::Effect;
 use crate::policy::evaluation::Layer;
 use crate::run::Place;
 
-/// The kinds of findings, with what each is about.
+/// The rules, each with its name and the condition that it checks.
 pub const RULES: [(&str, &str); 10] = [
     (DENIED.0, "every call that a pipeline run needs is allowed"),
     (
         NOT_GRANTED.0,
-        "every permission that AWS documents for a run is granted",
+        "every permission that AWS documents for a pipeline run is granted",
     ),
-    (ATTACK.0, "a call that must not be allowed is denied"),
-    (UNPROVEN.0, "no call depends on what is not known"),
-    (UNRESOLVED.0, "every policy's values can be resolved"),
+    (ATTACK.0, "every call that must not be allowed is denied"),
+    (UNPROVEN.0, "no call depends on something unknown"),
+    (UNRESOLVED.0, "every value in a policy can be resolved"),
     (ACTION.0, "every action exists"),
     (
         RUN_ENDS.0,
-        "CodePipeline takes the pipelines, and a run reaches its last action",
+        "CodePipeline accepts the pipelines, and an execution reaches its last action",
     ),
-    (EXCESS.0, "nothing is granted that no call of the run needs"),
-    (EMPTY.0, "a run was checked"),
+    (
+        EXCESS.0,
+        "no statement grants more than the pipeline run needs",
+    ),
+    (EMPTY.0, "a pipeline run was checked"),
     (
         OVER_GRANT.0,
-        "the procedure's own grants, with `permissions: article`",
+        "AWS's published procedure grants no more than the pipeline run needs",
     ),
 ];
 
-/// The name and the severity of a kind.
+/// The name and severity of a rule.
 type Kind = (&'static str, Severity);
 
 const DENIED: Kind = ("PROVE_CALL_DENIED", Severity::Error);
@@ -47,10 +50,10 @@ const EXCESS: Kind = ("PROVE_EXCESS", Severity::Note);
 const EMPTY: Kind = ("PROVE_EMPTY", Severity::Error);
 const OVER_GRANT: Kind = ("PROVE_OVER_GRANT", Severity::Note);
 
-/// A finding, with the number of its file.
+/// The index of a file, and a finding in it.
 type Placed = (usize, Diagnostic);
 
-/// Everything that a proof has to say, with the file of each.
+/// Returns all findings of a proof, each with its file.
 pub fn findings(proof: &Proof) -> Vec<Placed> {
     let mut found = Vec::new();
     if let Some(empty) = proof.outcome().empty {
@@ -66,11 +69,11 @@ pub fn findings(proof: &Proof) -> Vec<Placed> {
                 denied(DENIED, message, decided, remedies)
             }
             Verdict::NotGranted => {
-                let message = format!("{refused}: documented, but not proven to be necessary");
+                let message = format!("{refused}: documented by AWS, but not known to be required");
                 denied(NOT_GRANTED, message, decided, remedies)
             }
             Verdict::Unproven => {
-                let message = format!("{who} cannot be proven to be allowed to {what}");
+                let message = format!("cannot prove that {who} is allowed to {what}");
                 unproven(decided, &message)
             }
             Verdict::Allowed => continue,
@@ -78,9 +81,7 @@ pub fn findings(proof: &Proof) -> Vec<Placed> {
     }
     found.extend(proof.attacks.iter().filter_map(attack));
     found.extend(proof.excess.unknown.iter().map(|unknown| {
-        let fix = unknown
-            .near
-            .map(|near| format!("write `{near}`, if that is meant"));
+        let fix = unknown.near.map(|near| format!("did you mean `{near}`?"));
         let message = format!("there is no action `{}`", unknown.action);
         finding(ACTION, unknown.place, Some(&unknown.resource), message, fix)
     }));
@@ -91,7 +92,7 @@ pub fn findings(proof: &Proof) -> Vec<Placed> {
     }));
     found.extend(proof.doubts.iter().map(|doubt| {
         let message = format!(
-            "this cannot be resolved, and allows nothing: {}",
+            "this cannot be resolved and is treated as allowing nothing: {}",
             doubt.reason
         );
         finding(
@@ -130,7 +131,7 @@ fn denied(kind: Kind, message: String, decided: &Decided, remedies: &[Remedy]) -
     }
     let denying = |decisive: &&Decisive| decisive.effect == Effect::Deny;
     if let Some(decisive) = decided.decisive.iter().find(denying) {
-        let fix = Some("change this statement, so that it leaves the call alone".to_owned());
+        let fix = Some("change this statement so that it does not deny the call".to_owned());
         return finding(kind, decisive.place, Some(&decisive.resource), message, fix);
     }
     let remedy = remedies.iter().find(|remedy| remedy.place.is_some());
@@ -138,7 +139,10 @@ fn denied(kind: Kind, message: String, decided: &Decided, remedies: &[Remedy]) -
     let resource = remedy.and_then(|remedy| remedy.resource.as_deref());
     let fix = remedies.iter().map(|remedy| match &remedy.resource {
         Some(resource) => format!("add to `{resource}`:\n{}", remedy.statement.trim_end()),
-        None => format!("add a policy with:\n{}", remedy.statement.trim_end()),
+        None => format!(
+            "add a policy with this statement:\n{}",
+            remedy.statement.trim_end()
+        ),
     });
     let fix = fix.collect::<Vec<String>>().join("\n");
     let fix = Some(fix).filter(|fix| !fix.is_empty());
@@ -157,10 +161,10 @@ fn unproven(decided: &Decided, message: &str) -> Placed {
     let options: Vec<&str> = missing.map(|missing| &*missing.option).collect();
     let (why, fix) = if why.is_empty() {
         let doubt = decided.doubts.first();
-        let why = doubt.map_or("what cannot be resolved", |doubt| &doubt.reason);
+        let why = doubt.map_or("a value that cannot be resolved", |doubt| &doubt.reason);
         (why.to_owned(), None)
     } else {
-        let fix = format!("give {}", options.join(" and "));
+        let fix = format!("pass {}", options.join(" and "));
         (why.join(" and "), Some(fix))
     };
     let message = format!("{message}: it depends on {why}");
@@ -172,7 +176,7 @@ fn attack(attack: &Attack) -> Option<Placed> {
     let kind = match attack.result {
         AttackResult::Denied => return None,
         AttackResult::Unproven => {
-            let message = format!("it cannot be proven that this is denied: {}", attack.what);
+            let message = format!("cannot prove that this is denied: {}", attack.what);
             return Some(unproven(decided, &message));
         }
         AttackResult::Allowed => ATTACK,
@@ -180,15 +184,15 @@ fn attack(attack: &Attack) -> Option<Placed> {
     };
     let (place, resource) = attack_place(decided);
     let message = format!(
-        "{}: {} on {} is allowed, and must not be",
+        "{}: {} on {} is allowed but must be denied",
         attack.what, decided.call.action, decided.call.resource
     );
-    let fix = "narrow the statement that allows it, or add one that denies it".to_owned();
+    let fix = "narrow the statement that allows it, or add a statement that denies it".to_owned();
     Some(finding(kind, place, resource, message, Some(fix)))
 }
 
-/// Where an attack is let through: the resource's policy that allows it, or else does not deny
-/// it; where there is none, the statement of the attacker's own.
+/// Returns the place of the policy that lets an attack through: the resource's policy, or if there
+/// is none, the attacker's own statement.
 fn attack_place(decided: &Decided) -> (Place, Option<&str>) {
     let of = |layer| {
         let mut decisive = decided.decisive.iter();
@@ -208,13 +212,13 @@ fn excess(found: &StatementUse) -> Placed {
     let more = if count > shown.len() { ", …" } else { "" };
     let plural = if count == 1 { "" } else { "s" };
     let message = match count {
-        0 => "serves no call".to_owned(),
+        0 => "no call needs this statement".to_owned(),
         _ => format!(
             "grants {count} action{plural} that no call needs: {}{more}",
             shown.join(", ")
         ),
     };
-    let fix = "name only the actions that a call of the run needs".to_owned();
+    let fix = "list only the actions that the pipeline run needs".to_owned();
     finding(
         EXCESS,
         found.place,

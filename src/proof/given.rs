@@ -1,5 +1,5 @@
-//! What the policies that are given beside the templates are about: each name or ARN must be that
-//! of a role, bucket or key of the run, so that no policy is given in vain.
+//! Maps the policies that are not in the templates to their subjects. Each name or ARN must be that
+//! of a role, bucket, or key in the run, so that no policy is ignored by mistake.
 
 use std::cmp::Ordering;
 
@@ -10,14 +10,14 @@ use crate::config::near;
 use crate::diagnostic::may_be_name;
 use crate::escape::shown;
 
-/// A file, with what it is about.
+/// A file and its subject.
 pub(super) struct Given<'i> {
     giver: Giver,
     pub(super) file: &'i NamedFile,
     pub(super) subject: Subject,
 }
 
-/// The files of [`Inputs`], each with what it is about.
+/// The files in [`Inputs`], each with its subject.
 #[derive(Default)]
 pub(super) struct Named<'i> {
     pub(super) policies: Vec<Given<'i>>,
@@ -25,11 +25,11 @@ pub(super) struct Named<'i> {
     pub(super) boundaries: Vec<Given<'i>>,
 }
 
-/// Finds out what each file is about.
+/// Finds the subject of each file.
 ///
 /// # Errors
-/// A name is not in the run, means several things, is given twice, or has no policy that must
-/// have one.
+/// Returns an error if a name is not in the run, is ambiguous, or is specified twice, or if a
+/// subject that must have a policy has none.
 pub(super) fn named<'i>(
     world: &World<'_>,
     inputs: &'i Inputs,
@@ -79,7 +79,7 @@ pub(super) fn named<'i>(
 }
 
 impl Given<'_> {
-    /// The error of a file whose subject has one already.
+    /// Returns an error if an earlier file has the same subject.
     fn again(&self, before: &[Self]) -> Option<InputError> {
         let is_same = |other: &&Self| other.subject.overlaps(&self.subject);
         let first = before.iter().find(is_same)?;
@@ -87,25 +87,25 @@ impl Given<'_> {
         if first.giver != self.giver {
             let path = first.file.source.as_ref().map_or("", |file| file.name());
             return Some(InputError::given(
-                format!("the policy of `{name}` is given twice: by `{path}` and by {option}"),
-                "leave out one of them",
+                format!("the policy of `{name}` is specified twice: by `{path}` and by {option}"),
+                "remove one of them",
             ));
         }
         let as_other = match first.file.name == *name {
             true => String::new(),
-            false => format!(", the first time as `{}`", first.file.name),
+            false => format!(", first as `{}`", first.file.name),
         };
         Some(InputError::given(
-            format!("{option} names `{name}` twice{as_other}"),
-            "give it once for each name",
+            format!("{option} specifies `{name}` twice{as_other}"),
+            "specify each name once",
         ))
     }
 }
 
-/// What gives a policy.
+/// The source of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Giver {
-    /// A file beside the templates, which is named after its bucket.
+    /// A file in the `policies` folder next to the templates, named after its bucket.
     Folder,
     Policy,
     Identity,
@@ -130,18 +130,18 @@ impl Giver {
         }
     }
 
-    /// The kinds that it takes, in words.
+    /// Returns the kinds that it accepts, in words.
     fn kinds(self) -> &'static str {
         match self {
             Self::Folder => "bucket",
-            Self::Policy => "bucket, key or role",
+            Self::Policy => "bucket, key, or role",
             Self::Identity | Self::Boundary => "role",
         }
     }
 }
 
-/// What a file is about; `None`: a file beside the templates is about a bucket of the
-/// configuration that has no call at this step.
+/// Returns the subject of a file. `None` if the file is in the `policies` folder and its bucket is
+/// in the configuration but in no call at this step.
 fn subject(names: &Names, giver: Giver, file: &NamedFile) -> Result<Option<Subject>, InputError> {
     let name = file.name.as_str();
     let kind = Kind::of(name);
@@ -175,20 +175,20 @@ fn subject(names: &Names, giver: Giver, file: &NamedFile) -> Result<Option<Subje
     let must_have = match subject {
         _ if file.source.is_some() => None,
         _ if matches!(giver, Giver::Identity | Giver::Boundary) => None,
-        Subject::Key(_) => Some("a key always has a policy: name its file"),
-        Subject::Roles(_) => Some("a role always has a trust policy: name its file"),
+        Subject::Key(_) => Some("every key has a policy: specify its file"),
+        Subject::Roles(_) => Some("every role has a trust policy: specify its file"),
         Subject::Bucket(_) => None,
     };
     match must_have {
         Some(help) => Err(InputError::given(
-            format!("`{} {name}=none` gives no policy", giver.option()),
+            format!("`{} {name}=none` provides no policy", giver.option()),
             help,
         )),
         None => Ok(Some(subject)),
     }
 }
 
-/// The error of a name that nothing has.
+/// Returns the error for an unknown name.
 fn unknown(names: &Names, giver: Giver, file: &NamedFile) -> InputError {
     let name = file.name.as_str();
     let path = match (giver, &file.source) {
@@ -206,7 +206,7 @@ fn unknown(names: &Names, giver: Giver, file: &NamedFile) -> InputError {
         .collect();
     let known = known.iter().map(String::as_str);
     let hint = match (is_other, near(name, known)) {
-        (Some(kind), _) => format!("; it is the name of a {}", kind.name()),
+        (Some(kind), _) => format!("; it is a {}", kind.name()),
         (None, Some(near)) => format!("; did you mean `{near}`?"),
         (None, None) => String::new(),
     };
@@ -219,9 +219,13 @@ fn unknown(names: &Names, giver: Giver, file: &NamedFile) -> InputError {
     )
 }
 
-/// Everything that a giver takes, for a message.
+/// Returns a message that lists everything that a source accepts.
 fn listing(names: &Names, giver: Giver, wanted: &str) -> String {
-    let mut out = format!("{} takes a {} of this run:", giver.option(), giver.kinds());
+    let mut out = format!(
+        "{} accepts a {} in this run:",
+        giver.option(),
+        giver.kinds()
+    );
     for kind in [Kind::Bucket, Kind::Key, Kind::Role] {
         let mut found = match giver.takes(kind) {
             true => names.names(kind),
@@ -232,7 +236,7 @@ fn listing(names: &Names, giver: Giver, wanted: &str) -> String {
         }
         let left_out = found.len().saturating_sub(LISTED);
         if left_out > 0 && may_be_name(wanted) {
-            // The nearest of many names.
+            // Put the most similar names first.
             let score = |name: &String| strsim::jaro_winkler(name, wanted);
             found.sort_by(|a, b| score(b).partial_cmp(&score(a)).unwrap_or(Ordering::Equal));
         }

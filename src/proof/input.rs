@@ -1,5 +1,5 @@
-//! What a proof is made from: templates with their accounts and regions, and the policies that
-//! stand outside of them.
+//! The input of a proof: templates with their accounts and regions, and policies that are not in
+//! the templates.
 
 use std::sync::Arc;
 
@@ -13,89 +13,92 @@ use crate::template::TemplateFile;
 /// Everything that a proof reads.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// The templates: the dev stack's first, which the others depend on.
+    /// The templates. The dev stack comes first, because the others depend on it.
     pub stacks: Vec<Stack>,
     /// `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov`…
     pub partition: String,
-    /// The organization of all accounts, if any.
+    /// The organization that contains all accounts, if any.
     pub organization: Option<String>,
-    /// What the policies are meant to grant.
+    /// The permission mode that the policies follow.
     pub permissions: Permissions,
-    /// ARNs of the key's administrators.
+    /// ARNs of the key administrators.
     pub key_administrators: Vec<String>,
-    /// Values of the templates' parameters, which win over the outputs of the dev stack and over
-    /// defaults. The first says whether the dev stack is proven with its pipeline.
+    /// Values of the templates' parameters. They override the outputs of the dev stack and default
+    /// values. The first value determines whether the dev stack is proven with its pipeline.
     pub parameters: Vec<(String, String)>,
-    /// Whether the templates must have a pipeline: at the last step.
+    /// Whether the templates must contain a pipeline, as they must at the last step.
     pub expects_pipeline: bool,
-    /// Service control policies of the accounts of the stacks: one file for each level, the root's
-    /// first.
+    /// Service control policies of the stacks' accounts: one file per level, starting with the
+    /// root.
     pub scps: Vec<Source>,
-    /// Resource control policies, likewise. Every level has RCPFullAWSAccess, which AWS attaches.
+    /// Resource control policies, in the same format. AWS attaches RCPFullAWSAccess to every level.
     pub rcps: Vec<Source>,
     /// Permissions boundaries, by role.
     pub boundaries: Vec<NamedFile>,
-    /// Policies of buckets, keys and roles (their trust), by resource.
+    /// Policies of buckets and keys, and trust policies of roles, by resource.
     pub policies: Vec<NamedFile>,
-    /// Policies of buckets from files beside the templates, by the bucket that the file is named
+    /// Bucket policies from files next to the templates, by the bucket that the file is named
     /// after.
     pub bucket_policies: Vec<NamedFile>,
-    /// What else roles have as identity-based policies, by role.
+    /// Additional identity-based policies, by role.
     pub identities: Vec<NamedFile>,
-    /// The buckets that the configuration names, whoever makes them. A file beside the templates may be
-    /// about one that no call concerns at this step of the deployment.
+    /// All buckets in the configuration, whether or not a stack creates them. A file next to the
+    /// templates may belong to a bucket that no call uses at this step of the deployment.
     pub buckets: Vec<ClaimedBucket>,
-    /// Whether a policy of something that is not in the run is left out; otherwise it is an error.
+    /// Whether to ignore a policy for something that is not in the run. Otherwise, such a policy is
+    /// an error.
     pub allow_unused: bool,
-    /// Existing buckets, in no template, that encrypt by default with a customer managed key.
+    /// Existing buckets whose default encryption uses a customer managed key. No template declares
+    /// them.
     pub bucket_keys: Vec<BucketKey>,
-    /// What is known of keys and no template can say.
+    /// Facts about keys that do not follow from a template.
     pub key_facts: Vec<KeyFact>,
-    /// Whether every instance of a target is told, though another stands for it.
+    /// Whether to report every instance of a target, even if it has the same result as another.
     pub expand: bool,
-    /// Whether instances of different regions are told apart, though another stands for them.
+    /// Whether to report instances in different regions separately, even if they have the same
+    /// result.
     pub by_region: bool,
 }
 
-/// A template, and where it is deployed.
+/// A template and its deployment targets.
 #[derive(Debug, Clone)]
 pub struct Stack {
-    /// Name of the file, without its extension.
+    /// File name without its extension.
     pub name: String,
-    /// Whether it is a target's; otherwise it is of the dev account's side.
+    /// Whether it belongs to a target. Otherwise, it belongs to the dev account.
     pub is_target: bool,
-    /// Whether it serves several instances.
+    /// Whether it is deployed to several instances.
     pub is_generic: bool,
-    /// Whether the deploy role copies the tags of the source object to the deployed objects; no
-    /// template says so.
+    /// Whether the deploy role copies the tags of the source object to the deployed objects.
+    /// Templates do not specify this.
     pub tagged_objects: bool,
     /// The accounts and regions that it is deployed to.
     pub instances: Vec<Arc<Instance>>,
     /// The template.
     pub template: TemplateFile,
-    /// What is known of the stack because it is deployed.
+    /// Facts that are known because the stack is deployed.
     pub known: Known,
 }
 
-/// What is known of a deployed stack beside its template.
+/// Facts about a deployed stack that are not in its template.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    /// Values of parameters, which win over those of [`Inputs::parameters`].
+    /// Parameter values. They override [`Inputs::parameters`].
     pub parameters: Vec<(String, String)>,
     /// IDs of keys that the stack creates, by logical ID.
     pub key_ids: Vec<(String, String)>,
 }
 
-/// A file with the policies of something that has a name.
+/// A file with the policies of a named resource.
 #[derive(Debug, Clone)]
 pub struct NamedFile {
     /// The name or ARN.
     pub name: String,
-    /// The file; `None`: it has no policy.
+    /// The file; `None` if the resource has no policy.
     pub source: Option<Source>,
 }
 
-/// What the configuration says of a bucket.
+/// The configuration of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedBucket {
     /// Bucket name.
@@ -104,12 +107,12 @@ pub struct ClaimedBucket {
     pub account: String,
     /// Region.
     pub region: String,
-    /// Whether no stack makes it. Unless the configuration names the key that encrypts it by default,
-    /// it then says that S3 encrypts with its own keys.
+    /// Whether the bucket exists outside the stacks. Unless the configuration specifies a default
+    /// encryption key, such a bucket is assumed to use S3 managed keys.
     pub is_existing: bool,
 }
 
-/// The customer managed key that a bucket encrypts with by default.
+/// The customer managed key in a bucket's default encryption.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketKey {
     /// Bucket name.
@@ -118,36 +121,36 @@ pub struct BucketKey {
     pub key: String,
 }
 
-/// What is known of a key that exists.
+/// Facts about an existing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFact {
     /// ARN of the key.
     pub arn: String,
     /// Its state.
     pub state: KeyState,
-    /// Whether the policy that is given is all that the key has.
+    /// Whether the provided policy is the only policy of the key.
     pub is_whole: bool,
-    /// Whether a stack makes the key. The administration of another one is no part of a run.
+    /// Whether a stack creates the key. The run does not include the administration of other keys.
     pub is_made: bool,
 }
 
-/// Why a proof cannot use what it is given.
+/// The reason why a proof cannot use its input.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum InputError {
     /// One of the files has problems.
-    #[error("`{}` cannot be used for a proof", file.name())]
+    #[error("cannot use `{}` in a proof", file.name())]
     File {
         /// The file.
         file: Box<Source>,
-        /// What is wrong with it, with places.
+        /// Its problems, with their places.
         problems: Vec<Diagnostic>,
     },
-    /// A name or value is given that nothing in the run takes.
+    /// A name or value does not match anything in the run.
     #[error("{message}")]
     Given {
-        /// What is wrong with it.
+        /// The problem.
         message: String,
-        /// What to give instead.
+        /// How to fix it.
         help: String,
     },
 }
@@ -167,7 +170,7 @@ impl InputError {
         }
     }
 
-    /// The problems of a file, with their places; none of anything else.
+    /// Returns the problems of a file, with their places. Empty for other errors.
     pub fn problems(&self) -> &[Diagnostic] {
         match self {
             Self::File { problems, .. } => problems,
@@ -177,11 +180,11 @@ impl InputError {
 }
 
 impl Inputs {
-    /// What a plan says about its templates: accounts and regions. `template` gives the file of
-    /// a stack by its name (see [`crate::stacks::names`]).
+    /// Creates the inputs from a plan. `template` returns the file of a stack by its name (see
+    /// [`crate::stacks::names`]).
     ///
-    /// The dev stack is proven as it stands after the last step, or with `dev_step` after the
-    /// first, without the pipeline.
+    /// The dev stack is proven as it exists after the last step. With `dev_step`, it is proven as
+    /// it exists after the first step, without the pipeline.
     pub fn new<E>(
         plan: &Plan,
         dev_step: bool,
@@ -202,7 +205,7 @@ impl Inputs {
                     (vec![(&*plan.dev.account, &*plan.dev.region)], false)
                 }
             };
-            // After the first step no target stands yet, and nothing that needs one.
+            // After the first step, no target exists, and nothing that depends on one.
             if dev_step && matches!(side, Side::Target(_) | Side::Pipeline(_)) {
                 continue;
             }
@@ -233,7 +236,7 @@ impl Inputs {
         })
     }
 
-    /// What a plan says that does not depend on templates: the inputs without any stack.
+    /// Creates the inputs that do not depend on templates, without any stack.
     pub fn base(plan: &Plan) -> Self {
         let buckets = plan
             .buckets()

@@ -1,5 +1,5 @@
-//! The verdict on a call: what the known policies decide, and whether what is not known could
-//! make it otherwise.
+//! Decides a call: evaluates the known policies, and checks whether anything unknown could change
+//! the result.
 
 use super::beside::{administrator, disputed, no_role, other_administrator};
 use super::decided::{Decided, Decisive, Verdict};
@@ -16,15 +16,16 @@ use crate::policy::evaluation::{
 use crate::run::landscape::PolicyId;
 use crate::run::{Call, Caller, Doubt, Hindrance, Step, Strength};
 
-/// Why a call is unproven; its doubts say more.
-const DEPENDS: &str = "whether it is allowed depends on what is not known";
+/// The reason for an unproven call. Its doubts give the details.
+const DEPENDS: &str = "the result depends on something unknown";
 
-/// Decides a call of a run.
+/// Decides a call in a run.
 pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
     call.hindrance = (call.hindrance.take()).or_else(|| public_access::hindrance(world, &call));
     let other = administrator(world, &call);
     let decided = judge_one(world, call);
-    // Organizations often deny root users everything; an administrator of the account does as well.
+    // Organizations often deny all actions to root users. An administrator of the account is
+    // sufficient.
     match other.filter(|_| decided.verdict != Verdict::Allowed) {
         Some(other) => {
             let caller = decided.call.caller.clone();
@@ -32,7 +33,7 @@ pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
             if other.verdict != Verdict::Allowed {
                 return decided;
             }
-            // It is the account's call, whoever makes it.
+            // Report the account's root user as the caller.
             other.call.caller = caller;
             other
         }
@@ -100,15 +101,15 @@ fn judge_one(world: &World<'_>, mut call: Call) -> Decided {
     decided
 }
 
-/// Why nobody can decide a call.
+/// Returns why a call cannot be decided.
 fn undecidable(world: &World<'_>, call: &Call) -> Option<Doubt> {
     let unknown = call.unknown.as_ref();
     unknown.or(world.opaque.first()).cloned()
 }
 
-/// A call that makes no request, because of what a template says: nothing is proven of it.
+/// Returns an unproven result for a call whose template values do not form a valid request.
 fn no_request(call: Call, problem: &RequestProblem) -> Decided {
-    let because = format!("AWS has no such request: {problem}");
+    let because = format!("not a valid AWS request: {problem}");
     undecided(call, because, Vec::new())
 }
 
@@ -132,9 +133,9 @@ fn undecided(call: Call, because: String, doubts: Vec<Doubt>) -> Decided {
     }
 }
 
-/// Decides the call of an attack; only what is not denied is explained.
+/// Decides the call of an attack. A denied attack has no explanation.
 ///
-/// The call's context is taken for the request; of a call that is denied it does not come back.
+/// Takes the context of the call for the request. The context of a denied call is not restored.
 pub(super) fn judge_attack(world: &World<'_>, call: &mut Call) -> (Verdict, Option<Decided>) {
     if let Some(doubt) = undecidable(world, call) {
         let decided = undecided(call.clone(), DEPENDS.to_owned(), vec![doubt]);
@@ -159,14 +160,14 @@ pub(super) fn judge_attack(world: &World<'_>, call: &mut Call) -> (Verdict, Opti
     (verdict, Some(decided))
 }
 
-/// Why a call has its verdict.
+/// The explanation of a verdict.
 struct Explained {
     reason: Reason,
-    /// Of an unproven one, what the most allows.
+    /// For an unproven call, the reason at the upper bound.
     most: Option<Reason>,
 }
 
-/// A layer, or a level of it, as another reason has it.
+/// Returns the same layer or level in another reason.
 fn same_layer<'r>(reason: &'r Reason, layer: &LayerReport) -> Option<&'r LayerReport> {
     let mut layers = reason.layers.iter();
     layers.find(|other| (other.layer, other.level) == (layer.layer, layer.level))
@@ -174,11 +175,11 @@ fn same_layer<'r>(reason: &'r Reason, layer: &LayerReport) -> Option<&'r LayerRe
 
 struct Judge<'j, 'w> {
     world: &'j World<'w>,
-    /// The request; where the resource's owner is not known, one for each that is possible.
+    /// The request. If the owner of the resource is unknown, one request for each possibility.
     requests: Vec<Request>,
     caller: Caller,
     is_attack: bool,
-    /// Why the control policies of an account are not known, though those of others are given.
+    /// Why the control policies of an account are unknown although those of others were provided.
     foreign: Option<&'static str>,
     sets: Sets,
 }
@@ -217,14 +218,14 @@ impl<'j, 'w> Judge<'j, 'w> {
         })
     }
 
-    /// Whether it is allowed whatever the unknown is.
+    /// Returns whether the call is allowed regardless of what is unknown.
     fn is_surely_allowed(&self) -> bool {
         self.sets.missing().is_empty()
             && self.foreign.is_none()
             && (self.requests.iter()).all(|request| self.allows(request, Bound::Least))
     }
 
-    /// Whether it is allowed if everything unknown is as it would have to be.
+    /// Returns whether the call can be allowed in the best case.
     fn is_possible(&self) -> bool {
         let mut requests = self.requests.iter();
         requests.any(|request| self.allows(request, Bound::Most))
@@ -237,8 +238,8 @@ impl<'j, 'w> Judge<'j, 'w> {
             == Decision::Allowed
     }
 
-    /// Why a call has its verdict: what is allowed is allowed by the least, what is denied is denied by
-    /// the most.
+    /// Returns the explanation of a verdict: of an allowed call at the lower bound, of a denied
+    /// call at the upper bound.
     fn reason(&self, verdict: Verdict) -> Explained {
         let bound = match verdict {
             Verdict::Denied | Verdict::NotGranted => Bound::Most,
@@ -261,15 +262,15 @@ impl<'j, 'w> Judge<'j, 'w> {
         let policies = self.policies(request, bound);
         let mut reason =
             evaluation::explain_within(request, &policies, self.knowledge(&keys, bound));
-        // A level is known by its file.
+        // Identify a level by its file.
         if reason.missing == [Layer::Scps]
             && let Some(level) = reason.silent_level
             && let Some(id) = self::level(&self.world.scps, Some(level), 0)
         {
             let file = self.world.files[self.world.policies[id].place.file].name();
             reason.because = format!(
-                "{file} (level {} of the service control policies, from the root) does not allow it: \
-                 every level needs an Allow, such as AWS's FullAWSAccess",
+                "{file} (level {} of the service control policies) does not allow it: every level \
+                 needs an Allow statement, such as AWS's FullAWSAccess",
                 level + 1
             );
         }
@@ -299,7 +300,7 @@ impl<'j, 'w> Judge<'j, 'w> {
         }
     }
 
-    /// The statements that may or may not apply, since the values of context keys are not known.
+    /// Returns the statements whose applicability depends on context keys without known values.
     fn open(&self) -> Vec<Doubt> {
         let request = &self.requests[0];
         let keys = self.keys(request);
@@ -311,9 +312,9 @@ impl<'j, 'w> Judge<'j, 'w> {
                 let held =
                     &self.world.policies[self.policy(open.layer, open.level, open.policy)?];
                 let reason = match open.keys.as_slice() {
-                    [] => "which session the request is of".to_owned(),
-                    [key] => format!("the request's value of `{key}`"),
-                    keys => format!("the request's values of `{}`", keys.join("`, `")),
+                    [] => "which session makes the request".to_owned(),
+                    [key] => format!("the value of `{key}` in the request"),
+                    keys => format!("the values of `{}` in the request", keys.join("`, `")),
                 };
                 Some(Doubt {
                     effect: Some(open.effect),
@@ -323,7 +324,7 @@ impl<'j, 'w> Judge<'j, 'w> {
             .collect()
     }
 
-    /// The policy of a layer by its number there.
+    /// Returns the policy at an index in a layer.
     fn policy(&self, layer: Layer, level: Option<usize>, number: usize) -> Option<PolicyId> {
         match layer {
             Layer::IdentityPolicies => self.sets.identity.get(number).copied(),
@@ -339,7 +340,8 @@ impl<'j, 'w> Judge<'j, 'w> {
         &self.world.policies[id].document
     }
 
-    /// The policies, with what the bound makes of those that are not given or not resolved.
+    /// Returns the policies. The bound determines how policies count that were not provided or not
+    /// resolved.
     fn policies(&self, request: &Request, bound: Bound) -> PolicySet<'j> {
         let policy = |id: PolicyId| -> &'j Policy {
             let document = self.document(id);
@@ -363,7 +365,7 @@ impl<'j, 'w> Judge<'j, 'w> {
                 resource = Some(policy(open));
             }
         }
-        // The given control policies are those of the stacks' accounts.
+        // The provided control policies belong to the stacks' accounts.
         let levels = |levels: &[Vec<PolicyId>], account: Option<&str>| -> Vec<Vec<&'j Policy>> {
             if account.is_none_or(|account| !self.world.land.accounts.contains(account)) {
                 return Vec::new();
@@ -383,12 +385,12 @@ impl<'j, 'w> Judge<'j, 'w> {
         }
     }
 
-    /// What is not known of the accounts on both sides.
+    /// Returns the unknown facts about the accounts on both sides.
     fn unknown_side(&self, call: &Call) -> Vec<Doubt> {
         let owner = call
             .account
             .is_none()
-            .then_some("the owner of the resource is not known");
+            .then_some("the owner of the resource");
         let reasons = [owner, self.foreign].into_iter().flatten();
         reasons
             .map(|reason| Doubt::new(call.place, "", reason))
@@ -401,7 +403,7 @@ impl<'j, 'w> Judge<'j, 'w> {
             DEPENDS.clone_into(&mut reason.because);
             reason.missing.clear();
         }
-        // What only the least has, may or may not apply.
+        // A statement that is only in the lower bound may or may not apply.
         let is_open = |layer: &LayerReport, statement: &StatementReport| {
             let is_same = |other: &StatementReport| {
                 (other.policy, other.span, other.verdict)

@@ -1,6 +1,7 @@
-//! What kind of KMS key a template makes, and whether S3 can use it, whatever the policies say.
+//! Reads the kind of KMS key that a template declares, and determines whether S3 can use it,
+//! regardless of policies.
 //!
-//! Follows the AWS documents *AWS::KMS::Key*, *Key states of AWS KMS keys* and *Using server-side
+//! Follows the AWS documents *AWS::KMS::Key*, *Key states of AWS KMS keys*, and *Using server-side
 //! encryption with AWS KMS keys*.
 
 use super::resolve::Resolver;
@@ -13,7 +14,8 @@ const SPEC: &str = "SYMMETRIC_DEFAULT";
 const USAGE: &str = "ENCRYPT_DECRYPT";
 const ORIGIN: &str = "AWS_KMS";
 
-/// Reads what kind a template's key is. A replica is like its primary key, which may stand elsewhere.
+/// Returns the kind of a template's key. A replica has the properties of its primary key, which may
+/// be in another template.
 pub(super) fn kind(resolver: &Resolver<'_>, found: &TemplateResource<'_>) -> KeyKind {
     if type_of(found.node) != Some("AWS::KMS::Key") {
         return KeyKind::default();
@@ -30,7 +32,7 @@ pub(super) fn kind(resolver: &Resolver<'_>, found: &TemplateResource<'_>) -> Key
     }
 }
 
-/// Whether S3 can use a template's key.
+/// Returns whether S3 can use a template's key.
 pub(super) fn usable(resolver: &Resolver<'_>, found: &TemplateResource<'_>) -> Usable {
     let suits = |name: &str, text: &str| match name {
         "Enabled" => !text.eq_ignore_ascii_case("false"),
@@ -65,13 +67,13 @@ pub(super) fn usable(resolver: &Resolver<'_>, found: &TemplateResource<'_>) -> U
                     return unusable(state, "disabled".to_owned(), "remove `Enabled: false`");
                 }
                 "KeySpec" | "KeyUsage" => {
-                    let what = format!("of `{name}` {text}");
-                    return unusable(None, what, "make a symmetric encryption key");
+                    let what = format!("`{name}: {text}`");
+                    return unusable(None, what, "create a symmetric encryption key");
                 }
-                // Somebody may have imported its material, or connected its key store.
+                // The key material may have been imported, or the key store connected.
                 _ => {
                     unknown = doubt(format!(
-                        "whether the key material of origin {text} is there"
+                        "whether the key material with origin {text} exists"
                     ));
                 }
             },
@@ -79,7 +81,7 @@ pub(super) fn usable(resolver: &Resolver<'_>, found: &TemplateResource<'_>) -> U
                 let why = part.as_str().unwrap_or_default();
                 unknown = doubt(format!("whether the key can be used: `{name}`: {why}"));
             }
-            (None, None) => unknown = doubt(format!("`{name}` of the key is no text")),
+            (None, None) => unknown = doubt(format!("`{name}` of the key is not a string")),
         }
     }
     unknown

@@ -1,11 +1,11 @@
-//! What is known of the context keys of a call that its context does not list: their value, that AWS
-//! does not send them, or that nobody can tell.
+//! The context keys of a call that its context does not list. Each key has a known value, is absent
+//! from the request, or is unknown.
 //!
-//! A statement that depends on a key of the last kind may or may not apply, and then nothing is proven
-//! of the call. What each key is, follows the section of its name in the AWS documents *AWS global
-//! condition context keys* (`aws:`), *Amazon S3 policy keys* and *Actions, resources, and condition
-//! keys for Amazon S3* (`s3:`), *AWS KMS condition keys* (`kms:`) and *IAM and AWS STS condition
-//! context keys* (`sts:`); where another document says more, it is named at the key.
+//! A statement that depends on an unknown key may or may not apply, so the call is unproven. The
+//! facts about each key follow its section in the AWS documents *AWS global condition context keys*
+//! (`aws:`), *Amazon S3 policy keys* and *Actions, resources, and condition keys for Amazon S3*
+//! (`s3:`), *AWS KMS condition keys* (`kms:`), and *IAM and AWS STS condition context keys*
+//! (`sts:`). Comments name any other source.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::policy::evaluation::{Context, ContextValue, UnlistedKeys};
 use crate::run::Caller;
 use crate::run::landscape::{Key, MANAGED_KEY, Tags, is_managed_key};
 
-/// What is known of the keys of one call.
+/// The unlisted context keys of one call.
 pub(super) struct Keys<'k> {
     pub(super) world: &'k World<'k>,
     pub(super) caller: &'k Caller,
@@ -22,11 +22,11 @@ pub(super) struct Keys<'k> {
     pub(super) resource: &'k str,
     /// The keys that the request lists.
     pub(super) context: &'k Context,
-    /// Whether it is an attack: then an unknown of the attacker's own is what suits them.
+    /// Whether the call is an attack. Then, keys that the attacker controls are unknown.
     pub(super) is_attack: bool,
 }
 
-/// A value, or why there is none.
+/// The value of a key, or `None` if AWS does not send the key.
 type Known = Option<ContextValue>;
 
 const ABSENT: Known = None;
@@ -37,7 +37,7 @@ fn one(text: impl Into<String>) -> Known {
     Some(ContextValue::One(text.into()))
 }
 
-/// A value that a key has only under a condition.
+/// Returns the value if a condition holds.
 fn only(holds: bool, value: Known) -> Known {
     value.filter(|_| holds)
 }
@@ -57,8 +57,8 @@ impl Keys<'_> {
                 Caller::Service(_) => self.of_service(key),
                 _ => self.of_role(key),
             },
-            // A service's own keys come with its own requests, or with credentials that it gives: those
-            // of EC2 instances and of federated users, which an attacker may have.
+            // Service-specific keys are sent with requests to the service, or with credentials that
+            // it issues: those of EC2 instances and federated users, which an attacker may have.
             _ if prefix != service && self.is_attack => UNKNOWN,
             _ if prefix != service => ABSENT,
             "s3" => self.of_s3(key),
@@ -68,27 +68,29 @@ impl Keys<'_> {
         }
     }
 
-    /// Whether S3 makes the call for the caller.
+    /// Returns whether S3 makes the call on behalf of the caller.
     fn is_via_s3(&self) -> bool {
         self.context.get("kms:viaservice").is_some()
     }
 
-    /// Global keys of a role's session, or of a root user.
+    /// Returns a global key of a role session or root user.
     fn of_role(&self, key: &str) -> Known {
         let is_root = matches!(self.caller, Caller::Root(_));
         match key {
-            // S3 calls KMS with the caller's credentials; CodePipeline uses a service role, whose
-            // calls are its own.
+            // S3 calls KMS with the caller's credentials. CodePipeline uses a service role and
+            // makes calls as that role.
             "aws:viaawsservice" => one(if self.is_via_s3() { "true" } else { "false" }),
             "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => {
                 only(self.is_via_s3(), UNKNOWN)
             }
-            // Always there; the ID of a role is made up by AWS.
+            // Always present. AWS generates the ID of a role.
             "aws:userid" => PRESENT,
-            // Always there with temporary credentials. A root user may have others.
+            // Always present with temporary credentials. A root user may have long-term
+            // credentials.
             "aws:tokenissuetime" | "aws:multifactorauthpresent" if is_root => UNKNOWN,
             "aws:tokenissuetime" | "aws:multifactorauthpresent" => PRESENT,
-            // Of other callers: IAM users, browsers, federated users, AWS services, EC2 instances.
+            // Keys of other callers: IAM users, browsers, federated users, AWS services, and EC2
+            // instances.
             "aws:username"
             | "aws:referer"
             | "aws:federatedprovider"
@@ -110,16 +112,17 @@ impl Keys<'_> {
         }
     }
 
-    /// The organization of the caller's account. The call's own context has it where it is known.
+    /// Returns the organization of the caller's account. The call's context lists it if it is
+    /// known.
     fn organization_of_caller(&self) -> Known {
-        // Somebody of no organization: an attacker of another one does no better.
+        // Assume that the attacker is in no organization. Another organization gives no advantage.
         match self.is_attack && self.world.land.organization.is_some() {
             true => ABSENT,
             false => UNKNOWN,
         }
     }
 
-    /// Global keys of an AWS service that calls by itself.
+    /// Returns a global key of an AWS service that makes its own calls.
     fn of_service(&self, key: &str) -> Known {
         match key {
             "aws:principalarn"
@@ -138,22 +141,22 @@ impl Keys<'_> {
         }
     }
 
-    /// Global keys that do not depend on who calls.
+    /// Returns a global key that does not depend on the type of caller.
     fn common(&self, key: &str) -> Known {
         match key {
             "aws:currenttime" | "aws:epochtime" | "aws:useragent" | "aws:requestedregion" => {
                 PRESENT
             }
-            // Somebody's of no organization, as of the attacker's own account.
+            // An account in no organization, such as the attacker's.
             "aws:resourceorgid" if self.is_attack && self.world.land.organization.is_some() => {
                 ABSENT
             }
-            // None of the calls on buckets and keys passes tags; whether CodePipeline tags its
-            // sessions is not documented.
+            // No call on a bucket or key passes tags. AWS does not document whether CodePipeline
+            // tags its sessions.
             "aws:tagkeys" => self.request_tag(),
             _ if key.starts_with("aws:requesttag/") => self.request_tag(),
             _ => match key.strip_prefix("aws:resourcetag/") {
-                // Nobody can tag a key that AWS manages.
+                // An AWS managed key cannot be tagged.
                 Some(_) if self.is_managed() => ABSENT,
                 Some(tag) => self.tag(self.resource_tags(), tag),
                 None => UNKNOWN,
@@ -165,15 +168,16 @@ impl Keys<'_> {
         only(self.action.starts_with("sts:"), UNKNOWN)
     }
 
-    /// A tag of a resource that a template makes. CloudFormation gives it the stack's tags, too, which
-    /// no template says (*AWS CloudFormation Resource tags*).
+    /// Returns a tag of a resource that a template declares. CloudFormation also applies the tags
+    /// of the stack, which templates do not specify (*AWS CloudFormation Resource tags*).
     fn tag(&self, tags: Option<&Tags>, wanted: &str) -> Known {
         let mut tags = tags.into_iter().flatten();
         let found = tags.find(|(key, _)| key.to_lowercase() == wanted);
         found.map_or(UNKNOWN, |(_, value)| one(value.clone()))
     }
 
-    /// The tags of the role that calls; CodePipeline's sessions have no others that are documented.
+    /// Returns the tags of the calling role. No other tags of CodePipeline's sessions are
+    /// documented.
     fn role_tags(&self) -> Option<&Tags> {
         match self.caller {
             Caller::Role(arn) => self.world.role(arn)?.tags.as_ref(),
@@ -181,8 +185,8 @@ impl Keys<'_> {
         }
     }
 
-    /// The tags of a role or key that is called. Those of a bucket come with requests only where it is
-    /// enabled for them, which no template says.
+    /// Returns the tags of the role or key that the call acts on. The tags of a bucket are sent
+    /// with requests only if it is enabled for that, which templates do not specify.
     fn resource_tags(&self) -> Option<&Tags> {
         match self.resource.split(':').nth(2) {
             Some("iam") => self.world.role(self.resource)?.tags.as_ref(),
@@ -199,24 +203,24 @@ impl Keys<'_> {
         self.world.land.known_key(self.resource)
     }
 
-    /// Keys of Amazon S3, by the actions that they are listed for.
+    /// Returns a key of Amazon S3, depending on the actions that it is listed for.
     fn of_s3(&self, key: &str) -> Known {
         let action = self.action;
         let puts = action == "s3:PutObject";
         match key {
-            // The same as aws:ResourceAccount.
+            // Identical to aws:ResourceAccount.
             "s3:resourceaccount" => match self.context.get("aws:resourceaccount") {
                 Some(account) => Some(account.clone()),
                 None => PRESENT,
             },
             "s3:tlsversion" | "s3:authtype" | "s3:signatureversion" => PRESENT,
-            // Of presigned URLs, says *Amazon S3 Signature Version 4 authentication specific policy
-            // keys*.
+            // Applies to presigned URLs (*Amazon S3 Signature Version 4 authentication specific
+            // policy keys*).
             "s3:signatureage" => UNKNOWN,
-            // What an upload says in its headers is listed where it is known.
+            // The context lists the headers of an upload if they are known.
             "s3:x-amz-server-side-encryption"
             | "s3:x-amz-server-side-encryption-aws-kms-key-id" => ABSENT,
-            // What a service says in its own uploads is not documented.
+            // The headers that a service sends with its own uploads are not documented.
             "s3:x-amz-acl" => {
                 let by_service = puts && matches!(self.caller, Caller::Service(_));
                 let of_acl = matches!(action, "s3:PutObjectAcl" | "s3:PutObjectVersionAcl");
@@ -235,7 +239,7 @@ impl Keys<'_> {
             "s3:prefix" | "s3:delimiter" | "s3:max-keys" => {
                 only(action == "s3:ListBucket", UNKNOWN)
             }
-            // The pipeline names buckets, not access points.
+            // The pipeline uses buckets, not access points.
             "s3:dataaccesspointarn"
             | "s3:dataaccesspointaccount"
             | "s3:accesspointnetworkorigin" => ABSENT,
@@ -261,7 +265,7 @@ impl Keys<'_> {
         }
     }
 
-    /// Keys of AWS KMS.
+    /// Returns a key of AWS KMS.
     fn of_kms(&self, key: &str) -> Known {
         let encrypts = matches!(
             self.action,
@@ -269,13 +273,13 @@ impl Keys<'_> {
         );
         match key {
             "kms:calleraccount" => PRESENT,
-            // S3 names itself where it calls, which the context then lists. Through which service
+            // If S3 makes the call, the context lists this key. The service through which
             // CodePipeline describes a key is not documented.
             "kms:viaservice" => only(self.action == "kms:DescribeKey", UNKNOWN),
             "kms:encryptioncontextkeys" => match (encrypts, self.is_via_s3()) {
                 (false, _) => ABSENT,
-                // At least `aws:s3:arn`. An upload may add others, and whether CodePipeline does is not
-                // documented.
+                // Contains at least `aws:s3:arn`. An upload may add others; whether CodePipeline
+                // does is not documented.
                 (true, true) => PRESENT,
                 (true, false) => UNKNOWN,
             },
@@ -289,16 +293,16 @@ impl Keys<'_> {
                 _ if self.is_managed() => Some(ContextValue::Many(vec![MANAGED_KEY.to_owned()])),
                 _ => UNKNOWN,
             },
-            // Listed where the key is named by an alias.
+            // The context lists it if the request identifies the key by an alias.
             "kms:requestalias" => ABSENT,
             "kms:keyspec" => self.property(|key| &key.kind.spec),
             "kms:keyusage" => self.property(|key| &key.kind.usage),
             "kms:keyorigin" => self.property(|key| &key.kind.origin),
             "kms:multiregion" => self.property(|key| &key.kind.multi_region),
             _ if key.starts_with("kms:encryptioncontext:") => only(encrypts, UNKNOWN),
-            // Only an AWS service that calls for somebody makes it true.
+            // Only an AWS service that acts on behalf of a caller sets it to true.
             "kms:grantisforawsresource" => only(self.action == "kms:CreateGrant", one("false")),
-            // Of CreateGrant, PutKeyPolicy and others.
+            // Keys of CreateGrant, PutKeyPolicy, and other operations.
             _ if ["grant", "retiring", "wrapping", "datakeypair"]
                 .iter()
                 .any(|kind| key["kms:".len()..].starts_with(kind)) =>
@@ -318,10 +322,10 @@ impl Keys<'_> {
     }
 }
 
-/// Keys of AWS STS.
+/// Returns a key of AWS STS.
 fn of_sts(key: &str) -> Known {
     match key {
-        // An action has no external ID to give.
+        // A pipeline action cannot specify an external ID.
         "sts:externalid" => ABSENT,
         "sts:rolesessionname" => PRESENT,
         _ => UNKNOWN,

@@ -1,15 +1,17 @@
-//! The proof: every AWS call of a pipeline run, decided by the policies of the templates before
-//! anything is deployed; the calls that must not be allowed; and what is granted beyond the run.
+//! The proof. It decides every AWS call in a pipeline run from the policies in the templates,
+//! before anything is deployed. It also checks that attacks are denied, and finds grants that the
+//! run does not need.
 //!
-//! The calls of a run are [`crate::run`]'s. This module resolves templates ([`resolve`]), collects who
-//! has which policies ([`world`]), reads the pipelines ([`facts`]), and adds the calls of attackers
-//! ([`attacks`]). It decides each call by what is known of its context keys ([`keys`]), the policies on
-//! both sides ([`sides`]), the verdict ([`judge`]) and what decides beside policies ([`beside`]). It
-//! finds what nobody needs ([`excess`]), what to add where something is missing ([`remedy`]) and the
-//! result of it all ([`outcome`]). What is given beside the templates must be about something in the
-//! run ([`names`], [`given`], [`parameters`]). The proof reads templates, so that it checks the
-//! synthesis independently; the configuration provides the accounts and regions, and the keys of
-//! existing buckets. [`crate::policy::evaluation`] decides a request as AWS does.
+//! [`crate::run`] derives the calls in a run. This module resolves the templates ([`resolve`]),
+//! collects the policies of every principal and resource ([`world`]), reads the pipelines
+//! ([`facts`]), and adds the calls of attackers ([`attacks`]). It decides each call from its
+//! context keys ([`keys`]), the policies on both sides ([`sides`]), the evaluation of those
+//! policies ([`judge`]), and factors other than policies ([`beside`]). It finds unused grants
+//! ([`excess`]), suggests missing statements ([`remedy`]), and summarizes the result ([`outcome`]).
+//! Every policy or parameter that the user provides must belong to something in the run ([`names`],
+//! [`given`], [`parameters`]). The proof reads templates, so it checks the synthesis independently.
+//! The configuration provides the accounts, the regions, and the keys of existing buckets.
+//! [`crate::policy::evaluation`] decides a single request the way AWS does.
 
 mod attacks;
 mod beside;

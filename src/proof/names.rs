@@ -1,5 +1,5 @@
-//! What a run has names for: the roles, buckets and keys that its templates make, and those that
-//! they only name and a call concerns.
+//! The named resources of a run: the roles, buckets, and keys that its templates create, and those
+//! that the templates only reference and that a call uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,20 +11,20 @@ use crate::policy::document::Arn;
 use crate::run::landscape::bucket_name;
 use crate::run::{self, Call, Caller};
 
-/// Account and name, in lower case, of a role.
+/// Account and lowercase name of a role.
 pub(super) type RoleKey = (String, String);
 
-/// As many names of a kind are listed in a message.
+/// The maximum number of names of a kind in a message.
 pub(super) const LISTED: usize = 12;
 
-/// What a policy is about.
+/// The subject of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// Roles, each with its ARN.
+    /// Roles and their ARNs.
     Roles(Vec<(RoleKey, String)>),
-    /// A bucket, by its name.
+    /// The name of a bucket.
     Bucket(String),
-    /// A key: its ARN, and those of its aliases.
+    /// The ARNs of a key and its aliases.
     Key(Vec<String>),
 }
 
@@ -42,7 +42,7 @@ impl Subject {
     }
 }
 
-/// What a name is the name of.
+/// The kind of a named resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Bucket,
@@ -51,7 +51,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The kind of an ARN; `None`: it is another's.
+    /// Returns the kind of an ARN. `None` if it is another kind of resource.
     pub(super) fn of(arn: &str) -> Option<Self> {
         let parts = Arn::parse(arn)?;
         let resource = parts.resource;
@@ -79,20 +79,20 @@ impl Kind {
 /// A role of the run.
 struct Role {
     arn: String,
-    /// Whether the ARN is known with its path.
+    /// Whether the path in the ARN is known.
     is_exact: bool,
-    /// What the roles of one name must have in common to be meant together.
+    /// The origin. Roles with the same name count as one subject only if they have the same origin.
     of: Origin,
 }
 
-/// Where a role comes from.
+/// The origin of a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Origin {
-    /// The template that makes it, by the number of its file.
+    /// The template that creates it, by the index of its file.
     Template(usize),
-    /// It exists, and the actions of a target use it.
+    /// An existing role that the actions of a target use.
     Target(String),
-    /// It exists, and the dev account's side uses it.
+    /// An existing role that the dev account uses.
     Dev,
 }
 
@@ -102,22 +102,22 @@ impl Role {
     }
 }
 
-/// Everything that a run has a name for.
+/// All named resources of a run.
 pub(super) struct Names {
     roles: BTreeMap<RoleKey, Role>,
     buckets: BTreeSet<String>,
-    /// Buckets of the configuration, which may have no call at this step.
+    /// Buckets in the configuration. They may have no call at this step.
     pub(super) planned: BTreeSet<String>,
     keys: BTreeSet<String>,
-    /// ARNs of aliases, with the ARN of their key where that is known.
+    /// ARNs of aliases, each with the ARN of its key if it is known.
     aliases: BTreeMap<String, Option<String>>,
     partition: String,
 }
 
 impl Names {
-    /// What the templates make, and what the calls of the run concern.
+    /// Collects the resources that the templates create and those that the calls in the run use.
     pub(super) fn new(world: &World<'_>, inputs: &Inputs) -> Self {
-        // The configuration names buckets, too, that no template makes and no call concerns.
+        // The configuration may also contain buckets that no template creates and no call uses.
         let buckets = world.land.buckets.iter();
         let buckets = buckets.filter(|(_, bucket)| bucket.is_made || bucket.policy.is_some());
         let mut names = Self {
@@ -199,7 +199,7 @@ impl Names {
         self.aliases.insert(arn, key);
     }
 
-    /// The roles that a name means, or the one of an ARN.
+    /// Returns the roles with a name, or the role with an ARN.
     pub(super) fn roles_of(&self, name: &str) -> Result<Option<Subject>, InputError> {
         let found: Vec<(&RoleKey, &Role)> = if name.starts_with("arn:") {
             let key = role_key(name);
@@ -217,7 +217,7 @@ impl Names {
         let Some((_, first)) = found.first() else {
             return Ok(None);
         };
-        // One template makes the roles of all its instances, and their policies are alike.
+        // Roles from one template have the same policies in all its instances.
         let is_one = found.len() == 1
             || first.of != Origin::Dev && found.iter().all(|(_, role)| role.of == first.of);
         let arns = found.iter().map(|(_, role)| role.arn.clone());
@@ -238,7 +238,7 @@ impl Names {
         Some(Subject::Bucket(known.clone()))
     }
 
-    /// The key of an ARN, of an alias's ARN, or of an alias.
+    /// Returns the key with an ARN, an alias ARN, or an alias.
     pub(super) fn key_of(&self, name: &str) -> Result<Option<Subject>, InputError> {
         let named: Vec<&String> = if name.starts_with("alias/") {
             let aliases = self.aliases.keys();
@@ -275,7 +275,8 @@ impl Names {
         }
     }
 
-    /// The names of a kind: of roles that share a name and are not meant together, the ARNs.
+    /// Returns the names of a kind. For roles with the same name but different origins, returns the
+    /// ARNs.
     pub(super) fn names(&self, kind: Kind) -> Vec<String> {
         match kind {
             Kind::Bucket => self.buckets.iter().cloned().collect(),
@@ -299,7 +300,7 @@ impl Names {
     }
 }
 
-/// The error of a name that means several things.
+/// Returns the error for an ambiguous name.
 pub(super) fn ambiguous(name: &str, what: &str, mut arns: Vec<String>) -> InputError {
     let more = arns.len().saturating_sub(LISTED);
     arns.truncate(LISTED);
@@ -308,7 +309,7 @@ pub(super) fn ambiguous(name: &str, what: &str, mut arns: Vec<String>) -> InputE
         more => format!(", or {more} more"),
     };
     InputError::given(
-        format!("`{name}` is the name of {what} in this run"),
-        format!("give the ARN: {}{more}", arns.join(", ")),
+        format!("`{name}` is ambiguous: it matches {what} in this run"),
+        format!("specify the ARN: {}{more}", arns.join(", ")),
     )
 }

@@ -1,82 +1,82 @@
-//! What a proof comes to. Every command takes its exit code, its headline and its last line from
-//! here, so that they cannot contradict each other.
+//! The outcome of a proof. Every command takes its exit code, headline, and last line from here, so
+//! they cannot contradict each other.
 
 use super::decided::{Decided, Verdict};
 use super::prove::{AttackResult, Proof};
 
-/// What a proof comes to, in figures. A call or attack counts once for each instance of its target
-/// that it stands for.
+/// The outcome of a proof, as counts. A call or attack counts once for each instance of its target
+/// that it represents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
-    /// The calls of the run.
+    /// The calls in the run.
     pub calls: usize,
     /// The calls that are allowed.
     pub allowed: usize,
     /// The calls that are denied.
     pub denied: usize,
-    /// The calls that depend on what is not known.
+    /// The calls that depend on something unknown.
     pub unproven: usize,
-    /// The calls that are denied though AWS documents their permission, and that runs do without.
+    /// The denied calls that AWS documents but that no run is known to need.
     pub not_granted: usize,
     /// The attacks.
     pub attacks: usize,
     /// The attacks that are denied.
     pub denied_attacks: usize,
-    /// The attacks that are allowed and must not be.
+    /// The attacks that are allowed but must be denied.
     pub allowed_attacks: usize,
     /// The attacks that AWS's published procedure allows, as configured.
     pub over_granted_attacks: usize,
-    /// The attacks that depend on what is not known.
+    /// The attacks that depend on something unknown.
     pub unproven_attacks: usize,
-    /// The actions that their service does not have.
+    /// The actions that do not exist.
     pub unknown_actions: usize,
-    /// The conditions that end a run early.
+    /// The conditions that end an execution early.
     pub obstacles: usize,
     /// The values that cannot be resolved.
     pub unresolved: usize,
-    /// The statements that grant what no call needs, without a documented reason.
+    /// The statements with grants that no call needs and no documented reason explains.
     pub excess: usize,
-    /// Why there is nothing that a proof could be of.
+    /// Why the proof is empty, if it is.
     pub empty: Option<Empty>,
 }
 
 /// Why a proof is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Empty {
-    /// The templates must have a pipeline, and none could be read, so no run was checked.
+    /// The templates must contain a pipeline, but none could be read, so no run was checked.
     NoPipeline,
     /// No call was checked.
     NoCall,
 }
 
 impl Empty {
-    /// Why, in a sentence.
+    /// Returns the reason as a clause.
     pub(crate) fn because(self) -> &'static str {
         match self {
             Self::NoPipeline => {
-                "no pipeline could be read from the templates, so no run was checked"
+                "no pipeline could be read from the templates, so nothing was checked"
             }
-            Self::NoCall => "the templates lead to no call, so nothing was checked",
+            Self::NoCall => "the templates result in no calls, so nothing was checked",
         }
     }
 }
 
-/// A proof in one word.
+/// The conclusion of a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conclusion {
-    /// A call is denied, an attack allowed, an action unknown, a run ends early, or nothing was
-    /// checked.
+    /// A call is denied, an attack is allowed, an action does not exist, an execution ends early,
+    /// or nothing was checked.
     Failed,
-    /// Nothing failed, and something depends on what is not known.
+    /// Nothing failed, but something depends on something unknown.
     Unproven,
-    /// All is proven, and statements grant what no call needs.
+    /// Everything is proven, but some statements grant more than the calls need.
     Excess,
-    /// All is proven, and nothing more is granted.
+    /// Everything is proven, and nothing else is granted.
     Proven,
 }
 
 impl Conclusion {
-    /// What begins the last line of a proof.
+    /// Returns the start of the last line of a proof.
     pub fn words(self) -> &'static str {
         match self {
             Self::Failed => "Not proven",
@@ -88,7 +88,7 @@ impl Conclusion {
 }
 
 impl Outcome {
-    /// The whole in one word.
+    /// Returns the conclusion.
     pub fn conclusion(&self) -> Conclusion {
         let failures = self.denied + self.allowed_attacks + self.unknown_actions + self.obstacles;
         if failures > 0 || self.empty.is_some() {
@@ -102,13 +102,13 @@ impl Outcome {
         }
     }
 
-    /// Whether every call is proven to be allowed and every attack to be denied.
+    /// Returns whether every call is proven to be allowed and every attack to be denied.
     pub fn is_proven(&self) -> bool {
         matches!(self.conclusion(), Conclusion::Proven | Conclusion::Excess)
     }
 
-    /// Whether a command must fail with exit code 1. With `strict`, so it must for unproven
-    /// results, unresolved values and unexplained excess.
+    /// Returns whether a command must fail with exit code 1. With `strict`, it also fails for
+    /// unproven results, unresolved values, and unexplained excess.
     pub fn fails(&self, strict: bool) -> bool {
         match self.conclusion() {
             Conclusion::Failed => true,
@@ -119,7 +119,7 @@ impl Outcome {
 }
 
 impl Proof {
-    /// What the proof comes to.
+    /// Returns the outcome of the proof.
     pub fn outcome(&self) -> Outcome {
         let calls = |verdict: Verdict| -> usize {
             let calls = self.calls.iter().map(|(decided, _)| decided);
@@ -154,18 +154,18 @@ impl Proof {
         }
     }
 
-    /// Whether a command must fail with exit code 1; see [`Outcome::fails`].
+    /// Returns whether a command must fail with exit code 1. See [`Outcome::fails`].
     pub fn fails(&self, strict: bool) -> bool {
         self.outcome().fails(strict)
     }
 
-    /// Whether a call is denied, an attack allowed, an action unknown, a run ends early, or
-    /// nothing was checked.
+    /// Returns whether a call is denied, an attack is allowed, an action does not exist, an
+    /// execution ends early, or nothing was checked.
     pub fn has_errors(&self) -> bool {
         self.fails(false)
     }
 
-    /// Whether something depends on what is not known.
+    /// Returns whether a result depends on something unknown.
     pub fn has_unproven(&self) -> bool {
         let outcome = self.outcome();
         outcome.unproven + outcome.unproven_attacks + outcome.unresolved > 0

@@ -1,12 +1,13 @@
-//! Who a policy lets in from accounts that have no part in a run.
+//! Finds the principals that a policy grants access to from accounts outside the run.
 
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Node, Value};
 
-/// The principals of a statement that belong to none of the accounts. `*` is one, unless a condition
-/// limits who it is; then the accounts that the condition names are looked at. An Allow with
-/// `NotPrincipal` lets everybody else in. Of a Deny there are none.
+/// Returns the principals in a statement that belong to none of the accounts. `*` is an outsider
+/// unless a condition limits the principals; then the accounts in the condition are checked. An
+/// Allow statement with `NotPrincipal` grants access to everyone else. A Deny statement has no
+/// outsiders.
 pub(crate) fn outsiders(statement: &Node, accounts: &BTreeSet<&str>) -> Vec<String> {
     if statement.get("Effect").and_then(Node::as_str) == Some("Deny") {
         return Vec::new();
@@ -30,8 +31,8 @@ pub(crate) fn outsiders(statement: &Node, accounts: &BTreeSet<&str>) -> Vec<Stri
     named.into_iter().map(str::to_owned).collect()
 }
 
-/// Condition keys that tell who makes a request (IAM, *AWS global condition context keys*; AWS KMS,
-/// *AWS KMS condition keys*).
+/// Condition keys that identify the caller (IAM, *AWS global condition context keys*; AWS KMS, *AWS
+/// KMS condition keys*).
 const WHO: [&str; 8] = [
     "aws:principalaccount",
     "aws:principalarn",
@@ -43,8 +44,8 @@ const WHO: [&str; 8] = [
     "aws:sourcearn",
 ];
 
-/// The values with which a statement's condition limits who it is about; nothing, if it does not.
-/// An operator that says who it is not about is no limit.
+/// Returns the values that the condition of a statement limits its principals to, or `None` if
+/// there is no limit. A negated operator is not a limit.
 fn limits(statement: &Node) -> Option<Vec<&str>> {
     let operators = statement.get("Condition").and_then(Node::entries)?;
     let mut found = None;
@@ -74,7 +75,7 @@ fn scalars<'n>(node: &'n Node, found: &mut Vec<&'n str>) {
     }
 }
 
-/// The account in a principal: its ID, or the fifth part of an ARN.
+/// Returns the account in a principal: an account ID, or the fifth part of an ARN.
 fn account_in(principal: &str) -> Option<&str> {
     let part = principal.split(':').nth(4).unwrap_or(principal);
     crate::aws::names::is_account_id(part).then_some(part)

@@ -1,5 +1,5 @@
-//! The values that the user gives for parameters of the templates: each must be one that some
-//! template declares and CloudFormation takes.
+//! Checks parameter values from the user. A template must declare each parameter, and
+//! CloudFormation must accept the value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use crate::diagnostic::{Node, Source};
 use crate::stacks::CREATE_PIPELINE;
 use crate::template::parameters;
 
-/// Checks the values of parameters.
+/// Checks the parameter values.
 ///
 /// # Errors
-/// No template declares a parameter, a value is none that CloudFormation takes for it, or one is
-/// given twice.
+/// Returns an error if no template declares a parameter, if CloudFormation does not accept a value,
+/// or if a parameter is specified twice.
 pub(super) fn check(inputs: &Inputs, templates: &[Arc<Node>]) -> Result<(), Vec<InputError>> {
     let mut errors = Vec::new();
     let mut seen = BTreeSet::new();
@@ -22,12 +22,12 @@ pub(super) fn check(inputs: &Inputs, templates: &[Arc<Node>]) -> Result<(), Vec<
         if !seen.insert(name) {
             errors.push(match name.as_str() {
                 CREATE_PIPELINE => InputError::given(
-                    format!("`{name}` is decided by the step that is proven"),
-                    "leave it out; `s3ferry prove --step dev` proves the stack without its pipeline",
+                    format!("`{name}` is determined by the step to prove"),
+                    "omit it; `s3ferry prove --step dev` proves the stack without its pipeline",
                 ),
                 _ => InputError::given(
-                    format!("--parameter gives `{name}` twice"),
-                    "give it once; commas separate the items of a list",
+                    format!("--parameter specifies `{name}` twice"),
+                    "specify it once, and separate the items of a list with commas",
                 ),
             });
             continue;
@@ -57,7 +57,7 @@ pub(super) fn check(inputs: &Inputs, templates: &[Arc<Node>]) -> Result<(), Vec<
     }
 }
 
-/// The error of a parameter that no template declares.
+/// Returns the error for a parameter that no template declares.
 fn unknown(name: &str, inputs: &Inputs, templates: &[Arc<Node>]) -> InputError {
     let mut declared: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (stack, template) in inputs.stacks.iter().zip(templates) {
@@ -72,7 +72,7 @@ fn unknown(name: &str, inputs: &Inputs, templates: &[Arc<Node>]) -> InputError {
     let hint = near(name, declared.keys().copied())
         .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
     let help = if declared.is_empty() {
-        "the templates have no parameters that need a value: leave the option out".to_owned()
+        "the templates have no parameters that need a value: omit the option".to_owned()
     } else {
         let all = declared.iter().map(|(name, files)| match files.as_slice() {
             [file] => format!("{name} ({file})"),
@@ -84,20 +84,20 @@ fn unknown(name: &str, inputs: &Inputs, templates: &[Arc<Node>]) -> InputError {
     InputError::given(format!("no template has a parameter `{name}`{hint}"), help)
 }
 
-/// Why CloudFormation would not take a value; `None`: it would.
+/// Returns why CloudFormation does not accept a value. `None` if it does.
 fn refusal(source: &Source, name: &str, parameter: &Node, value: &str) -> Option<InputError> {
     let kind = parameters::type_of(parameter);
     let line = source.position(parameter.span.start).line;
     let place = format!("{}:{line}", source.name());
     if parameters::is_stored(kind) {
         return Some(InputError::given(
-            format!("`{name}` is of type {kind}: its value is in Parameter Store ({place})"),
-            "declare it as a String to give its value here",
+            format!("`{name}` has type {kind}: its value is in Parameter Store ({place})"),
+            "declare it as a String to specify its value here",
         ));
     }
     let (item, message, help) = parameters::refusal(parameter, value)?;
     Some(InputError::given(
-        format!("`{item}` is not a value of the parameter `{name}`: {message} ({place})"),
+        format!("`{item}` is not a valid value for the parameter `{name}`: {message} ({place})"),
         help,
     ))
 }

@@ -20,43 +20,43 @@ use crate::diagnostic::Source;
 use crate::run::pipeline::Pipeline;
 use crate::run::{self, Call, Caller, Doubt, Obstacle, Place};
 
-/// What came of a proof.
+/// The result of a proof.
 #[derive(Debug, Clone)]
 pub struct Proof {
     /// The files that the places are in.
     pub files: Vec<Source>,
-    /// The pipelines by name; none before the last step.
+    /// Names of the pipelines. Empty before the last step.
     pub pipelines: Vec<String>,
-    /// The calls of the run, in its order, each with what to add where it is denied.
+    /// The calls in run order, each with the statements that would allow it if it is denied.
     pub calls: Vec<(Decided, Vec<Remedy>)>,
     /// The attacks.
     pub attacks: Vec<Attack>,
-    /// What is granted beyond the run.
+    /// Grants beyond the needs of the run.
     pub excess: Excess,
-    /// What cannot be resolved.
+    /// The values that cannot be resolved.
     pub doubts: Vec<Doubt>,
-    /// What ends a run before its last action.
+    /// The conditions that end an execution before its last action.
     pub obstacles: Vec<Obstacle>,
-    /// Whether the templates must have a pipeline at this step.
+    /// Whether the templates must contain a pipeline at this step.
     pub expects_pipeline: bool,
 }
 
-/// A call that must not be allowed, and what came of it.
+/// A call that must be denied, and its result.
 #[derive(Debug, Clone)]
 pub struct Attack {
-    /// What happens, in a sentence.
+    /// The description of the attack.
     pub what: String,
     /// The call; its ID is stable.
     pub call: Call,
-    /// What came of it.
+    /// The result.
     pub result: AttackResult,
-    /// Why, where it is not denied.
+    /// The explanation, if the attack is not denied.
     pub decided: Option<Decided>,
-    /// The instances of its target that it stands for: those where it is denied alike.
+    /// The number of instances of its target where it is denied in the same way.
     pub instances: usize,
 }
 
-/// Result of an attack.
+/// The result of an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub enum AttackResult {
     /// Denied.
@@ -70,21 +70,21 @@ pub enum AttackResult {
 }
 
 impl Proof {
-    /// A place, as `file:line`.
+    /// Returns a place as `file:line`.
     pub(crate) fn at(&self, place: Place) -> String {
         let source = &self.files[place.file];
         let line = source.position(place.span.start).line;
         format!("{}:{line}", source.name())
     }
 
-    /// The calls that are denied.
+    /// Returns the denied calls.
     pub fn denied(&self) -> impl Iterator<Item = &(Decided, Vec<Remedy>)> {
         let calls = self.calls.iter();
         calls.filter(|(decided, _)| decided.verdict == Verdict::Denied)
     }
 
-    /// The policies that are not given and an unproven call depends on, each once; `with_attacks`: or an
-    /// unproven attack.
+    /// Returns the missing policies that unproven calls depend on, without duplicates. With
+    /// `with_attacks`, also those that unproven attacks depend on.
     pub(crate) fn missing(&self, with_attacks: bool) -> Vec<&Missing> {
         let attacks = self.attacks.iter().filter(|_| with_attacks);
         let attacks = attacks.filter_map(|attack| attack.decided.as_ref());
@@ -99,7 +99,7 @@ impl Proof {
         found
     }
 
-    /// The attacks with a result.
+    /// Returns the attacks with a result.
     pub fn attacks_that(&self, result: AttackResult) -> impl Iterator<Item = &Attack> {
         self.attacks
             .iter()
@@ -110,14 +110,15 @@ impl Proof {
 /// Proves a pipeline.
 ///
 /// # Errors
-/// A template or another file cannot be read, or a policy in it is none: every problem, by file.
+/// Returns an error if a template or another file cannot be read, or if it contains an invalid
+/// policy. Returns every problem, by file.
 pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
     let nodes = read_all(inputs)?;
     parameters::check(inputs, &nodes)?;
     let resolvers = resolvers(inputs, &nodes);
     let world = collect(inputs, &resolvers)?;
     let (pipelines, mut doubts) = facts::pipelines(&world);
-    // Neither needs the other: with two cores it takes half the time.
+    // Calls and attacks are independent. Running them in parallel halves the time on two cores.
     let (attacks, (calls, served)) = std::thread::scope(|scope| {
         let attacks = scope.spawn(|| decided_attacks(inputs, &world, &pipelines));
         let calls = decided_calls(inputs, &world, &pipelines);
@@ -129,11 +130,11 @@ pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
     let mut excess = excess(&world, &served, &inputs.key_administrators);
     let mut callers = calls.iter().map(|(decided, _)| &decided.call.caller);
     if pipelines.is_empty() || callers.any(|caller| matches!(caller, Caller::Unknown(..))) {
-        // Without a run nothing can tell what it needs, nor where it is not known who calls.
+        // Without a run, or if a caller is unknown, the needed actions are unknown.
         excess.statements.clear();
     }
     for doubt in world.doubts() {
-        // A template that serves several instances has the same doubt in each.
+        // A template with several instances has the same doubt in each.
         if !doubts.contains(&doubt) {
             doubts.push(doubt);
         }
@@ -212,11 +213,12 @@ fn result(verdict: Verdict, add: &AttackCall, permissions: Permissions) -> Attac
     }
 }
 
-/// Which calls of a target's instances are alike: the same call, decided by the same statements.
+/// Detects equivalent calls across the instances of a target: the same call, decided by the same
+/// statements.
 struct Alike {
     expand: bool,
     by_region: bool,
-    /// By a hash of what must be the same; the number of the first.
+    /// The index of the first call, by a hash of the properties that must be equal.
     known: HashMap<u64, usize>,
 }
 
@@ -229,8 +231,8 @@ impl Alike {
         }
     }
 
-    /// The first call that is like this one, or nothing, and then this is the first: `next` is
-    /// the number that it gets.
+    /// Returns the index of the first equivalent call. If there is none, records this call at index
+    /// `next` and returns `None`.
     fn find(&mut self, call: &Call, decisive: &[Decisive], next: usize) -> Option<usize> {
         let instance = call.instance.as_ref().filter(|_| !self.expand)?;
         let mut hasher = DefaultHasher::new();
@@ -238,7 +240,7 @@ impl Alike {
         if self.by_region {
             instance.region.hash(&mut hasher);
         }
-        // Two buckets of an instance are attacked by the same names.
+        // Attacks on two buckets of an instance have the same names.
         if call.is_on_bucket() {
             call.place.hash(&mut hasher);
         }

@@ -1,8 +1,8 @@
-//! Whether S3 calls a bucket policy public, and so keeps other accounts out of a bucket that restricts
-//! public buckets.
+//! Determines whether S3 considers a bucket policy public and therefore denies access from other
+//! accounts to a bucket with `RestrictPublicBuckets`.
 //!
-//! Follows the AWS document *Blocking public access to your Amazon S3 storage*, section *The meaning of
-//! "public"*.
+//! Follows the AWS document *Blocking public access to your Amazon S3 storage*, section *The
+//! meaning of "public"*.
 
 use super::world::World;
 use crate::policy::document::{
@@ -11,7 +11,7 @@ use crate::policy::document::{
 use crate::run::landscape::bucket_name;
 use crate::run::{Call, Hindrance, Rejection};
 
-/// Condition keys whose fixed values tell who may come in.
+/// Condition keys whose fixed values restrict the principals.
 const FIXED: [&str; 14] = [
     "aws:principalaccount",
     "aws:principalarn",
@@ -29,8 +29,9 @@ const FIXED: [&str; 14] = [
     "s3:x-amz-server-side-encryption-aws-kms-key-id",
 ];
 
-/// What keeps another account's principal out of a bucket: with `RestrictPublicBuckets`, S3 lets only
-/// the owner's account and AWS services into a bucket whose policy is public.
+/// Returns what prevents a principal of another account from accessing a bucket. If a bucket with
+/// `RestrictPublicBuckets` has a public policy, S3 allows access only to the owner's account and to
+/// AWS services.
 pub(super) fn hindrance(world: &World<'_>, call: &Call) -> Option<Hindrance> {
     let (bucket, user) = (bucket_name(&call.resource)?, call.caller.account()?);
     let found = world.land.buckets.get(bucket)?;
@@ -40,24 +41,25 @@ pub(super) fn hindrance(world: &World<'_>, call: &Call) -> Option<Hindrance> {
     let held = &world.policies[found.policy?];
     let (statement, is_sure) = public_statement(&held.document.solid)?;
     let because = format!(
-        "the policy of {bucket} is public, and the bucket restricts public buckets: S3 lets no other \
-         account in"
+        "the policy of {bucket} is public, and `RestrictPublicBuckets` is set: S3 denies access \
+         from other accounts"
     );
     let is_known = found.restricts_public.is_some() && found.account.is_some() && is_sure;
     Some(match is_known {
         true => {
             let (place, resource) = (held.at(statement.span), Some(held.resource.clone()));
-            let fix = "name the principals instead of `*`";
+            let fix = "list the principals instead of `*`";
             Hindrance::Rejected(Rejection::new(because, fix, place, resource))
         }
         false => {
-            let reason = format!("whether S3 lets other accounts in: perhaps {because}");
+            let reason =
+                format!("whether S3 allows access from other accounts: possibly, {because}");
             Hindrance::Doubtful(held.doubt(statement.span, reason))
         }
     })
 }
 
-/// The statement that makes a policy public, and whether it surely does.
+/// Returns the statement that makes a policy public, and whether that is certain.
 fn public_statement(policy: &Policy) -> Option<(&Statement, bool)> {
     let mut found: Option<(&Statement, bool)> = None;
     for statement in &policy.statements {
@@ -70,7 +72,7 @@ fn public_statement(policy: &Policy) -> Option<(&Statement, bool)> {
     found
 }
 
-/// Whether a statement is public; `None`: AWS does not say.
+/// Returns whether a statement is public. `None` if AWS does not document it.
 fn is_public(statement: &Statement) -> Option<bool> {
     let everyone = statement.principal.as_ref().is_some_and(|element| {
         let mut entries = element.entries.iter();
@@ -90,8 +92,8 @@ fn is_public(statement: &Statement) -> Option<bool> {
     public
 }
 
-/// Whether a condition lets in only who is named by fixed values; `None`: AWS does not say it of this
-/// operator.
+/// Returns whether a condition limits the principals to fixed values. `None` if AWS does not
+/// document the operator.
 fn narrows(condition: &Condition) -> Option<bool> {
     if !FIXED.contains(&condition.key.to_lowercase().as_str()) {
         return Some(false);
@@ -116,7 +118,7 @@ fn narrows(condition: &Condition) -> Option<bool> {
     Some(is_fixed)
 }
 
-/// Whether an IP range is so broad that S3 calls it public: broader than /8, or than /32 of IPv6.
+/// Returns whether S3 considers an IP range public: broader than /8 for IPv4, or /32 for IPv6.
 fn is_broad(range: &str) -> bool {
     let (address, length) = range.split_once('/').unwrap_or((range, "128"));
     let least = if address.contains(':') { 32 } else { 8 };

@@ -1,4 +1,5 @@
-//! What to add where something is missing: a statement, ready to paste, and where.
+//! Suggests statements to add if a call is denied, ready to paste, with the policy that each
+//! belongs to.
 
 use super::decided::{Decided, Verdict};
 use super::world::World;
@@ -14,27 +15,28 @@ use crate::template::type_of;
 pub struct Remedy {
     /// The layer that lacks it.
     pub layer: Layer,
-    /// The resource whose policy it belongs in; `None`: there is none yet.
+    /// The resource whose policy it belongs to; `None` if there is no such policy.
     pub resource: Option<String>,
-    /// Where that policy stands.
+    /// The place of that policy.
     pub place: Option<Place>,
-    /// The statement, in the file's own format.
+    /// The statement, in the format of the file.
     pub statement: String,
 }
 
-/// What to add so that a denied call is allowed; nothing where a Deny stands in its way.
+/// Returns the statements that would allow a denied call. Empty if a Deny statement denies it.
 pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
     if !matches!(decided.verdict, Verdict::Denied | Verdict::NotGranted) {
         return Vec::new();
     }
     let missing = &decided.reason.missing;
-    // Within an account either side of a bucket's call would do: the caller's is the usual one.
+    // Within an account, either side can allow an S3 call. Prefer the caller's policies.
     let either = decided.call.caller.account() == decided.call.account.as_deref()
         && decided.call.action.starts_with("s3:")
         && missing.contains(&Layer::IdentityPolicies);
     let mut found = Vec::new();
     for layer in missing {
-        // A control policy allows for many, so no statement for one call belongs there.
+        // A control policy applies to many principals, so a statement for one call does not belong
+        // there.
         let is_control = matches!(layer, Layer::Scps | Layer::Rcps);
         if is_control || (either && *layer == Layer::ResourcePolicy) {
             continue;
@@ -59,8 +61,8 @@ pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
     found
 }
 
-/// Of several policies the one that is about the most similar resources: of the same account,
-/// and with ARNs that begin alike.
+/// Returns the policy with the most similar resources: in the same account, and with the longest
+/// common ARN prefix.
 fn nearest(world: &World<'_>, policies: &[PolicyId], decided: &Decided) -> Option<PolicyId> {
     let wanted = &decided.call.resource;
     let owner = |arn: &str| match world.land.bucket_of(arn) {
@@ -80,11 +82,12 @@ fn nearest(world: &World<'_>, policies: &[PolicyId], decided: &Decided) -> Optio
             .max()
             .unwrap_or_default()
     };
-    // Of equals the last wins here, and the first should.
+    // `max_by_key` returns the last of equal elements. Reverse the list to get the first.
     policies.iter().copied().rev().max_by_key(similarity)
 }
 
-/// How a template names a key whose ID only AWS knows: by its resource or its parameter.
+/// Returns the expression for a key whose ID only AWS knows: a reference to its resource or
+/// parameter.
 fn expression(world: &World<'_>, file: usize, arn: &str, json: bool) -> Option<String> {
     let mut resolvers = world.resolvers.iter().enumerate();
     let (number, resolver) = resolvers.find(|(_, resolver)| resolver.deployment().file == file)?;
@@ -150,7 +153,7 @@ fn statement(
         }
         Caller::Root(account) => ("AWS", arn::root(&world.land.partition, account)),
     });
-    // A bucket's ARN does not name its account.
+    // The ARN of a bucket does not contain its account.
     if layer == Layer::IdentityPolicies && call.action.starts_with("s3:") {
         let account = call.account.clone();
         condition = account.map(|account| ("StringEquals", "aws:ResourceAccount", account));
@@ -183,7 +186,7 @@ fn statement(
         out.push_str(&format!("  Resource: {shown}\n"));
     }
     if let Some((operator, key, value)) = condition {
-        // Without quotes YAML reads an account ID as a number.
+        // YAML reads an unquoted account ID as a number.
         let value = match value.starts_with("arn:") {
             true => value,
             false => format!("\"{value}\""),

@@ -1,4 +1,4 @@
-//! The templates of the proof, each resolved for every account and region that it is deployed to.
+//! Resolves each template of the proof for every account and region that it is deployed to.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -10,7 +10,7 @@ use crate::run::Instance;
 use crate::stacks::CREATE_PIPELINE;
 use crate::template;
 
-/// Where and how a template is deployed.
+/// The deployment of a template.
 #[derive(Debug, Clone)]
 pub(super) struct Deployment<'a> {
     pub(super) stack: &'a str,
@@ -19,17 +19,17 @@ pub(super) struct Deployment<'a> {
     pub(super) partition: &'a str,
     /// Values of parameters.
     pub(super) parameters: Arc<HashMap<String, String>>,
-    /// Number of its file.
+    /// Index of its file.
     pub(super) file: usize,
-    /// The target whose template it is; `None` for the dev account's side.
+    /// The target that the template belongs to; `None` for the dev account.
     pub(super) target: Option<&'a str>,
     /// Whether the target's deploy role copies the tags of the source object.
     pub(super) tagged_objects: bool,
-    /// Its instance, where the template has several.
+    /// Its instance, if the template has several.
     pub(super) instance: Option<Arc<Instance>>,
 }
 
-/// A resolver that knows the deployment. It is used like the one that it wraps.
+/// A resolver with its deployment. It dereferences to the resolver that it wraps.
 pub(super) struct Resolver<'a> {
     template: template::Resolver<'a>,
     deployment: Deployment<'a>,
@@ -82,7 +82,8 @@ pub(super) fn read_all(inputs: &Inputs) -> Result<Vec<Arc<Node>>, Vec<InputError
     }
 }
 
-/// The dev template's outputs are the parameters of the others, by name, unless a value is given.
+/// Creates the resolvers. The outputs of the dev template are the parameters of the other
+/// templates, by name, unless a value is specified.
 pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Arc<Node>]) -> Vec<Resolver<'a>> {
     let mut found: Vec<Resolver<'a>> = Vec::new();
     let given: HashMap<String, String> = inputs.parameters.iter().cloned().collect();

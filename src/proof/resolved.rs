@@ -1,5 +1,4 @@
-//! The resources of templates as they stand once deployed, for whoever compares them with
-//! something else.
+//! The resources of templates in the state after deployment, for comparison with other sources.
 
 use std::collections::HashMap;
 
@@ -10,13 +9,13 @@ use super::resolve::{read_all, resolvers};
 use crate::diagnostic::Node;
 use crate::template::type_of;
 
-/// A resource of a template, resolved.
+/// A resolved template resource.
 ///
-/// A value that cannot be known is `{"Fn::s3ferry:unknown": "the reason"}`; the ID of a key is
-/// made up, since AWS decides it: it is the [`name`](Self::name) of the key.
+/// An unknown value is `{"Fn::s3ferry:unknown": "the reason"}`. AWS assigns the ID of a key, so its
+/// [`name`](Self::name) is a placeholder.
 #[derive(Debug, Clone)]
 pub struct Resolved {
-    /// Number of its stack: the instances of [`Inputs::stacks`] in order.
+    /// Index of its stack: the instances of [`Inputs::stacks`] in order.
     pub stack: usize,
     /// Account ID.
     pub account: String,
@@ -26,35 +25,35 @@ pub struct Resolved {
     pub id: String,
     /// Type, such as `AWS::S3::Bucket`.
     pub kind: String,
-    /// What `Ref` gives: the name of most types.
+    /// The value of `Ref`, which is the name for most types.
     pub name: Option<String>,
-    /// ARN, where it follows from the template.
+    /// ARN, if the template determines it.
     pub arn: Option<String>,
     /// Properties.
     pub properties: Json,
 }
 
 impl Resolved {
-    /// The name; empty where it does not follow from the template.
+    /// Returns the name, or an empty string if the template does not determine it.
     pub(crate) fn known_name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
     }
 }
 
-/// The outputs of each stack, in the order of [`Resolved::stack`], as far as they are known.
+/// Returns the known outputs of each stack, in the order of [`Resolved::stack`].
 ///
 /// # Errors
-/// A template cannot be read.
+/// Returns an error if a template cannot be read.
 pub fn outputs(inputs: &Inputs) -> Result<Vec<HashMap<String, String>>, Vec<InputError>> {
     let nodes = read_all(inputs)?;
     let resolvers = resolvers(inputs, &nodes);
     Ok(resolvers.iter().map(|one| one.outputs()).collect())
 }
 
-/// Resolves every resource that is there.
+/// Resolves every resource that exists.
 ///
 /// # Errors
-/// A template cannot be read.
+/// Returns an error if a template cannot be read.
 pub fn resolved(inputs: &Inputs) -> Result<Vec<Resolved>, Vec<InputError>> {
     let nodes = read_all(inputs)?;
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! The policies on both sides of a call, with those that are not given.
+//! The policies on both sides of a call, including those that were not provided.
 
 use super::collect::no_boundary;
 use super::world::{Missing, World};
@@ -37,17 +37,17 @@ impl Sets {
     }
 }
 
-/// Why the control policies that matter to a call are not known: those that are given are of the
-/// stacks' accounts. Where none are given, there are none.
+/// Returns the control policies that matter to a call but are unknown. The provided control
+/// policies are those of the stacks' accounts. If none are provided, none are assumed to exist.
 pub(super) fn foreign(world: &World<'_>, call: &Call) -> Option<&'static str> {
     let is_foreign = |account: Option<&str>| {
         account.is_none_or(|account| !world.land.accounts.contains(account))
     };
     if !world.scps.is_empty() && is_foreign(call.caller.account()) {
-        return Some("the service control policies of the caller's account are not given");
+        return Some("the service control policies of the caller's account");
     }
     if !world.rcps.is_empty() && is_foreign(call.account.as_deref()) {
-        return Some("the resource control policies of the resource's account are not given");
+        return Some("the resource control policies of the resource's account");
     }
     None
 }

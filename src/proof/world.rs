@@ -1,5 +1,5 @@
-//! Who has which policies once the templates are deployed: roles, buckets, keys, and where each
-//! policy stands. Filling it from templates and files is [`super::collect`]'s.
+//! The deployed state of the templates: roles, buckets, and keys, and the policies of each with
+//! their places. [`super::collect`] fills it from templates and files.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use crate::run::landscape::{Landscape, PolicyId, Tags, is_managed_key};
 use crate::run::{Doubt, Place};
 use crate::shell::word;
 
-/// A policy that is not given.
+/// A policy that was not provided.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
 pub struct Missing {
-    /// Owner of the policy.
+    /// The policy and its owner.
     pub what: String,
-    /// The option that gives the policy.
+    /// The option that provides the policy.
     pub option: String,
 }
 
 impl Missing {
-    /// What an option would give by the file with the policies of what has a name.
+    /// Creates the option from the name of the policy's owner.
     pub(super) fn new(what: String, option: &str, name: &str) -> Self {
         Self {
             what,
@@ -30,40 +30,41 @@ impl Missing {
     }
 }
 
-/// A policy with its place.
+/// A policy and its place.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
     pub(super) document: Document,
-    /// The logical ID of the resource that has it, or the name of what has it elsewhere.
+    /// The logical ID of the resource that it belongs to, or the name of the owner outside the
+    /// templates.
     pub(super) resource: String,
-    /// The document.
+    /// The place of the document.
     pub(super) place: Place,
-    /// Whether a template or file of the user's holds it; otherwise the proof assumes it.
+    /// Whether a template or a file from the user contains it. Otherwise, the proof assumes it.
     pub(super) given: bool,
 }
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Role {
     pub(super) arn: String,
-    /// Its name as a policy writes it that is attached to it; empty where none is.
+    /// Its name as written in a policy that is attached to it. Empty if there is no such policy.
     pub(super) name: String,
-    /// The template that makes it, if one does: the number of its resolver.
+    /// The template that creates it, if any: the index of its resolver.
     pub(super) resolver: Option<usize>,
-    /// Whether a file says what else it has, so that nothing is expected of it.
+    /// Whether a file specifies its other policies, so that none are missing.
     pub(super) is_given: bool,
-    /// Whether the user says what its permissions boundary is, or that it has none.
+    /// Whether the user specified its permissions boundary, or that it has none.
     pub(super) is_bounded: bool,
     pub(super) identity: Vec<PolicyId>,
     pub(super) trust: Option<PolicyId>,
     pub(super) boundary: Option<PolicyId>,
     pub(super) missing_identity: Option<Missing>,
     pub(super) missing_boundary: Option<Missing>,
-    /// Its tags; `None`: not known.
+    /// Its tags; `None` if they are unknown.
     pub(super) tags: Option<Tags>,
 }
 
 impl Role {
-    /// Its name as it is written. IAM ignores the case of names, so that a role's `key` has it in
+    /// Returns its name as written. IAM names are case-insensitive, so the `key` of a role is in
     /// lowercase.
     pub(super) fn written_name<'r>(&'r self, key: &'r str) -> &'r str {
         match (self.arn.rsplit('/').next(), self.name.as_str()) {
@@ -74,9 +75,9 @@ impl Role {
     }
 }
 
-/// A resource of a template that is there.
+/// A template resource that exists.
 pub(super) struct TemplateResource<'a> {
-    /// The number of its resolver.
+    /// The index of its resolver.
     pub(super) resolver: usize,
     pub(super) id: &'a str,
     pub(super) node: &'a Node,
@@ -84,60 +85,61 @@ pub(super) struct TemplateResource<'a> {
 
 #[derive(Default)]
 pub(super) struct World<'a> {
-    /// The buckets and keys, and the accounts that they are in.
+    /// The buckets and keys, and their accounts.
     pub(super) land: Landscape,
     pub(super) files: Vec<Source>,
-    /// How many of the files are templates: the first.
+    /// The number of templates. They come first in the files.
     pub(super) templates: usize,
     pub(super) resolvers: &'a [Resolver<'a>],
     pub(super) resources: Vec<TemplateResource<'a>>,
     pub(super) policies: Vec<Held>,
-    /// By account and name in lower case.
+    /// By account and lowercase name.
     pub(super) roles: BTreeMap<(String, String), Role>,
     pub(super) key_files: BTreeMap<String, PolicyId>,
     /// Service control policies of the accounts of the stacks, by level.
     pub(super) scps: Vec<Vec<PolicyId>>,
     /// Resource control policies of these accounts, by level.
     pub(super) rcps: Vec<Vec<PolicyId>>,
-    /// What an administrator is allowed: everything.
+    /// The policy of an administrator, which allows everything.
     pub(super) administrator: PolicyId,
-    /// What a role of somebody else's trusts, for an attack: the whole dev account.
+    /// The trust policy of another party's role in an attack. It trusts the entire dev account.
     pub(super) open_trust: PolicyId,
-    /// What a key of somebody else's says: its account's policies decide.
+    /// The policy of another party's key. It delegates to the policies of its account.
     pub(super) open_key: PolicyId,
-    /// What a bucket of somebody else's says: everybody may do everything.
+    /// The policy of another party's bucket. It allows everyone everything.
     pub(super) open_bucket: PolicyId,
-    /// What a bucket's, key's or role's policy might say that is not given.
+    /// The broadest policy that a bucket, key, or role may have if its policy was not provided.
     pub(super) open_resource: PolicyId,
     pub(super) open_roles: PolicyId,
     /// The policy of the AWS managed key of S3 in each account.
     pub(super) managed_key: PolicyId,
-    /// What cannot be resolved and stands in no policy.
+    /// Unresolved values outside policies.
     pub(super) other_doubts: Vec<Doubt>,
-    /// What may change anything: then nothing is proven of any call.
+    /// Template features that can change anything. With any of these, every call is unproven.
     pub(super) opaque: Vec<Doubt>,
-    /// Buckets and roles of which the templates do not say one thing, by ARN.
+    /// Buckets and roles that the templates define ambiguously, by ARN.
     pub(super) disputed: BTreeMap<String, Doubt>,
-    /// Whether an alias may be there that cannot be known.
+    /// Whether an unknown alias may exist.
     pub(super) has_unknown_aliases: bool,
 }
 
 impl World<'_> {
-    /// The role of an ARN.
+    /// Returns the role with an ARN.
     pub(super) fn role(&self, arn: &str) -> Option<&Role> {
         let role = self.roles.get(&role_key(arn)?)?;
-        // Of a role that no template makes, nobody says the path.
+        // The path of a role that no template creates is unknown.
         (role.resolver.is_none() || role.arn == arn).then_some(role)
     }
 
-    /// The role that keeps one of this ARN from being there: it has the name in another path. Names
-    /// are unique in an account whatever their paths (IAM, *IAM and AWS STS quotas*).
+    /// Returns the role that prevents a role with this ARN from existing, because it has the same
+    /// name and a different path. Names are unique in an account, regardless of paths (IAM, *IAM
+    /// and AWS STS quotas*).
     pub(super) fn namesake(&self, arn: &str) -> Option<&Role> {
         let role = self.roles.get(&role_key(arn)?)?;
         (role.resolver.is_some() && role.arn != arn).then_some(role)
     }
 
-    /// The ARN and policy of a key, by its ARN or that of an alias of it.
+    /// Returns the ARN and policy of a key, by its ARN or the ARN of one of its aliases.
     pub(super) fn key(&self, arn: &str) -> Option<(String, PolicyId)> {
         if let Some(id) = self.key_files.get(arn) {
             return Some((arn.to_owned(), *id));
@@ -149,7 +151,7 @@ impl World<'_> {
         Some((key.arn.clone(), key.policy))
     }
 
-    /// What cannot be resolved.
+    /// Returns everything that cannot be resolved.
     pub(super) fn doubts(&self) -> Vec<Doubt> {
         let of_policies = self.policies.iter().flat_map(Held::doubts);
         of_policies
@@ -161,7 +163,7 @@ impl World<'_> {
 }
 
 impl Held {
-    /// Its statements that cannot be resolved.
+    /// Returns the statements that cannot be resolved.
     pub(super) fn doubts(&self) -> impl Iterator<Item = Doubt> + '_ {
         self.document.unknown.iter().map(|unknown| Doubt {
             effect: unknown.effect,
@@ -169,18 +171,18 @@ impl Held {
         })
     }
 
-    /// A place in its file.
+    /// Returns a place in its file.
     pub(super) fn at(&self, span: Span) -> Place {
         Place { span, ..self.place }
     }
 
-    /// A doubt about a part of it.
+    /// Returns a doubt about a part of it.
     pub(super) fn doubt(&self, span: Span, reason: impl Into<String>) -> Doubt {
         Doubt::new(self.at(span), &self.resource, reason)
     }
 }
 
-/// Account and name, in lower case, of a role's ARN.
+/// Returns the account and lowercase name in a role ARN.
 pub(super) fn role_key(arn: &str) -> Option<(String, String)> {
     let arn = Arn::parse(arn)?;
     let path = arn.resource.strip_prefix("role/")?;

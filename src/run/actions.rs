@@ -1,4 +1,4 @@
-//! The calls of the actions themselves, with the roles that perform them.
+//! The calls of actions and the roles that make them.
 
 use super::encryption::{self, UsedKey};
 use super::landscape::{Encryption, Value};
@@ -12,12 +12,12 @@ use crate::policy::evaluation::{Context, ContextValue};
 
 use Strength::{Documented, Needed};
 
-/// An action with its number in the pipeline.
+/// An action and its index in the pipeline.
 type Numbered<'a> = (usize, &'a Action);
 
 impl Run<'_> {
-    /// CodePipeline checks, when a pipeline is created or updated, that the service role can
-    /// assume the role of every action.
+    /// Adds the check that CodePipeline makes when a pipeline is created or updated: the service
+    /// role can assume the role of every action.
     pub(super) fn role_checks(&mut self, pipeline: &Pipeline, service_role: &Caller) {
         let actions = pipeline.actions.iter();
         let of_actions =
@@ -49,12 +49,12 @@ impl Run<'_> {
                 caller: &performer,
                 place: check.place,
             };
-            let what = format!("a rule by {}", check.provider);
+            let what = format!("a {} rule", check.provider);
             self.not_modelled(&scope, &check.provider, &what);
         }
     }
 
-    /// The rule that starts the pipeline.
+    /// Adds the calls of the rules that start the pipeline.
     pub(super) fn start(&mut self, pipeline: &Pipeline, common: &Scope<'_>) {
         for rule in &pipeline.rules {
             let events = Caller::Service("events.amazonaws.com".to_owned());
@@ -91,7 +91,7 @@ impl Run<'_> {
         self.add(scope, Needed, action, &on, context, None);
     }
 
-    /// The calls of a source action.
+    /// Adds the calls of a source action.
     pub(super) fn source(
         &mut self,
         pipeline: &Pipeline,
@@ -124,7 +124,8 @@ impl Run<'_> {
         let bucket = &self.bucket(&source.bucket);
         self.on_bucket(scope, Needed, &BUCKET_READS[..1], bucket);
         self.on_bucket(scope, Documented, &BUCKET_READS[1..], bucket);
-        // S3 checks it for a missing object (*HeadObject*): 403 without it, 404 with it.
+        // S3 checks this permission for a missing object (*HeadObject*): 403 without it, 404 with
+        // it.
         self.on_bucket(scope, Documented, &["s3:ListBucket"], bucket);
         let key = match &source.key {
             Ok(key) => key,
@@ -138,7 +139,7 @@ impl Run<'_> {
         self.by_default(&scope.at(Step::SourceKey), &["kms:Decrypt"], on);
     }
 
-    /// What an action does with artifacts, and by itself.
+    /// Adds the calls of an action: those on artifacts, and its own.
     pub(super) fn action(
         &mut self,
         pipeline: &Pipeline,
@@ -148,7 +149,7 @@ impl Run<'_> {
         let service_role = Caller::of(&pipeline.service_role);
         let performer = Caller::of(action.performer(pipeline));
         let deploy = action.work.deploy();
-        // A deployment is told by its target, everything else by its name.
+        // A deploy action is identified by its target, other actions by their names.
         let which = match deploy {
             Some(_) => String::new(),
             None => named(common.which, &action.name),
@@ -196,10 +197,11 @@ impl Run<'_> {
                 let arn = invoke.name.clone().and_then(|name| {
                     let partition = &self.land.partition;
                     let (region, account) = (&action.region, &pipeline.account);
-                    // Whose pipeline the role of another account means, is not documented.
+                    // The account of a pipeline that a role in another account starts is not
+                    // documented.
                     match performer.account() {
                         Some(own) if own != account => {
-                            let reason = format!("in which account the pipeline {name} is");
+                            let reason = format!("the account of the pipeline {name}");
                             Err(Box::new(Doubt::new(action.place, "", reason)))
                         }
                         _ => Ok(arn::pipeline(partition, region, account, name)),
@@ -224,9 +226,9 @@ impl Run<'_> {
         }
     }
 
-    /// What an action does that is not modelled: unproven, by its name.
+    /// Adds an unproven call, named after the provider, for an action that is not modeled.
     fn not_modelled(&mut self, scope: &Scope<'_>, provider: &str, what: &str) {
-        let reason = format!("what {what} calls by itself or with roles of its own");
+        let reason = format!("the calls of {what}, which are not modeled");
         let doubt = Doubt::new(scope.place, "", reason);
         let mut id = format!("{}/{provider}", scope.step);
         if !scope.which.is_empty() {
@@ -247,7 +249,7 @@ impl Run<'_> {
         }
     }
 
-    /// An S3 deploy action writes.
+    /// Adds the calls of an S3 deploy action on the output bucket.
     fn write(&mut self, deploy: &Deploy, scope: &Scope<'_>) {
         let bucket = &self.bucket(&deploy.bucket);
         self.on_bucket(scope, Documented, &BUCKET_READS, bucket);
@@ -287,7 +289,8 @@ impl Run<'_> {
         }
     }
 
-    /// What S3 asks of KMS for an object of a bucket that encrypts by default.
+    /// Adds the KMS calls that S3 makes for an object in a bucket, according to its default
+    /// encryption.
     fn by_default(&mut self, scope: &Scope<'_>, actions: &[&str], on: (&Bucket<'_>, &str)) {
         let (bucket, _) = on;
         let land = self.land;
@@ -307,8 +310,8 @@ impl Run<'_> {
             Encryption::Unresolved(doubt) => UsedKey::unresolved(doubt),
             Encryption::Untold => {
                 let reason = match bucket.name {
-                    Ok(name) => format!("how {name} encrypts by default"),
-                    Err(doubt) => format!("how the bucket encrypts by default: {}", doubt.reason),
+                    Ok(name) => format!("the default encryption of {name}"),
+                    Err(doubt) => format!("the default encryption of the bucket: {}", doubt.reason),
                 };
                 UsedKey::unresolved(&Doubt::new(scope.place, "", reason))
             }

@@ -1,7 +1,7 @@
-//! Artifacts: who stores and reads them, and with which key.
+//! The calls that store and read artifacts, with their roles and keys.
 //!
-//! The role of an action stores its output and reads its input, and without a role of its own the
-//! pipeline's service role does (AWS CodePipeline API Reference, *ActionDeclaration*).
+//! The role of an action stores its output and reads its input. An action without a role uses the
+//! pipeline's service role (AWS CodePipeline API Reference, *ActionDeclaration*).
 
 use super::encryption::{self, UsedKey};
 use super::pipeline::{Action, Pipeline, Store};
@@ -14,8 +14,8 @@ use crate::policy::evaluation::ContextValue;
 use Strength::{Documented, Needed};
 
 impl Run<'_> {
-    /// Every artifact is stored once, by the role of the action that makes it, and copied to the store
-    /// of every other region in which an action reads it.
+    /// Adds the calls that store artifacts. The role of the producing action stores each artifact
+    /// once. CodePipeline copies it to the store of every other region where an action reads it.
     pub(super) fn stores(&mut self, pipeline: &Pipeline, common: &Scope<'_>) {
         let mut is_first = true;
         for action in &pipeline.actions {
@@ -74,8 +74,9 @@ impl Run<'_> {
         self.store(pipeline, store, artifact, &scope, is_service_role);
     }
 
-    /// CodePipeline copies an artifact to the store of another region. Who calls is not documented; the
-    /// service role is what has access to the stores (*Manage the CodePipeline service role*).
+    /// Adds the calls that copy an artifact to the store of another region. The caller is not
+    /// documented. The service role is the one with access to the stores (*Manage the CodePipeline
+    /// service role*).
     fn copy(
         &mut self,
         pipeline: &Pipeline,
@@ -109,7 +110,8 @@ impl Run<'_> {
         self.store(pipeline, store, artifact, &scope, true);
     }
 
-    /// Storing an artifact: the object, its encryption, and what the service role's list has besides.
+    /// Adds the calls that store an artifact: those on the object, those on its key, and the
+    /// remaining entries in the service role's list.
     fn store(
         &mut self,
         pipeline: &Pipeline,
@@ -127,11 +129,11 @@ impl Run<'_> {
             self.on_bucket(scope, Documented, &BUCKET_READS, bucket);
         }
         let mut put = encrypted_with(context(land, scope.caller, bucket.region), store);
-        // CodePipeline does not document the ACL that it puts on artifacts.
+        // AWS does not document the ACL that CodePipeline sets on artifacts.
         put.set("s3:x-amz-acl", ContextValue::Unknown);
         let uploaded = (bucket, Some(object.as_str()));
         self.on_s3(scope, Needed, &["s3:PutObject"], uploaded, &put);
-        // A role of another account gives the bucket's owner access to what it stores.
+        // A role in another account grants the bucket owner access to the objects that it stores.
         let is_foreign = match (bucket.account, scope.caller.account()) {
             (Some(owner), Some(user)) => owner != user,
             _ => false,
@@ -143,7 +145,7 @@ impl Run<'_> {
         if is_service_role {
             let reads = ["s3:GetObject", "s3:GetObjectVersion"];
             self.on_object(scope, Documented, &reads, on);
-            // Of source objects with tags.
+            // For source objects with tags.
             let strength = needed_with_tags(pipeline);
             self.on_object(scope, strength, &["s3:PutObjectTagging"], on);
             self.on_object(scope, Documented, &TAG_READS, on);
@@ -158,7 +160,8 @@ impl Run<'_> {
         self.describe(&scope, store, bucket, &key);
     }
 
-    /// An action reads an artifact: CodePipeline hands out a bucket and a key, and no version.
+    /// Adds the calls that read an artifact. CodePipeline provides a bucket and a key to the
+    /// action, but no version.
     pub(super) fn read(
         &mut self,
         pipeline: &Pipeline,
@@ -185,14 +188,14 @@ impl Run<'_> {
     }
 
     fn describe(&mut self, scope: &Scope<'_>, store: &Store, bucket: &Bucket<'_>, key: &UsedKey) {
-        // The lists have it with a customer managed key.
+        // The permission lists contain it for customer managed keys.
         if store.key.is_some() {
             let context = context(self.land, scope.caller, bucket.region);
             self.on_key(scope, Documented, "kms:DescribeKey", key, None, context);
         }
     }
 
-    /// The key of an artifact store, as it is for a caller.
+    /// Returns the key of an artifact store for a caller.
     fn store_key(
         &self,
         pipeline: &Pipeline,
@@ -205,14 +208,15 @@ impl Run<'_> {
     }
 }
 
-/// Whether the tags of objects matter: where the configuration says that the source object has some.
+/// Returns whether object tags matter: they do if the configuration states that the source object
+/// has tags.
 pub(super) fn needed_with_tags(pipeline: &Pipeline) -> Strength {
     let mut deployments = (pipeline.actions.iter()).filter_map(|action| action.work.deploy());
     let is_tagged = deployments.any(|deploy| deploy.tagged_objects);
     if is_tagged { Needed } else { Documented }
 }
 
-/// Two parts of a name, of which the second may be empty.
+/// Joins two parts of a name. Either may be empty.
 pub(super) fn named(first: &str, second: &str) -> String {
     match (first, second) {
         ("", second) => second.to_owned(),

@@ -1,4 +1,4 @@
-//! A call: who does what to which resource, with what AWS knows about it.
+//! A call: its caller, action, resource, and request context.
 
 use std::sync::Arc;
 
@@ -9,41 +9,41 @@ use crate::aws::arn;
 use crate::policy::document::Arn;
 use crate::policy::evaluation::Context;
 
-/// The session that stands for all sessions of a role: CodePipeline names them by a time.
+/// The session that represents all sessions of a role. CodePipeline names them by a timestamp.
 const SESSION: &str = "1587534327984";
 
 /// One call to AWS.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// A stable name.
+    /// A stable ID.
     pub id: String,
-    /// The target that it is made for; `None`: for all.
+    /// The target that it is made for; `None` for all.
     pub target: Option<String>,
-    /// Which of the target's instances it is made for, where the target has several.
+    /// The instance of the target, if the target has several.
     pub instance: Option<Arc<Instance>>,
-    /// The step of the run.
+    /// The step in the run.
     pub step: Step,
-    /// Who makes it.
+    /// The caller.
     pub caller: Caller,
     /// The action.
     pub action: String,
-    /// Whether the run needs it.
+    /// Whether a run needs it.
     pub strength: Strength,
-    /// The resource's ARN; words where it cannot be known.
+    /// The resource's ARN, or a description if it is unknown.
     pub resource: String,
-    /// The account that owns the resource; `None`: not known.
+    /// The account that owns the resource; `None` if unknown.
     pub account: Option<String>,
-    /// What AWS knows about it.
+    /// The request context.
     pub context: Context,
-    /// What makes it necessary: the pipeline's action, say.
+    /// The place that makes it necessary, such as the pipeline's action.
     pub place: Place,
-    /// The resource's policy, where no template or file has it but the call is about it.
+    /// The resource's policy, if no template or file contains it.
     pub(crate) resource_policy: Option<PolicyId>,
-    /// Whether the resource is nobody's: it is made up for an attack and has no policy.
+    /// Whether the resource is invented for an attack. It has no owner and no policy.
     pub(crate) made_up: bool,
-    /// What keeps AWS from doing it, whatever the policies say.
+    /// Why AWS rejects or may reject the call, regardless of the policies.
     pub hindrance: Option<Hindrance>,
-    /// Why nobody can tell who calls what: then nothing is proven of it.
+    /// Why the caller or resource is unknown. The call is then unproven.
     pub unknown: Option<Doubt>,
 }
 
@@ -60,27 +60,27 @@ pub enum Strength {
     Needed,
 }
 
-/// What keeps AWS from doing a call that the policies may allow.
+/// The reason why AWS rejects or may reject a call that the policies may allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hindrance {
-    /// AWS rejects it.
+    /// AWS rejects the call.
     Rejected(Rejection),
-    /// AWS may reject it: this cannot be resolved.
+    /// AWS may reject the call, depending on something that cannot be resolved.
     Doubtful(Doubt),
 }
 
-/// Why AWS rejects a call whatever the policies say.
+/// The reason why AWS rejects a call, regardless of the policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// Why, in a sentence.
+    /// The reason, as a clause.
     pub because: String,
-    /// The state of the key that makes KMS reject it, if that is why.
+    /// The state of the key, if that is the reason.
     pub state: Option<KeyState>,
-    /// What to do.
+    /// How to fix it.
     pub fix: String,
-    /// Where to do it.
+    /// The place to fix.
     pub place: Place,
-    /// The resource of the template that stands there.
+    /// The template resource at that place.
     pub resource: Option<String>,
 }
 
@@ -102,7 +102,7 @@ impl Rejection {
 }
 
 impl Call {
-    /// Why AWS rejects it whatever the policies say.
+    /// Returns why AWS rejects the call, regardless of the policies.
     pub(crate) fn rejection(&self) -> Option<&Rejection> {
         match &self.hindrance {
             Some(Hindrance::Rejected(rejection)) => Some(rejection),
@@ -110,12 +110,13 @@ impl Call {
         }
     }
 
-    /// The account that owns the resource; empty where it is not known.
+    /// Returns the account that owns the resource, or an empty string if it is unknown.
     pub fn owner(&self) -> &str {
         self.account.as_deref().unwrap_or_default()
     }
 
-    /// How its caller is shown: with the account, where roles of several accounts have one name.
+    /// Returns the caller for display, with its account if roles in several accounts have the same
+    /// name.
     pub(crate) fn caller_shown(&self) -> String {
         let shown = self.caller.shown();
         match (&self.caller, self.caller.account()) {
@@ -126,8 +127,8 @@ impl Call {
         }
     }
 
-    /// What tells it from the other calls of its instance: its name as far as it says neither
-    /// account, region nor bucket.
+    /// Returns what distinguishes it from the other calls of its instance: the part of its ID
+    /// without account, region, and bucket.
     pub(crate) fn kind(&self) -> &str {
         let mut parts = self.id.split('/');
         if self.step == Step::Attack {
@@ -136,29 +137,29 @@ impl Call {
         self.step.name()
     }
 
-    /// Whether it is an attack on a bucket, which its name then says.
+    /// Returns whether it is an attack on a bucket, whose ID contains the bucket.
     pub(crate) fn is_on_bucket(&self) -> bool {
         self.step == Step::Attack && self.id.contains('/')
     }
 }
 
-/// Who makes a call.
+/// The caller of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
-    /// A session of a role of the templates.
+    /// A session of a role in the templates.
     Role(String),
     /// An AWS service.
     Service(String),
-    /// An account's root user.
+    /// The root user of an account.
     Root(String),
-    /// A session of some role that its own account allows everything.
+    /// A session of a role whose own account allows it everything.
     Administrator(String),
-    /// A role that cannot be known: whose it is, and why.
+    /// An unknown role: its owner, and why it is unknown.
     Unknown(String, Box<Doubt>),
 }
 
 impl Caller {
-    /// Who calls by a role that may not be known.
+    /// Returns the caller for a role that may be unknown.
     pub(crate) fn of(role: &Value) -> Self {
         match role {
             Ok(arn) => Self::Role(arn.clone()),
@@ -166,7 +167,7 @@ impl Caller {
         }
     }
 
-    /// The principal of its requests.
+    /// Returns the principal of its requests.
     pub(crate) fn principal(&self, partition: &str) -> String {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => {
@@ -178,7 +179,7 @@ impl Caller {
         }
     }
 
-    /// Its account; a service has none.
+    /// Returns its account. A service has no account.
     pub fn account(&self) -> Option<&str> {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => Some(account_and_name(arn).0),
@@ -187,7 +188,7 @@ impl Caller {
         }
     }
 
-    /// How it is shown: a role's name, a service's, `root of 111111111111`.
+    /// Returns the caller for display: the name of a role or service, or `root of 111111111111`.
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Role(arn) => account_and_name(arn).1.to_owned(),
@@ -200,7 +201,7 @@ impl Caller {
         }
     }
 
-    /// The ARN that `aws:PrincipalArn` has.
+    /// Returns the value of `aws:PrincipalArn`.
     pub(crate) fn principal_arn(&self, partition: &str) -> Option<String> {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => Some(arn.clone()),

@@ -1,27 +1,28 @@
-//! Whether a run reaches its last action: what CodePipeline refuses of a pipeline ends it at once, and an
-//! entry condition that the previous pipeline does not meet ends it there.
+//! Determines whether an execution reaches its last action. Settings that CodePipeline rejects
+//! prevent it, and an entry condition that the previous pipeline does not meet ends it.
 //!
-//! Follows the AWS documents *How do stage conditions work?*, *VariableCheck* and *AWS CodePipeline
-//! invoke action reference*; what CodePipeline refuses is read with the pipelines.
+//! Follows the AWS documents *How do stage conditions work?*, *VariableCheck*, and *AWS
+//! CodePipeline invoke action reference*. The settings that CodePipeline rejects are read with the
+//! pipelines.
 
 use super::landscape::Place;
 use super::pipeline::{Gate, Invoke, Pipeline};
 
-/// What ends a run before its last action.
+/// A condition that ends an execution before its last action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
-    /// The condition.
+    /// Its place.
     pub place: Place,
-    /// Logical ID of its pipeline.
+    /// Logical ID of the pipeline.
     pub resource: String,
-    /// Why the run ends there.
+    /// Why the execution ends.
     pub reason: String,
-    /// What to do.
+    /// How to fix it.
     pub fix: &'static str,
 }
 
-/// What CodePipeline refuses or what fails in every run, and the conditions that the pipelines' own
-/// starts do not meet.
+/// Returns the settings that CodePipeline rejects or that make every execution fail, and the entry
+/// conditions that the preceding pipelines do not meet.
 pub(crate) fn obstacles(pipelines: &[Pipeline]) -> Vec<Obstacle> {
     let mut found: Vec<Obstacle> = pipelines
         .iter()
@@ -48,7 +49,7 @@ fn obstacle(
     let passed = invoke.variables.as_ref()?;
     let passed = passed.iter().find(|(name, _)| *name == gate.variable);
     let value = match passed {
-        // Known only in a run.
+        // Known only at run time.
         Some((_, value)) if value.contains("#{") => return None,
         Some((_, value)) => Some(value),
         None => {
@@ -70,8 +71,8 @@ fn obstacle(
         resource: gate.resource.clone(),
         fix: "pass the variable in `Variables` of the invoke action",
         reason: format!(
-            "stage {} of pipeline {} requires {}={}, and pipeline {}, which starts it, {how}: the \
-             run ends before this stage",
+            "stage {} of pipeline {} requires {}={}, but pipeline {}, which starts it, {how}: the \
+             execution ends before this stage",
             gate.stage, next.name, gate.variable, gate.value, pipeline.name
         ),
     })

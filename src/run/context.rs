@@ -1,4 +1,4 @@
-//! What AWS knows about the requests of a run: the context keys that the calls themselves set.
+//! The request context of the calls in a run: the context keys that the calls set.
 
 use super::Caller;
 use super::landscape::{Landscape, bucket_name};
@@ -6,8 +6,8 @@ use super::pipeline::Store;
 use crate::aws::partition_of;
 use crate::policy::evaluation::{Context, ContextValue};
 
-/// The context of every request of a caller. The request itself adds `aws:ResourceAccount`, the
-/// account that owns the call's resource.
+/// Returns the context of every request of a caller. The request adds `aws:ResourceAccount`, the
+/// account that owns the resource.
 pub(crate) fn context(land: &Landscape, caller: &Caller, region: Option<&str>) -> Context {
     let mut context = Context::new().with("aws:SecureTransport", "true");
     if let Some(region) = region {
@@ -27,7 +27,7 @@ pub(crate) fn context(land: &Landscape, caller: &Caller, region: Option<&str>) -
     context
 }
 
-/// What KMS knows when S3 asks it for an object's key.
+/// Adds the context of a KMS call that S3 makes for an object.
 pub(crate) fn via_s3(
     land: &Landscape,
     context: Context,
@@ -45,7 +45,8 @@ pub(crate) fn via_s3(
     via_s3_for(context, Some(store_region), Some(encrypted))
 }
 
-/// The same for a region and with an encryption context that may not be known.
+/// Adds the same context for a region that may be unknown and an encryption context that may be
+/// unknown.
 pub(super) fn via_s3_for(
     mut context: Context,
     region: Option<&str>,
@@ -59,9 +60,8 @@ pub(super) fn via_s3_for(
     context
 }
 
-/// What an upload to a store says about its encryption: the key as the pipeline names it. How
-/// CodePipeline names a key that the pipeline gives by an alias or an ID, or not at all, is not
-/// documented.
+/// Adds the encryption headers of an upload to a store. The key is written as in the pipeline. AWS
+/// does not document the header for a pipeline that specifies an alias, an ID, or no key.
 pub(crate) fn encrypted_with(context: Context, store: &Store) -> Context {
     const KEY_ID: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
     let mut context = context.with("s3:x-amz-server-side-encryption", "aws:kms");

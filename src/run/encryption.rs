@@ -1,9 +1,9 @@
-//! Which key S3 encrypts an object with, and what keeps KMS from using it whatever its policy
-//! says.
+//! Determines the key that S3 encrypts an object with, and what prevents KMS from using it,
+//! regardless of its policy.
 //!
 //! Follows the AWS documents *Using server-side encryption with AWS KMS keys*, *Setting default
 //! server-side encryption behavior for Amazon S3 buckets*, *Create a pipeline in CodePipeline that
-//! uses resources from another AWS account* and *Key states of AWS KMS keys*.
+//! uses resources from another AWS account*, and *Key states of AWS KMS keys*.
 
 use super::landscape::{
     Landscape, MANAGED_KEY, Usable, Value, account_of, is_managed_key, region_of,
@@ -11,28 +11,28 @@ use super::landscape::{
 use super::{Doubt, Hindrance, KeyState, Place, Rejection, is_cryptographic};
 use crate::aws::arn;
 
-/// A key that S3 uses for a caller.
+/// A key that S3 uses on behalf of a caller.
 #[derive(Debug, Clone)]
 pub(crate) struct UsedKey {
-    /// ARN, or why it cannot be known.
+    /// ARN, or why it is unknown.
     pub(crate) arn: Value,
-    /// Why S3 cannot use it for this caller.
+    /// Why S3 cannot use it on behalf of this caller.
     pub(crate) rejection: Option<Rejection>,
-    /// Whether it is named by an alias.
+    /// Whether it is specified by an alias.
     pub(crate) is_by_alias: bool,
 }
 
-/// Where a key is named, and the resource of the template that names it.
+/// The place that specifies a key, and the template resource at that place.
 pub(crate) type Said = (Place, Option<String>);
 
-/// Where S3 looks for a key, and for whom.
+/// Where S3 looks for a key, and on whose behalf.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Use<'u> {
-    /// Account of the bucket's owner; `None`: not known.
+    /// Account of the bucket owner; `None` if unknown.
     pub(crate) owner: Option<&'u str>,
-    /// Region of the bucket; `None`: not known.
+    /// Region of the bucket; `None` if unknown.
     pub(crate) region: Option<&'u str>,
-    /// Account of the caller; `None`: not known.
+    /// Account of the caller; `None` if unknown.
     pub(crate) user: Option<&'u str>,
 }
 
@@ -52,7 +52,7 @@ impl UsedKey {
         }
     }
 
-    /// A key that cannot be known.
+    /// Returns an unknown key.
     pub(crate) fn unresolved(doubt: &Doubt) -> Self {
         Self {
             arn: Err(Box::new(doubt.clone())),
@@ -73,17 +73,17 @@ impl UsedKey {
     }
 }
 
-const BY_ARN: &str = "name the key by its ARN";
+const BY_ARN: &str = "specify the key by its ARN";
 
-/// The AWS managed key of S3, as S3 uses it where nobody names a key.
+/// Returns the AWS managed key for S3, which S3 uses if no key is specified.
 ///
-/// Each account has its own, and only that account can use it (*Using server-side encryption with
-/// AWS KMS keys*, section *Using SSE-KMS encryption for cross-account operations*).
+/// Each account has its own key, and no other account can use it (*Using server-side encryption
+/// with AWS KMS keys*, section *Using SSE-KMS encryption for cross-account operations*).
 pub(crate) fn managed(land: &Landscape, on: Use<'_>, said: Said) -> UsedKey {
     let (Some(owner), Some(region)) = (on.owner, on.region) else {
         return UsedKey::unknown(
             said,
-            "whose AWS managed key it is: the owner and region of the bucket are not known",
+            "the account of the AWS managed key: the owner and region of the bucket are unknown",
         );
     };
     let arn = arn::regional(&land.partition, "kms", region, owner, MANAGED_KEY);
@@ -96,17 +96,17 @@ pub(crate) fn managed(land: &Landscape, on: Use<'_>, said: Said) -> UsedKey {
                  account can use"
             ),
             format!(
-                "name a customer managed key by its ARN, and allow account {user} in its policy"
+                "specify a customer managed key by its ARN, and allow account {user} in its policy"
             ),
         ),
         _ => UsedKey::known(arn),
     }
 }
 
-/// The key that a text means to S3 in a bucket's default encryption, for a caller.
+/// Returns the key that a string in a bucket's default encryption identifies for a caller.
 ///
-/// S3 looks for an alias without an account in the caller's account, not in the bucket's; across
-/// accounts the key must be named by its ARN.
+/// S3 looks for an alias without an account in the caller's account, not in the bucket owner's.
+/// Across accounts, the key must be specified by its ARN.
 pub(crate) fn default_key(land: &Landscape, key: Option<&str>, on: Use<'_>, said: Said) -> UsedKey {
     let Some(key) = key else {
         return managed(land, on, said);
@@ -115,8 +115,7 @@ pub(crate) fn default_key(land: &Landscape, key: Option<&str>, on: Use<'_>, said
         return by_arn(land, key, on, said);
     }
     let (Some(owner), Some(user), Some(region)) = (on.owner, on.user, on.region) else {
-        let reason =
-            format!("which key `{key}` is: the owner and region of the bucket are not known");
+        let reason = format!("the key `{key}`: the owner and region of the bucket are unknown");
         return UsedKey::unknown(said, reason);
     };
     if key == MANAGED_KEY {
@@ -130,8 +129,8 @@ pub(crate) fn default_key(land: &Landscape, key: Option<&str>, on: Use<'_>, said
         let arn = arn::regional(&land.partition, "kms", region, user, key);
         return by_alias(land, &arn, said, || {
             format!(
-                "which key `{key}` is: S3 looks for it in account {user}, whose request it is, and no \
-                 template makes it there"
+                "the key `{key}`: S3 looks for it in the requester's account {user}, where no \
+                 template creates it"
             )
         });
     }
@@ -140,17 +139,17 @@ pub(crate) fn default_key(land: &Landscape, key: Option<&str>, on: Use<'_>, said
         return UsedKey::known(arn);
     }
     let because = format!(
-        "the bucket names its key as `{key}`, without an account: account {user}, whose request it is, \
-         cannot use it by that name"
+        "the bucket specifies its key as `{key}`, without an account: the requester's account \
+         {user} cannot use it by that name"
     );
     UsedKey::rejected(arn, said, because, BY_ARN.to_owned())
 }
 
-/// The key that `EncryptionKey` of an artifact store means, for a caller. Without one, CodePipeline
-/// uses the AWS managed key of S3.
+/// Returns the key that the `EncryptionKey` of an artifact store identifies for a caller. Without
+/// `EncryptionKey`, CodePipeline uses the AWS managed key for S3.
 ///
-/// An alias is recognized only in the account that has the key, and an ID means a key of the account
-/// whose role is used: across accounts only an ARN names the pipeline's key.
+/// An alias is recognized only in the account of the key. An ID identifies a key in the account of
+/// the role. Across accounts, only an ARN identifies the pipeline's key.
 pub(crate) fn store_key(
     land: &Landscape,
     key: Option<&Value>,
@@ -164,7 +163,7 @@ pub(crate) fn store_key(
         Some(Ok(key)) => key.as_str(),
     };
     let (Some(user), Some(region)) = (on.user, on.region) else {
-        return UsedKey::unknown(said, "which key it is: the role is not known");
+        return UsedKey::unknown(said, "the key of the artifact store: the role is unknown");
     };
     let account = match key.starts_with("arn:") {
         true => account_of(key),
@@ -198,17 +197,17 @@ pub(crate) fn store_key(
         if !name.starts_with("alias/") {
             return UsedKey::known(arn);
         }
-        let reason = format!("which key `{key}` is: no template makes it");
+        let reason = format!("the key `{key}`: no template creates it");
         return UsedKey::unknown(said, reason);
     }
     let because = format!(
-        "CodePipeline looks for the key `{key}` in account {user}, whose role it uses, and does not \
-         find it there"
+        "CodePipeline looks for the key `{key}` in account {user}, the account of the role, and \
+         does not find it there"
     );
     UsedKey::rejected(arn, said, because, BY_ARN.to_owned())
 }
 
-/// The key that a request names.
+/// Returns the key that a request specifies.
 pub(crate) fn named_key(land: &Landscape, key: &Value, on: Use<'_>, said: Said) -> UsedKey {
     match key {
         Err(doubt) => UsedKey::unresolved(doubt),
@@ -229,11 +228,12 @@ fn by_arn(land: &Landscape, key: &str, on: Use<'_>, said: Said) -> UsedKey {
         return UsedKey::known(key.to_owned());
     }
     by_alias(land, key, said, || {
-        format!("which key `{key}` is: no template makes it")
+        format!("the key `{key}`: no template creates it")
     })
 }
 
-/// The key that an alias names, by the alias's ARN: KMS decides by the key.
+/// Returns the key that an alias identifies, by the ARN of the alias. KMS authorizes access to the
+/// key, not the alias.
 fn by_alias(land: &Landscape, alias: &str, said: Said, reason: impl FnOnce() -> String) -> UsedKey {
     match land.known_key(alias) {
         Some(known) => UsedKey::by_alias(&known.arn),
@@ -241,8 +241,8 @@ fn by_alias(land: &Landscape, alias: &str, said: Said, reason: impl FnOnce() -> 
     }
 }
 
-/// The key's ARN as KMS finds it for a caller of `account`: a bare ID or an alias is one of the
-/// caller's own account.
+/// Returns the ARN of the key that KMS finds for a caller in `account`. An ID or alias identifies a
+/// key in the caller's account.
 pub(crate) fn key_arn(land: &Landscape, key: &str, account: &str, region: &str) -> String {
     if key.starts_with("arn:") {
         return key.to_owned();
@@ -258,11 +258,12 @@ fn bare_id(land: &Landscape, id: &str, account: &str, region: &str) -> String {
     arn::key(&land.partition, region, account, id)
 }
 
-/// What keeps KMS from an operation on a key: the key's kind, state and place. `region` is that of the
-/// bucket for which S3 uses it, if it does; `Some(None)`: it is not known.
+/// Returns what prevents KMS from an operation on a key: the kind, state, or region of the key.
+/// `region` is the region of the bucket that S3 uses the key for, if any. `Some(None)` means that
+/// the region is unknown.
 #[expect(
     clippy::option_option,
-    reason = "no bucket and no known region are two things"
+    reason = "no bucket and an unknown region are different"
 )]
 pub(crate) fn hindrance(
     land: &Landscape,
@@ -280,10 +281,10 @@ pub(crate) fn hindrance(
         && region_of(arn) != region
     {
         let because = format!(
-            "the key {arn} is not in {region}, where the bucket is, and S3 encrypts with keys of \
-             the bucket's region only"
+            "the key {arn} is not in {region}, the region of the bucket: S3 encrypts only with \
+             keys in the same region"
         );
-        let fix = format!("name a key in {region}");
+        let fix = format!("specify a key in {region}");
         let rejection = Rejection::new(because, fix, needed_by, None);
         return Some(Hindrance::Rejected(rejection));
     }
@@ -304,7 +305,7 @@ pub(crate) fn hindrance(
                 Some(state) => rejected(arn, state, unusable.fix, said),
                 None => {
                     let because = format!(
-                        "the key {arn} is {}: S3 encrypts with symmetric encryption keys only",
+                        "the key {arn} has {}: S3 encrypts only with symmetric encryption keys",
                         unusable.what
                     );
                     let rejection = Rejection::new(because, unusable.fix, said.0, said.1);

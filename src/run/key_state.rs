@@ -1,32 +1,32 @@
-//! Whether AWS KMS lets a key be used: its state, whatever the policies say.
+//! Determines whether AWS KMS allows the use of a key in its state, regardless of policies.
 //!
 //! Follows the AWS document *Key states of AWS KMS keys*.
 
 /// The state of a KMS key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {
-    /// It can be used.
+    /// The key can be used.
     Enabled,
-    /// Somebody disabled it.
+    /// The key is disabled.
     Disabled,
-    /// Its deletion is scheduled.
+    /// The deletion of the key is scheduled.
     PendingDeletion,
-    /// Its deletion waits for that of its replicas.
+    /// The deletion of the key waits for the deletion of its replicas.
     PendingReplicaDeletion,
-    /// Its imported key material is missing.
+    /// The imported key material is missing.
     PendingImport,
-    /// Its custom key store is disconnected.
+    /// The custom key store is disconnected.
     Unavailable,
-    /// It is a replica that is being created.
+    /// The key is a replica that is being created.
     Creating,
-    /// It is a multi-Region key whose primary Region changes.
+    /// The key is a multi-Region key whose primary Region is being updated.
     Updating,
-    /// A state that is not known here.
+    /// A state that this version does not know.
     Other,
 }
 
 impl KeyState {
-    /// The state that KMS calls by this name (AWS KMS API Reference, *KeyMetadata*).
+    /// Returns the state with a name (AWS KMS API Reference, *KeyMetadata*).
     pub(crate) fn of(name: &str) -> Self {
         match name {
             "Enabled" => Self::Enabled,
@@ -41,7 +41,8 @@ impl KeyState {
         }
     }
 
-    /// What the key is, and how KMS rejects its use; `None`: KMS does not.
+    /// Returns the state in words, and the exception with which KMS rejects the use of the key.
+    /// `None` if KMS does not reject it.
     pub(crate) fn rejection(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Enabled | Self::Updating => return None,
@@ -58,8 +59,8 @@ impl KeyState {
     }
 }
 
-/// Whether an operation needs the key itself: KMS rejects it unless the key's state allows it. A
-/// key can be described and administered in any state.
+/// Returns whether an operation uses the key material. KMS rejects such an operation unless the
+/// state of the key allows it. A key can be described and administered in any state.
 pub(crate) fn is_cryptographic(action: &str) -> bool {
     matches!(
         action.strip_prefix("kms:").unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! The accounts of a run, with the buckets and keys that it works on.
+//! The accounts in a run, and their buckets and keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,22 +22,22 @@ pub struct Instance {
 /// A place in one of the files of a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Place {
-    /// The file, by its number in [`crate::proof::Proof::files`].
+    /// The file, by its index in [`crate::proof::Proof::files`].
     pub file: usize,
-    /// The place in its text.
+    /// The span in its text.
     pub span: Span,
 }
 
-/// A statement that cannot be resolved.
+/// Something that cannot be resolved, such as a value or statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
-    /// The resource that has it.
+    /// The resource that contains it.
     pub resource: String,
     /// Why it cannot be resolved.
     pub reason: String,
-    /// Its effect, where that is known.
+    /// The effect of the statement, if known.
     pub effect: Option<Effect>,
 }
 
@@ -56,10 +56,10 @@ impl Doubt {
     }
 }
 
-/// A value of a template, or why it cannot be known.
+/// A template value, or why it is unknown.
 pub(crate) type Value = Result<String, Box<Doubt>>;
 
-/// Number of a policy among those of the proof.
+/// Index of a policy in the proof.
 pub(crate) type PolicyId = usize;
 
 /// Tags by key.
@@ -67,50 +67,51 @@ pub(crate) type Tags = BTreeMap<String, String>;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bucket {
-    /// `None`: nobody says whose it is.
+    /// `None` if unspecified.
     pub(crate) account: Option<String>,
-    /// `None`: nobody says where it is.
+    /// `None` if unspecified.
     pub(crate) region: Option<String>,
     pub(crate) policy: Option<PolicyId>,
-    /// Whether S3 encrypts with a bucket key, so that the context is the bucket's ARN; `None`: not
-    /// known.
+    /// Whether an S3 Bucket Key is enabled, so that the encryption context is the ARN of the
+    /// bucket; `None` if unknown.
     pub(crate) bucket_key: Option<bool>,
-    /// How S3 encrypts what is uploaded without a word about encryption.
+    /// How S3 encrypts objects that are uploaded without encryption headers.
     pub(crate) encryption: Encryption,
-    /// Whether it has no ACLs (`BucketOwnerEnforced`); `None`: not known.
+    /// Whether ACLs are disabled (`BucketOwnerEnforced`); `None` if unknown.
     pub(crate) is_owner_enforced: Option<bool>,
-    /// Whether its objects have versions; `None`: not known.
+    /// Whether versioning is enabled; `None` if unknown.
     pub(crate) is_versioned: Option<bool>,
-    /// Whether S3 keeps other accounts out as long as the bucket's policy is public; `None`: not known.
+    /// Whether S3 denies access from other accounts while the bucket policy is public; `None` if
+    /// unknown.
     pub(crate) restricts_public: Option<bool>,
-    /// The bucket that its server access logs go to.
+    /// The bucket that receives its server access logs, and their prefix.
     pub(crate) log_bucket: Option<(String, String)>,
-    /// Whether a template makes it.
+    /// Whether a template creates it.
     pub(crate) is_made: bool,
-    /// The target whose template makes it.
+    /// The target whose template creates it.
     pub(crate) target: Option<String>,
-    /// The target's instance that it belongs to, if the target has several.
+    /// The instance of the target that it belongs to, if the target has several.
     pub(crate) instance: Option<Arc<Instance>>,
-    /// Where the template makes it, or a file says all about it.
+    /// The place in the template, or the file with its policy.
     pub(crate) place: Option<Place>,
 }
 
 /// A bucket's default encryption.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Encryption {
-    /// Nobody says.
+    /// Unspecified.
     #[default]
     Untold,
-    /// The template says it with a value that cannot be resolved.
+    /// The template specifies it with a value that cannot be resolved.
     Unresolved(Doubt),
-    /// With keys of S3, which need no permission.
+    /// With S3 managed keys, which need no permissions.
     S3Managed,
     /// With a KMS key.
     Kms(DefaultKey),
 }
 
 impl Encryption {
-    /// The key that is used where nobody names one.
+    /// Returns the key that is used if an upload specifies none.
     pub(crate) fn default_key(&self) -> Option<&DefaultKey> {
         match self {
             Self::Kms(key) => Some(key),
@@ -122,10 +123,10 @@ impl Encryption {
 /// The key of a bucket's default encryption.
 #[derive(Debug, Clone)]
 pub(crate) struct DefaultKey {
-    /// As the bucket names it; `None`: the AWS managed key.
+    /// The key as the bucket specifies it; `None` for the AWS managed key.
     pub(crate) key: Option<String>,
-    /// Where the template says it, and the logical ID of the bucket; `None`: the configuration
-    /// says it of an existing bucket.
+    /// The place in the template, and the logical ID of the bucket. `None` if the configuration
+    /// specifies it for an existing bucket.
     pub(crate) said: Option<(Place, String)>,
 }
 
@@ -137,49 +138,49 @@ pub(crate) struct Key {
     pub(crate) policy: PolicyId,
     /// The place of its policy.
     pub(crate) place: Place,
-    /// Whether that is all that the key has as policies.
+    /// Whether this is the only policy of the key.
     pub(crate) is_whole: bool,
-    /// Whether a stack makes it.
+    /// Whether a stack creates it.
     pub(crate) is_made: bool,
-    /// Whether KMS lets S3 use it.
+    /// Whether KMS allows S3 to use it.
     pub(crate) usable: Usable,
-    /// What it is like, for the condition keys that tell it.
+    /// Its properties, for condition keys.
     pub(crate) kind: KeyKind,
-    /// Its tags; `None`: not known.
+    /// Its tags; `None` if unknown.
     pub(crate) tags: Option<Tags>,
-    /// The target whose template makes it; `None`: the dev account's side.
+    /// The target whose template creates it; `None` for the dev account.
     pub(crate) target: Option<String>,
-    /// Which of the target's instances makes it, where there are several.
+    /// The instance of the target, if the target has several.
     pub(crate) instance: Option<Arc<Instance>>,
 }
 
-/// Whether KMS lets S3 use a key.
+/// Whether KMS allows S3 to use a key.
 #[derive(Debug, Clone)]
 pub(crate) enum Usable {
-    /// It does, or nobody says otherwise.
+    /// It does, or nothing specifies otherwise.
     Yes,
     /// It does not.
     No(Unusable),
-    /// That depends on what is not known.
+    /// It depends on something unknown.
     Unknown(Doubt),
 }
 
 /// Why a key cannot be used.
 #[derive(Debug, Clone)]
 pub(crate) struct Unusable {
-    /// Its state, if that is why; otherwise S3 cannot encrypt with such a key.
+    /// Its state, if that is the reason. Otherwise, S3 cannot encrypt with this kind of key.
     pub(crate) state: Option<KeyState>,
-    /// What it is, as in "the key is …".
+    /// The setting that is the reason, as in "the key has …".
     pub(crate) what: String,
-    /// What to do.
+    /// How to fix it.
     pub(crate) fix: &'static str,
-    /// Where the template says so.
+    /// The place in the template.
     pub(crate) place: Place,
     /// The key's logical ID.
     pub(crate) resource: String,
 }
 
-/// Properties of a key that condition keys tell; `None`: not known.
+/// Properties of a key that condition keys expose. `None` if unknown.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeyKind {
     pub(crate) spec: Option<String>,
@@ -188,7 +189,7 @@ pub(crate) struct KeyKind {
     pub(crate) multi_region: Option<String>,
 }
 
-/// The accounts of a run and what is in them.
+/// The accounts in a run and their resources.
 #[derive(Debug, Default)]
 pub(crate) struct Landscape {
     pub(crate) partition: String,
@@ -199,24 +200,24 @@ pub(crate) struct Landscape {
     pub(crate) region: String,
     pub(crate) buckets: BTreeMap<String, Bucket>,
     pub(crate) keys: Vec<Key>,
-    /// Aliases, as (account, region, alias), with their keys' IDs or ARNs.
+    /// Aliases as (account, region, alias), each with the ID or ARN of its key.
     pub(crate) aliases: BTreeMap<(String, String, String), String>,
-    /// The states of keys that exist, by ARN.
+    /// The states of existing keys, by ARN.
     pub(crate) key_states: BTreeMap<String, KeyState>,
 }
 
 impl Landscape {
-    /// The bucket of an ARN of it or of an object in it.
+    /// Returns the bucket of a bucket ARN or object ARN.
     pub(crate) fn bucket_of(&self, arn: &str) -> Option<&Bucket> {
         self.buckets.get(bucket_name(arn)?)
     }
 
-    /// The bucket of a name that may not be known.
+    /// Returns the bucket with a name that may be unknown.
     pub(crate) fn bucket_named(&self, name: &Value) -> Option<&Bucket> {
         self.buckets.get(name.as_ref().ok()?)
     }
 
-    /// The account of a bucket, or of an object's bucket, where a template says it.
+    /// Returns the account of a bucket ARN or object ARN, if it is specified.
     pub(crate) fn owner(&self, arn: &str) -> Option<&str> {
         self.bucket_of(arn)?.account.as_deref()
     }
@@ -225,7 +226,7 @@ impl Landscape {
         arn::bucket(&self.partition, name)
     }
 
-    /// The key that a template makes, by its ARN or that of an alias of it.
+    /// Returns a key that a template creates, by its ARN or the ARN of one of its aliases.
     pub(crate) fn known_key(&self, arn: &str) -> Option<&Key> {
         let parts = Arn::parse(arn)?;
         let target = if parts.resource.starts_with("alias/") {
@@ -247,7 +248,7 @@ impl Landscape {
         })
     }
 
-    /// The aliases of a key that the templates make.
+    /// Returns the aliases of a key that the templates create.
     pub(crate) fn aliases_of(&self, key: &Key) -> Vec<String> {
         let aliases = self.aliases.iter();
         let own = aliases.filter(|((account, region, _), target)| {
@@ -259,25 +260,25 @@ impl Landscape {
     }
 }
 
-/// The alias of the AWS managed key of S3, which every account has in every region.
+/// The alias of the AWS managed key for S3, which exists in every account and region.
 pub(crate) const MANAGED_KEY: &str = "alias/aws/s3";
 
-/// Whether an ARN is that of the AWS managed key of S3.
+/// Returns whether an ARN is that of the AWS managed key for S3.
 pub(crate) fn is_managed_key(arn: &str) -> bool {
     Arn::parse(arn).is_some_and(|arn| arn.service == "kms" && arn.resource == MANAGED_KEY)
 }
 
-/// Region of an ARN.
+/// Returns the region of an ARN.
 pub(crate) fn region_of(arn: &str) -> &str {
     Arn::parse(arn).map_or("", |arn| arn.region)
 }
 
-/// Account of an ARN.
+/// Returns the account of an ARN.
 pub(crate) fn account_of(arn: &str) -> &str {
     Arn::parse(arn).map_or("", |arn| arn.account)
 }
 
-/// The bucket in an S3 ARN.
+/// Returns the bucket in an S3 ARN.
 pub(crate) fn bucket_name(arn: &str) -> Option<&str> {
     let arn = Arn::parse(arn).filter(|arn| arn.service == "s3")?;
     arn.resource.split('/').next()

@@ -1,15 +1,16 @@
-//! A pipeline run: its steps and its calls, in its order, with the context that AWS sets.
+//! A pipeline run: its steps and calls, in order, with the context that AWS sets.
 //!
-//! Follows the AWS documents *Amazon S3 source action reference*, *Amazon S3 deploy action reference*,
-//! *Manage the CodePipeline service role*, *ActionDeclaration*, *Using server-side encryption with AWS
-//! KMS keys*, *Add a cross-Region action*, *Enabling Amazon S3 server access logging* and *Default key
-//! policy*. AWS publishes lists of permissions, not traces of calls: [`Strength`] says of each entry
-//! whether runs are known to succeed without it.
+//! Follows the AWS documents *Amazon S3 source action reference*, *Amazon S3 deploy action
+//! reference*, *Manage the CodePipeline service role*, *ActionDeclaration*, *Using server-side
+//! encryption with AWS KMS keys*, *Add a cross-Region action*, *Enabling Amazon S3 server access
+//! logging*, and *Default key policy*. AWS publishes lists of permissions, not traces of calls.
+//! [`Strength`] records for each entry whether executions are known to succeed without it.
 //!
-//! This file holds the order of a run and what its calls have in common. The other files hold the
-//! calls on artifacts ([`artifacts`]), the calls of actions ([`actions`]) and the calls that belong to
-//! no pipeline ([`others`]). A run is derived from pipelines ([`pipeline`]) and the buckets and keys
-//! that exist ([`landscape`]). Nothing here reads templates or policies: [`crate::proof`] does.
+//! This file contains the order of a run and the parts that all calls share. Other files contain
+//! the calls on artifacts ([`artifacts`]), the calls of actions ([`actions`]), and the calls
+//! outside pipelines ([`others`]). A run is derived from pipelines ([`pipeline`]) and from the
+//! existing buckets and keys ([`landscape`]). [`crate::proof`] reads templates and policies; this
+//! module does not.
 
 mod actions;
 mod artifacts;
@@ -50,27 +51,27 @@ const BUCKET_READS: [&str; 3] = [
 
 const TAG_READS: [&str; 2] = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"];
 
-/// What the keys of artifacts end with in the proof; CodePipeline makes it up for each.
+/// The end of artifact keys in the proof. CodePipeline generates a new one for each artifact.
 const ARTIFACT_ID: &str = "aB3dE5f";
 
-/// The end of the keys of the artifact that a generated pipeline's source action stores.
+/// The end of the key of the artifact that the source action of a generated pipeline stores.
 pub(crate) const ARTIFACT: &str = "SourceArti/aB3dE5f";
 
-/// The key of an artifact. CodePipeline cuts the pipeline's name to twenty characters there, and the
-/// artifact's to ten.
+/// Returns the key of an artifact. CodePipeline truncates the pipeline name to 20 characters and
+/// the artifact name to 10.
 fn key_of(pipeline: &str, artifact: &str) -> String {
     let folder: String = pipeline.chars().take(20).collect();
     let name: String = artifact.chars().take(10).collect();
     format!("{folder}/{name}/{ARTIFACT_ID}")
 }
 
-/// The resource of a statement that allows a call on an object: all that the object stands for. The
-/// names of artifacts and of deployed files are samples.
+/// Returns the resource of a statement that allows a call on an object. The names of artifacts and
+/// deployed files are samples, so the resource covers every object that the sample represents.
 pub(crate) fn objects_like(resource: &str) -> String {
     let is_sample = |name: &&str| [ARTIFACT_ID, SAMPLE_FILE].contains(name);
     match resource.rsplit_once('/') {
         Some((folder, name)) if resource.contains(":s3:::") && is_sample(&name) => {
-            // Every artifact of the pipeline, not those of one name.
+            // Cover all artifacts of the pipeline, not only those with one name.
             let folder = match name == ARTIFACT_ID {
                 true => folder
                     .rsplit_once('/')
@@ -83,10 +84,10 @@ pub(crate) fn objects_like(resource: &str) -> String {
     }
 }
 
-/// The name of a file that stands for all that a deploy action writes.
+/// The name of a file that represents all files that a deploy action writes.
 pub(crate) const SAMPLE_FILE: &str = "index.html";
 
-/// The key of the first artifact of a pipeline.
+/// Returns the key of the first artifact of a pipeline.
 pub(crate) fn artifact_key(pipeline: &Pipeline) -> String {
     let outputs = pipeline.actions.iter().flat_map(|action| &action.outputs);
     let inputs = pipeline.actions.iter().flat_map(|action| &action.inputs);
@@ -94,7 +95,7 @@ pub(crate) fn artifact_key(pipeline: &Pipeline) -> String {
     key_of(&pipeline.name, first.map_or("SourceArtifact", |name| name))
 }
 
-/// Gives the calls of a run, one after the other.
+/// Passes the calls in a run to `each`, one at a time.
 pub(crate) fn calls(land: &Landscape, pipelines: &[Pipeline], each: &mut dyn FnMut(Call)) {
     let mut run = Run {
         land,
@@ -115,44 +116,45 @@ struct Run<'r> {
     give: &'r mut dyn FnMut(Call),
 }
 
-/// What the calls of one step have in common.
+/// The properties that the calls of one step share.
 #[derive(Clone, Copy)]
 struct Scope<'s> {
     step: Step,
     target: Option<&'s str>,
     instance: Option<&'s Arc<Instance>>,
-    /// What tells it from the same step elsewhere: a region, an action, or a further pipeline.
+    /// What distinguishes it from the same step elsewhere: a region, an action, or an additional
+    /// pipeline.
     which: &'s str,
     caller: &'s Caller,
     place: Place,
 }
 
 impl Scope<'_> {
-    /// The same in another step.
+    /// Returns the same scope in another step.
     fn at(&self, step: Step) -> Self {
         Self { step, ..*self }
     }
 }
 
-/// What a call works on.
+/// The resource of a call.
 struct On {
-    /// ARN, or why it cannot be known.
+    /// ARN, or why it is unknown.
     arn: Value,
-    /// Account of its owner; `None`: not known.
+    /// Account of its owner; `None` if unknown.
     account: Option<String>,
 }
 
-/// A bucket of a run.
+/// A bucket in a run.
 #[derive(Clone, Copy)]
 struct Bucket<'b> {
     name: &'b Value,
     account: Option<&'b str>,
-    /// `None`: not known.
+    /// `None` if unknown.
     region: Option<&'b str>,
 }
 
 impl<'b> Bucket<'b> {
-    /// Where S3 looks for a key for a caller.
+    /// Returns where S3 looks for a key on behalf of a caller.
     fn used_by(&self, caller: &'b Caller) -> Use<'b> {
         Use {
             owner: self.account,
@@ -190,7 +192,8 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// What tells a further pipeline's calls apart: the first pipeline's keep their short names.
+    /// Returns the suffix that distinguishes the calls of an additional pipeline. The IDs of the
+    /// first pipeline's calls have no suffix.
     fn which<'p>(&self, pipeline: &'p Pipeline) -> &'p str {
         match self.first == pipeline.name {
             true => "",
@@ -198,7 +201,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// A bucket by its name.
+    /// Returns a bucket by its name.
     fn bucket<'b>(&self, name: &'b Value) -> Bucket<'b>
     where
         'r: 'b,
@@ -211,8 +214,8 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// The bucket of a store. It is in the region of the store (AWS CodePipeline, *Add a cross-Region
-    /// action*).
+    /// Returns the bucket of a store. It is in the region of the store (AWS CodePipeline, *Add a
+    /// cross-Region action*).
     fn bucket_of<'b>(&self, store: &'b Store) -> Bucket<'b>
     where
         'r: 'b,
@@ -224,7 +227,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Calls of S3 on a bucket.
+    /// Adds S3 calls on a bucket.
     fn on_bucket(
         &mut self,
         scope: &Scope<'_>,
@@ -236,7 +239,7 @@ impl<'r> Run<'r> {
         self.on_s3(scope, strength, actions, (bucket, None), &context);
     }
 
-    /// Calls of S3 on an object.
+    /// Adds S3 calls on an object.
     fn on_object(
         &mut self,
         scope: &Scope<'_>,
@@ -248,7 +251,7 @@ impl<'r> Run<'r> {
         self.on_s3(scope, strength, actions, (bucket, Some(key)), &context);
     }
 
-    /// Calls of S3 on a bucket, or on the object with a key.
+    /// Adds S3 calls on a bucket, or on the object with a key.
     fn on_s3(
         &mut self,
         scope: &Scope<'_>,
@@ -269,12 +272,12 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// What S3 asks of KMS for an object of a bucket: once for each encryption context that is
-    /// possible.
+    /// Adds the KMS calls that S3 makes for an object in a bucket, once for each possible
+    /// encryption context.
     ///
-    /// With an S3 Bucket Key, the encryption context is the bucket's ARN, otherwise the object's
-    /// (Amazon S3, *Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys*). Where it is not known
-    /// which, both must be allowed.
+    /// With an S3 Bucket Key, the encryption context is the ARN of the bucket. Otherwise, it is the
+    /// ARN of the object (Amazon S3, *Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys*). If
+    /// it is unknown which applies, both must be allowed.
     fn in_bucket(
         &mut self,
         scope: &Scope<'_>,
@@ -297,7 +300,7 @@ impl<'r> Run<'r> {
             if bucket_key.is_some_and(|known| known != is_bucket_key) {
                 continue;
             }
-            // Where both are possible they need names of their own.
+            // If both are possible, the calls need different names.
             let which = match bucket_key {
                 None if is_bucket_key => named(scope.which, "bucket-key"),
                 _ => scope.which.to_owned(),
@@ -313,7 +316,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// A call of KMS on a key that S3 uses for a bucket, or that the caller names.
+    /// Adds a KMS call on a key that S3 uses for a bucket, or that the caller names.
     fn on_key(
         &mut self,
         scope: &Scope<'_>,
@@ -341,7 +344,7 @@ impl<'r> Run<'r> {
         self.add(scope, strength, action, &on, context, hindrance);
     }
 
-    /// A role is assumed. Which of its endpoints STS is asked at is not documented.
+    /// Adds the call that assumes a role. The STS endpoint that receives it is not documented.
     fn assume(&mut self, scope: &Scope<'_>, role: &Value) {
         let context = context(self.land, scope.caller, None);
         self.assume_with(scope, role, context);
@@ -395,7 +398,7 @@ impl<'r> Run<'r> {
         self.call(id, scope, strength, action, on, context, hindrance);
     }
 
-    /// Gives a call on a resource of an account, unless it is not known what it is.
+    /// Passes on a call on a resource in an account, unless the resource is unknown.
     #[expect(clippy::too_many_arguments, reason = "the parts of a call")]
     fn call(
         &mut self,

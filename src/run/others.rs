@@ -1,10 +1,10 @@
-//! Calls that belong to no pipeline: the administration of keys and the delivery of access logs.
+//! Calls outside pipelines: the administration of keys and the delivery of access logs.
 
 use super::landscape::{Landscape, region_of};
 use super::{Caller, Hindrance, Needed, On, Rejection, Run, Scope, Step, context};
 
 impl Run<'_> {
-    /// KMS refuses a key policy that locks everybody out.
+    /// Adds the administration of keys. KMS rejects a key policy that makes the key unmanageable.
     pub(super) fn administration(&mut self) {
         for key in self.land.keys.iter().filter(|key| key.is_made) {
             let region = region_of(&key.arn);
@@ -29,7 +29,7 @@ impl Run<'_> {
         }
     }
 
-    /// S3 delivers access logs as a service.
+    /// Adds the delivery of access logs, which the S3 logging service makes.
     pub(super) fn log_delivery(&mut self) {
         let land = self.land;
         let caller = Caller::Service("logging.s3.amazonaws.com".to_owned());
@@ -67,13 +67,13 @@ impl Run<'_> {
     }
 }
 
-/// Why S3 cannot deliver access logs to a bucket: its default encryption uses a KMS key.
+/// Returns why S3 cannot deliver access logs to a bucket: its default encryption uses a KMS key.
 fn undeliverable(land: &Landscape, log_bucket: &str) -> Option<Rejection> {
     let default = land.buckets.get(log_bucket)?.encryption.default_key()?;
     let (place, resource) = default.said.clone()?;
     let because = format!(
         "S3 cannot deliver access logs to {log_bucket}, whose default encryption uses a KMS key"
     );
-    let fix = "write `SSEAlgorithm: AES256`";
+    let fix = "set `SSEAlgorithm: AES256`";
     Some(Rejection::new(because, fix, place, Some(resource)))
 }

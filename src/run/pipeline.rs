@@ -1,4 +1,5 @@
-//! The pipelines of a run: their roles, artifact stores and actions, and the rules that start them.
+//! The pipelines in a run: their roles, artifact stores, and actions, and the rules that start
+//! them.
 
 use std::sync::Arc;
 
@@ -15,13 +16,13 @@ pub(crate) struct Pipeline {
     pub(crate) stores: Vec<Store>,
     pub(crate) actions: Vec<Action>,
     pub(crate) rules: Vec<Rule>,
-    /// Its variables with their defaults.
+    /// Its variables and their defaults.
     pub(crate) variables: Vec<(String, String)>,
-    /// What an execution must meet to enter a stage.
+    /// The conditions that an execution must meet to enter a stage.
     pub(crate) gates: Vec<Gate>,
-    /// What CodePipeline refuses, or what fails in every run.
+    /// Settings that CodePipeline rejects, or that make every execution fail.
     pub(crate) faults: Vec<Obstacle>,
-    /// Rules of stage conditions that call something, with their roles.
+    /// Rules in stage conditions that make calls, with their roles.
     pub(crate) checks: Vec<Check>,
     pub(crate) place: Place,
 }
@@ -31,16 +32,16 @@ pub(crate) struct Pipeline {
 pub(crate) struct Store {
     pub(crate) region: String,
     pub(crate) bucket: Value,
-    /// As the pipeline names it; `None`: the AWS managed key.
+    /// The key as the pipeline specifies it; `None` for the AWS managed key.
     pub(crate) key: Option<Value>,
     pub(crate) place: Place,
 }
 
-/// An action of a stage.
+/// An action in a stage.
 #[derive(Debug, Clone)]
 pub(crate) struct Action {
     pub(crate) name: String,
-    /// Its role, if it has one; otherwise the pipeline's service role performs it.
+    /// Its role, if it has one. Otherwise, it uses the pipeline's service role.
     pub(crate) role: Option<Value>,
     pub(crate) region: String,
     /// Names of the artifacts that it reads.
@@ -51,18 +52,18 @@ pub(crate) struct Action {
     pub(crate) place: Place,
 }
 
-/// What an action does beside reading and storing artifacts.
+/// The operation of an action, in addition to reading and storing artifacts.
 #[derive(Debug, Clone)]
 pub(crate) enum Work {
-    /// It waits for a person.
+    /// It waits for a manual approval.
     Approve,
-    /// It reads an object of S3.
+    /// It reads an S3 object.
     Source(Source),
-    /// It writes into a bucket.
+    /// It writes to a bucket.
     Deploy(Deploy),
     /// It starts another pipeline.
     Invoke(Invoke),
-    /// Something that is not known here: the category and the provider.
+    /// An action that is not modeled: its category and provider.
     Other(String),
 }
 
@@ -85,14 +86,14 @@ pub(crate) struct Source {
 /// An S3 deploy action.
 #[derive(Debug, Clone)]
 pub(crate) struct Deploy {
-    /// The target whose template makes the role, or else the stage.
+    /// The target whose template creates the role, or otherwise the stage.
     pub(crate) target: String,
     pub(crate) instance: Option<Arc<Instance>>,
     pub(crate) bucket: Value,
     pub(crate) extract: bool,
-    /// Whether `Extract` is `true` or `false`, or not known; it must be given.
+    /// Whether the required setting `Extract` is `true`, `false`, or unknown.
     pub(crate) says_extract: bool,
-    /// `None`: not given.
+    /// `None` if not specified.
     pub(crate) object_key: Option<Value>,
     pub(crate) canned_acl: Option<Value>,
     pub(crate) key: Option<Value>,
@@ -100,7 +101,7 @@ pub(crate) struct Deploy {
     pub(crate) tagged_objects: bool,
 }
 
-/// A rule of a stage's condition that calls something.
+/// A rule in a stage condition that makes calls.
 #[derive(Debug, Clone)]
 pub(crate) struct Check {
     pub(crate) provider: String,
@@ -120,7 +121,7 @@ pub(crate) struct Rule {
 #[derive(Debug, Clone)]
 pub(crate) struct Invoke {
     pub(crate) name: Value,
-    /// Variables that it passes; `None` where they cannot be known.
+    /// Variables that it passes; `None` if they are unknown.
     pub(crate) variables: Option<Vec<(String, String)>>,
 }
 
@@ -135,7 +136,7 @@ pub(crate) struct Gate {
     pub(crate) place: Place,
 }
 
-/// A deployment of which everything is known that an attack on it needs.
+/// A deploy action with all the properties that an attack needs.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<'p> {
     pub(crate) deploy: &'p Deploy,
@@ -146,8 +147,8 @@ pub(crate) struct Target<'p> {
 }
 
 impl Deploy {
-    /// The key of an object that the action writes; `None`: it cannot be known. Slashes of the path stay
-    /// as they are (recorded responses of CodePipeline).
+    /// Returns the key of an object that the action writes. `None` if it is unknown. Slashes in the
+    /// path are preserved (recorded responses of CodePipeline).
     pub(crate) fn written_key(&self) -> Option<String> {
         let key = match &self.object_key {
             None => "",
@@ -163,7 +164,7 @@ impl Deploy {
 }
 
 impl Target<'_> {
-    /// The key of an object that the action writes.
+    /// Returns the key of an object that the action writes.
     pub(crate) fn written_key(&self) -> String {
         self.deploy
             .written_key()
@@ -172,14 +173,14 @@ impl Target<'_> {
 }
 
 impl Action {
-    /// Who performs it.
+    /// Returns the role that performs the action.
     pub(crate) fn performer<'p>(&'p self, pipeline: &'p Pipeline) -> &'p Value {
         self.role.as_ref().unwrap_or(&pipeline.service_role)
     }
 }
 
 impl Pipeline {
-    /// The store of a region, or else the pipeline's own.
+    /// Returns the store of a region, or otherwise the pipeline's own store.
     pub(crate) fn store(&self, region: &str) -> Option<&Store> {
         let here = |region: &str| self.stores.iter().find(|store| store.region == region);
         here(region)
@@ -187,12 +188,12 @@ impl Pipeline {
             .or(self.stores.first())
     }
 
-    /// The service role, where it is known.
+    /// Returns the service role, if it is known.
     pub(crate) fn known_role(&self) -> Option<&str> {
         self.service_role.as_deref().ok()
     }
 
-    /// Its deploy actions, each with all that an attack on it needs, if that is known.
+    /// Returns its deploy actions, each with the properties that an attack needs if they are known.
     pub(crate) fn deployments(&self) -> impl Iterator<Item = (&Action, Option<Target<'_>>)> {
         self.actions.iter().filter_map(|action| {
             let deploy = action.work.deploy()?;
@@ -210,7 +211,7 @@ impl Pipeline {
         })
     }
 
-    /// Its sources that are known: each with the role that reads it, its bucket and its key.
+    /// Returns its known sources: the role that reads the source, its bucket, and its key.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.actions.iter().filter_map(|action| match &action.work {
             Work::Source(source) => Some((
@@ -222,7 +223,7 @@ impl Pipeline {
         })
     }
 
-    /// The pipelines that it starts, as far as they are known.
+    /// Returns the known pipelines that it starts.
     pub(crate) fn invokes(&self) -> impl Iterator<Item = (&str, &Invoke)> {
         self.actions.iter().filter_map(|action| match &action.work {
             Work::Invoke(invoke) => Some((invoke.name.as_deref().ok()?, invoke)),

@@ -43,12 +43,12 @@ pub enum Step {
     Invoke,
     /// The delivery of access logs (*Enabling Amazon S3 server access logging*).
     Logs,
-    /// Not a step of a run: a call that must be denied.
+    /// A call that must be denied. Not a step in a run.
     Attack,
 }
 
 impl Step {
-    /// The steps of a run, in its order.
+    /// The steps of a run, in order.
     pub(crate) const ALL: [Self; 16] = [
         Self::Action,
         Self::Administer,
@@ -114,8 +114,8 @@ impl Step {
         names.join(", ")
     }
 
-    /// Returns the step's number on the way of an artifact, from 1; `None` for a step that does not
-    /// handle artifacts.
+    /// Returns the step's number in the path of an artifact, starting at 1. `None` for a step that
+    /// does not handle artifacts.
     pub(crate) const fn number(self) -> Option<u8> {
         Some(match self {
             Self::Start => 1,

@@ -1,4 +1,4 @@
-//! The buckets: source, artifacts, output and logs, alike in all that is not their purpose.
+//! The source, artifact, output, and log buckets, which share most of their settings.
 
 use crate::plan::Plan;
 use crate::template::{Resource, Value, list, map};
@@ -6,23 +6,23 @@ use crate::template::{Resource, Value, list, map};
 use super::policy::{Statement, document, tls_only};
 use super::tags;
 
-/// What tells one bucket from another.
+/// The settings that differ between buckets.
 pub(super) struct BucketOptions<'a> {
     /// Logical ID.
     pub(super) id: &'a str,
     /// Bucket name.
     pub(super) name: Value,
-    /// What it is for.
+    /// Purpose of the bucket.
     pub(super) comment: &'a str,
-    /// Default encryption: a key's ARN for `aws:kms`, nothing for `AES256`.
+    /// Default encryption: the ARN of a key for `aws:kms`, `None` for `AES256`.
     pub(super) key: Option<Value>,
-    /// Whether it sends its events to EventBridge.
+    /// Whether the bucket sends its events to EventBridge.
     pub(super) events: bool,
-    /// Whether its accesses are logged, to the log bucket in the same stack.
+    /// Whether access is logged to the log bucket of the same stack.
     pub(super) log_bucket: bool,
 }
 
-/// A bucket: versioned, encrypted, closed to the public, owned wholly by its owner.
+/// Builds a bucket: versioned, encrypted, with public access blocked and ACLs disabled.
 pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
     let encryption = match options.key {
         None => map([("SSEAlgorithm", "AES256")]),
@@ -71,11 +71,11 @@ pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
     let mut resource =
         Resource::new(options.id, "AWS::S3::Bucket", options.comment, properties).retained();
     if options.log_bucket {
-        // S3 checks the permission to deliver logs when it is asked to.
+        // S3 checks the permission to deliver logs when logging is enabled.
         resource.depends_on = vec!["LogBucketPolicy".to_owned()];
     } else {
         let reason = match options.id {
-            "LogBucket" => "A log bucket that logs itself would never come to rest.",
+            "LogBucket" => "A log bucket that logs to itself grows without end.",
             _ => "access_logs is false in the configuration.",
         };
         resource = resource
@@ -85,26 +85,26 @@ pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
     resource
         .suppress(
             "S3_BUCKET_REPLICATION_ENABLED",
-            "What it holds can be made again.",
+            "The contents of the bucket can be recreated.",
         )
         .suppress(
             "S3_BUCKET_DEFAULT_LOCK_ENABLED",
-            "Files are replaced by every deployment.",
+            "Every deployment replaces files.",
         )
         .suppress(
             "S3_BUCKET_NO_PUBLIC_RW_ACL",
-            "It has no ACL: BucketOwnerEnforced disables them.",
+            "BucketOwnerEnforced disables ACLs.",
         )
 }
 
-/// The policy of a bucket, which is named or referred to.
+/// Builds the policy of a bucket, given by name or reference.
 pub(super) fn bucket_policy(id: &str, bucket: Value, statements: &[Statement]) -> Resource {
     let properties = map([("Bucket", bucket)]).with("PolicyDocument", document(statements));
     Resource::new(id, "AWS::S3::BucketPolicy", "", properties)
 }
 
-/// The log bucket of a stack with its policy (Amazon S3, *Enabling Amazon S3 server access
-/// logging*): S3's logging service writes, for these buckets of this account only.
+/// Builds the log bucket of a stack and its policy, which allows the S3 logging service to write
+/// for these buckets of this account only (Amazon S3, *Enabling Amazon S3 server access logging*).
 pub(super) fn log_bucket(
     plan: &Plan,
     account: Value,
@@ -115,8 +115,8 @@ pub(super) fn log_bucket(
     let options = BucketOptions {
         id: "LogBucket",
         name,
-        comment: "Server access logs. S3 cannot deliver them to a bucket that is encrypted with \
-                  a KMS key.",
+        comment: "Server access logs. S3 cannot deliver them to a bucket that is encrypted with a \
+                  KMS key.",
         key: None,
         events: false,
         log_bucket: false,
@@ -126,11 +126,14 @@ pub(super) fn log_bucket(
         ("ArnLike", map([("aws:SourceArn", list(arns))])),
         ("StringEquals", map([("aws:SourceAccount", account)])),
     ]);
-    let delivery = Statement::allow("DeliverLogs", "S3 delivers the logs of these buckets.")
-        .service("logging.s3.amazonaws.com")
-        .actions(["s3:PutObject"])
-        .on(arn.suffixed("/*"))
-        .when(condition);
+    let delivery = Statement::allow(
+        "DeliverLogs",
+        "S3 delivers the access logs of these buckets.",
+    )
+    .service("logging.s3.amazonaws.com")
+    .actions(["s3:PutObject"])
+    .on(arn.suffixed("/*"))
+    .when(condition);
     [
         bucket(plan, options),
         bucket_policy(
@@ -141,7 +144,7 @@ pub(super) fn log_bucket(
     ]
 }
 
-/// ARN of a bucket by its name, which may be a `!Sub`.
+/// Returns the ARN of a bucket, whose name can be a `!Sub`.
 pub(super) fn bucket_arn(plan: &Plan, name: &Value) -> Value {
     name.prefixed(&plan.bucket_arn(""))
 }

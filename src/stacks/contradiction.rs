@@ -1,4 +1,4 @@
-//! Whether the policy that an artifact bucket has already would stop the pipeline's run.
+//! Finds statements in the existing policy of an artifact bucket that block the pipeline.
 
 use crate::aws::arn;
 use crate::diagnostic::Diagnostic;
@@ -6,10 +6,11 @@ use crate::plan::Plan;
 use crate::policy::document::Policy;
 use crate::policy::evaluation::{Context, Decision, PolicySet, Request, Verdict, explain};
 
-/// The key's ID is AWS's to decide; what is denied to every key but one is denied to any.
+/// AWS chooses the ID of the key. A statement that denies all keys except one also denies this
+/// placeholder.
 const ANY_KEY_ID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The statements of an existing bucket policy that deny a call of the run.
+/// Returns the statements of an existing bucket policy that deny a call of a pipeline execution.
 pub(super) fn contradictions(plan: &Plan, existing: &Policy) -> Vec<Diagnostic> {
     let policies = PolicySet {
         resource: Some(existing),
@@ -35,8 +36,8 @@ pub(super) fn contradictions(plan: &Plan, existing: &Policy) -> Vec<Diagnostic> 
                     )
                     .label(format!("denies it on {}", request.resource()))
                     .help(
-                        "the pipeline could never run: except it with a condition such as \
-                         `ArnNotLike: {\"aws:PrincipalArn\": …}`, or use another bucket",
+                        "exclude the role with a condition such as `ArnNotLike: \
+                         {\"aws:PrincipalArn\": …}`, or use another bucket",
                     ),
                 );
             }
@@ -81,7 +82,7 @@ fn calls(plan: &Plan) -> Vec<(String, Request)> {
         let name = role.rsplit('/').next().unwrap_or_default();
         let session = arn::session(plan.partition, account, name, "s3ferry");
         let owner = Some(plan.dev.account.as_str());
-        // The ARNs follow from a checked plan, so every one of these is a request.
+        // The ARNs come from a validated plan, so every request is valid.
         if let Ok(request) = Request::new(&session, action, resource, owner, context) {
             calls.push((who.to_owned(), request));
         }

@@ -1,4 +1,4 @@
-//! The dev account's stack: key, buckets, service role, and the pipeline once its targets stand.
+//! The dev stack: key, buckets, service role, and the pipeline after its targets are deployed.
 
 use crate::config::DetectChanges;
 use crate::plan::Plan;
@@ -11,7 +11,7 @@ use super::{
     store, values,
 };
 
-/// The template of the dev account.
+/// Builds the template of the dev account.
 pub(super) fn template(plan: &Plan) -> Template {
     let mut resources: Vec<Resource> = key::key(plan).into();
     resources.extend(buckets(plan));
@@ -25,18 +25,18 @@ pub(super) fn template(plan: &Plan) -> Template {
     resources.extend(pipeline::first(plan, policies));
     Template {
         header: format!(
-            "{GENERATED}\n\nAccount {}, region {}. Deployed twice: first without the pipeline, \
-             then the targets, then with it.",
+            "{GENERATED}\n\nAccount {}, region {}. Deployed twice: without the pipeline before the \
+             targets, and with the pipeline after them.",
             plan.dev.account, plan.dev.region
         ),
         description: format!(
-            "Dev side of pipeline {}: its key, buckets, service role and the pipeline itself",
+            "Dev side of pipeline {}: its key, buckets, and service role, and the pipeline itself",
             plan.dev.pipeline
         ),
         parameters: vec![Parameter {
             id: CREATE_PIPELINE.to_owned(),
-            description: "Whether the pipeline exists; true only after the targets are deployed, \
-                          and never false again"
+            description: "Whether to create the pipeline; set to true after the targets are \
+                          deployed, and never back to false"
                 .to_owned(),
             label: "Create the pipeline".to_owned(),
             default: Some("false".to_owned()),
@@ -75,7 +75,8 @@ fn buckets(plan: &Plan) -> Vec<Resource> {
         let options = BucketOptions {
             id: "SourceBucket",
             name: dev.source_bucket.name.as_str().into(),
-            comment: "Source of the pipeline: a new version of the object starts it.",
+            comment: "The pipeline's source bucket. A new version of the source object starts the \
+                      pipeline.",
             key: dev.source_encryption_key.as_ref().map(Value::from),
             events: dev.detect_changes == DetectChanges::Events,
             log_bucket: dev.log_bucket.is_some(),
@@ -122,7 +123,7 @@ fn outputs(plan: &Plan) -> Vec<Output> {
     vec![
         output(
             KEY_ID,
-            "ID of the key; the parameter of every target's stack",
+            "ID of the key; a parameter of every target's stack",
             Value::reference(values::key_logical_id(plan)),
         ),
         output(
@@ -147,7 +148,7 @@ fn outputs(plan: &Plan) -> Vec<Output> {
         ),
         output(
             SERVICE_ROLE_ARN,
-            "ARN of the pipeline's service role; the targets' roles trust it",
+            "ARN of the pipeline's service role, which the targets' deploy roles trust",
             values::service_role_arn(plan),
         ),
         pipeline,

@@ -1,7 +1,7 @@
-//! How a generated template is told from a file that somebody else wrote.
+//! Distinguishes generated templates from other files.
 
-/// Whether a text is a template that this program wrote: in YAML, its first line says so; JSON has
-/// no comments, so there its description does.
+/// Returns whether s3ferry generated this template. YAML is recognized by its first line. JSON has
+/// no comments, so it is recognized by its description.
 pub(crate) fn is_generated(text: &str) -> bool {
     let is_our_description = |line: &str| {
         line.trim_start()
@@ -20,7 +20,8 @@ pub(crate) fn is_generated(text: &str) -> bool {
         || text.lines().take(4).any(is_our_description)
 }
 
-/// The beginnings of descriptions, and what follows somewhere. Those of earlier versions stay.
+/// Pairs of a prefix of a description and a text that occurs after it. Never remove the pairs of
+/// earlier versions.
 const DESCRIPTIONS: [(&str, &str); 5] = [
     ("Dev side of pipeline ", ": "),
     ("Target ", " of pipeline "),
@@ -78,7 +79,7 @@ quotas:
     }
 
     #[test]
-    fn what_somebody_else_wrote_is_not() {
+    fn other_files_are_not_recognized() {
         for text in [
             "",
             "Description: Target of pipeline\n",

@@ -1,4 +1,4 @@
-//! The key that encrypts the artifacts, its policy and its alias.
+//! The key that encrypts the artifacts, its policy, and its alias.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use super::readers::readers;
 use super::values::{key_arn_text, key_logical_id, service_role_arn};
 use super::{KEY_ID, tags};
 
-/// Logical ID of a replica.
+/// Logical ID of a replica key.
 pub(super) const REPLICA: &str = "DeployKey";
 
-/// The key and its alias.
+/// Builds the key and its alias.
 pub(super) fn key(plan: &Plan) -> [Resource; 2] {
     let dev = &plan.dev;
     let statements = statements(plan, &dev.region, &service_role_arn(plan));
@@ -33,15 +33,15 @@ pub(super) fn key(plan: &Plan) -> [Resource; 2] {
         .with("PendingWindowInDays", dev.key_deletion_window_days)
         .with("KeyPolicy", document(&statements))
         .with_some("Tags", tags(plan));
-    let comment = "Encrypts the artifacts. Neither the default key of S3 nor an AWS managed key \
-                   can do it: the targets' accounts could not decrypt.";
+    let comment = "Encrypts the artifacts. The targets' accounts could not decrypt artifacts that \
+                   are encrypted with an AWS managed key, such as the default key of S3.";
     let id = key_logical_id(plan);
     let key = Resource::new(id, "AWS::KMS::Key", comment, properties).retained();
     [suppressed(plan, key), alias(plan, id)]
 }
 
-/// The key's replica in another region, and its alias there (AWS KMS, *Multi-Region keys*): a
-/// key with the same ID, and with a policy of its own.
+/// Builds the replica of the key in another region and its alias there (AWS KMS, *Multi-Region
+/// keys*). The replica has the same ID as the key and a separate policy.
 pub(super) fn replica(plan: &Plan, region: &str) -> [Resource; 2] {
     let dev = &plan.dev;
     let service_role = Value::from(dev.service_role.arn.as_str());
@@ -58,15 +58,15 @@ pub(super) fn replica(plan: &Plan, region: &str) -> [Resource; 2] {
         .with("PendingWindowInDays", dev.key_deletion_window_days)
         .with("KeyPolicy", document(&statements))
         .with_some("Tags", tags(plan));
-    let comment = "The dev stack's key in this region: the same ID, the same key material, a \
-                   policy of its own.";
+    let comment = "The replica of the dev stack's key in this region. It has the same ID and key \
+                   material, and a separate policy.";
     let key = Resource::new(REPLICA, "AWS::KMS::ReplicaKey", comment, properties).retained();
     [suppressed(plan, key), alias(plan, REPLICA)]
 }
 
 fn suppressed(plan: &Plan, key: Resource) -> Resource {
     if plan.permissions == Permissions::Article {
-        let reason = "permissions is article: the procedure admits the whole account.";
+        let reason = "permissions is article: the procedure allows the whole account.";
         key.suppress("KMS_KEY_CROSS_ACCOUNT_CONFINED", reason)
     } else {
         key
@@ -76,12 +76,12 @@ fn suppressed(plan: &Plan, key: Resource) -> Resource {
 fn alias(plan: &Plan, key: &str) -> Resource {
     let alias = map([("AliasName", Value::from(plan.dev.key_alias.as_str()))])
         .with("TargetKeyId", Value::reference(key));
-    let comment = "A name for people. The pipeline uses the key's ARN: another account cannot \
-                   resolve an alias.";
+    let comment = "A readable name for the key. The pipeline uses the key's ARN, because other \
+                   accounts cannot resolve an alias.";
     Resource::new("DeployKeyAlias", "AWS::KMS::Alias", comment, alias)
 }
 
-/// The key policy in a region: it admits the targets that are deployed to there.
+/// Builds the statements of the key policy in a region, which allows the targets of that region.
 fn statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Statement> {
     match plan.permissions {
         Permissions::Least => least_statements(plan, region, service_role),
@@ -92,8 +92,8 @@ fn statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Statement>
 fn root_statement(plan: &Plan, sid: &str) -> Statement {
     Statement::allow(
         sid,
-        "The account itself: its IAM policies may let its users administer and use the key. \
-         Without this statement the key could lock out everybody.",
+        "The account itself: its IAM policies can allow users to administer and use the key. \
+         Without this statement, the key could become unmanageable.",
     )
     .aws(plan.account_arn(&plan.dev.account))
     .actions(["kms:*"])
@@ -105,8 +105,11 @@ fn administrator_statement(plan: &Plan, sid: &str) -> Option<Statement> {
     if administrators.is_empty() {
         return None;
     }
-    let statement = Statement::allow(sid, "The key's administrators: everything but its use.")
-        .aws(list(administrators));
+    let statement = Statement::allow(
+        sid,
+        "Key administrators can manage the key, but not use it.",
+    )
+    .aws(list(administrators));
     let statement = match plan.permissions {
         Permissions::Least => statement.actions([
             "kms:CancelKeyDeletion",
@@ -153,8 +156,8 @@ fn least_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Stat
     statements.push(
         Statement::allow(
             "ServiceRoleEncryptsArtifacts",
-            "The pipeline's service role encrypts the artifacts; Decrypt is what a multipart \
-             upload needs, DescribeKey what AWS's default policy gives a key's users.",
+            "The pipeline's service role encrypts the artifacts. A multipart upload requires \
+             Decrypt. AWS's default key policy gives key users DescribeKey.",
         )
         .aws(service_role.clone())
         .actions(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"])
@@ -169,7 +172,7 @@ fn least_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Stat
         statements.push(
             Statement::allow(
                 &format!("{who}{}", readers.name),
-                &format!("{}. {}", readers.comment, readers.why),
+                &format!("{} can decrypt artifacts. {}", readers.comment, readers.why),
             )
             .aws(readers.principal)
             .actions(["kms:Decrypt", "kms:DescribeKey"])
@@ -180,7 +183,8 @@ fn least_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Stat
     statements
 }
 
-/// What the KMS console writes for the procedure's choices (AWS KMS, *Default key policy*).
+/// Builds the statements that the KMS console writes for the choices in the procedure (AWS KMS,
+/// *Default key policy*).
 fn article_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Statement> {
     let users = || {
         let accounts: BTreeSet<&str> = (plan.instances())
@@ -200,7 +204,7 @@ fn article_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<St
     statements.push(
         Statement::allow(
             "Allow use of the key",
-            "The service role, and the targets' accounts.",
+            "The service role and the targets' accounts.",
         )
         .aws(users())
         .actions([
@@ -216,7 +220,7 @@ fn article_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<St
     statements.push(
         Statement::allow(
             "Allow attachment of persistent resources",
-            "AWS services may use grants on their behalf.",
+            "AWS services can use grants on their behalf.",
         )
         .aws(users())
         .actions(["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"])

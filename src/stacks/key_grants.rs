@@ -1,11 +1,12 @@
-//! What the policies of existing keys must allow: no template has them, so their owners are told.
+//! The access that the policies of existing keys must allow. No template contains these policies,
+//! so their owners must change them.
 
 use serde_json::{Value, json};
 
 use super::ENCRYPTED_ARN;
 use crate::plan::Plan;
 
-/// Access that the policy of an existing key must give.
+/// Access that the policy of an existing key must allow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyGrant {
     /// ARN of the key.
@@ -18,12 +19,12 @@ pub struct KeyGrant {
     pub actions: &'static [&'static str],
     /// A statement for the key policy that allows them.
     ///
-    /// It names the account, and the role in a condition: KMS rejects a principal that does not
-    /// exist yet.
+    /// Its principal is the account, and a condition names the role: KMS rejects a principal that
+    /// does not exist yet.
     pub statement: Value,
 }
 
-/// The access to existing keys that a run of the pipeline needs.
+/// Returns the access to existing keys that a pipeline execution needs.
 pub fn key_grants(plan: &Plan) -> Vec<KeyGrant> {
     let mut found = Vec::new();
     if let Some(key) = &plan.dev.source_encryption_key {
@@ -83,12 +84,12 @@ fn grant(
 }
 
 impl KeyGrant {
-    /// What the key's owner must do, in sentences; the statement stands behind them.
+    /// Returns the instruction for the owner of the key. The statement follows it.
     pub(crate) fn instruction(&self) -> String {
         format!(
-            "the policy of key {} in account {} must let {} call {}. The default policy does so, \
-             because it leaves the decision to the IAM policies of the account. To another policy, \
-             add this statement:",
+            "the policy of key {} in account {} must allow {} to call {}. The default policy does, \
+             because it delegates the decision to the IAM policies of the account. To any other \
+             policy, add this statement:",
             self.key,
             self.account,
             self.role,

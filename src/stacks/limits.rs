@@ -1,4 +1,4 @@
-//! Policies that cannot hold all targets: said before anything is written, with what to do.
+//! Finds policies that are too long for all targets before any file is written, and suggests fixes.
 
 use super::{Side, Stack};
 use crate::aws::quotas::{BUCKET_POLICY, KEY_POLICY, MANAGED_POLICY, grouped};
@@ -7,9 +7,9 @@ use crate::lint::quotas::policy_length;
 use crate::plan::Plan;
 use crate::template::Resource;
 
-/// What of the stacks goes beyond a quota because of the number of targets and accounts.
+/// Returns the quotas that the stacks exceed because of the number of targets and accounts.
 ///
-/// The sizes are upper bounds, as those of [`crate::lint::quotas`] are.
+/// Like the sizes in [`crate::lint::quotas`], the sizes are upper bounds.
 pub fn complaints(plan: &Plan, stacks: &[Stack]) -> Vec<Complaint> {
     let mut found = Vec::new();
     for stack in stacks {
@@ -25,7 +25,7 @@ pub fn complaints(plan: &Plan, stacks: &[Stack]) -> Vec<Complaint> {
 }
 
 fn complaint(plan: &Plan, what: &str) -> Complaint {
-    // The target that takes most of the room.
+    // The target with the most instances takes the most space.
     let targets = plan.targets.iter().enumerate();
     let largest = targets.max_by_key(|(_, target)| target.instances.len());
     let number = largest.map_or(0, |(number, _)| number);
@@ -33,20 +33,20 @@ fn complaint(plan: &Plan, what: &str) -> Complaint {
     let help = match (&plan.organization, generic) {
         (None, true) => {
             "set `organization:` to the ID of your AWS organization, so that policies name it \
-             instead of every account; or spread the targets over several configurations"
+             instead of every account; or split the targets into several configurations"
         }
         (None, false) => {
-            "write the accounts as `accounts:` of one target, and set `organization:` to the ID of \
-             your AWS organization; or spread the targets over several configurations"
+            "list the accounts in `accounts:` of one target, and set `organization:` to the ID of \
+             your AWS organization; or split the targets into several configurations"
         }
         // The procedure's statements name every account.
         (Some(_), true) if plan.permissions == Permissions::Article => {
             "set `permissions: least`, which names the organization instead of every account; or \
-             spread the targets over several configurations"
+             split the targets into several configurations"
         }
         (Some(_), _) => {
-            "write the accounts as `accounts:` of one target, which policies name by the \
-             organization; or spread the targets over several configurations"
+            "list the accounts in `accounts:` of one target, so that policies name only the \
+             organization; or split the targets into several configurations"
         }
     };
     Complaint::new(&format!("targets.{number}.name"), what, help)
@@ -64,7 +64,7 @@ fn oversized(plan: &Plan, stack: &str, resource: &Resource) -> Option<Complaint>
         return None;
     }
     let message = format!(
-        "with {} instances of the targets the {} {} of `{stack}` has {} {}, and {} allows {}",
+        "with {} target instances, the {} {} of `{stack}` has {} {}, but {} allows {}",
         plan.instances().count(),
         quota.name,
         resource.id,
@@ -85,8 +85,8 @@ fn too_many_policies(plan: &Plan, stack: &Stack) -> Option<Complaint> {
         .count() as u64;
     (stack.side == Side::Dev && policies > limit).then(|| {
         let message = format!(
-            "with {} instances of the targets the service role needs {policies} managed policies, \
-             and IAM allows {limit}",
+            "with {} target instances, the service role needs {policies} managed policies, but \
+             IAM allows {limit}",
             plan.instances().count(),
         );
         complaint(plan, &message)

@@ -1,4 +1,4 @@
-//! The merge of an artifact bucket's statements into the policy that it has already.
+//! Merges the required statements into the existing policy of an artifact bucket.
 
 use serde_json::Value as Json;
 
@@ -11,16 +11,16 @@ use super::contradiction::contradictions;
 use super::policy::document;
 use super::store::statements as store_statements;
 
-/// Why an existing policy cannot be merged: every problem, with its place in the policy's file.
+/// The problems that prevent a merge, with their locations in the file of the policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the existing bucket policy cannot be merged")]
 pub struct MergeError(pub Vec<Diagnostic>);
 
-/// The policy of an artifact bucket that has one already: its statements, unchanged and in
-/// order, and behind them those of ours that it does not have yet.
+/// Merges the required statements into an existing policy of an artifact bucket. The existing
+/// statements stay unchanged and in order. Missing statements are appended.
 ///
 /// # Errors
-/// What is wrong with the existing policy.
+/// The existing policy is invalid or denies a call of the pipeline.
 pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, MergeError> {
     let node = diagnostic::read(existing).map_err(|problem| MergeError(vec![problem]))?;
     let parsed = Policy::parse(&node, PolicyKind::Resource).map_err(MergeError)?;
@@ -30,10 +30,10 @@ pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, Me
     }
     let mut policy: Json = serde_json::from_str(existing.text()).map_err(|error| {
         let problem = Diagnostic::new(node.span, format!("this is not JSON: {error}"))
-            .help("write what `aws s3api get-bucket-policy --query Policy` prints");
+            .help("use the output of `aws s3api get-bucket-policy --query Policy`");
         MergeError(vec![problem])
     })?;
-    // Parsed above: `Statement` is there, an object or a list.
+    // The policy was parsed above, so `Statement` is an object or a list.
     let mut single = Vec::new();
     let statements = match policy.get_mut("Statement") {
         Some(Json::Array(statements)) => statements,
@@ -56,7 +56,7 @@ pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, Me
     Ok(escape::json(&format!("{policy:#}\n")).into_owned())
 }
 
-/// Whether a text is a policy that an earlier run merged: it has a statement of ours.
+/// Returns whether an earlier run merged this policy: it contains one of the required statements.
 pub fn is_merged_bucket_policy(plan: &Plan, text: &str) -> bool {
     let Ok(policy) = serde_json::from_str::<Json>(text) else {
         return false;
@@ -71,7 +71,7 @@ pub fn is_merged_bucket_policy(plan: &Plan, text: &str) -> bool {
     })
 }
 
-/// Whether two statements differ in nothing but their Sid.
+/// Returns whether two statements differ at most in their Sid.
 fn same_statement(a: &Json, b: &Json) -> bool {
     let bare = |statement: &Json| {
         let mut fields = statement.as_object().cloned().unwrap_or_default();

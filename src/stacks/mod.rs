@@ -1,4 +1,4 @@
-//! The stacks: a plan in, templates out. Everything that the templates hold is decided here.
+//! Builds the templates of the stacks from a plan. This module decides all of their contents.
 
 mod bucket;
 mod contradiction;
@@ -30,14 +30,15 @@ use crate::aws::Region;
 use crate::plan::Plan;
 use crate::template::{Parameter, Template};
 
-/// The output of the dev stack with the ID of its key, and the parameter that every other stack takes
-/// it by.
+/// The output of the dev stack with the ID of its key, and the parameter of all other stacks that
+/// receives it.
 pub(crate) const KEY_ID: &str = "DeployKeyId";
 
 /// The output of the dev stack with the ARN of the service role. Every dev stack has it.
 pub(crate) const SERVICE_ROLE_ARN: &str = "ServiceRoleArn";
 
-/// The output of a stack with the name of its pipeline; the dev stack's, once there is one.
+/// The output of a stack with the name of its pipeline. The dev stack has it only after its
+/// pipeline is created.
 pub(crate) const PIPELINE_NAME: &str = "PipelineName";
 
 /// The output of a target's stack with the ARN of its deploy role.
@@ -46,8 +47,8 @@ pub(crate) const DEPLOY_ROLE_ARN: &str = "DeployRoleArn";
 /// The parameter of the dev stack that creates the pipeline.
 pub(crate) const CREATE_PIPELINE: &str = "CreatePipeline";
 
-/// Types whose loss cuts targets off from artifacts, or loses objects: their replacement and deletion
-/// need consent, and a stack policy protects them.
+/// Types whose loss makes artifacts unreadable for the targets, or loses objects. Replacing or
+/// deleting them requires consent, and a stack policy protects them.
 pub(crate) const GUARDED_TYPES: [&str; 4] = [
     "AWS::KMS::Key",
     "AWS::KMS::ReplicaKey",
@@ -55,10 +56,10 @@ pub(crate) const GUARDED_TYPES: [&str; 4] = [
     "AWS::IAM::Role",
 ];
 
-/// A template, and the file that it belongs in.
+/// A template and the name of its file.
 #[derive(Debug, Clone)]
 pub struct Stack {
-    /// Name of the file: `dev`, `dev-REGION`, `dev-pipeline-NUMBER`, or the target's.
+    /// Name of the file: `dev`, `dev-REGION`, `dev-pipeline-NUMBER`, or the name of the target.
     pub name: String,
     /// Where it is deployed.
     pub side: Side,
@@ -72,18 +73,18 @@ pub enum Side {
     /// In the dev account and the pipeline's region: key, buckets, roles, and in a second step the
     /// first pipeline.
     Dev,
-    /// In the dev account and another region: what the pipeline needs there.
+    /// In the dev account and another region: the pipeline's resources in that region.
     Region(Region),
-    /// In each of a target's instances; the target's number in [`Plan::targets`].
+    /// In each instance of a target, given by its index in [`Plan::targets`].
     Target(usize),
-    /// In the dev account and the pipeline's region: a further pipeline, by its number in
+    /// In the dev account and the pipeline's region: an additional pipeline, given by its index in
     /// [`Plan::pipelines`].
     Pipeline(usize),
 }
 
-/// The names and places of the stacks of a plan, in the order of a first deployment: the dev
-/// account's, those of other regions, the targets', further pipelines from the last to the second.
-/// After them the dev account's stack is deployed again, with its pipeline.
+/// Returns the names and locations of the stacks of a plan, in the order of a first deployment:
+/// the dev stack, the stacks of other regions, the targets' stacks, and the additional pipelines
+/// from the last to the second. The dev stack is then deployed again, with its pipeline.
 pub(crate) fn names(plan: &Plan) -> Vec<(String, Side)> {
     let mut found = vec![("dev".to_owned(), Side::Dev)];
     found.extend(plan.regions.iter().map(|region| {
@@ -99,7 +100,7 @@ pub(crate) fn names(plan: &Plan) -> Vec<(String, Side)> {
     found
 }
 
-/// The stacks of a plan, in the order of [`names`].
+/// Builds the stacks of a plan, in the order of [`names`].
 pub fn stacks(plan: &Plan) -> Vec<Stack> {
     names(plan)
         .into_iter()
@@ -116,8 +117,8 @@ pub fn stacks(plan: &Plan) -> Vec<Stack> {
         .collect()
 }
 
-/// The parameter of every stack but the dev account's: from it and the known account and region
-/// the key's ARN follows.
+/// Returns the parameter that all stacks except the dev stack have. The ARN of the key is built
+/// from it and the known account and region.
 fn key_parameter() -> Parameter {
     Parameter {
         id: KEY_ID.to_owned(),
@@ -128,12 +129,12 @@ fn key_parameter() -> Parameter {
         allowed_values: Vec::new(),
         allowed_pattern: Some((
             "^(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$".to_owned(),
-            "is a key ID, neither an ARN nor an alias".to_owned(),
+            "must be a key ID, not an ARN or an alias".to_owned(),
         )),
     }
 }
 
-/// What else must be true of things that exist already, and that no stack sets.
+/// Returns the requirements on existing resources that no stack configures.
 pub fn requirements(plan: &Plan) -> Vec<String> {
     use crate::config::DetectChanges;
     let mut found = Vec::new();
@@ -147,18 +148,18 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
         if plan.dev.detect_changes == DetectChanges::Events {
             found.push(format!(
                 "source bucket `{0}` must send its events to EventBridge: add \
-                 EventBridgeConfiguration={{}} to what `aws s3api \
-                 get-bucket-notification-configuration --bucket {0}` shows, and put it back",
+                 EventBridgeConfiguration={{}} to the output of `aws s3api \
+                 get-bucket-notification-configuration --bucket {0}`, and put it back",
                 source.name
             ));
         }
     }
     if !plan.dev.create_pipeline && plan.dev.detect_changes == DetectChanges::Events {
         found.push(format!(
-            "the EventBridge rule that starts pipeline `{}` must pass the version of the event, or \
+            "the EventBridge rule that starts pipeline `{}` must pass the version in the event, or \
              two quick uploads can both deploy the second version: give its target the \
-             `InputTransformer` {}, with the name of the pipeline's own source action; this takes a \
-             pipeline of type V2",
+             `InputTransformer` {}, with the name of the pipeline's own source action (requires a \
+             pipeline of type V2)",
             plan.dev.pipeline,
             pipeline::transformer().to_json()
         ));
@@ -166,11 +167,11 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
     found
 }
 
-/// The condition key of what S3 gives KMS as the encryption context.
+/// The condition key of the encryption context that S3 passes to KMS.
 const ENCRYPTED_ARN: &str = "kms:EncryptionContext:aws:s3:arn";
 
-const GENERATED: &str = "Generated by s3ferry from its configuration; `s3ferry synth` writes it \
-                         again.\nChange the configuration, not this file.";
+const GENERATED: &str = "Generated by s3ferry from its configuration; `s3ferry synth` overwrites \
+                         it.\nChange the configuration, not this file.";
 
 fn tags(plan: &Plan) -> Option<crate::template::Value> {
     use crate::template::{list, map};

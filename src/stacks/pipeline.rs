@@ -1,5 +1,5 @@
-//! The pipelines, and the rule that starts the first. Those in the dev stack stand under a
-//! condition: CodePipeline refuses a pipeline whose deploy roles cannot be assumed yet.
+//! The pipelines, and the rule that starts the first one. The pipeline in the dev stack has a
+//! condition, because CodePipeline rejects a pipeline whose deploy roles cannot be assumed yet.
 
 use std::collections::BTreeSet;
 
@@ -15,23 +15,23 @@ use super::roles::{key_arn, managed_policy};
 use super::values::{key_arn_text, service_role_arn};
 use super::{GENERATED, KEY_ID, PIPELINE_NAME, key_parameter, tags};
 
-/// Condition under which the pipeline exists.
+/// Name of the condition that creates the pipeline.
 pub(super) const CONDITION: &str = "PipelineCreated";
 
-/// Logical IDs that the pipeline depends on, as far as they stand in its stack.
+/// The resources that the pipeline uses, as references where they are in the same stack.
 pub(super) struct Surroundings {
-    /// Resources that must exist before it.
+    /// Logical IDs of the resources that must exist before the pipeline.
     pub(super) depends_on: Vec<String>,
     /// ARN of the service role.
     pub(super) service_role: Value,
-    /// Its own region's artifact bucket.
+    /// Artifact bucket of the pipeline's region.
     pub(super) bucket: Value,
     /// ARN of the key of each region.
     pub(super) key: fn(&Plan, Store<'_>) -> Value,
 }
 
-/// The first pipeline, and with change detection by events its rule and the rule's role;
-/// `policies` are those of the service role.
+/// Builds the first pipeline, and with change detection by events also its rule and the role of
+/// the rule. `policies` are the logical IDs of the service role's policies.
 pub(super) fn first(plan: &Plan, policies: Vec<String>) -> Vec<Resource> {
     let dev = &plan.dev;
     let mut depends_on = policies;
@@ -83,15 +83,15 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
         .with("Stages", list(stages))
         .with_some("Tags", tags(plan));
     let comment = if number == 0 {
-        "The pipeline. It comes last, after the targets: CodePipeline checks on every change that \
-         the service role can assume the role of each action. Creating it starts it, with the \
-         newest version of the source."
+        "The pipeline. It is created last, after the targets: CodePipeline checks on every change \
+         that the service role can assume the role of each action. Creating the pipeline starts \
+         it with the newest version of the source."
             .to_owned()
     } else {
         format!(
-            "An additional pipeline. The pipeline before it starts it, with the same version of \
-             the source and {STARTED_BY}={STARTED_BY_PREVIOUS}. Every other execution fails \
-             before it deploys, such as the one that starts when the pipeline is created."
+            "An additional pipeline. The previous pipeline starts it with the same version of the \
+             source and {STARTED_BY}={STARTED_BY_PREVIOUS}. Every other execution fails before it \
+             deploys, such as the one that starts when the pipeline is created."
         )
     };
     let mut resource = Resource::new(
@@ -104,11 +104,11 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
     if number == 0 && !dev.create_pipeline && dev.detect_changes == DetectChanges::Events {
         resource = resource.suppress(
             "DEPLOYMENT_SOURCE_CHANGES_DETECTED",
-            "The pipeline exists, and so does the rule that starts it.",
+            "The pipeline and the rule that starts it already exist.",
         );
         resource = resource.suppress(
             "DEPLOYMENT_CREATION_GUARDED",
-            "The pipeline exists, so this stack never creates it.",
+            "The pipeline already exists, so this stack never creates it.",
         );
     }
     if number == 0 && dev.detect_changes == DetectChanges::Polling {
@@ -120,7 +120,7 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
     if number > 0 {
         resource = resource.suppress(
             "DEPLOYMENT_SOURCE_CHANGES_DETECTED",
-            "The pipeline before it starts it.",
+            "The previous pipeline starts it.",
         );
     }
     let acl_of_own = |stage: &StagePlan| {
@@ -131,14 +131,14 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
     if pipeline.stages.iter().any(acl_of_own) {
         resource = resource.suppress(
             "CODEPIPELINE_DEPLOY_ACL",
-            "canned_acl is set in the configuration, for a bucket that exists already.",
+            "canned_acl is set in the configuration, for an existing bucket.",
         );
     }
     resource
 }
 
-/// One artifact store, or with actions in other regions one for each region (AWS CodePipeline,
-/// *Add a cross-Region action*).
+/// Adds the artifact store, or with actions in other regions one store for each region (AWS
+/// CodePipeline, *Add a cross-Region action*).
 fn stores(
     plan: &Plan,
     pipeline: &PipelinePlan,
@@ -240,7 +240,7 @@ fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -
             },
         ),
     ]);
-    // The action's one key is the object's, or with extraction the deployment path.
+    // `ObjectKey` is the key of the object, or with extraction the deployment path.
     let path = (!target.path.is_empty()).then_some(&target.path);
     configuration = configuration
         .with_some("ObjectKey", target.object_key.as_ref().or(path))
@@ -256,7 +256,7 @@ fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -
         .with("InputArtifacts", list([map([("Name", "SourceArtifact")])]))
 }
 
-/// The source revisions of *StartPipelineExecution*, as JSON; `version` is JSON too.
+/// Returns the source revisions of *StartPipelineExecution* as JSON. `version` is also JSON.
 fn source_revisions(version: &str) -> String {
     format!(
         "[{{\"actionName\":\"{SOURCE_ACTION}\",\"revisionType\":\"S3_OBJECT_VERSION_ID\",\
@@ -264,7 +264,7 @@ fn source_revisions(version: &str) -> String {
     )
 }
 
-/// The variable that an additional pipeline's condition checks.
+/// Builds the variable that the condition of an additional pipeline checks.
 fn started_by() -> Value {
     list([map([
         ("Name", STARTED_BY),
@@ -276,10 +276,10 @@ fn started_by() -> Value {
     ])])
 }
 
-/// The entry condition of an additional pipeline's first deploy stage: CodePipeline starts a
-/// pipeline when it is created, and such an execution must not deploy. The condition fails the
-/// execution instead of skipping the stage, since a skipped stage is followed by the next one (AWS
-/// CodePipeline, *How do stage conditions work?*, *VariableCheck*). The rule makes no call.
+/// Builds the entry condition of the first deploy stage of an additional pipeline. CodePipeline
+/// starts a pipeline when it is created, and this execution must not deploy. The condition fails
+/// the execution instead of skipping the stage, because a skipped stage is followed by the next one
+/// (AWS CodePipeline, *How do stage conditions work?*, *VariableCheck*). The rule makes no call.
 fn started_by_previous() -> Value {
     let kind = map([
         ("Category", "Rule"),
@@ -298,8 +298,8 @@ fn started_by_previous() -> Value {
     map([("Result", "FAIL")]).with("Rules", list([rule]))
 }
 
-/// Starts the next pipeline with the version of the source that this one has (AWS CodePipeline,
-/// *AWS CodePipeline invoke action reference*).
+/// Builds the stage that starts the next pipeline with the same version of the source (AWS
+/// CodePipeline, *AWS CodePipeline invoke action reference*).
 fn next_stage(next: &PipelinePlan) -> Value {
     let configuration = map([
         ("PipelineName", next.name.to_string()),
@@ -317,7 +317,7 @@ fn next_stage(next: &PipelinePlan) -> Value {
     map([("Name", Value::from(NEXT_STAGE))]).with("Actions", list([invoke]))
 }
 
-/// A further pipeline's stack.
+/// Builds the template of an additional pipeline.
 pub(super) fn further(plan: &Plan, number: usize) -> Template {
     let dev = &plan.dev;
     let surroundings = Surroundings {
@@ -329,11 +329,11 @@ pub(super) fn further(plan: &Plan, number: usize) -> Template {
     let name = &plan.pipelines[number].name;
     Template {
         header: format!(
-            "{GENERATED}\n\nAccount {}, region {}. Deployed after the targets, and before the \
-             pipeline that starts it.",
+            "{GENERATED}\n\nAccount {}, region {}. Deployed after the targets and before the \
+             previous pipeline, which starts this one.",
             dev.account, dev.region
         ),
-        description: format!("Pipeline {name}, which goes on where the pipeline before it ends"),
+        description: format!("Pipeline {name}, which the pipeline before it starts"),
         parameters: vec![key_parameter()],
         conditions: Vec::new(),
         resources: vec![pipeline(plan, number, surroundings)],
@@ -354,8 +354,8 @@ pub(super) fn further(plan: &Plan, number: usize) -> Template {
     }
 }
 
-/// What a rule passes to the pipeline: the version of the event. EventBridge puts the quotes around the
-/// version itself.
+/// Builds the input that a rule passes to the pipeline: the version in the event. EventBridge adds
+/// the quotes around the version.
 pub(super) fn transformer() -> Value {
     map([(
         "InputPathsMap",
@@ -382,7 +382,7 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
     ]);
     let trust = Statement::allow(
         "EventBridgeAssumesTheRole",
-        "EventBridge, for this rule of this account only.",
+        "Only EventBridge, for this rule in this account.",
     )
     .service("events.amazonaws.com")
     .actions(["sts:AssumeRole"])
@@ -392,7 +392,7 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
         .with("AssumeRolePolicyDocument", document(&[trust]))
         .with_some("PermissionsBoundary", dev.permissions_boundary.as_ref())
         .with_some("Tags", tags(plan));
-    let statement = Statement::allow("StartThePipeline", "It starts this pipeline and no other.")
+    let statement = Statement::allow("StartThePipeline", "Starts only this pipeline.")
         .actions(["codepipeline:StartPipelineExecution"])
         .on(plan.pipeline_arn(&dev.pipeline));
     let detail = map([
@@ -426,12 +426,13 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
     let role = Resource::new(
         "ChangeRuleRole",
         "AWS::IAM::Role",
-        "The role in which the rule starts the pipeline; EventBridge takes it for this rule only.",
+        "The role that the rule uses to start the pipeline. EventBridge can assume it only for \
+         this rule.",
         role,
     )
     .suppress(
         "CFN_NO_EXPLICIT_RESOURCE_NAMES",
-        "Reviewers look for it by its name.",
+        "A fixed name makes the role easy to find in a review.",
     );
     let policy = managed_policy(
         "ChangeRulePolicy",
@@ -444,8 +445,8 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
     let mut rule = Resource::new(
         "ChangeRule",
         "AWS::Events::Rule",
-        "Starts the pipeline when a new version of the source is uploaded, and passes this version: \
-         without it, the execution takes the newest one, which may already be another.",
+        "Starts the pipeline when a new version of the source is uploaded, and passes this \
+         version. Otherwise the execution would use the newest version, which may be a later one.",
         rule,
     );
     rule.depends_on = vec!["ChangeRulePolicy".to_owned(), "Pipeline".to_owned()];

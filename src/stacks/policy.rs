@@ -17,12 +17,12 @@ impl Statement {
         }
     }
 
-    /// An Allow; `comment` says what it is for.
+    /// Creates an `Allow` statement. `comment` states its purpose.
     pub(super) fn allow(sid: &str, comment: &str) -> Self {
         Self::new("Allow", sid, comment)
     }
 
-    /// A Deny; `comment` says what it keeps out.
+    /// Creates a `Deny` statement. `comment` states what it prevents.
     pub(super) fn deny(sid: &str, comment: &str) -> Self {
         Self::new("Deny", sid, comment)
     }
@@ -32,29 +32,29 @@ impl Statement {
         self
     }
 
-    /// The same without its Sid.
+    /// Removes the Sid.
     pub(super) fn without_sid(mut self) -> Self {
         self.fields.retain(|(key, _)| *key != "Sid");
         self
     }
 
-    /// Principals of AWS accounts.
+    /// Adds AWS principals.
     pub(super) fn aws(self, principal: impl Into<Value>) -> Self {
         let principal = map([("AWS", principal)]);
         self.with("Principal", principal)
     }
 
-    /// A service as principal.
+    /// Adds a service principal.
     pub(super) fn service(self, service: &str) -> Self {
         self.with("Principal", map([("Service", service)]))
     }
 
-    /// Several services as principals.
+    /// Adds several service principals.
     pub(super) fn services(self, services: &[String]) -> Self {
         self.with("Principal", map([("Service", list(services))]))
     }
 
-    /// Everybody, for a Deny.
+    /// Adds the principal `*`, for a `Deny`.
     pub(super) fn everybody(self) -> Self {
         self.with("Principal", "*".into())
     }
@@ -68,19 +68,19 @@ impl Statement {
         self.with("Action", value)
     }
 
-    /// Actions, as a list even when there is one.
+    /// Adds actions, as a list even for a single action.
     pub(super) fn action_list<const N: usize>(self, actions: [&str; N]) -> Self {
         self.with("Action", list(actions))
     }
 
-    /// The resource or resources.
+    /// Adds one or more resources.
     pub(super) fn on(self, resource: impl Into<Value>) -> Self {
         self.with("Resource", resource.into())
     }
 
-    /// Only resources that this account owns. The ARN of a bucket does not name its account, so
-    /// without the condition a statement also applies to a bucket of the same name that another
-    /// account creates later.
+    /// Restricts the statement to resources that this account owns. The ARN of a bucket does not
+    /// name its account. Without the condition, a statement also applies to a bucket of the same
+    /// name that another account creates later.
     pub(super) fn owned_by(self, account: impl Into<Value>) -> Self {
         self.when(map([(
             "StringEquals",
@@ -88,7 +88,7 @@ impl Statement {
         )]))
     }
 
-    /// A condition block.
+    /// Adds a condition block.
     pub(super) fn when(self, condition: Value) -> Self {
         self.with("Condition", condition)
     }
@@ -101,13 +101,13 @@ impl Statement {
     }
 }
 
-/// A policy document.
+/// Builds a policy document.
 pub(super) fn document(statements: &[Statement]) -> Value {
     let statements = Value::List(statements.iter().map(Statement::to_item).collect());
     map([("Version", "2012-10-17")]).with("Statement", statements)
 }
 
-/// A policy document whose `Statement` is one object, as the procedure writes one of its own.
+/// Builds a policy document with a single object as `Statement`, as in one policy of the procedure.
 pub(super) fn single_statement_document(statement: &Statement) -> Value {
     let item = statement.to_item();
     Value::Map(vec![
@@ -124,11 +124,11 @@ pub(super) fn single_statement_document(statement: &Statement) -> Value {
     ])
 }
 
-/// `Deny` of every request without TLS, on a bucket and its objects.
+/// Builds a statement that denies all requests without TLS to a bucket and its objects.
 pub(super) fn tls_only(bucket_arn: &Value) -> Statement {
     Statement::deny(
         "DenyInsecureConnections",
-        "Nobody reaches the bucket without TLS.",
+        "Requests to the bucket must use TLS.",
     )
     .everybody()
     .actions(["s3:*"])

@@ -1,8 +1,8 @@
-//! Which of the targets' roles read an artifact store, and how its policies name them.
+//! The targets' roles that read an artifact store, and the statements that allow them.
 //!
-//! The role of a target need not exist yet, as it must where a principal names it: so it is its
-//! account that is admitted, or with several accounts and an organization everybody, on the
-//! condition that the caller is the role.
+//! A principal must exist, but the role of a target may not exist yet. The principal is therefore
+//! the account of the role, or with several accounts and an organization everyone. A condition
+//! requires that the caller is the role.
 
 use std::collections::BTreeSet;
 
@@ -11,32 +11,32 @@ use crate::template::{Value, list, map};
 
 use super::values::alphanumeric;
 
-/// With more targets of one account each than this, one statement names them all: a statement
-/// each would fill the bucket's policy.
+/// With more single-account targets than this, one statement names all of them. Separate
+/// statements would make the bucket policy too long.
 const STATEMENTS_OF_THEIR_OWN: usize = 20;
 
-const BY_CONDITION: &str = "The condition names the role, since AWS refuses a principal that does \
-                            not exist, and this stack is deployed first.";
-const BY_ORGANIZATION: &str = "The conditions admit them, since a list of all accounts may be too \
+const BY_CONDITION: &str = "A condition names the role, because AWS rejects a principal that does \
+                            not exist yet and this stack is deployed first.";
+const BY_ORGANIZATION: &str = "Conditions name them, because a list of all accounts could be too \
                                long.";
 
-/// Some of the roles that read a store, as a statement names them.
+/// A group of roles that read a store and share a statement.
 pub(super) struct Readers {
     /// End of the statement's `Sid`.
     pub(super) name: String,
-    /// Who they are.
+    /// Description of the roles, as the subject of a sentence.
     pub(super) comment: String,
-    /// Why the statement names them as it does.
+    /// Reason for the form of the principal and condition.
     pub(super) why: &'static str,
     /// The statement's principal.
     pub(super) principal: Value,
     /// The statement's condition.
     pub(super) condition: Value,
-    /// Whether it is one role.
+    /// Whether the group is a single role.
     pub(super) is_one: bool,
 }
 
-/// The roles of the targets that `which` selects, as far as they read the store of a region.
+/// Returns the roles of the targets that `which` selects and that read the store of a region.
 pub(super) fn readers(
     plan: &Plan,
     region: &str,
@@ -45,7 +45,7 @@ pub(super) fn readers(
     let here = |target: &&TargetPlan| target.instances_in(region).next().is_some();
     let (mut generic, mut single): (Vec<_>, Vec<_>) =
         (plan.targets.iter().filter(here)).partition(|target| target.is_generic());
-    // All targets share the policy, so all of them count.
+    // All targets share the policy, so all of them count toward its length.
     let is_crowded = single.len() > STATEMENTS_OF_THEIR_OWN;
     generic.retain(|target| which(target));
     single.retain(|target| which(target));
@@ -66,10 +66,7 @@ fn one(plan: &Plan, region: &str, target: &TargetPlan) -> Readers {
     });
     Readers {
         name: alphanumeric(&target.name),
-        comment: format!(
-            "Target {}: its deploy role, and nobody else of its account",
-            target.name
-        ),
+        comment: format!("Target {}: only its deploy role", target.name),
         why: BY_CONDITION,
         principal: plan.account_arn(account).into(),
         condition: condition(plan, role),
@@ -77,8 +74,8 @@ fn one(plan: &Plan, region: &str, target: &TargetPlan) -> Readers {
     }
 }
 
-/// The condition that only these roles meet, and only from within the organization, if one is
-/// configured.
+/// Builds the condition that only these roles meet. If an organization is configured, they must
+/// belong to it.
 fn condition(plan: &Plan, roles: impl Into<Value>) -> Value {
     let condition = map([("ArnEquals", map([("aws:PrincipalArn", roles)]))]);
     let organization = (plan.organization.as_ref()).map(|id| map([("aws:PrincipalOrgID", id)]));
@@ -100,7 +97,7 @@ fn together(plan: &Plan, region: &str, targets: &[&TargetPlan]) -> Readers {
         .collect();
     Readers {
         name: String::new(),
-        comment: "The targets' deploy roles, and nobody else of their accounts".to_owned(),
+        comment: "Only the targets' deploy roles".to_owned(),
         why: BY_CONDITION,
         principal: roots(
             plan,
@@ -113,7 +110,7 @@ fn together(plan: &Plan, region: &str, targets: &[&TargetPlan]) -> Readers {
     }
 }
 
-/// The roles of a target with one template for several accounts or regions.
+/// Returns the roles of a target with one template for several accounts or regions.
 fn many(plan: &Plan, region: &str, target: &TargetPlan) -> Readers {
     let accounts = target
         .instances_in(region)
@@ -135,21 +132,18 @@ fn many(plan: &Plan, region: &str, target: &TargetPlan) -> Readers {
     let (principal, whose, why) = match plan.organization {
         Some(_) => (
             "*".into(),
-            "of the organization's accounts",
+            "in the organization's accounts",
             BY_ORGANIZATION,
         ),
         None => (
             roots(plan, accounts.collect()),
-            "of these accounts",
+            "in these accounts",
             BY_CONDITION,
         ),
     };
     Readers {
         name: alphanumeric(&target.name),
-        comment: format!(
-            "Target {}: its deploy role {whose}, and nobody else",
-            target.name
-        ),
+        comment: format!("Target {}: only its deploy role {whose}", target.name),
         why,
         principal,
         condition: condition(plan, roles),

@@ -1,4 +1,4 @@
-//! The dev account's stack in another region: the key's replica and an artifact store.
+//! The dev account's stack in another region: a replica of the key and an artifact store.
 
 use crate::plan::{Plan, Store};
 use crate::template::{Output, Template, Value};
@@ -6,7 +6,7 @@ use crate::template::{Output, Template, Value};
 use super::bucket::log_bucket;
 use super::{GENERATED, key, key_parameter, store};
 
-/// The template of a region.
+/// Builds the template of a region.
 pub(super) fn template(plan: &Plan, here: Store<'_>) -> Template {
     let dev = &plan.dev;
     let mut resources = Vec::from(key::replica(plan, here.region));
@@ -28,8 +28,8 @@ pub(super) fn template(plan: &Plan, here: Store<'_>) -> Template {
     };
     Template {
         header: format!(
-            "{GENERATED}\n\nAccount {}, region {}. Deployed after the dev stack's first step, whose \
-             output DeployKeyId is the parameter here, and before the targets.",
+            "{GENERATED}\n\nAccount {}, region {}. Deployed before the targets, and after the \
+             first deployment of the dev stack, whose output DeployKeyId is the parameter here.",
             dev.account, here.region
         ),
         description: format!(

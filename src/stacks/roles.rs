@@ -1,5 +1,5 @@
-//! The dev account's roles and the managed policies on them. Managed policies of their own
-//! break the circle between a role, the key policy that names it, and the key that it may use.
+//! The roles of the dev account and their managed policies. Separate managed policies break the
+//! cycle between a role, the key policy that names it, and the key that the role can use.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,7 @@ use super::policy::{Statement, document, single_statement_document};
 use super::values::{self, alphanumeric, key_arn_text, one_or_list};
 use super::{ENCRYPTED_ARN, tags};
 
-/// How much of a managed policy the ARNs of the assumed roles can take: the rest is left for what
-/// surrounds them.
+/// Maximum length of the role ARNs in a managed policy. The rest is for the statement around them.
 const ASSUMED_ROLES_LENGTH: usize = MANAGED_POLICY.length() - 300;
 
 fn service_role_name(plan: &Plan) -> Value {
@@ -24,19 +23,16 @@ fn service_role_name(plan: &Plan) -> Value {
     }
 }
 
-/// The service role, if it is made, and its policies.
+/// Builds the service role, unless it already exists, and its policies.
 pub(super) fn service_role(plan: &Plan) -> Vec<Resource> {
     let mut resources = Vec::new();
     let role = &plan.dev.service_role;
     if role.create {
-        // CodePipeline documents no source condition for this trust, and one on a key that it
-        // does not send would stop every run.
-        let trust = Statement::allow(
-            "CodePipelineAssumesTheRole",
-            "CodePipeline, and no other service.",
-        )
-        .service("codepipeline.amazonaws.com")
-        .actions(["sts:AssumeRole"]);
+        // CodePipeline documents no source condition for this trust policy. A condition on a key
+        // that it does not send would block every execution.
+        let trust = Statement::allow("CodePipelineAssumesTheRole", "Only CodePipeline.")
+            .service("codepipeline.amazonaws.com")
+            .actions(["sts:AssumeRole"]);
         let properties = map([
             ("RoleName", role.name.as_str()),
             ("Path", role.path.as_str()),
@@ -51,11 +47,12 @@ pub(super) fn service_role(plan: &Plan) -> Vec<Resource> {
             plan.dev.permissions_boundary.as_ref(),
         )
         .with_some("Tags", tags(plan));
-        let comment = "The pipeline's service role. What it may do stands in the policies below. \
-                       CodePipeline documents no source condition for its trust, so there is none.";
+        let comment = "The pipeline's service role. The policies below contain its permissions. \
+                       CodePipeline documents no source condition for its trust policy, so it has \
+                       none.";
         let role = Resource::new("ServiceRole", "AWS::IAM::Role", comment, properties).suppress(
             "CFN_NO_EXPLICIT_RESOURCE_NAMES",
-            "The targets' trust policies name it.",
+            "The targets' trust policies refer to it by name.",
         );
         resources.push(role);
     }
@@ -66,7 +63,7 @@ pub(super) fn service_role(plan: &Plan) -> Vec<Resource> {
     resources
 }
 
-/// A managed policy on one role.
+/// Builds a managed policy of a role.
 pub(super) fn managed_policy(
     id: &str,
     name: impl Into<Value>,
@@ -81,7 +78,7 @@ pub(super) fn managed_policy(
         .with("PolicyDocument", document);
     Resource::new(id, "AWS::IAM::ManagedPolicy", comment, properties).suppress(
         "CFN_NO_EXPLICIT_RESOURCE_NAMES",
-        "Permissions to deploy it are granted by name.",
+        "Deployment permissions refer to it by name.",
     )
 }
 
@@ -97,24 +94,25 @@ fn source_policy(plan: &Plan) -> Resource {
     let mut statements = vec![
         Statement::allow(
             "ReadSourceBucket",
-            "The source action looks at the bucket's settings, as AWS documents it for the action.",
+            "The source action reads the bucket's settings, as AWS documents for the action.",
         )
         .actions(BUCKET_READS)
         .on(bucket.as_str())
         .owned_by(account),
         Statement::allow(
             "ListSourceBucket",
-            "Without it, S3 answers 403 for a missing source object, as for a forbidden one. It \
-             also allows listing the bucket: AWS does not document that s3:prefix is set when S3 \
-             checks this permission for a missing object, so no condition names the object.",
+            "Without this permission, S3 returns 403 for a missing source object, as for a \
+             forbidden one. It also allows listing the bucket. No condition names the object, \
+             because AWS does not document that s3:prefix is set when S3 checks this permission \
+             for a missing object.",
         )
         .actions(["s3:ListBucket"])
         .on(bucket)
         .owned_by(account),
         Statement::allow(
             "ReadSourceObject",
-            "It reads this one object, in any version, and its tags, as AWS documents it for the \
-             action.",
+            "The source action reads all versions of this object and its tags, as AWS documents \
+             for the action.",
         )
         .actions([
             "s3:GetObject",
@@ -132,24 +130,26 @@ fn source_policy(plan: &Plan) -> Resource {
         "SourcePolicy",
         &plan.dev.source_policy,
         "Source stage: the service role reads the source. The conditions name the bucket's \
-         account: if the bucket is deleted, a bucket of the same name in another account is not \
-         read.",
+         account. If the bucket is deleted, the role cannot read a bucket of the same name in \
+         another account.",
         "Reads the pipeline's source",
         service_role_name(plan),
         document(&statements),
     )
 }
 
-/// Decrypting the source with its bucket's own key (Amazon S3, *Using server-side encryption with
-/// AWS KMS keys*, sections *Permissions* and *Encryption context*).
+/// Builds the statement that allows decrypting the source with the key of its bucket (Amazon S3,
+/// *Using server-side encryption with AWS KMS keys*, sections *Permissions* and *Encryption
+/// context*).
 fn decrypt_source(plan: &Plan, key: &str) -> Statement {
     let contexts = list(plan.source_encryption_contexts());
     let context = map([(ENCRYPTED_ARN, contexts)]);
     Statement::allow(
         "DecryptSource",
-        "The bucket encrypts with this key. S3 decrypts for the role, and names the bucket or the \
-         object as the encryption context, so the key opens nothing else. The key's own policy is in \
-         no template: it must let the account's IAM policies decide, or allow the role as well.",
+        "The bucket encrypts with this key. S3 decrypts on behalf of the role and passes the \
+         bucket or object as the encryption context, so the role cannot decrypt other data. The \
+         key policy is not in a template. It must delegate to the account's IAM policies or allow \
+         the role.",
     )
     .actions(["kms:Decrypt"])
     .on(key)
@@ -173,17 +173,16 @@ fn artifact_policy(plan: &Plan) -> Resource {
     let statements = [
         Statement::allow(
             "ReadArtifactBucket",
-            "CodePipeline looks at the store's settings, as AWS documents it for a service role.",
+            "CodePipeline reads the bucket's settings, as AWS documents for a service role.",
         )
         .actions(BUCKET_READS)
         .on(one_or_list(buckets.collect()))
         .owned_by(account),
         Statement::allow(
             "StoreArtifacts",
-            "It stores artifacts and reads them back, in this pipeline's folder only; PutObjectAcl \
-             is what AWS documents for a service role, and the tagging actions are what it \
-             documents for source objects with tags. CodePipeline cuts the folder's name to 20 \
-             characters.",
+            "CodePipeline writes and reads artifacts only in this pipeline's folder, whose name it \
+             truncates to 20 characters. AWS documents PutObjectAcl for a service role, and the \
+             tagging actions for source objects with tags.",
         )
         .actions([
             "s3:GetObject",
@@ -198,7 +197,8 @@ fn artifact_policy(plan: &Plan) -> Resource {
         .owned_by(account),
         Statement::allow(
             "EncryptArtifacts",
-            "It encrypts them with this key; DescribeKey is what AWS's default policy gives a key's users.",
+            "CodePipeline encrypts artifacts with this key. AWS's default key policy gives key \
+             users DescribeKey.",
         )
         .actions(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"])
         .on(keys),
@@ -206,16 +206,16 @@ fn artifact_policy(plan: &Plan) -> Resource {
     managed_policy(
         "ArtifactPolicy",
         &plan.dev.artifact_policy,
-        "The service role stores the artifacts, encrypted. The conditions name the bucket's account: \
-         if the bucket is deleted, nothing is stored in a bucket of the same name in another \
-         account.",
+        "Allows the service role to store encrypted artifacts. The conditions name the bucket's \
+         account. If the bucket is deleted, the role cannot write to a bucket of the same name in \
+         another account.",
         "Stores the pipeline's artifacts",
         service_role_name(plan),
         document(&statements),
     )
 }
 
-/// ARN of a store's key, in the stack that makes the key: a replica has the same ID.
+/// Returns the ARN of a store's key, for the stack that creates the key. A replica has the same ID.
 pub(super) fn key_arn(plan: &Plan, store: Store<'_>) -> Value {
     if store.is_main {
         return Value::attribute(values::key_logical_id(plan), "Arn");
@@ -227,10 +227,10 @@ pub(super) fn key_arn(plan: &Plan, store: Store<'_>) -> Value {
     ))
 }
 
-/// The policies with which the service role becomes the deploy roles: as many as it takes to name
-/// them all.
+/// Builds the policies that allow the service role to assume the deploy roles. Their number depends
+/// on the number of roles.
 fn assume_policies(plan: &Plan) -> Vec<Resource> {
-    let comment = "It assumes exactly these roles. Each of them trusts exactly the service role.";
+    let comment = "The service role can assume only these roles. They trust only this role.";
     let (mut statements, named) = match &plan.organization {
         Some(organization) => by_organization(plan, organization),
         None => (Vec::new(), plan.instances().collect()),
@@ -257,7 +257,7 @@ fn assume_policies(plan: &Plan) -> Vec<Resource> {
         })
         .collect();
     match documents.as_mut_slice() {
-        // What is short stands beside what is.
+        // Short statements share a policy.
         [only] if patterns => only.append(&mut statements),
         _ if patterns => documents.push(statements),
         _ => {}
@@ -282,7 +282,7 @@ fn assume_policies(plan: &Plan) -> Vec<Resource> {
             let policy = managed_policy(
                 &format!("AssumeDeployRolesPolicy{number}"),
                 &name,
-                "Deploy stage: the service role becomes the target's deploy role.",
+                "Deploy stage: the service role assumes the target's deploy role.",
                 "Assumes the deploy roles of the pipeline's targets",
                 service_role_name(plan),
                 document,
@@ -290,8 +290,8 @@ fn assume_policies(plan: &Plan) -> Vec<Resource> {
             if patterns {
                 policy.suppress(
                     "IAM_ASSUME_ROLE_EXACT",
-                    "organization is set in the configuration: the role's name is exact, and its \
-                     account must be one of the organization's.",
+                    "organization is set in the configuration: the role name is exact, and its \
+                     account must belong to the organization.",
                 )
             } else {
                 policy
@@ -302,7 +302,8 @@ fn assume_policies(plan: &Plan) -> Vec<Resource> {
 
 type Named<'p> = Vec<(&'p TargetPlan, &'p InstancePlan)>;
 
-/// With an organization, the roles of targets with many accounts by name; and the others.
+/// Returns statements that name the organization for the targets with many accounts, and the
+/// instances of the other targets.
 fn by_organization<'p>(plan: &'p Plan, organization: &str) -> (Vec<Statement>, Named<'p>) {
     let mut statements = Vec::new();
     for target in plan.targets.iter().filter(|target| target.many_accounts) {
@@ -316,7 +317,7 @@ fn by_organization<'p>(plan: &'p Plan, organization: &str) -> (Vec<Statement>, N
             Statement::allow(
                 &format!("AssumeDeployRoles{}", alphanumeric(&target.name)),
                 &format!(
-                    "Target {}: the roles of this name in the organization's accounts.",
+                    "Target {}: the roles with this name in the organization's accounts.",
                     target.name
                 ),
             )
@@ -329,8 +330,8 @@ fn by_organization<'p>(plan: &'p Plan, organization: &str) -> (Vec<Statement>, N
     (statements, named.collect())
 }
 
-/// With several pipelines, each starts the next (AWS CodePipeline, *AWS CodePipeline invoke action
-/// reference*).
+/// Builds the policy that allows each pipeline to start the next one (AWS CodePipeline, *AWS
+/// CodePipeline invoke action reference*).
 fn invoke_policy(plan: &Plan) -> Option<Resource> {
     let next: Vec<String> = plan
         .pipelines
@@ -341,13 +342,13 @@ fn invoke_policy(plan: &Plan) -> Option<Resource> {
     if next.is_empty() {
         return None;
     }
-    let statement = Statement::allow("StartNextPipeline", "One pipeline starts the next.")
+    let statement = Statement::allow("StartNextPipeline", "Each pipeline starts the next one.")
         .actions(["codepipeline:StartPipelineExecution"])
         .on(one_or_list(next));
     Some(managed_policy(
         "NextPipelinePolicy",
         &plan.dev.invoke_policy,
-        "Last stage: the service role starts the pipeline that goes on.",
+        "Last stage: the service role starts the next pipeline.",
         "Starts the pipelines that follow the first",
         service_role_name(plan),
         document(&[statement]),

@@ -1,7 +1,7 @@
-//! The roles that a self-managed stack set needs: the administration role in the administrator
-//! account, and the execution role in every target account (AWS CloudFormation, *Grant
-//! self-managed permissions*). AWS's own templates give the execution role administrator access;
-//! these give what the target's template needs.
+//! The roles of a self-managed stack set: the administration role in the administrator account,
+//! and the execution role in every target account (AWS CloudFormation, *Grant self-managed
+//! permissions*). AWS's templates give the execution role administrator access. These give it only
+//! the permissions that the target's template requires.
 
 mod execution;
 
@@ -18,11 +18,10 @@ use execution::execution;
 
 /// The account that a template is deployed to.
 const ACCOUNT: &str = "${AWS::AccountId}";
-/// Accounts that one managed policy can name within its 6,144 characters.
+/// Number of accounts that a managed policy can name within its 6,144 characters.
 const ACCOUNTS_PER_POLICY: usize = 60;
-/// Regions of AWS's standard partition that need not be enabled. All others have a service
-/// principal of their own (AWS CloudFormation, *Enable AWS Regions that are disabled by
-/// default*).
+/// Regions of the `aws` partition that are enabled by default. Each other region has a separate
+/// service principal (AWS CloudFormation, *Enable AWS Regions that are disabled by default*).
 const ENABLED_BY_DEFAULT: [&str; 17] = [
     "us-east-1",
     "us-east-2",
@@ -50,8 +49,8 @@ struct Group<'p> {
     targets: Vec<&'p TargetPlan>,
 }
 
-/// The templates of the roles, each with its file's path without ending: two for each pair of
-/// roles of the targets that are deployed as self-managed stack sets.
+/// Builds the templates of the roles, each with the path of its file without the extension. There
+/// are two templates for each pair of roles.
 pub(crate) fn stack_set_roles(plan: &Plan) -> Vec<(String, Template)> {
     let groups = groups(plan);
     let only = groups.len() == 1;
@@ -94,14 +93,14 @@ fn groups(plan: &Plan) -> Vec<Group<'_>> {
     found
 }
 
-/// Accounts and regions that a target is deployed to.
+/// Returns the accounts and regions that a target is deployed to.
 fn places(target: &TargetPlan) -> impl Iterator<Item = (&str, &str)> {
     let instances = target.instances.iter();
     instances.map(|one| (one.account.as_str(), one.region.as_str()))
 }
 
-/// A name in which the execution role's own account stands for `{account}`; IAM is global, so
-/// that several regions can only be left open.
+/// Replaces `{account}` in a name with the account of the execution role, and `{region}` with the
+/// region. Several regions become a wildcard, because IAM is global.
 fn pattern(target: &TargetPlan, name: &str) -> String {
     let region = match target.instances.first() {
         Some(only) if !target.many_regions => only.region.as_str(),
@@ -111,7 +110,7 @@ fn pattern(target: &TargetPlan, name: &str) -> String {
         .replace("{region}", region)
 }
 
-/// Sorted, each once.
+/// Builds a sorted list without duplicates.
 fn unique(of: impl IntoIterator<Item = String>) -> Value {
     let all: BTreeSet<String> = of.into_iter().collect();
     list(all.into_iter().map(Value::text))
@@ -119,9 +118,9 @@ fn unique(of: impl IntoIterator<Item = String>) -> Value {
 
 fn warning(own: &SelfManaged) -> &'static str {
     if own.default_names {
-        "\n\nThe role has the name that StackSets uses where none is given. Other stack sets of \
-         the account would use it too, and lack permissions: where there are any, choose names of \
-         your own (`administration_role` and `execution_role`)."
+        "\n\nThe role has the default name of StackSets. Other stack sets in the account may also \
+         use this role, and then lack permissions. In this case, set different names \
+         (`administration_role` and `execution_role`)."
     } else {
         ""
     }
@@ -133,7 +132,7 @@ fn administration(plan: &Plan, group: &Group<'_>) -> Template {
     Template {
         header: format!(
             "{GENERATED}\n\nAdministrator account {}, any region. Deployed before the execution \
-             role, whose trust names this role.{}",
+             role, whose trust policy names this role.{}",
             group.account,
             warning(group.own)
         ),
@@ -176,7 +175,7 @@ fn administration_role(plan: &Plan, group: &Group<'_>) -> Resource {
     .with("ArnLike", map([("aws:SourceArn", unique(sets))]));
     let trust = Statement::allow(
         "StackSetsAssumesTheRole",
-        "StackSets says for which stack set it acts; both conditions are AWS's own advice.",
+        "StackSets passes the stack set that it acts for. AWS recommends both conditions.",
     );
     let trust = match services.as_slice() {
         [only] => trust.service(only),
@@ -191,11 +190,11 @@ fn administration_role(plan: &Plan, group: &Group<'_>) -> Resource {
         .with("AssumeRolePolicyDocument", document(&[trust]))
         .with_some("PermissionsBoundary", boundary)
         .with_some("Tags", tags(plan));
-    let comment = "The role in which StackSets acts in this account. It may become the execution \
-                   role of the target accounts, and nothing else.";
+    let comment = "The role that StackSets uses in this account. It can only assume the execution \
+                   role in the target accounts.";
     Resource::new("AdministrationRole", "AWS::IAM::Role", comment, properties).suppress(
         "CFN_NO_EXPLICIT_RESOURCE_NAMES",
-        "The stack set and the execution roles name it.",
+        "The stack set and the execution roles refer to it by name.",
     )
 }
 
@@ -206,7 +205,7 @@ fn administration_policies(plan: &Plan, group: &Group<'_>) -> Vec<Resource> {
         managed_policy(
             id,
             name,
-            "StackSets becomes the execution role in each of these accounts.",
+            "StackSets assumes the execution role in each of these accounts.",
             "Assumes the execution roles of the stack sets' accounts",
             Value::reference("AdministrationRole"),
             document(&[statement]),
@@ -216,7 +215,7 @@ fn administration_policies(plan: &Plan, group: &Group<'_>) -> Vec<Resource> {
     if let Some(organization) = &plan.organization {
         let statement = Statement::allow(
             "AssumeExecutionRoles",
-            "The execution role of any account of the organization.",
+            "The execution role in any account of the organization.",
         )
         .actions(["sts:AssumeRole"])
         .on(arn::role(partition, "*", role))
@@ -227,7 +226,7 @@ fn administration_policies(plan: &Plan, group: &Group<'_>) -> Vec<Resource> {
         return vec![
             policy("AssumeExecutionRolesPolicy", &name, statement).suppress(
                 "IAM_ASSUME_ROLE_EXACT",
-                "The role's name is exact, and the condition keeps to the organization.",
+                "The role name is exact, and the condition limits it to the organization.",
             ),
         ];
     }

@@ -1,4 +1,4 @@
-//! An artifact store: the bucket, and the statements that its policy needs.
+//! An artifact store: the bucket and the statements that its policy needs.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ use super::policy::{Statement, tls_only};
 use super::readers::{Readers, readers};
 use super::values::{self, one_or_list};
 
-/// The artifact bucket with its policy, as far as they are made; the key stands in the same stack.
+/// Builds the artifact bucket and its policy, unless they already exist. The key is in the same
+/// stack.
 pub(super) fn store(plan: &Plan, store: Store<'_>) -> Vec<Resource> {
     let key = if store.is_main {
         Value::attribute(values::key_logical_id(plan), "Arn")
@@ -21,7 +22,7 @@ pub(super) fn store(plan: &Plan, store: Store<'_>) -> Vec<Resource> {
     };
     let article = plan.permissions == Permissions::Article;
     let suppress = |resource: Resource| {
-        let reason = "permissions is article: these are the procedure's own statements.";
+        let reason = "permissions is article: these statements come from the procedure.";
         if article {
             resource
                 .suppress("S3_BUCKET_POLICY_CROSS_ACCOUNT_CONFINED", reason)
@@ -39,8 +40,8 @@ pub(super) fn store(plan: &Plan, store: Store<'_>) -> Vec<Resource> {
             comment: if store.is_main {
                 "Artifact store of the pipeline."
             } else {
-                "Artifact store of the pipeline in this region: CodePipeline copies the artifacts \
-                 here."
+                "Artifact store of the pipeline in this region. CodePipeline copies the artifacts \
+                 to it."
             },
             key: Some(key.clone()),
             events: false,
@@ -62,27 +63,28 @@ pub(super) fn store(plan: &Plan, store: Store<'_>) -> Vec<Resource> {
         let statements = statements(plan, store, Some(&key));
         let name = Value::from(store.bucket.name.as_str());
         let mut policy = bucket_policy("ArtifactBucketPolicy", name, &statements);
-        policy.comment = "The artifact bucket exists already and has no policy; this becomes its \
-                          only one, and stays when the stack goes."
+        policy.comment = "The artifact bucket already exists and has no policy. This policy is \
+                          retained when the stack is deleted."
             .to_owned();
         resources.push(suppress(policy.retained()));
     }
     resources
 }
 
-/// The statements that the artifact bucket's policy needs.
+/// Builds the statements that the policy of the artifact bucket needs.
 ///
-/// A bucket of somebody else's may serve other pipelines, with other keys: there, the rules for
-/// uploads hold for this pipeline's folder only.
+/// An existing bucket may serve other pipelines with other keys. The rules for uploads then apply
+/// only to the folder of this pipeline.
 ///
-/// `key` is the ARN of the store's key; without it no other key can be told apart.
+/// `key` is the ARN of the store's key. Without it, uploads with other keys are not denied.
 pub(super) fn statements(plan: &Plan, store: Store<'_>, key: Option<&Value>) -> Vec<Statement> {
     let bucket = plan.bucket_arn(&store.bucket.name);
     let own = store.bucket.create;
     let objects = || one_or_list(plan.artifact_objects_arns(&store.bucket.name));
     let mut statements = Vec::new();
     if plan.permissions == Permissions::Article {
-        // The procedure's policy begins with them; a bucket that CodePipeline made has them.
+        // The procedure's policy begins with them, as does the policy of a bucket that
+        // CodePipeline created.
         statements.extend(article_denials(&bucket));
         let targets = plan.targets.iter();
         statements.extend(targets.flat_map(|target| article_access(plan, store, target)));
@@ -103,7 +105,7 @@ pub(super) fn statements(plan: &Plan, store: Store<'_>, key: Option<&Value>) -> 
         statements.push(
             Statement::deny(
                 "DenyUploadsWithAnotherKey",
-                "It must not name another key than this one.",
+                "An upload must not name a different key.",
             )
             .everybody()
             .actions(["s3:PutObject"])
@@ -126,7 +128,7 @@ fn unencrypted_uploads(objects: impl Into<Value>) -> Statement {
     let encrypted = map([("s3:x-amz-server-side-encryption", "aws:kms")]);
     Statement::deny(
         "DenyUnEncryptedObjectUploads",
-        "An upload must ask for KMS encryption in its header: the bucket's default is not enough.",
+        "An upload must request KMS encryption in its header. The bucket default is not enough.",
     )
     .everybody()
     .actions(["s3:PutObject"])
@@ -134,7 +136,7 @@ fn unencrypted_uploads(objects: impl Into<Value>) -> Statement {
     .when(map([("StringNotEquals", encrypted)]))
 }
 
-/// What roles may read; with `tagged`, the artifacts' tags too.
+/// Builds the statements that let roles read artifacts, and with `tagged` also their tags.
 fn least_access(readers: Readers, bucket: &str, objects: Value, tagged: bool) -> Vec<Statement> {
     let (what, mut actions) = if tagged {
         (
@@ -150,9 +152,9 @@ fn least_access(readers: Readers, bucket: &str, objects: Value, tagged: bool) ->
         ("Artifacts", vec!["s3:GetObject", "s3:GetObjectVersion"])
     };
     let reads = if tagged {
-        "reads artifacts and their tags"
+        "can read artifacts and their tags"
     } else {
-        "reads"
+        "can read artifacts"
     };
     let Readers {
         name,
@@ -166,7 +168,7 @@ fn least_access(readers: Readers, bucket: &str, objects: Value, tagged: bool) ->
         return vec![
             Statement::allow(
                 &format!("DeployRoleReads{what}{name}"),
-                &format!("{comment}, {reads}. {why}"),
+                &format!("{comment} {reads}. {why}"),
             )
             .aws(principal.clone())
             .actions(actions)
@@ -174,8 +176,8 @@ fn least_access(readers: Readers, bucket: &str, objects: Value, tagged: bool) ->
             .when(condition.clone()),
             Statement::allow(
                 &format!("DeployRoleListsArtifacts{name}"),
-                "The same role looks for them, as in AWS's procedure: without it S3 answers for a \
-                 missing artifact as for a forbidden one.",
+                "The same role lists artifacts, as in AWS's procedure. Without this permission, S3 \
+                 returns the same error for a missing artifact as for a forbidden one.",
             )
             .aws(principal)
             .actions(["s3:ListBucket"])
@@ -183,7 +185,7 @@ fn least_access(readers: Readers, bucket: &str, objects: Value, tagged: bool) ->
             .when(condition),
         ];
     }
-    // One statement is half as long as two, and an action on buckets means nothing on objects.
+    // One statement is half as long as two, and bucket actions have no effect on objects.
     let mut resources = vec![Item {
         comment: String::new(),
         value: bucket.into(),
@@ -199,7 +201,7 @@ fn least_access(readers: Readers, bucket: &str, objects: Value, tagged: bool) ->
     vec![
         Statement::allow(
             &format!("DeployRolesRead{what}{name}"),
-            &format!("{comment}, {reads}. {why}"),
+            &format!("{comment} {reads}. {why}"),
         )
         .aws(principal)
         .actions(actions)
@@ -214,7 +216,7 @@ fn article_denials(bucket: &str) -> [Statement; 2] {
         unencrypted_uploads(&objects),
         Statement::deny(
             "DenyInsecureConnections",
-            "Nobody reaches the objects without TLS.",
+            "Requests for objects must use TLS.",
         )
         .everybody()
         .actions(["s3:*"])
@@ -234,8 +236,8 @@ fn article_access(plan: &Plan, store: Store<'_>, target: &TargetPlan) -> Vec<Sta
         .collect();
     let comment = match roots.len() {
         0 => return Vec::new(),
-        1 => format!("Target {}: its whole account.", target.name),
-        _ => format!("Target {}: its whole accounts.", target.name),
+        1 => format!("Target {}: its entire account.", target.name),
+        _ => format!("Target {}: all of its accounts.", target.name),
     };
     let roots = one_or_list(roots);
     vec![

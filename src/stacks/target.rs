@@ -1,4 +1,4 @@
-//! A target's stack: output bucket, deploy role and its policies.
+//! The stack of a target: output bucket, deploy role, and the policies of the role.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::roles::managed_policy;
 use super::values::key_arn_text;
 use super::{DEPLOY_ROLE_ARN, GENERATED, KEY_ID, key_parameter, tags};
 
-/// The template of a target.
+/// Builds the template of a target.
 pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
     let names = Names { plan, target };
     let mut resources = Vec::new();
@@ -26,8 +26,8 @@ pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
         let options = BucketOptions {
             id: "OutputBucket",
             name: bucket_name.clone(),
-            comment: "Output bucket: the pipeline deploys into it. Objects belong to this account, \
-                      whoever writes them.",
+            comment: "Output bucket of the pipeline. This account owns all objects, regardless of \
+                      who writes them.",
             key: target.encryption_key.as_ref().map(Value::from),
             events: false,
             log_bucket: target.names.log_bucket.is_some(),
@@ -42,8 +42,8 @@ pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
     resources.push(artifact_policy(&names));
     Template {
         header: format!(
-            "{GENERATED}\n\n{}. Deployed after the dev stack's first step, \
-             whose output DeployKeyId is the parameter here.",
+            "{GENERATED}\n\n{}. Deployed after the first deployment of the dev stack, whose output \
+             DeployKeyId is the parameter here.",
             where_to(target)
         ),
         description: format!(
@@ -57,7 +57,7 @@ pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
     }
 }
 
-/// Where the template is deployed to, for its head.
+/// Returns the accounts and regions of the template, for its header.
 fn where_to(target: &TargetPlan) -> String {
     let regions: BTreeSet<&str> = (target.instances.iter())
         .map(|instance| instance.region.as_str())
@@ -68,21 +68,21 @@ fn where_to(target: &TargetPlan) -> String {
     match (target.many_accounts, target.many_regions) {
         (false, false) => format!("Account {account}, region {regions}"),
         (false, true) => format!("Account {account}, regions {regions}"),
-        // How many they are is no reason to change the template.
+        // Without the number of accounts, so that a new account does not change the template.
         (true, false) => format!("Every account of the target, region {regions}"),
         (true, true) => format!("Every account of the target, regions {regions}"),
     }
 }
 
-/// The target's names as its template writes them.
+/// The names of the target in its template.
 struct Names<'p> {
     plan: &'p Plan,
     target: &'p TargetPlan,
 }
 
 impl Names<'_> {
-    /// A pattern with what is known in it, and pseudo parameters for what differs between the
-    /// instances.
+    /// Replaces the placeholders in a pattern with the account and region, or with pseudo
+    /// parameters where they differ between the instances.
     fn text(&self, pattern: &str) -> Value {
         let target = self.target;
         let Some(first) = target.instances.first() else {
@@ -102,12 +102,12 @@ impl Names<'_> {
         Value::text(text.replace("{region}", region))
     }
 
-    /// The account of the stack.
+    /// Returns the account of the stack.
     fn account(&self) -> Value {
         self.text("{account}")
     }
 
-    /// The artifact bucket of the region.
+    /// Returns the artifact bucket of the region.
     fn artifact_bucket(&self) -> Value {
         let first = self.target.instances.first();
         let region = first.map_or(self.plan.dev.region.as_str(), |instance| &instance.region);
@@ -122,10 +122,10 @@ impl Names<'_> {
 
 fn role(names: &Names<'_>) -> Resource {
     let Names { plan, target } = names;
-    // The service role stands before this stack is deployed, so the trust can name it.
+    // The service role exists before this stack is deployed, so the trust policy can name it.
     let mut trust = Statement::allow(
         "ServiceRoleAssumesTheRole",
-        "The pipeline's service role, and nobody else.",
+        "Only the pipeline's service role.",
     )
     .aws(list([&plan.dev.service_role.arn]))
     .actions(["sts:AssumeRole"]);
@@ -142,9 +142,9 @@ fn role(names: &Names<'_>) -> Resource {
         .with("AssumeRolePolicyDocument", document(&[trust]))
         .with_some("PermissionsBoundary", boundary)
         .with_some("Tags", tags(plan));
-    let comment = "The role in which the pipeline deploys. It trusts exactly the pipeline's \
-                   service role. If that role is ever deleted and made again, this trust is dead: \
-                   IAM remembers the role, not its name.";
+    let comment = "The role that the pipeline uses to deploy. It trusts only the pipeline's \
+                   service role. If that role is deleted and recreated, this trust stops working, \
+                   because IAM stores the unique ID of the role instead of its name.";
     Resource::new("DeployRole", "AWS::IAM::Role", comment, properties).suppress(
         "CFN_NO_EXPLICIT_RESOURCE_NAMES",
         "The dev account's policies name it.",
@@ -160,7 +160,7 @@ fn output_policy(names: &Names<'_>) -> Resource {
                 .without_sid()
                 .action_list(["s3:Put*"])
                 .on(list([bucket.suffixed("/*")])),
-            Statement::allow("", "Looks at the bucket.")
+            Statement::allow("", "Lists the bucket.")
                 .without_sid()
                 .action_list(["s3:ListBucket"])
                 .on(list([bucket.clone()])),
@@ -172,8 +172,8 @@ fn output_policy(names: &Names<'_>) -> Resource {
         statements.push(
             Statement::allow(
                 "TagDeployedFiles",
-                "tagged_objects is set in the configuration: AWS documents these actions for the S3 \
-                 deploy action if the objects have tags.",
+                "tagged_objects is set in the configuration. AWS documents these actions for the \
+                 S3 deploy action if the objects have tags.",
             )
             .actions([
                 "s3:GetObjectTagging",
@@ -188,16 +188,16 @@ fn output_policy(names: &Names<'_>) -> Resource {
         statements.push(
             Statement::allow(
                 "EncryptDeployedFiles",
-                "Encrypts them with the bucket's own key.",
+                "Encrypts the files with the key of the bucket.",
             )
             .actions(["kms:Decrypt", "kms:GenerateDataKey"])
             .on(key),
         );
     }
-    let mut comment = "Deploying: the role writes into the output bucket.".to_owned();
+    let mut comment = "Allows the role to deploy to the output bucket.".to_owned();
     if plan.permissions == Permissions::Least {
         comment.push_str(
-            " The conditions name this account: if the bucket is deleted, nothing is written into \
+            " The conditions name this account. If the bucket is deleted, the role cannot write to \
              a bucket of the same name in another account.",
         );
     }
@@ -214,7 +214,7 @@ fn output_policy(names: &Names<'_>) -> Resource {
     )
 }
 
-/// The objects that a target's deploy actions write.
+/// Returns the ARN of the objects that the deploy actions of a target write.
 fn written_objects(target: &TargetPlan, bucket: &Value) -> Value {
     bucket.suffixed(&format!("/{}", target.written_keys()))
 }
@@ -233,7 +233,8 @@ fn least_output_statements(names: &Names<'_>, bucket: &Value) -> Vec<Statement> 
             .owned_by(names.account()),
         Statement::allow(
             "ReadOutputBucket",
-            "Looks at the bucket, as AWS documents it for the action; not proven to be necessary.",
+            "Reads the bucket's settings, as AWS documents for the action. Not proven to be \
+             necessary.",
         )
         .actions([
             "s3:GetBucketAcl",
@@ -275,7 +276,7 @@ fn artifact_policy(names: &Names<'_>) -> Resource {
         Permissions::Least => [
             Statement::allow(
                 "DecryptArtifacts",
-                "Decrypts what the pipeline encrypted; DescribeKey stands in AWS's procedure.",
+                "Decrypts the pipeline's artifacts. DescribeKey is part of AWS's procedure.",
             )
             .actions(["kms:Decrypt", "kms:DescribeKey"])
             .on(key),
@@ -292,15 +293,15 @@ fn artifact_policy(names: &Names<'_>) -> Resource {
             .owned_by(dev),
             Statement::allow(
                 "ListArtifactBucket",
-                "Looks for them, as in AWS's procedure: without it S3 answers for a missing \
-                 artifact as for a forbidden one.",
+                "Lists artifacts, as in AWS's procedure. Without this permission, S3 returns the \
+                 same error for a missing artifact as for a forbidden one.",
             )
             .actions(["s3:ListBucket"])
             .on(bucket)
             .owned_by(dev),
         ],
         Permissions::Article => [
-            Statement::allow("", "Decrypts what the pipeline encrypted.")
+            Statement::allow("", "Decrypts the pipeline's artifacts.")
                 .without_sid()
                 .actions([
                     "kms:DescribeKey",
@@ -314,18 +315,18 @@ fn artifact_policy(names: &Names<'_>) -> Resource {
                 .without_sid()
                 .action_list(["s3:Get*"])
                 .on(list([bucket.suffixed("/*")])),
-            Statement::allow("", "Looks for them.")
+            Statement::allow("", "Lists the artifacts.")
                 .without_sid()
                 .action_list(["s3:ListBucket"])
                 .on(list([bucket])),
         ],
     };
-    let mut comment = "Reading: the role fetches the artifact from the dev account. The dev \
-                       account's key policy and bucket policy must allow it too."
+    let mut comment = "Allows the role to read artifacts in the dev account. The key policy and \
+                       bucket policy in the dev account must also allow it."
         .to_owned();
     if plan.permissions == Permissions::Least {
         comment.push_str(
-            " The conditions name the dev account: if its bucket is deleted, nothing is deployed \
+            " The conditions name the dev account. If its bucket is deleted, the role cannot read \
              from a bucket of the same name in another account.",
         );
     }
@@ -346,7 +347,7 @@ fn suppress_wildcards(plan: &Plan, resource: Resource) -> Resource {
     if plan.permissions == Permissions::Article {
         resource.suppress(
             "IAM_NO_WILDCARD_ACTIONS",
-            "permissions is article: these are the procedure's own wildcards.",
+            "permissions is article: these wildcards come from the procedure.",
         )
     } else {
         resource

@@ -6,8 +6,9 @@ use crate::template::{Value, list};
 
 /// Logical ID of the dev stack's key.
 ///
-/// A key cannot become a multi-Region key, nor stop being one: CloudFormation fails such an
-/// update. So it is another resource then: a new key beside the old one, which is retained.
+/// A key cannot be changed to or from a multi-Region key: CloudFormation fails such an update. The
+/// two kinds therefore have different logical IDs. A change creates a new key, and the old one is
+/// retained.
 pub(super) fn key_logical_id(plan: &Plan) -> &'static str {
     if plan.dev.multi_region {
         "MultiRegionDeployKey"
@@ -16,14 +17,15 @@ pub(super) fn key_logical_id(plan: &Plan) -> &'static str {
     }
 }
 
-/// ARN of the key of a region, its ID by the reference `id`, as the text of a `!Sub`.
+/// Returns the ARN of the key of a region as the text of a `!Sub`. `id` is the reference that gives
+/// the ID of the key.
 pub(super) fn key_arn_text(plan: &Plan, region: &str, id: &str) -> String {
     let id = format_args!("${{{id}}}");
     arn::key(plan.partition, region, &plan.dev.account, id)
 }
 
-/// The service role's ARN: of the role in the stack, so that what names it waits for it, or of
-/// the existing one.
+/// Returns the ARN of the service role. For a role in the stack, it is a reference, so that
+/// CloudFormation creates the role before the resources that name it.
 pub(super) fn service_role_arn(plan: &Plan) -> Value {
     if plan.dev.service_role.create {
         Value::attribute("ServiceRole", "Arn")
@@ -32,7 +34,7 @@ pub(super) fn service_role_arn(plan: &Plan) -> Value {
     }
 }
 
-/// One value as itself, several as a list.
+/// Returns a single value as a scalar and several values as a list.
 pub(super) fn one_or_list(mut values: Vec<String>) -> Value {
     match (values.pop(), values.is_empty()) {
         (Some(only), true) => only.into(),
@@ -40,7 +42,7 @@ pub(super) fn one_or_list(mut values: Vec<String>) -> Value {
     }
 }
 
-/// A name as part of a Sid, which has letters and digits only.
+/// Converts a name to a part of a Sid, which can contain only letters and digits.
 pub(super) fn alphanumeric(name: &str) -> String {
     let mut upper = true;
     let mut out = String::new();

@@ -1,23 +1,25 @@
-//! What a pipeline and its targets must agree on, by the template of the dev stack.
+//! The properties that a pipeline and its targets must agree on, from the template of the dev
+//! stack.
 
 use super::piece::Piece;
 use crate::template::{Template, Value};
 
-/// Whether the new pipeline and its targets agree on something else than the deployed ones, by the
-/// template of the dev stack.
+/// Returns whether the new dev template changes a property that the pipeline and its targets must
+/// agree on.
 pub(crate) fn changes_agreement(dev: &Piece) -> bool {
     dev.deployed()
         .is_some_and(|deployed| interface(&deployed.template) != interface(&dev.new))
 }
 
-/// What a pipeline and its targets must agree on: who deploys, where from and where to.
+/// Returns the properties that a pipeline and its targets must agree on: roles, artifact stores,
+/// and output buckets.
 pub(super) fn interface(template: &Template) -> Vec<serde_json::Value> {
     let pipelines = template.resources.iter();
     let pipelines = pipelines.filter(|resource| resource.kind == "AWS::CodePipeline::Pipeline");
     let mut found: Vec<serde_json::Value> = Vec::new();
     for pipeline in pipelines {
         let name = |key: &str| resolved(template, pipeline.properties.field(key));
-        // The artifacts have the name of the pipeline in their keys.
+        // The keys of the artifacts contain the name of the pipeline.
         found.extend(["Name", "RoleArn", "ArtifactStore", "ArtifactStores"].map(name));
         let stages = pipeline.properties.to_json();
         let stages = stages["Stages"].as_array().cloned().unwrap_or_default();
@@ -33,7 +35,7 @@ pub(super) fn interface(template: &Template) -> Vec<serde_json::Value> {
     found
 }
 
-/// A property with the names of the roles and buckets that it refers to.
+/// Resolves a property to the names of the roles and buckets that it refers to.
 fn resolved(template: &Template, value: Option<&Value>) -> serde_json::Value {
     let Some(value) = value else {
         return serde_json::Value::Null;

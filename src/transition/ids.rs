@@ -1,23 +1,23 @@
-//! Which logical ID each resource of a new template has in the deployed stack.
+//! Maps the resources of a new template to their logical IDs in the deployed stack.
 //!
-//! CloudFormation replaces a resource whose name changes: the old one leaves the stack in the same
-//! update that creates the new one. A bucket or role that the live pipeline still uses must remain
-//! next to its successor, so the successor gets another logical ID. From then on, the stack has
-//! this ID for the resource, whatever the configuration's template calls it.
+//! CloudFormation replaces a resource whose name changes: the same update creates the new resource
+//! and removes the old one. A bucket or role that the live pipeline still uses must remain next to
+//! its successor, so the successor gets a different logical ID. The stack then keeps this ID for
+//! the resource, regardless of the ID in the generated template.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::template::{Renames, Resource, Template, Value};
 
-/// Types whose resources a pipeline uses by name, and of which the old and the new one must exist
-/// side by side.
+/// Types whose resources a pipeline uses by name. The old and the new resource must exist at the
+/// same time.
 const SIDE_BY_SIDE: [&str; 3] = ["AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::IAM::Role"];
 
-/// The account and region that a template's pseudo parameters stand for; `None` for a stack set,
-/// whose template serves several.
+/// The account and region of a template's pseudo parameters; `None` for a stack set, whose template
+/// serves several.
 pub(crate) type Place<'a> = Option<(&'a str, &'a str)>;
 
-/// The logical IDs of `new` that differ in the stack that was deployed from `deployed`.
+/// Returns the logical IDs of `new` that differ in the stack that was deployed from `deployed`.
 pub(crate) fn renames(deployed: &Template, new: &Template, place: Place<'_>) -> Renames {
     let mut found = Renames::new();
     let taken: HashSet<&str> = (deployed.resources.iter().chain(&new.resources))
@@ -50,7 +50,7 @@ pub(crate) fn renames(deployed: &Template, new: &Template, place: Place<'_>) -> 
     found
 }
 
-/// A logical ID that nothing has.
+/// Returns an unused logical ID.
 fn free(id: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let first = format!("Renamed{id}");
     if !is_taken(&first) {
@@ -65,8 +65,8 @@ fn free(id: &str, is_taken: impl Fn(&str) -> bool) -> String {
     }
 }
 
-/// The name by which something outside of the stack knows a resource; `None` for other types and
-/// for a name that is not known before the deployment.
+/// Returns the name of a resource that is used outside of the stack; `None` for other types and for
+/// a name that is unknown before the deployment.
 pub(super) fn name(template: &Template, resource: &Resource, place: Place<'_>) -> Option<String> {
     if !SIDE_BY_SIDE.contains(&resource.kind.as_str()) {
         return None;
@@ -85,7 +85,7 @@ pub(super) fn name(template: &Template, resource: &Resource, place: Place<'_>) -
     }
 }
 
-/// A text with the pseudo parameters of the place written out.
+/// Returns a text in which the pseudo parameters are replaced.
 pub(super) fn text(value: &Value, place: Place<'_>) -> Option<String> {
     let Some((account, region)) = place else {
         return match value {

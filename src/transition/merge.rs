@@ -1,4 +1,4 @@
-//! Transitional templates: a new template that still has what the deployed one grants.
+//! Transitional templates: new templates that also keep the permissions of the deployed ones.
 
 use std::collections::HashMap;
 
@@ -7,40 +7,41 @@ use super::policy;
 use crate::stacks::{CREATE_PIPELINE, GUARDED_TYPES, KEY_ID};
 use crate::template::{Output, Resource, Template, Value};
 
-/// The properties that hold a policy document.
+/// The properties that contain a policy document.
 const DOCUMENTS: [&str; 3] = ["AssumeRolePolicyDocument", "KeyPolicy", "PolicyDocument"];
 
-/// The types of which a pipeline and the start of its executions consist.
+/// The types of a pipeline and of the rule that starts it.
 const RUN: [&str; 2] = [PIPELINE, "AWS::Events::Rule"];
 
 const PIPELINE: &str = "AWS::CodePipeline::Pipeline";
 
-/// The output of a transitional dev stack with the ID of the key that the pipeline uses still.
+/// The output of a transitional dev stack with the ID of the key that the pipeline still uses.
 pub(crate) const PREVIOUS_KEY_ID: &str = "PreviousDeployKeyId";
 
 /// The beginning of the header of a transitional template.
-pub(crate) const TRANSITIONAL: &str = "Transitional template. It also keeps what the deployed pipeline uses, until \
-                                the pipeline has switched to the new configuration.";
+pub(crate) const TRANSITIONAL: &str = "Transitional template. It also keeps the resources and \
+                                       permissions that the deployed pipeline uses until it \
+                                       switches to the new configuration.";
 
-/// The end of the description of a transitional template, which minified templates have too.
+/// The suffix of the description of a transitional template, which minified templates also have.
 const MARK: &str = " (transitional)";
 
-/// Whether the text of a template is a transitional one.
+/// Returns whether the text is a transitional template.
 pub(crate) fn is_transitional(text: &str) -> bool {
     text.contains(MARK)
 }
 
-/// Which pipeline a transitional template has.
+/// The pipeline in a transitional template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PipelineOf {
-    /// The deployed one, so that nothing switches yet.
+    /// The deployed pipeline, which does not switch yet.
     Deployed,
-    /// The new one, if it has any.
+    /// The new pipeline, if the template has one.
     New,
 }
 
-/// The new template together with all that the deployed one grants: its policies allow what
-/// either allows and deny what both deny, and resources that leave the stack are still there.
+/// Builds a transitional template from the new and the deployed one. Its policies allow what either
+/// template allows and deny only what both deny. It keeps the resources that leave the stack.
 ///
 /// The logical IDs of `new` are those of the deployed stack ([`super::ids::renames`]).
 pub(crate) fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Template {
@@ -60,19 +61,19 @@ pub(crate) fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) ->
             let depends_on = std::mem::take(&mut resource.depends_on);
             *resource = old.clone();
             resource.comment = comment;
-            // Policies may be added before the pipeline that they are for.
+            // Policies can be added before their pipeline.
             for other in depends_on {
                 if !resource.depends_on.contains(&other) {
                     resource.depends_on.push(other);
                 }
             }
         } else if keeps_run && resource.kind == "AWS::S3::Bucket" {
-            // Its events start the deployed pipeline, and its default key encrypts for it.
+            // The deployed pipeline depends on the events and the default key of the bucket.
             resource.properties = old.properties.clone();
         } else {
             keep_grants(resource, old);
         }
-        // What the deployed template has a reason for, a resource that keeps it has, too.
+        // A kept resource also keeps its suppressed rules and their reasons.
         for (rule, reason) in &old.suppressed {
             if !resource.suppressed.iter().any(|(known, _)| known == rule) {
                 resource.suppressed.push((rule.clone(), reason.clone()));
@@ -94,14 +95,14 @@ pub(crate) fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) ->
         }
         let mut old = old.clone();
         old.comment =
-            "Kept from the deployed template until the pipeline no longer uses it.".to_owned();
+            "Kept from the deployed template until the pipeline stops using it.".to_owned();
         template.resources.push(old);
     }
     keep_parameters(&mut template, deployed);
     template
 }
 
-/// Creates the new pipelines after the kept policies, which belong to the same service role.
+/// Makes the new pipelines depend on the kept policies, which belong to the same service role.
 fn wait_for_kept_policies(template: &mut Template, deployed: &Template) {
     let is_run = |resource: &&Resource| RUN.contains(&resource.kind.as_str());
     let old = deployed.resources.iter().filter(is_run);
@@ -125,7 +126,7 @@ fn wait_for_kept_policies(template: &mut Template, deployed: &Template) {
     }
 }
 
-/// Adds to a resource what its deployed version grants.
+/// Adds the permissions of the deployed version of a resource.
 fn keep_grants(resource: &mut Resource, old: &Resource) {
     for name in DOCUMENTS {
         let (Some(new), Some(old)) = (resource.properties.field(name), old.properties.field(name))
@@ -133,7 +134,7 @@ fn keep_grants(resource: &mut Resource, old: &Resource) {
             continue;
         };
         let both = policy::both(new, old);
-        // A policy has at least one statement. The deployed pipeline works with the old ones.
+        // A policy must have at least one statement. The old ones work for the deployed pipeline.
         let is_empty = matches!(both.field("Statement"), Some(Value::List(all)) if all.is_empty());
         let both = if is_empty { old.clone() } else { both };
         resource.properties.set(name, both);
@@ -151,8 +152,8 @@ fn keep_grants(resource: &mut Resource, old: &Resource) {
     }
 }
 
-/// Leaves the outputs as they are, since they describe the pipeline that is still there; but for
-/// the next key, which the other stacks must know before the pipeline uses it.
+/// Keeps the outputs, because they describe the deployed pipeline. The exception is the new key,
+/// which the other stacks need before the pipeline uses it.
 fn keep_outputs(template: &mut Template, deployed: &Template) {
     let next: Vec<Output> = std::mem::take(&mut template.outputs)
         .into_iter()
@@ -180,7 +181,7 @@ fn keep_outputs(template: &mut Template, deployed: &Template) {
     template.outputs = outputs;
 }
 
-/// Parameters and conditions that only kept resources and conditions use.
+/// Keeps the parameters and conditions that only kept resources and conditions use.
 fn keep_parameters(template: &mut Template, deployed: &Template) {
     let conditions: Vec<_> = (deployed.conditions.iter())
         .filter(|old| template.conditions.iter().all(|new| new.id != old.id))
@@ -222,9 +223,8 @@ fn refers_to(value: &Value, id: &str) -> bool {
     }
 }
 
-/// A deployed template in which the parameters that change, and those that the new template lacks,
-/// have the values that they were deployed with. So both versions of a statement can be in one
-/// template.
+/// Replaces parameters in a deployed template with their deployed values, if they change or are
+/// missing in the new template. One template can then contain both versions of a statement.
 pub(crate) fn with_values(
     deployed: &Template,
     values: &HashMap<String, String>,
@@ -238,7 +238,7 @@ pub(crate) fn with_values(
             let changes = wanted.get(&parameter.id).is_some_and(|new| new != value);
             (!is_in_new || changes).then(|| (parameter.id.clone(), value.clone()))
         })
-        // The condition of the pipeline is a parameter that the deployment itself changes.
+        // The deployment itself changes the parameter for the condition of the pipeline.
         .filter(|(id, _)| id != CREATE_PIPELINE)
         .collect();
     if known.is_empty() {
@@ -254,8 +254,8 @@ pub(crate) fn with_values(
     template
 }
 
-/// Logical IDs that a stack policy protects and that leave the stack with the new template, each
-/// with its type and its name as far as it is known.
+/// Returns the resources that a stack policy protects and that leave the stack with the new
+/// template, with their names if known.
 pub(crate) fn leaving<'t>(
     deployed: &'t Template,
     new: &Template,

@@ -1,9 +1,10 @@
-//! From a deployed configuration to a new one, so that the live pipeline works after every step.
+//! Plans the transition from a deployed configuration to a new one. The live pipeline works after
+//! every step.
 //!
-//! Here live the stacks of a transition ([`Piece`]), the logical IDs that a stack keeps ([`ids`]), the
-//! transitional templates ([`merge`]), the order of the steps ([`sequence`]) and the proof of the states
-//! between them ([`state`]). All of it is pure: what is deployed is read elsewhere, and the steps are
-//! taken elsewhere.
+//! The submodules contain the stacks of a transition ([`Piece`]), the logical IDs that a stack
+//! keeps ([`ids`]), the transitional templates ([`merge`]), the order of the steps ([`sequence`]),
+//! and the proof of the states between them ([`state`]). They call no AWS APIs. Other modules read
+//! the deployed stacks and execute the steps.
 
 mod agreement;
 pub(crate) mod ids;

@@ -1,5 +1,4 @@
-//! The stacks of a transition: what is deployed, what is to be, and the names that only one of them can
-//! have.
+//! The stacks of a transition: their deployed and new templates, and their unique names.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,15 +15,15 @@ const POLICY_NAME: &str = "ManagedPolicyName";
 /// The instances of a deployed stack set.
 #[derive(Debug, Clone, Default)]
 pub struct SetInstances {
-    /// Accounts and regions that have one.
+    /// Accounts and regions with a stack instance.
     pub existing: Vec<(String, String)>,
-    /// Those of them that the new configuration does not have.
+    /// The existing ones that are not in the new configuration.
     pub leaving: Vec<(String, String)>,
-    /// Whether the others have the template of the stack set.
+    /// Whether the remaining ones have the current template of the stack set.
     pub are_current: bool,
 }
 
-/// A stack as it is deployed.
+/// A deployed stack.
 #[derive(Debug, Clone)]
 pub struct Deployed {
     /// Its template.
@@ -43,7 +42,7 @@ impl Deployed {
     /// Reads the template of a deployed stack.
     ///
     /// # Errors
-    /// The text is not a template, or one that a new template cannot be merged with.
+    /// The text is not a template, or a new template cannot be merged with it.
     pub fn read(
         name: &str,
         text: &str,
@@ -60,8 +59,8 @@ impl Deployed {
         })
     }
 
-    /// The ID of the key that a new template of the dev stack gives out; `None` when the stack does not
-    /// have that key yet.
+    /// Returns the ID of the key in the output of a new dev template; `None` if the stack does not
+    /// have this key yet.
     pub(crate) fn next_key(&self, new: &Template) -> Option<String> {
         match new.output(KEY_ID)? {
             Value::Ref(id) => self.key_ids().remove(id),
@@ -69,7 +68,7 @@ impl Deployed {
         }
     }
 
-    /// The IDs of its keys that its outputs give, by logical ID.
+    /// Returns the key IDs in its outputs by logical ID.
     pub(super) fn key_ids(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for name in [KEY_ID, PREVIOUS_KEY_ID] {
@@ -83,44 +82,44 @@ impl Deployed {
     }
 }
 
-/// What can be known of a stack before the deployment.
+/// The state of a stack before the deployment.
 #[derive(Debug, Clone)]
 pub enum Found {
-    /// It is deployed.
+    /// The stack is deployed.
     Deployed(Box<Deployed>),
-    /// There is none.
+    /// The stack does not exist.
     Absent,
-    /// Its template cannot be merged with a new one: why.
+    /// A new template cannot be merged with its template, for this reason.
     Foreign(String),
-    /// It cannot be read from here.
+    /// The stack cannot be read with the current credentials.
     Unknown {
-        /// Whether the records of earlier deployments say that it was deployed, completely or with
-        /// what the next pipeline needs, from the new template.
+        /// Whether the records show a deployment of the new template, or of a transitional template
+        /// that includes it.
         is_recorded: bool,
     },
 }
 
-/// A stack, or a stack set, in a transition.
+/// A stack or stack set in a transition.
 #[derive(Debug, Clone)]
 pub struct Piece {
     /// Name of the template.
     pub name: String,
     /// Where it is deployed.
     pub side: Side,
-    /// Its account and region, or those of the instances of a stack set.
+    /// Account and region of the stack, or of each instance of a stack set.
     pub instances: Vec<(String, String)>,
     /// Whether it is a stack set: its template serves several accounts or regions.
     pub is_set: bool,
-    /// What there is.
+    /// The deployed state.
     pub found: Found,
-    /// The template of the new configuration, with the logical IDs ([`ids::renames`]) and policy names
-    /// ([`with_policy_names`]) that the stack has.
+    /// The template of the new configuration, with the logical IDs ([`ids::renames`]) and policy
+    /// names ([`with_policy_names`]) of the deployed stack.
     pub new: Arc<Template>,
-    /// Whether it is to be deployed.
+    /// Whether it is selected for deployment.
     pub is_selected: bool,
-    /// Whether the configuration no longer has it.
+    /// Whether it is removed from the configuration.
     pub is_removed: bool,
-    /// The value that its key parameter is to have, when that is known.
+    /// The new value of its key parameter, if known.
     pub key: Option<String>,
 }
 
@@ -139,18 +138,18 @@ impl Piece {
         }
     }
 
-    /// The instances of its stack set, where there is one.
+    /// Returns the instances of its stack set, if it is one.
     pub(super) fn set(&self) -> Option<&SetInstances> {
         self.deployed()?.set.as_ref()
     }
 
-    /// The accounts and regions that have it now.
+    /// Returns the accounts and regions in which it is currently deployed.
     pub(super) fn places(&self) -> &[(String, String)] {
         self.set().map_or(&self.instances, |set| &set.existing)
     }
 
-    /// Whether it is deployed, and not from the new template, not with the wanted key or not in the
-    /// configured accounts and regions.
+    /// Returns whether a deployed stack differs from the new configuration in its template, its
+    /// key, or its accounts and regions.
     pub fn changes(&self) -> bool {
         self.deployed().is_some_and(|deployed| {
             let key = deployed.parameters.get(KEY_ID);
@@ -164,7 +163,7 @@ impl Piece {
     }
 }
 
-/// Whether two templates differ in more than descriptions and comments.
+/// Returns whether two templates differ in more than descriptions and comments.
 pub(super) fn differ(first: &Template, second: &Template) -> bool {
     let (first, second) = (first.to_json(), second.to_json());
     let sections = ["Resources", "Outputs", "Conditions"];
@@ -173,7 +172,7 @@ pub(super) fn differ(first: &Template, second: &Template) -> bool {
         .any(|section| first[section] != second[section])
 }
 
-/// Gives a policy the name that tells it from another target's.
+/// Adds the name of the target to the name of a policy, to make it unique.
 fn distinguish(policy: &mut Resource, target: &str) {
     if let Some(name) = policy.properties.field(POLICY_NAME) {
         let name = name.suffixed(&format!("-{target}"));
@@ -181,8 +180,8 @@ fn distinguish(policy: &mut Resource, target: &str) {
     }
 }
 
-/// A new template with the policy names that the stack has, where those were distinguished from
-/// another stack's: they stay when that stack is gone. `None` where there are none.
+/// Returns a new template with the unique policy names of the deployed stack. The stack keeps them
+/// after the other stack with the same names is removed. Returns `None` if it has no such names.
 pub fn with_policy_names(new: &Template, deployed: &Template, target: &str) -> Option<Template> {
     let mut template = new.clone();
     let mut is_same = true;
@@ -207,9 +206,9 @@ pub fn with_policy_names(new: &Template, deployed: &Template, target: &str) -> O
     (!is_same).then_some(template)
 }
 
-/// The pieces with other names for policies that another stack of the account has: only one target
-/// of an account has the procedure's names, and that one may be about to leave. Nothing refers to
-/// the policies by name.
+/// Renames policies whose names another stack in the account uses. Only one target in an account
+/// has the procedure's names, and this target may be about to leave. No resource refers to the
+/// policies by name.
 pub(super) fn distinct_policies(pieces: &[Piece]) -> Vec<Piece> {
     let owners = owners(pieces);
     let mut pieces = pieces.to_vec();
@@ -234,7 +233,7 @@ pub(super) fn distinct_policies(pieces: &[Piece]) -> Vec<Piece> {
     pieces
 }
 
-/// The numbers of the pieces that have names which only one stack can have.
+/// Returns the unique names with the indexes of the pieces that own them.
 pub(super) fn owners(pieces: &[Piece]) -> HashMap<(String, String), usize> {
     let mut found = HashMap::new();
     for (number, piece) in pieces.iter().enumerate() {
@@ -246,7 +245,7 @@ pub(super) fn owners(pieces: &[Piece]) -> HashMap<(String, String), usize> {
     found
 }
 
-/// The names of a template that only one stack can have, with the types that they are of.
+/// Returns the types and names in a template that must be unique.
 pub(super) fn names<'t>(
     template: &'t Template,
     places: &'t [(String, String)],
@@ -255,8 +254,8 @@ pub(super) fn names<'t>(
     resources.flat_map(|resource| names_of(resource, places))
 }
 
-/// The names of a resource in each account and region. Those of roles and policies are prefixed with
-/// their account; buckets share one namespace.
+/// Returns the names of a resource in each account and region. The names of roles and policies have
+/// the account as a prefix. Buckets share one namespace.
 fn names_of<'r>(
     resource: &'r Resource,
     instances: &'r [(String, String)],

@@ -1,15 +1,15 @@
-//! Two versions of a policy document in one: what either allows is allowed, and only what both
-//! deny is denied.
+//! Merges two versions of a policy document. The result allows what either version allows and
+//! denies only what both deny.
 
 use crate::template::{Field, Item, Value, list};
 
-/// The comment above a statement that only the deployed pipeline needs.
-const KEPT: &str = "Kept from the deployed template until the pipeline no longer uses it.";
+/// The comment on a statement that only the deployed pipeline needs.
+const KEPT: &str = "Kept from the deployed template until the pipeline stops using it.";
 
-/// The elements of a statement that hold lists of alternatives.
+/// The elements of a statement that contain lists of alternatives.
 const ALTERNATIVES: [&str; 3] = ["Action", "Principal", "Resource"];
 
-/// Negated operators: a Deny with one of them spares every value of the list.
+/// Negated operators. A `Deny` with one of them excludes all values of the list.
 const NEGATED: [&str; 8] = [
     "StringNotEquals",
     "StringNotEqualsIgnoreCase",
@@ -21,7 +21,7 @@ const NEGATED: [&str; 8] = [
     "DateNotEquals",
 ];
 
-/// The new document together with what the old one grants.
+/// Merges the new document and the permissions of the old one.
 pub(super) fn both(new: &Value, old: &Value) -> Value {
     let (Some(new_statements), Some(old_statements)) = (statements(new), statements(old)) else {
         return new.clone();
@@ -37,7 +37,7 @@ pub(super) fn both(new: &Value, old: &Value) -> Value {
             .find(|old| is_sibling(&old.value, &item.value));
         match (same, sibling) {
             (Some(_), _) => found.push(item.clone()),
-            // The old pipeline may do what only the new document denies.
+            // Only the new document denies this, so the old pipeline may still need it.
             (None, _) if is_deny => found.extend(
                 sibling
                     .and_then(|old| denied_by_both(&item.value, &old.value))
@@ -77,7 +77,7 @@ fn with_comment(item: &Item, value: Value) -> Item {
     }
 }
 
-/// The statements of a document; `None` where a function gives them.
+/// Returns the statements of a document; `None` if they come from a function.
 fn statements(document: &Value) -> Option<Vec<Item>> {
     match document.field("Statement")? {
         Value::List(items) => Some(items.clone()),
@@ -98,7 +98,7 @@ fn sid(statement: &Value) -> Option<&str> {
     sid.filter(|sid| !sid.is_empty())
 }
 
-/// The elements of a statement but its Sid.
+/// Returns the elements of a statement except its Sid.
 fn elements(statement: &Value) -> Vec<&Field> {
     match statement {
         Value::Map(fields) => fields.iter().filter(|field| field.key != "Sid").collect(),
@@ -106,7 +106,7 @@ fn elements(statement: &Value) -> Vec<&Field> {
     }
 }
 
-/// Whether two statements differ in their Sid at most.
+/// Returns whether two statements differ at most in their Sid.
 fn same_meaning(first: &Value, second: &Value) -> bool {
     let json = |statement| -> Vec<(String, serde_json::Value)> {
         let mut all: Vec<_> = elements(statement)
@@ -119,13 +119,13 @@ fn same_meaning(first: &Value, second: &Value) -> bool {
     json(first) == json(second)
 }
 
-/// Whether two statements are versions of the same one.
+/// Returns whether two statements are versions of the same statement.
 fn is_sibling(old: &Value, new: &Value) -> bool {
     sid(old).is_some() && sid(old) == sid(new) && effect(old) == effect(new)
 }
 
-/// The elements in which two statements differ; `None` when one has an element that the other
-/// lacks.
+/// Returns the elements in which two statements differ; `None` if one lacks an element of the
+/// other.
 fn differences<'v>(new: &'v Value, old: &Value) -> Option<Vec<&'v str>> {
     let (new, old) = (elements(new), elements(old));
     if new.len() != old.len() {
@@ -141,8 +141,8 @@ fn differences<'v>(new: &'v Value, old: &Value) -> Option<Vec<&'v str>> {
     Some(found)
 }
 
-/// One statement for two that differ in one list of alternatives only. With two such lists it would
-/// grant combinations that neither of them grants.
+/// Joins two statements that differ in only one list of alternatives. With two such lists, the
+/// result would grant combinations that neither statement grants.
 fn joined(new: &Value, old: &Value) -> Option<Value> {
     let differences = differences(new, old)?;
     let [only] = differences.as_slice() else {
@@ -160,8 +160,8 @@ fn joined(new: &Value, old: &Value) -> Option<Value> {
     Some(statement)
 }
 
-/// What two versions of a Deny both deny, if they differ in one list of alternatives or in the values
-/// that they spare.
+/// Builds a `Deny` for what both versions deny, if they differ in only one list of alternatives or
+/// in the values that they exclude.
 fn denied_by_both(new: &Value, old: &Value) -> Option<Value> {
     let differences = differences(new, old)?;
     let [only] = differences.as_slice() else {
@@ -178,7 +178,7 @@ fn denied_by_both(new: &Value, old: &Value) -> Option<Value> {
     Some(statement)
 }
 
-/// The items that two lists have in common, if there are any.
+/// Returns the common items of two lists, if any.
 fn common(new: &Value, old: &Value) -> Option<Value> {
     let (Value::List(new), Value::List(old)) = (as_list(new), as_list(old)) else {
         return None;
@@ -194,7 +194,8 @@ fn is_negated(operator: &str) -> bool {
     NEGATED.contains(&operator)
 }
 
-/// Conditions that differ in the values of one key under an operator that `fits`.
+/// Joins conditions that differ only in the values of one key under an operator that `fits`
+/// accepts.
 fn joined_condition(new: &Value, old: &Value, fits: fn(&str) -> bool) -> Option<Value> {
     let (Value::Map(new_operators), Value::Map(old_operators)) = (new, old) else {
         return None;
@@ -228,7 +229,7 @@ fn joined_condition(new: &Value, old: &Value, fits: fn(&str) -> bool) -> Option<
     (changed == 1).then_some(condition)
 }
 
-/// Principals of the same kinds.
+/// Joins principals of the same types.
 fn joined_fields(new: &Value, old: &Value) -> Option<Value> {
     let (Value::Map(mine), Value::Map(other)) = (new, old) else {
         return None;
@@ -269,7 +270,7 @@ fn as_list(value: &Value) -> Value {
     }
 }
 
-/// The values of both lists, the new ones first.
+/// Returns the values of both lists, the new ones first.
 pub(super) fn joined_lists(new: &Value, old: &Value) -> Value {
     let items = |value: &Value| match as_list(value) {
         Value::List(items) => items,
@@ -290,7 +291,7 @@ pub(super) fn joined_lists(new: &Value, old: &Value) -> Value {
     Value::List(all)
 }
 
-/// Whether a statement allows all that another allows, element by element.
+/// Returns whether a statement allows everything that another allows, element by element.
 fn covers(new: &Value, old: &Value) -> bool {
     if effect(new) != Some("Allow") || effect(old) != Some("Allow") {
         return false;
@@ -321,7 +322,7 @@ fn condition_covers(new: &Value, old: &Value) -> bool {
         })
 }
 
-/// Whether every value of the old list is in the new one; mappings key by key.
+/// Returns whether the new list contains all values of the old one. Mappings are compared by key.
 fn value_covers(new: &Value, old: &Value) -> bool {
     match (as_list(new), as_list(old)) {
         (Value::List(new), Value::List(old)) => old
@@ -338,7 +339,7 @@ fn value_covers(new: &Value, old: &Value) -> bool {
     }
 }
 
-/// A Sid for an old statement that no other statement has.
+/// Returns an unused Sid for an old statement.
 fn free_sid<'s>(statement: &Value, others: impl Iterator<Item = &'s Item>) -> Option<String> {
     let own = sid(statement)?;
     let taken: Vec<&str> = others.filter_map(|item| sid(&item.value)).collect();

@@ -1,8 +1,8 @@
 //! The order of the steps from the deployed templates to the new ones.
 //!
-//! First what the new pipeline needs is added, then the pipeline switches, then what only the old
-//! one needed is removed. Whether a stack can take the shorter way, straight to its new template, is
-//! decided by the proof of the state that it would lead to.
+//! The first steps add what the new pipeline needs. Then the pipeline switches, and the last steps
+//! remove what only the old pipeline needed. A stack goes directly to its new template if the proof
+//! of the resulting state permits it.
 
 mod moves;
 
@@ -25,10 +25,10 @@ pub use moves::{Break, Conflict, Leaving, Move, Sequence};
 
 /// Plans the transition of a live pipeline. The first piece is the dev stack.
 ///
-/// `forced` is the user's word that the targets are deployed, where they cannot be read.
+/// With `forced`, the user confirms that targets that cannot be read are deployed.
 ///
 /// # Errors
-/// A template cannot be read by the proof: which, and why.
+/// The proof cannot read a template. The message names the template and the reason.
 pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, String> {
     let pieces = &distinct_policies(pieces);
     let key_changes = pieces.first().is_some_and(key_changes);
@@ -36,8 +36,8 @@ pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, Str
         .iter()
         .map(|piece| versions(piece, key_changes && piece.side != Side::Dev))
         .collect();
-    // What is recorded as deployed from the new template has at least that, but not a key that does
-    // not exist yet.
+    // A stack that is recorded with the new template has at least its permissions, but not for a
+    // key that does not exist yet.
     let current = pieces.iter().map(|piece| match piece.found {
         Found::Unknown { is_recorded: true } if !key_changes => Version::New,
         _ => Version::Deployed,
@@ -61,7 +61,7 @@ pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, Str
 struct Planner<'p> {
     plan: &'p Plan,
     pieces: &'p [Piece],
-    /// Whether the dev stack gets another key, whose ID is not known yet.
+    /// Whether the dev stack gets a new key, whose ID is not known yet.
     key_changes: bool,
     versions: Vec<Versions>,
     current: Vec<Version>,
@@ -69,7 +69,7 @@ struct Planner<'p> {
     sees_all: bool,
     before: Rc<Faults>,
     after: Rc<Faults>,
-    /// What is proven already: a state is tried before a step leads to it.
+    /// Cache of the proofs: a state is proven before a step leads to it.
     proven: RefCell<HashMap<Vec<Version>, Rc<Faults>>>,
     sequence: Sequence,
 }
@@ -114,7 +114,7 @@ impl Planner<'_> {
             let (two, one): (Vec<usize>, Vec<usize>) =
                 (group.iter().copied()).partition(|piece| self.versions[*piece].both.is_some());
             self.step(&one, Version::New, can_prove)?;
-            // What only gets less can wait for the switch.
+            // Stacks that only lose permissions can wait until after the switch.
             let are_current =
                 |piece: &usize| self.pieces[*piece].set().is_none_or(|set| set.are_current);
             let waits = self.sees_all
@@ -141,14 +141,14 @@ impl Planner<'_> {
                 Found::Unknown { is_recorded } => !is_recorded,
                 _ => self.pieces[0].changes(),
             };
-        // What a target has that cannot be read is not known: the old access, until it is deployed after
+        // A target that cannot be read is assumed to keep its old access until it is deployed after
         // the switch.
         let keeps_old = !dev.is_empty() && !self.sequence.dev_waits && self.targets_are_needed();
         let pieces = self.pieces.iter().enumerate();
         self.sequence.waiting = pieces
             .filter(|(_, piece)| !piece.is_selected && piece.side != Side::Dev)
             .filter(|(_, piece)| match &piece.found {
-                // Their template does not tell which key they have.
+                // The template does not show the key of the stack.
                 Found::Deployed(deployed) => {
                     piece.changes() || self.key_changes && deployed.parameters.contains_key(KEY_ID)
                 }
@@ -167,9 +167,9 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Whether the dev stack must get what is new before the other stacks are deployed: they need
-    /// the ID of a new key, a trust policy can name only a role that exists, and further pipelines
-    /// switch before the first one.
+    /// Returns whether the dev stack must get its additions before the other stacks are deployed.
+    /// They need the ID of a new key, a trust policy can name only an existing role, and additional
+    /// pipelines switch before the first one.
     fn dev_first(&self, pipelines: &[usize]) -> bool {
         let dev = &self.pieces[0];
         let versions = &self.versions[0];
@@ -194,15 +194,15 @@ impl Planner<'_> {
         })
     }
 
-    /// Adds a step for each piece, and proves the state that all of them lead to.
+    /// Adds a step for each piece and proves the resulting state.
     fn step(&mut self, group: &[usize], version: Version, can_prove: bool) -> Result<(), String> {
         let before = self.sequence.moves.len();
         for piece in group {
             let versions = &self.versions[*piece];
             let template = versions.template(version).unwrap_or(&versions.new);
-            // What a killed run has done already is not done again. Every stack ends with its new
-            // template, though it may already have it: its tags may change.
-            // The template of a stack set does not tell whether all of its instances have it.
+            // Steps that an interrupted run completed are skipped. The last step of each stack is
+            // not skipped, because its tags may change even if it already has its new template.
+            // The template of a stack set does not show whether all of its instances have it.
             let is_done = match version {
                 Version::Both => !versions.both_changes && !self.pieces[*piece].is_set,
                 Version::Switched => versions
@@ -249,7 +249,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Whether the deployed pipeline works when a group of stacks has a version.
+    /// Returns whether the deployed pipeline works if a group of stacks has this version.
     fn works_with(&self, group: &[usize], version: Version) -> Result<bool, String> {
         let mut next = self.current.clone();
         for piece in group {
@@ -259,14 +259,14 @@ impl Planner<'_> {
         Ok(found.beyond(&self.before, &self.after).is_empty())
     }
 
-    /// Whether a group of stacks can get its new templates, which grant no more than the new pipeline
-    /// needs.
+    /// Returns whether a group of stacks can get its new templates, which grant no more than the
+    /// new pipeline needs.
     fn can_finish(&self, group: &[usize], can_prove: bool) -> Result<bool, String> {
         if !can_prove {
             return Ok(self.dev_is_switched());
         }
-        // What a target that cannot be read uses of the other stacks is known only once the pipeline
-        // has switched.
+        // A target that cannot be read may use any part of the other stacks until the pipeline has
+        // switched.
         let is_switched = matches!(self.current[0], Version::Switched | Version::New);
         if !self.sees_all && !is_switched && self.pieces[0].changes() {
             return Ok(false);
@@ -274,8 +274,7 @@ impl Planner<'_> {
         self.works_with(group, Version::New)
     }
 
-    /// Whether the records say that the dev stack, which cannot be read, was deployed from the new
-    /// template.
+    /// Returns whether the dev stack cannot be read, but is recorded with the new template.
     fn dev_is_switched(&self) -> bool {
         matches!(
             self.pieces.first().map(|dev| &dev.found),
@@ -283,20 +282,20 @@ impl Planner<'_> {
         )
     }
 
-    /// Whether every target that cannot be read is known, by the records, to be deployed.
+    /// Returns whether all targets that cannot be read are recorded as deployed.
     fn hidden_targets_are_ready(&self) -> bool {
         self.pieces
             .iter()
             .filter(|piece| matches!(piece.side, Side::Target(_)))
             .all(|piece| match piece.found {
-                // None of them has a key that does not exist yet.
+                // The recorded deployments cannot include a key that does not exist yet.
                 Found::Unknown { is_recorded } => is_recorded && !self.key_changes,
                 _ => true,
             })
     }
 
-    /// Whether the new pipeline uses anything of the targets, or lets them use anything, that the
-    /// deployed one does not.
+    /// Returns whether the new pipeline and the targets use resources of each other that the
+    /// deployed pipeline does not use or grant.
     fn targets_are_needed(&self) -> bool {
         let dev = &self.pieces[0];
         let Some(deployed) = dev.deployed() else {
@@ -305,7 +304,8 @@ impl Planner<'_> {
         interface(&deployed.template) != interface(&self.versions[0].new)
     }
 
-    /// Whether the pipeline cannot switch yet, as far as the targets can be read or are recorded.
+    /// Returns whether the pipeline cannot switch yet, according to the targets that can be read or
+    /// are recorded.
     fn dev_must_wait(&self, switch: &[usize], can_prove: bool) -> Result<bool, String> {
         if !self.hidden_targets_are_ready() && self.targets_are_needed() {
             return Ok(true);
@@ -313,8 +313,8 @@ impl Planner<'_> {
         Ok(can_prove && self.unselected_are_behind(switch)?)
     }
 
-    /// Whether the pipeline would not work after the switch because of stacks that can be read and
-    /// are not to be deployed now.
+    /// Returns whether the pipeline would not work after the switch because of readable stacks that
+    /// are not selected.
     fn unselected_are_behind(&self, switch: &[usize]) -> Result<bool, String> {
         let mut others = self.pieces.iter();
         if others.all(|piece| piece.is_selected) {
@@ -323,7 +323,7 @@ impl Planner<'_> {
         Ok(!self.works_with(switch, Version::New)?)
     }
 
-    /// Notes which protected resources leave their stacks.
+    /// Records the protected resources that leave their stacks.
     fn leaving(&mut self) {
         for (number, piece) in self.pieces.iter().enumerate() {
             let Some(deployed) = piece.deployed().filter(|_| piece.is_selected) else {
@@ -350,7 +350,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Notes which names of new resources another stack has.
+    /// Records the names of new resources that another stack uses.
     fn conflicts(&mut self) {
         let owners = owners(self.pieces);
         for (number, piece) in self.pieces.iter().enumerate() {
@@ -370,7 +370,7 @@ impl Planner<'_> {
         }
     }
 
-    /// What does not work in a state.
+    /// Returns the faults of a state.
     fn faults(&self, current: &[Version]) -> Result<Rc<Faults>, String> {
         if let Some(found) = self.proven.borrow().get(current) {
             return Ok(Rc::clone(found));
@@ -381,7 +381,7 @@ impl Planner<'_> {
         Ok(found)
     }
 
-    /// The stacks of a state.
+    /// Returns the stacks of a state.
     fn stacks(&self, current: &[Version]) -> Vec<StackState> {
         let mut stacks = Vec::new();
         let templates: Vec<Option<&Template>> =
@@ -403,7 +403,7 @@ impl Planner<'_> {
             let mut parameters = BTreeMap::new();
             let text: Arc<str> = match (template, &piece.found) {
                 (Some(template), _) => {
-                    // The key that it is to have, unless that does not exist yet.
+                    // The new key, unless it does not exist yet.
                     if let Some(key) = piece.key.as_ref().filter(|_| !self.key_changes) {
                         parameters.insert(KEY_ID.to_owned(), key.clone());
                     }
@@ -426,7 +426,7 @@ impl Planner<'_> {
                 Side::Target(number) => self.plan.targets.get(number),
                 _ => None,
             };
-            // The new configuration says it. Before the switch it holds only if it held before.
+            // The new setting applies after the switch. Before it, the deployed setting must match.
             let held_before = || {
                 let deployed = piece.deployed();
                 deployed.is_some_and(|deployed| deployed.text.contains("s3:PutObjectTagging"))
@@ -447,7 +447,7 @@ impl Planner<'_> {
     }
 }
 
-/// The pipeline that another one replaces: its history is lost.
+/// Returns the pipeline that is replaced. Its history is lost.
 fn renamed_pipeline(piece: usize, deployed: &Template, new: &Template) -> Option<Leaving> {
     let (pipeline, old) = pipeline(deployed)?;
     let (_, new) = self::pipeline(new)?;
@@ -460,7 +460,7 @@ fn renamed_pipeline(piece: usize, deployed: &Template, new: &Template) -> Option
     })
 }
 
-/// Whether a role of a template trusts a role of a name.
+/// Returns whether a role in a template trusts the role with this name.
 fn trusts(template: &Template, name: &str) -> bool {
     let mut resources = template.resources.iter();
     !name.is_empty()

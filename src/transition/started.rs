@@ -1,18 +1,20 @@
-//! Which pipelines of a state run: the first one, and those that it starts, one by the other.
+//! Finds the pipelines that run in a state: the first one, and the chain of pipelines that it
+//! starts.
 
 use super::piece::Piece;
 use crate::stacks::Side;
 use crate::template::{Resource, Template};
 
-/// The pipeline of a template, and its name.
+/// Returns the pipeline of a template and its name.
 pub(super) fn pipeline(template: &Template) -> Option<(&Resource, &str)> {
     let mut all = template.resources.iter();
     let found = all.find(|resource| resource.kind == "AWS::CodePipeline::Pipeline")?;
     Some((found, found.properties.field("Name")?.as_text()?))
 }
 
-/// Whether each stack belongs to the pipeline, when the stacks have these templates. A further pipeline
-/// that the configuration no longer has does not, unless another one starts it.
+/// Returns for each stack whether it belongs to the running pipelines, if the stacks have these
+/// templates. An additional pipeline that is removed from the configuration does not, unless
+/// another pipeline starts it.
 pub(super) fn started(pieces: &[Piece], templates: &[Option<&Template>]) -> Vec<bool> {
     let is_pipeline = |piece: &Piece| matches!(piece.side, Side::Pipeline(_));
     let is_left = |piece: &Piece| piece.is_removed && is_pipeline(piece);

@@ -1,4 +1,4 @@
-//! The proof of a state between two steps: does the pipeline that is deployed then work?
+//! The proof that the pipeline works in the state between two steps.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::proof::{self, Inputs, Known, Stack, Verdict};
 use crate::run::Instance;
 use crate::stacks::{CREATE_PIPELINE, Side};
 
-/// A stack, or the instances of a stack set, at some moment.
+/// A stack, or the instances of a stack set, in a state.
 #[derive(Debug, Clone)]
 pub(crate) struct StackState {
     /// Name of the template.
@@ -20,31 +20,31 @@ pub(crate) struct StackState {
     pub instances: Vec<(String, String)>,
     /// Text of the template.
     pub text: Arc<str>,
-    /// Whether the source object has tags, which no template says.
+    /// Whether the source object has tags, which no template shows.
     pub tagged_objects: bool,
-    /// Values of parameters that are known; others come from the outputs of the dev stack.
+    /// Known values of parameters; others come from the outputs of the dev stack.
     pub parameters: BTreeMap<String, String>,
     /// IDs of keys that the stack created, by logical ID.
     pub key_ids: BTreeMap<String, String>,
 }
 
-/// A call of the pipeline that would not be allowed, or for which nothing proves that it is.
+/// A call of the pipeline that is denied or not proven to be allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// A stable name of the call.
+    /// Stable ID of the call.
     pub id: String,
-    /// Whether a policy denies it; otherwise it depends on what is not known.
+    /// Whether a policy denies the call. Otherwise, it depends on unknown values.
     pub is_denied: bool,
-    /// The call in words.
+    /// Description of the call.
     pub what: String,
 }
 
-/// What keeps the pipeline of a state from working.
+/// The faults of the pipeline in a state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Faults(BTreeMap<String, Fault>);
 
 impl Faults {
-    /// The faults that neither the state before nor the state after the transition has.
+    /// Returns the faults that exist neither before nor after the transition.
     pub(crate) fn beyond<'f>(&'f self, before: &'f Self, after: &'f Self) -> Vec<&'f Fault> {
         let is_known = |fault: &Fault| {
             let known = |faults: &Self| faults.0.get(&fault.id).map(|known| known.is_denied);
@@ -57,17 +57,16 @@ impl Faults {
         self.0.values().filter(|fault| !is_known(fault)).collect()
     }
 
-    /// Whether a policy denies a call of the pipeline.
+    /// Returns whether a policy denies a call of the pipeline.
     pub(crate) fn has_denials(&self) -> bool {
         self.0.values().any(|fault| fault.is_denied)
     }
 }
 
-/// Proves a state. The first stack is the dev stack's. `Err` with the reason when a template cannot
-/// be read as one.
+/// Proves a state. The first stack is the dev stack.
 ///
 /// # Errors
-/// A template is not one that the proof can read.
+/// The proof cannot read a template. The message gives the reason.
 pub(crate) fn faults(plan: &Plan, stacks: &[StackState]) -> Result<Faults, String> {
     let inputs = inputs(plan, stacks);
     let proof = proof::prove(&inputs).map_err(|errors| {
@@ -113,7 +112,8 @@ pub(crate) fn faults(plan: &Plan, stacks: &[StackState]) -> Result<Faults, Strin
     Ok(Faults(found))
 }
 
-/// The inputs of the proof of a state. Stacks that are alike are one input with several instances.
+/// Builds the inputs for the proof of a state. Equal stacks become one input with several
+/// instances.
 pub(crate) fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
     let mut inputs = Inputs::base(plan);
     let mut found: Vec<Stack> = Vec::new();
@@ -141,7 +141,7 @@ pub(crate) fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
         found.push(Stack {
             name: stack.name.clone(),
             is_target: matches!(stack.side, Side::Target(_)),
-            // Its calls are named by account and region in every state.
+            // The names of its calls include the account and region in every state.
             is_generic: matches!(stack.side, Side::Target(_)),
             tagged_objects: stack.tagged_objects,
             instances: instances.collect(),
@@ -161,7 +161,7 @@ pub(crate) fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
     inputs
 }
 
-/// The parameters of a dev stack with its pipeline.
+/// Returns the parameters of a dev stack with its pipeline.
 pub(crate) fn with_pipeline() -> BTreeMap<String, String> {
     BTreeMap::from([(CREATE_PIPELINE.to_owned(), "true".to_owned())])
 }

@@ -1,4 +1,4 @@
-//! The templates that a stack can have in a transition, and where it then is.
+//! The templates of a stack during a transition, and its accounts and regions with each of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,22 +8,23 @@ use super::piece::{Piece, differ};
 use crate::stacks::{KEY_ID, Side};
 use crate::template::{Resource, Template};
 
-/// Which template a stack has.
+/// The template of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Version {
-    /// What is deployed before the transition.
+    /// The template that is deployed before the transition.
     Deployed,
-    /// The new template with all that the deployed one grants; the dev stack's with the deployed
-    /// pipeline.
+    /// The new template with all permissions of the deployed one. In the dev stack, it keeps the
+    /// deployed pipeline.
     Both,
-    /// The dev stack's new template with the new pipeline and all that the deployed one grants.
+    /// The new template of the dev stack, with the new pipeline and all permissions of the deployed
+    /// template.
     Switched,
     /// The new template.
     New,
 }
 
 impl Version {
-    /// Whether it grants more than the new template.
+    /// Returns whether this version grants more than the new template.
     pub fn is_transitional(self) -> bool {
         matches!(self, Self::Both | Self::Switched)
     }
@@ -32,17 +33,17 @@ impl Version {
 /// The versions of a piece.
 pub(super) struct Versions {
     pub(super) new: Arc<Template>,
-    /// The transitional template, or the new one for a stack set that keeps instances; `None` where
-    /// nothing is kept.
+    /// The transitional template, or the new template for a stack set that keeps instances; `None`
+    /// if nothing is kept.
     pub(super) both: Option<Arc<Template>>,
-    /// Whether the transitional one differs from what is deployed.
+    /// Whether the transitional template differs from the deployed one.
     pub(super) both_changes: bool,
-    /// The dev stack's transitional template after the switch, and whether it differs from what is
-    /// deployed; `None` where it would not differ from the new one.
+    /// The transitional template of the dev stack after the switch, and whether it differs from the
+    /// deployed one; `None` if it is equal to the new one.
     pub(super) switched: Option<(Arc<Template>, bool)>,
 }
 
-/// The accounts and regions that have a piece with a version.
+/// Returns the accounts and regions of a piece with a version.
 pub(super) fn places(piece: &Piece, version: Version) -> Vec<(String, String)> {
     let Some(set) = piece.set() else {
         return piece.instances.clone();
@@ -60,7 +61,7 @@ pub(super) fn places(piece: &Piece, version: Version) -> Vec<(String, String)> {
 }
 
 impl Versions {
-    /// The template of a version; `None` for what is deployed.
+    /// Returns the template of a version; `None` for the deployed one.
     pub(super) fn template(&self, version: Version) -> Option<&Arc<Template>> {
         match version {
             Version::Deployed => None,
@@ -87,7 +88,7 @@ pub(super) fn versions(piece: &Piece, key_changes: bool) -> Versions {
         _ => false,
     };
     if key_differs || key_changes {
-        // Any value but the deployed one: the new key may not exist yet.
+        // Any value that differs from the deployed one, because the new key may not exist yet.
         wanted.insert(KEY_ID.to_owned(), String::new());
     }
     let values = deployed.parameters.clone().into_iter().collect();
@@ -117,7 +118,7 @@ pub(super) fn versions(piece: &Piece, key_changes: bool) -> Versions {
     }
 }
 
-/// Whether the dev stack gets another key.
+/// Returns whether the dev stack gets a new key.
 pub(super) fn key_changes(dev: &Piece) -> bool {
     let Some(deployed) = dev.deployed() else {
         return false;

@@ -140,12 +140,12 @@ fn bad_definitions_are_refused_where_they_are_wrong() {
         ),
         (
             DEFINITION.replacen("\"name\": \"website\"", "\"name\": \"web\"", 1),
-            "the pipeline is `web`",
+            "the pipeline's name is `web`",
             "site.json:3:17",
         ),
         (
             "{\n  \"pipeline\": {,}\n}".to_owned(),
-            "this is not JSON",
+            "invalid JSON",
             "site.json:2:16",
         ),
     ];

@@ -51,7 +51,7 @@ fn a_known_failure_is_explained_with_its_next_step() {
             "put-denied",
             "(PermissionError): You do not have sufficient permissions to call s3.putObject",
             "s3:PutObject is not allowed, or the key of the output bucket",
-            "nothing that was read explains it now",
+            "nothing in the live state explains the failure",
         ),
     ] {
         deployment.fails(DEPLOY, failure);

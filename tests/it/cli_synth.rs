@@ -340,10 +340,13 @@ fn accounts_that_no_policy_can_name_are_refused() {
     for (problem, part) in problems.iter().zip([
         "the key policy DeployKey of `dev` has",
         "the bucket policy ArtifactBucketPolicy of `dev` has",
-        "the service role needs 22 managed policies, and IAM allows 20",
+        "the service role needs 22 managed policies, but IAM allows 20",
     ]) {
         assert!(problem.message.contains(part), "{problem:?}");
-        assert!(problem.message.contains("2400 instances"), "{problem:?}");
+        assert!(
+            problem.message.contains("2400 target instances"),
+            "{problem:?}"
+        );
         assert_eq!(problem.place, "s3ferry.yaml:4:11");
         assert!(problem.help.contains("set `organization:`"), "{problem:?}");
     }

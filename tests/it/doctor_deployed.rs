@@ -1,5 +1,5 @@
-//! `s3ferry doctor` where the configuration is not what is deployed, and where not everything can be
-//! read: the deployed state is diagnosed, and nothing more is claimed than was seen.
+//! `s3ferry doctor` where the configuration is not what is deployed, and where not everything can
+//! be read: the deployed state is diagnosed, and nothing more is claimed than was seen.
 
 use serde_json::{Value, json};
 
@@ -153,7 +153,7 @@ fn a_renamed_pipeline_without_its_outputs_file_says_that_nothing_is_deployed() {
     for finding in found["findings"].as_array().expect("findings") {
         let message = text(&finding["message"]);
         assert!(
-            message.contains("nothing is deployed under this name"),
+            message.contains("the stack does not exist in account"),
             "{message}"
         );
         let commands = commands(finding);
@@ -260,7 +260,7 @@ fn a_target_with_an_earlier_key_is_named_with_its_next_step() {
     );
     assert!(finding["consequences"].to_string().contains("kms:Decrypt"));
     assert_eq!(commands(finding), ["s3ferry deploy --profile prod"]);
-    assert!(!found.to_string().contains("has not changed"), "{found:#}");
+    assert!(!found.to_string().contains("is unchanged"), "{found:#}");
     project.expect("deploy --profile prod --yes --quiet", 0);
     deployment.healthy();
 }

@@ -649,8 +649,8 @@ fn synth_prints_what_the_owners_of_the_keys_must_allow_and_push_may_encrypt() {
     let project = Project::with(&format!("{config}    encryption_key: {output}\n"));
     let run = project.expect("synth", 0);
     for part in [
-        format!("the policy of key {KEY} in account 111111111111 must let"),
-        format!("the policy of key {output} in account 222222222222 must let"),
+        format!("the policy of key {KEY} in account 111111111111 must allow"),
+        format!("the policy of key {output} in account 222222222222 must allow"),
         "\"Sid\": \"PipelineDecryptsSource\"".to_owned(),
         "\"aws:PrincipalArn\": \"arn:aws:iam::222222222222:role/prods3role\"".to_owned(),
     ] {

@@ -805,7 +805,7 @@ fn targets_are_listed_filtered_and_written_for_machines() {
     }
     let run = project.expect("targets --target prod --region eu-west-1", 0);
     assert_eq!(run.stdout, "");
-    assert!(run.stderr.contains("Nothing is all of that"));
+    assert!(run.stderr.contains("No instance matches all filters"));
 }
 
 #[test]

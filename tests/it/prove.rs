@@ -482,8 +482,8 @@ fn what_cannot_be_resolved_is_said_and_proves_nothing() {
     // In a Deny it might be about anything.
     let proof = changed(
         0,
-        "aws:SecureTransport: false\n          # An upload must ask",
-        "aws:SecureTransport: !ImportValue transport\n          # An upload must ask",
+        "aws:SecureTransport: false\n          # An upload must request",
+        "aws:SecureTransport: !ImportValue transport\n          # An upload must request",
     );
     assert_eq!(proof.denied().count(), 0);
     let unproven = proof

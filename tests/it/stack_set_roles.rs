@@ -239,7 +239,7 @@ fn a_fleet_has_boundaries_opt_in_regions_and_policies_within_their_quota() {
     assert!(
         project
             .read(ADMINISTRATION)
-            .contains("Other stack sets of the account")
+            .contains("Other stack sets in the account")
     );
     let execution = statements(&template(&project, EXECUTION));
     let create = statement(&execution, "iam:CreateRole");

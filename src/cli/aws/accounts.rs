@@ -1,5 +1,5 @@
-//! What every command that works on deployed stacks shares: the project, its stacks, and the ways
-//! into their accounts.
+//! State shared by every command that works on deployed stacks: the project, its stacks, and the
+//! access to their accounts.
 
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,20 +21,20 @@ use crate::cli::project::Project;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) id: String,
-    /// Whether it comes from the outputs file, which may be older than the dev stack.
+    /// Whether the ID comes from the outputs file, which may be older than the dev stack.
     pub(crate) is_recorded: bool,
 }
 
-/// A project and the accounts that its stacks are in.
+/// A project and the accounts of its stacks.
 pub(crate) struct Accounts<'a> {
     pub(crate) aws: &'a AwsOptions,
     pub(crate) screen: &'a Screen<'a>,
     pub(crate) project: Project,
-    /// All stacks of the configuration, dev's first.
+    /// All stacks of the configuration, starting with the dev stack.
     pub(crate) steps: Vec<StackStep>,
-    /// The stacks by their templates. The names of the stacks in AWS can change, these do not.
+    /// The stacks, identified by template. Stack names in AWS can change; template names cannot.
     stacks: Vec<Stack>,
-    /// The merged policy of an existing artifact bucket, when there is one.
+    /// The merged policy of an existing artifact bucket, if the project has one.
     pub(crate) merged_policy: Option<String>,
     pub(crate) outputs: OutputsFile<'a>,
     /// The ID of the dev account's key, once it is known.
@@ -44,15 +44,15 @@ pub(crate) struct Accounts<'a> {
 }
 
 impl<'a> Accounts<'a> {
-    /// The accounts of the configuration whose templates are only compared. Nothing of AWS is asked
-    /// yet.
+    /// Creates the accounts for commands that compare templates without synthesizing them. Does not
+    /// call AWS.
     pub(crate) fn open(aws: &'a AwsOptions, screen: &'a Screen<'a>) -> Result<Self, Failure> {
         let project = Project::load(screen.global)?;
         let stacks = stacks(&project.plan);
         Ok(Self::with(aws, screen, project, stacks))
     }
 
-    /// The accounts of a project whose templates are synthesized already.
+    /// Creates the accounts of a project whose templates are already synthesized.
     pub(crate) fn synthesized(
         aws: &'a AwsOptions,
         screen: &'a Screen<'a>,
@@ -90,12 +90,12 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// The dev stack.
+    /// Returns the dev stack.
     pub(crate) fn dev(&self) -> &StackStep {
         &self.steps[0]
     }
 
-    /// The way into a stack's account; which account it is was checked.
+    /// Returns the access to a stack's account, after verifying the account ID.
     pub(crate) async fn access(&mut self, step: &StackStep) -> Result<Access, Failure> {
         let key = (step.profile.clone(), step.account.to_string());
         if !self.accesses.contains_key(&key) {
@@ -107,9 +107,9 @@ impl<'a> Accounts<'a> {
         Ok(self.accesses[&key].in_region(&step.region))
     }
 
-    /// Looks in the dev account for the stacks of the pipeline under an earlier name, when the
-    /// outputs file does not know the dev stack. Tells whether there are such stacks; their names are
-    /// then those of the steps. What cannot be read is left out.
+    /// Searches the dev account for stacks of the pipeline under an earlier name, if the outputs
+    /// file does not contain the dev stack. Returns `true` if such stacks exist; the steps then use
+    /// their names. Skips stacks that cannot be read.
     pub(crate) async fn find_earlier_name(&mut self) -> bool {
         let Some(dev) = self.steps.first().cloned() else {
             return false;
@@ -150,7 +150,7 @@ impl<'a> Accounts<'a> {
         false
     }
 
-    /// The stacks of a profile, or all.
+    /// Returns the stacks of a profile, or all stacks.
     pub(crate) fn select(&self, profile: Option<&str>) -> Result<Vec<StackStep>, Failure> {
         match profile {
             Some(profile) => {
@@ -161,7 +161,7 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// How stacks are changed, when nothing is said about it.
+    /// Returns the default options for changing stacks.
     pub(crate) fn run_options(&mut self) -> DeploymentOptions {
         DeploymentOptions {
             wait: self.aws.wait_timeout,
@@ -173,14 +173,14 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// A new name for a change set, which is its client token too.
+    /// Returns a new name for a change set. The name is also the client token.
     pub(crate) fn token(&mut self) -> String {
         self.tokens += 1;
         token(self.tokens)
     }
 }
 
-/// A name that nothing else has, by the number that it has in this process.
+/// Returns a unique name from a number that is unique in this process.
 pub(crate) fn token(number: u32) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     format!(

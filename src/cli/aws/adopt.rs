@@ -1,4 +1,4 @@
-//! `s3ferry adopt`: a pipeline that exists made to deploy into the targets' accounts.
+//! `s3ferry adopt`: changes an existing pipeline to deploy to the targets' accounts.
 
 use std::path::PathBuf;
 
@@ -30,37 +30,42 @@ use crate::cli::{Failure, Global, Outcome, files, shell};
 const EXAMPLES: &str = "\
 Examples:
   aws codepipeline get-pipeline --name site > site.json
-  s3ferry adopt site.json                      what would change, as a diff
-  s3ferry adopt site.json --out adopted.json   and the definition for update-pipeline
-  s3ferry adopt --name site                    the same with the live pipeline
-  s3ferry adopt --name site --write            change it, after asking
+  s3ferry adopt site.json                      show the changes as a diff
+  s3ferry adopt site.json --out adopted.json   also write the definition for update-pipeline
+  s3ferry adopt --name site                    show the changes to the live pipeline
+  s3ferry adopt --name site --write            change the live pipeline after confirmation
 
-The S3 deploy actions that deploy to a target's bucket get its deploy role, its region and a
-namespace; the artifact store gets the customer managed key. Everything else stays as it is.";
+Each S3 deploy action that deploys to a target's bucket gets the target's deploy role and region,
+and a namespace. The artifact store gets the customer managed key. Nothing else changes.";
 
-/// AdoptOptions of `adopt`.
+/// Options of `s3ferry adopt`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, mut_args(help("profile", DEV_PROFILE)))]
 pub(crate) struct AdoptOptions {
-    /// What `aws codepipeline get-pipeline` printed
+    /// Read the pipeline definition from the output of `aws codepipeline get-pipeline`
     #[arg(value_name = "FILE", required_unless_present = "name")]
     file: Option<PathBuf>,
-    /// The live pipeline of this name, instead of a file
-    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    /// Read the live pipeline with this name instead of a file
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with = "file",
+        help_heading = "Selection"
+    )]
     name: Option<String>,
-    /// Change the live pipeline, after asking
-    #[arg(long)]
+    #[command(flatten)]
+    profile: ProfileOption,
+    /// Use the customer managed key with this ARN [default: the key of the dev stack]
+    #[arg(long, value_name = "ARN", help_heading = "Input")]
+    key_arn: Option<String>,
+    /// Change the live pipeline after confirmation
+    #[arg(long, help_heading = "Behavior")]
     write: bool,
     #[command(flatten)]
     confirmation: YesOption,
-    /// Write the new definition to this file; `-`: to standard output
-    #[arg(long, value_name = "FILE")]
+    /// Write the new definition to this file, or to standard output if `-`
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     out: Option<PathBuf>,
-    /// ARN of the customer managed key [default: the dev stack's]
-    #[arg(long, value_name = "ARN")]
-    key_arn: Option<String>,
-    #[command(flatten)]
-    profile: ProfileOption,
     #[command(flatten)]
     aws: AwsOptions,
 }
@@ -80,7 +85,7 @@ pub(crate) fn run(global: &Global, options: &AdoptOptions) -> Result<Outcome, Fa
     block_on(&screen, adoption.run(given))
 }
 
-/// The command that goes on after an interruption.
+/// Returns the command that resumes the work after an interruption.
 fn resume(global: &Global, options: &AdoptOptions) -> String {
     let file = options.file.as_ref().map(|path| path.to_string_lossy());
     let mut words = vec!["adopt"];
@@ -95,7 +100,7 @@ fn resume(global: &Global, options: &AdoptOptions) -> String {
     shell::command(global, &words)
 }
 
-/// The options of this run that say where the pipeline and its key are.
+/// Returns the options that identify the pipeline and its key.
 fn where_it_is(options: &AdoptOptions) -> Vec<&str> {
     let pairs = [
         ("--key-arn", options.key_arn.as_deref()),
@@ -112,7 +117,8 @@ fn read(source: Source) -> Result<Definition, Failure> {
     Definition::read(source.clone()).map_err(|problems| Failure::document(source, problems))
 }
 
-/// CodePipeline checks the actions before it accepts a definition.
+/// Explains why CodePipeline rejected the definition. CodePipeline validates the actions before it
+/// accepts a definition.
 fn explained(error: DeployError) -> Failure {
     match failure::of_save(&error.message) {
         Some(meaning) => Failure::finding(
@@ -162,13 +168,13 @@ impl<'a> Adoption<'a> {
             words.extend(where_it_is(options));
             let again = shell::command(self.screen.global, &words);
             self.screen
-                .says(format!("\nNext: `{again}` changes the pipeline"));
+                .says(format!("\nNext: run `{again}` to change the pipeline"));
             return Ok(Outcome::Done);
         }
         self.write(&definition, adopted).await
     }
 
-    /// The diff, and the new definition where it is asked for.
+    /// Shows the diff, and writes the new definition if requested.
     fn show(&self, definition: &Definition, adopted: &Adopted) -> Result<(), Failure> {
         let (options, screen) = (self.options, self.screen);
         let to_stdout = options.out.as_deref().is_some_and(files::is_stdout);
@@ -184,7 +190,7 @@ impl<'a> Adoption<'a> {
                 print(&diff)?;
             }
         } else {
-            screen.says("The pipeline is adopted already: nothing changes.");
+            screen.says("The pipeline is already adopted. No changes.");
         }
         for note in adopted.done.iter().chain(&adopted.notes) {
             screen.says(note);
@@ -194,7 +200,8 @@ impl<'a> Adoption<'a> {
             Some(_) if to_stdout => print(output::Text::json(&adopted.text)),
             Some(path) => {
                 files::put(path, &adopted.text)?;
-                // The bare definition is the value of an option, the answer's form is all of them.
+                // A bare definition is the value of `--pipeline`. The output of `get-pipeline`
+                // contains all options.
                 let option = match definition.is_bare() {
                     true => "--pipeline",
                     false => "--cli-input-json",
@@ -218,7 +225,7 @@ impl<'a> Adoption<'a> {
             screen.says("Nothing was changed.");
             return Ok(Outcome::Done);
         }
-        // Somebody may have changed or started it while the question stood.
+        // The pipeline may have changed or started while the prompt was open.
         self.check(definition).await?;
         let new = read(Source::new("adopted", adopted.text))?;
         let access = self.access().await?;
@@ -244,13 +251,14 @@ impl<'a> Adoption<'a> {
             self.check(definition).await?;
         };
         screen.says(format!(
-        "Pipeline {name} is adopted: version {version}.\nNext: `s3ferry push SITE` deploys through \
-         it"
+        "Adopted pipeline {name} (version {version}).\nNext: run `s3ferry push SITE` to deploy a \
+         site"
     ));
         Ok(Outcome::Done)
     }
 
-    /// What is known of a role that CodePipeline refuses, and whether the dev stack changed lately.
+    /// Returns the state of a role that CodePipeline rejected, and whether the dev stack changed
+    /// recently.
     async fn look_at(&self, role: &str) -> Result<(Role, bool), Failure> {
         let mut accounts = Accounts::open(&self.options.aws, self.screen)?;
         let dev = accounts.dev().clone();
@@ -277,7 +285,8 @@ impl<'a> Adoption<'a> {
             .map_err(|(source, problems)| Failure::document(source, problems))
     }
 
-    /// Makes sure that the live pipeline is the one that was looked at, and that no execution runs.
+    /// Checks that the live pipeline has not changed since it was read, and that no execution is
+    /// running.
     async fn check(&self, seen: &Definition) -> Result<(), Failure> {
         self.check_same(seen).await?;
         self.check_idle(&seen.name).await
@@ -299,13 +308,13 @@ impl<'a> Adoption<'a> {
         };
         Err(Failure::finding(
             format!(
-                "the live pipeline `{}` is not the one that was read: {} there, {} here",
+                "pipeline `{}` changed after it was read: the live pipeline has {}, expected {}",
                 seen.name,
                 version(&live),
                 version(seen)
             ),
             format!(
-                "nothing was changed: look again with `s3ferry adopt --name {}`",
+                "nothing was changed; review the new changes with `s3ferry adopt --name {}`",
                 shell::word(&seen.name)
             ),
         ))
@@ -316,13 +325,15 @@ impl<'a> Adoption<'a> {
         match running.first() {
             None => Ok(()),
             Some(id) => Err(Failure::finding(
-                format!("execution {id} of pipeline `{name}` runs, and would end unfinished"),
-                "nothing was changed: wait for its end, and run it again",
+                format!(
+                    "execution {id} of pipeline `{name}` is running, and an update would abort it"
+                ),
+                "nothing was changed; wait for the execution to finish, then run the command again",
             )),
         }
     }
 
-    /// The customer managed key's ARN: as it is given, or the dev stack's.
+    /// Returns the ARN of the customer managed key, from `--key-arn` or from the dev stack.
     async fn key_arn(&self) -> Result<String, Failure> {
         let project = self.project;
         let dev = &project.plan.dev;
@@ -339,8 +350,8 @@ impl<'a> Adoption<'a> {
             return Err(Failure::new(
                 format!("`{arn}` is not the ARN of a key of the dev account and region"),
                 format!(
-                    "write `{prefix}…`: an alias is looked up in the account that asks, and a bare ID \
-                     means another account's key"
+                    "use the form `{prefix}…`: an alias or a bare key ID is resolved in the \
+                     caller's account"
                 ),
             ));
         }
@@ -358,9 +369,9 @@ impl<'a> Adoption<'a> {
         let id = outputs.and_then(|outputs| outputs.get(KEY_ID).cloned());
         id.map(|id| format!("{prefix}{id}")).ok_or_else(|| {
             Failure::finding(
-                "the ID of the dev account's key is not known: the dev stack is not deployed",
+                "the ID of the dev account's key is unknown: the dev stack is not deployed",
                 format!(
-                    "deploy it first (`s3ferry deploy --profile {}`), or give --key-arn {prefix}…",
+                    "deploy it first (`s3ferry deploy --profile {}`), or set --key-arn {prefix}…",
                     shell::word(&dev.profile)
                 ),
             )

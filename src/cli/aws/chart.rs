@@ -1,13 +1,13 @@
-//! Bars of block characters over a common scale of time.
+//! Bars of block characters on a common time scale.
 
 use crate::deploy::timeline::Span;
 
-/// Eighths of a cell, from its left.
+/// Cells filled from the left, in steps of one eighth.
 const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
 const ROLLBACK: char = '░';
 
-/// The spans as one line of at most `width` cells, where `total` seconds take all of them. Every
-/// span is seen, however short it is.
+/// Draws the spans on one line of at most `width` cells, which represent `total` seconds. Even the
+/// shortest span is visible.
 pub(crate) fn bar(spans: &[Span], total: f64, width: usize) -> String {
     let scale = if total > 0.0 {
         width as f64 / total
@@ -16,7 +16,7 @@ pub(crate) fn bar(spans: &[Span], total: f64, width: usize) -> String {
     };
     let mut cells = vec![' '; width];
     for span in spans {
-        // Rounding can lead past the end.
+        // Rounding can exceed the width.
         let begin = (span.begin * scale).min(width as f64);
         let end = (span.end * scale).clamp(begin, width as f64);
         let first = (begin.floor() as usize).min(width.saturating_sub(1));

@@ -1,5 +1,5 @@
-//! `s3ferry deployer-policy`: the least IAM policy for whoever runs the commands. Nothing of AWS
-//! is asked for it.
+//! `s3ferry deployer-policy`: prints the least-privilege IAM policy for the user who runs the
+//! commands. Does not call AWS.
 
 use crate::aws::names::is_iam_name_character;
 use crate::deploy::StackStep;
@@ -17,51 +17,50 @@ const EXAMPLES: &str = "\
 Examples:
   s3ferry deployer-policy --profile prod > deployer.json
   aws iam create-policy --policy-name s3ferry-deployer --policy-document file://deployer.json
-  s3ferry deployer-policy --profile dev --document 2    the second, when one would be too long
+  s3ferry deployer-policy --profile dev --document 2    print the second of several documents
 
   s3ferry deployer-policy --profile prod --role-arn arn:aws:iam::222222222222:role/cfn
-                               less for people: CloudFormation acts with that service role
+                               fewer permissions: CloudFormation uses this service role
   s3ferry deployer-policy --profile prod --service-role
-                               what that role needs
+                               the permissions of that service role
 
   s3ferry deployer-policy --profile dev --push
-                               what `s3ferry push` needs, and no more: for a build server
+                               only the permissions of `s3ferry push`, for a build server
   s3ferry deployer-policy --profile prod --doctor
-                               what `doctor` reads, and nothing else
+                               only the permissions of `s3ferry doctor`
 
-It covers deploy, diff, status, events and destroy. Without a service role CloudFormation acts
-with the caller's permissions, so they are in the policy: on the planned names alone.";
+The policy covers deploy, diff, status, events, and destroy. Without a service role, CloudFormation
+uses the caller's permissions. The policy then includes them, limited to the planned names.";
 
-/// The trust policy of a service role of CloudFormation, which is the same for everybody.
+/// The trust policy of a CloudFormation service role.
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudformation.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-const PROFILE: &str = "Named profile of the AWS configuration: the policy is for the stacks that the \
-                       configuration gives it";
+const PROFILE: &str = "Print the policy for the stacks assigned to this AWS profile";
 
-/// DeployerPolicyOptions of `deployer-policy`.
+/// Options of `s3ferry deployer-policy`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, mut_args(help("profile", PROFILE)))]
 pub(crate) struct DeployerPolicyOptions {
     #[command(flatten)]
-    example: ExampleOption,
-    #[command(flatten)]
     profile: ProfileOption,
-    /// The policy of whoever gives CloudFormation this service role (`deploy --role-arn`)
-    #[arg(long, value_name = "ARN", value_parser = role_arn)]
-    role_arn: Option<String>,
-    /// The policy of the service role that CloudFormation acts with
-    #[arg(long, conflicts_with = "role_arn")]
+    /// Print the policy of the CloudFormation service role
+    #[arg(long, conflicts_with = "role_arn", help_heading = "Selection")]
     service_role: bool,
-    /// The policy of whoever pushes sources, and deploys nothing
-    #[arg(long, conflicts_with_all = ["role_arn", "service_role", "template_bucket"])]
+    /// Print the policy of a user who only runs `push`
+    #[arg(long, conflicts_with_all = ["role_arn", "service_role", "template_bucket"], help_heading = "Selection")]
     push: bool,
-    /// The policy of whoever runs `doctor`, which only reads
-    #[arg(long, conflicts_with_all = ["push", "role_arn", "service_role", "template_bucket"])]
+    /// Print the read-only policy of a user who only runs `doctor`
+    #[arg(long, conflicts_with_all = ["push", "role_arn", "service_role", "template_bucket"], help_heading = "Selection")]
     doctor: bool,
     #[command(flatten)]
+    example: ExampleOption,
+    /// Print the policy of a user who passes this service role (`deploy --role-arn`)
+    #[arg(long, value_name = "ARN", value_parser = role_arn, help_heading = "Behavior")]
+    role_arn: Option<String>,
+    #[command(flatten)]
     bucket: BucketOption,
-    /// Print only this one of several documents, from 1
-    #[arg(long, value_name = "NUMBER")]
+    /// Print only the document with this number, starting at 1
+    #[arg(long, value_name = "NUMBER", help_heading = "Output")]
     document: Option<usize>,
 }
 
@@ -73,8 +72,8 @@ pub(crate) fn run(global: &Global, options: &DeployerPolicyOptions) -> Result<Ou
     let stacks: Vec<&StackStep> = of_profile(&all, profile)?;
     if options.push && !stacks.iter().any(|step| step.side == Side::Dev) {
         return Err(Failure::new(
-            format!("`push` works in the dev account, and profile `{profile}` is not of it"),
-            format!("give --profile {}", shell::word(&project.plan.dev.profile)),
+            format!("`push` needs the dev account, but profile `{profile}` has no stack there"),
+            format!("use --profile {}", shell::word(&project.plan.dev.profile)),
         ));
     }
     let holder = match &options.role_arn {
@@ -102,7 +101,7 @@ pub(crate) fn run(global: &Global, options: &DeployerPolicyOptions) -> Result<Ou
             None => {
                 return Err(Failure::new(
                     format!("there is no document {number}"),
-                    format!("there are {}", all.len()),
+                    format!("use a number from 1 to {}", all.len()),
                 ));
             }
         },
@@ -134,11 +133,11 @@ pub(crate) fn run(global: &Global, options: &DeployerPolicyOptions) -> Result<Ou
         if found.len() > 1 {
             output::note(
                 global,
-                "Each becomes a managed policy of its own: --document 1 prints the first.",
+                "Create a managed policy from each. To print the first, use --document 1.",
             );
         }
         if holder == Holder::ServiceRole {
-            output::note(global, &format!("The role's trust policy: {TRUST}"));
+            output::note(global, &format!("Trust policy of the role: {TRUST}"));
         }
     }
     Ok(Outcome::Done)

@@ -1,4 +1,4 @@
-//! What the dev stack gives the targets: the ID of its key.
+//! The ID of the dev account's key, which the targets need.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use crate::cli::Failure;
 use crate::cli::aws::accounts::{Accounts, Key};
 use crate::cli::shell::with_profile;
 
-/// Outputs of the dev stack, wherever they can be had.
+/// Returns the outputs of the dev stack, from AWS or from the outputs file.
 ///
-/// The second value tells whether they come from the outputs file.
+/// The second value is `true` if they come from the outputs file.
 async fn dev_outputs(
     accounts: &mut Accounts<'_>,
 ) -> Result<(BTreeMap<String, String>, bool), Failure> {
     let dev = accounts.dev().clone();
     let known = accounts.outputs.of(&dev).cloned();
     let state = profile_state(&dev.profile).await?;
-    let mut because = format!("there is no profile `{}` here", dev.profile);
+    let mut because = format!("profile `{}` is not configured", dev.profile);
     if state == ProfileState::Known {
         let read = match accounts.access(&dev).await {
             Ok(access) => stack::read(&access, &dev.stack)
@@ -34,10 +34,7 @@ async fn dev_outputs(
                 return Ok((with_next_key(accounts, &dev, stack).await?, false));
             }
             Ok(_) => {
-                let message = format!(
-                    "stack `{}` of the dev account does not stand yet",
-                    dev.stack
-                );
+                let message = format!("stack `{}` is not deployed in the dev account", dev.stack);
                 let deploy = with_profile("deploy", &dev.profile);
                 return Err(Failure::finding(
                     message,
@@ -51,28 +48,28 @@ async fn dev_outputs(
     match known {
         Some(outputs) => {
             accounts.screen.says(format!(
-                "The dev stack cannot be read ({because}), so its key's ID is taken from \
+                "Cannot read the dev stack ({because}). Using the key ID from \
                  .s3ferry/outputs.json."
             ));
             Ok((outputs, true))
         }
         None => Err(Failure::new(
             format!(
-                "the ID of the dev account's key is not known: {because}, and {}",
+                "the ID of the dev account's key is unknown: {because}, and {}",
                 accounts.outputs.lack()
             ),
             format!(
-                "deploy dev first, and commit the .s3ferry/outputs.json that it writes; or give \
-                 --parameter {KEY_ID}=... with what `aws cloudformation describe-stacks \
-                 --stack-name {}` shows in the dev account",
+                "deploy the dev stack first and commit .s3ferry/outputs.json, or set \
+                 --parameter {KEY_ID}=... to the value from `aws cloudformation describe-stacks \
+                 --stack-name {}` in the dev account",
                 dev.stack
             ),
         )),
     }
 }
 
-/// The outputs of the dev stack, with the key that its new template gives out. They differ while a
-/// change of the key is not complete.
+/// Returns the outputs of the dev stack, with the key ID that its new template will output. The two
+/// differ until a key change is complete.
 async fn with_next_key(
     accounts: &mut Accounts<'_>,
     dev: &StackStep,
@@ -93,7 +90,7 @@ async fn with_next_key(
     Ok(outputs)
 }
 
-/// The ID of the key for the targets.
+/// Returns the ID of the key for the targets.
 pub(crate) async fn id(
     accounts: &mut Accounts<'_>,
     given: &[(String, String)],
@@ -101,7 +98,7 @@ pub(crate) async fn id(
     Ok(key(accounts, given).await?.id)
 }
 
-/// The key for the targets: from the parameters that the user has `given`, or from dev.
+/// Returns the key for the targets, from the `given` parameters or from the dev stack.
 pub(crate) async fn key(
     accounts: &mut Accounts<'_>,
     given: &[(String, String)],
@@ -122,7 +119,7 @@ pub(crate) async fn key(
     });
     accounts.key_id.clone().ok_or_else(|| {
         Failure::finding(
-            format!("the dev stack has no output {KEY_ID}: its creation is not complete"),
+            format!("the dev stack has no output {KEY_ID}: its creation is incomplete"),
             format!(
                 "run `s3ferry deploy --profile {}` again",
                 crate::shell::word(&accounts.steps[0].profile)

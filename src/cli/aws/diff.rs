@@ -1,4 +1,4 @@
-//! `s3ferry diff`: what a deploy would change, and nothing of it is done.
+//! `s3ferry diff`: shows the changes that a deployment would make, without making them.
 
 use std::fmt::Write as _;
 
@@ -33,23 +33,23 @@ use crate::cli::{Failure, Global, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry diff --profile dev            what `deploy --profile dev` would change
-  s3ferry diff --all --format json      every stack, for a pull request's check
+  s3ferry diff --profile dev            show the changes of `deploy --profile dev`
+  s3ferry diff --all --format json      compare every stack, for a pull request check
 
-A change set is made for it and deleted again; nothing is executed.
+The command creates a change set and deletes it. It does not execute the change set.
 
-Exit codes: 0 no difference, 1 differences, 2 wrong usage, 3 AWS could not be reached.";
+Exit codes: 0 no differences, 1 differences, 2 invalid usage, 3 AWS could not be reached.";
 
-/// DiffOptions of `diff`.
+/// Options of `s3ferry diff`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, mut_args(stacks("compares", "Compare every stack")))]
+#[command(after_help = EXAMPLES, mut_args(stacks("Compare", "Compare every stack")))]
 pub(crate) struct DiffOptions {
     #[command(flatten)]
     stacks: StackOptions,
     #[command(flatten)]
     parameters: ParameterOption,
-    /// As if the pipeline were made, though the targets cannot be seen from here
-    #[arg(long)]
+    /// Include the pipeline even if the targets cannot be read
+    #[arg(long, help_heading = "Behavior")]
     create_pipeline: bool,
     #[command(flatten)]
     role: RoleOption,
@@ -68,7 +68,7 @@ pub(crate) struct Document {
     version: Version,
     /// One entry for each stack or stack set.
     stacks: Vec<Entry>,
-    /// Stacks of the pipeline that the configuration no longer names.
+    /// Stacks of the pipeline that are no longer in the configuration.
     removed: Vec<RemovedEntry>,
 }
 
@@ -86,30 +86,30 @@ enum Entry {
 struct StackEntry {
     #[serde(flatten)]
     place: StackPlace,
-    /// Its status; empty when it does not exist.
+    /// Stack status; empty if the stack does not exist.
     status: String,
-    /// Whether a deploy would change it.
+    /// Whether a deployment would change it.
     differs: bool,
-    /// The deployed template, compared with the new one; null without a deployed one.
+    /// Comparison of the deployed template with the new one; null if no template is deployed.
     template_comparison: Option<TemplateComparison>,
-    /// Parameters that change.
+    /// Changed parameters.
     parameters: Vec<ParameterChange>,
-    /// Why there is no change set.
+    /// Why no change set was created.
     obstacle: Option<String>,
-    /// What CloudFormation would do.
+    /// Changes that CloudFormation would make.
     changes: Vec<ChangeEntry>,
-    /// The policy of an artifact bucket that existed before.
+    /// Comparison of the policy of an existing artifact bucket.
     bucket_policy: Option<PolicyComparison>,
     #[serde(flatten)]
     validations: ValidationMembers,
 }
 
-/// A comparison of templates.
+/// The comparison of two templates.
 #[derive(Serialize, JsonSchema)]
 struct TemplateComparison {
     /// Result.
     result: ComparisonResult,
-    /// Unified diff; empty when nothing differs.
+    /// Unified diff; empty if the templates are identical.
     diff: String,
 }
 
@@ -118,7 +118,7 @@ struct TemplateComparison {
 enum ComparisonResult {
     #[serde(rename = "same")]
     Same,
-    /// Only comments or notation differ.
+    /// Only comments or formatting differ.
     #[serde(rename = "same meaning")]
     SameMeaning,
     #[serde(rename = "different")]
@@ -130,18 +130,18 @@ enum ComparisonResult {
 struct ParameterChange {
     /// Name.
     name: String,
-    /// The value now; may be empty.
+    /// The current value; may be empty.
     from: String,
     /// The new value.
     to: String,
 }
 
-/// The policy of a bucket.
+/// The comparison of a bucket policy.
 #[derive(Serialize, JsonSchema)]
 struct PolicyComparison {
     /// Name of the bucket.
     bucket: String,
-    /// Whether it differs.
+    /// Whether the policy differs.
     differs: bool,
     /// Unified diff.
     diff: String,
@@ -152,32 +152,32 @@ struct PolicyComparison {
 struct SetEntry {
     #[serde(flatten)]
     place: SetPlace,
-    /// Whether a deploy would change it.
+    /// Whether a deployment would change it.
     differs: bool,
-    /// What would change.
+    /// Changes that a deployment would make.
     changes: SetChanges,
 }
 
-/// What a deploy would do to one stack.
+/// The changes that a deployment would make to one stack.
 #[derive(Default)]
 struct Difference {
-    /// The stack's status; empty when there is none.
+    /// The stack status; empty if the stack does not exist.
     status: String,
-    /// The templates; `None` without a deployed one.
+    /// The comparison of the templates; `None` if no template is deployed.
     template: Option<Comparison>,
     parameters: Vec<ParameterChange>,
-    /// Why there is no change set, when there can be none.
+    /// Why no change set could be created.
     obstacle: Option<String>,
-    /// What CloudFormation would do; `None`: nothing at all.
+    /// The changes that CloudFormation would make; `None` if there are no changes.
     changes: Option<Vec<Change>>,
-    /// The results of CloudFormation's own validation, and the same as text.
+    /// The results of CloudFormation's validation, as data and as text.
     validations: Validations,
     validations_shown: String,
-    /// An existing artifact bucket's policy.
+    /// The policy of an existing artifact bucket.
     policy: Option<Examined>,
 }
 
-/// Compares.
+/// Runs `s3ferry diff`.
 pub(crate) fn run(global: &Global, options: &DiffOptions) -> Result<Outcome, Failure> {
     let screen = options.stacks.screen(global, "diff", &[])?;
     let project = Project::load(global)?;
@@ -216,8 +216,8 @@ async fn compare_all(
         } else {
             let mut found = match compare(&mut accounts, options, &step).await {
                 Ok(found) => found,
-                // With all of them, the others are compared all the same: a target before dev is
-                // deployed, a stack whose rollback failed.
+                // With `--all`, continue with the other stacks. A stack can fail because dev is not
+                // deployed yet, or because a rollback failed.
                 Err(failure) if options.stacks.all && failure.exit_code() == 1 => Difference {
                     obstacle: Some(failure.message()),
                     status: status(&mut accounts, &step).await,
@@ -252,7 +252,7 @@ async fn compare_all(
     Ok(Outcome::findings(differs))
 }
 
-/// The status of a stack that cannot be compared; empty if the stack does not exist.
+/// Returns the status of a stack that cannot be compared, or an empty string if it does not exist.
 async fn status(accounts: &mut Accounts<'_>, step: &StackStep) -> String {
     match look(accounts, step).await {
         Seen::Read(Some(stack)) => stack.status,
@@ -298,7 +298,7 @@ async fn compare(
         Prepared::UpToDate(_) => {}
         Prepared::CreationFailed(left, _) => {
             found.obstacle = Some(format!(
-                "the stack is in {}: a deploy would delete it first and create it again",
+                "the stack is in {}: a deployment would delete and recreate it",
                 left.status
             ));
         }
@@ -341,13 +341,13 @@ fn stack_set_text(step: &StackStep, found: &set::deployment::Prepared) -> String
         None => "not deployed",
     };
     let changes = match found.is_up_to_date() {
-        true => "Nothing would change.\n".to_owned(),
+        true => "No changes.\n".to_owned(),
         false => show::changes(Stream::Results, found),
     };
     format!("{}: {state}\n{changes}", heading(step))
 }
 
-/// The parameters that a deploy would give the stack.
+/// Returns the parameters that a deployment would pass to the stack.
 async fn parameters(
     accounts: &mut Accounts<'_>,
     options: &DiffOptions,
@@ -396,7 +396,7 @@ impl Difference {
         if let Some(template) = &self.template {
             out.append(&colored(template.diff()));
             if let Comparison::SameMeaning(_) = template {
-                out.push_str("The templates mean the same: only comments or notation differ.\n");
+                out.push_str("The templates are equivalent: only comments or formatting differ.\n");
             }
         }
         for ParameterChange { name, from, to } in &self.parameters {
@@ -409,29 +409,34 @@ impl Difference {
         }
         match &self.changes {
             None if self.obstacle.is_none() => {
-                out.push_str("CloudFormation finds no changes.\n");
+                out.push_str("CloudFormation reports no changes.\n");
             }
             None => {}
             Some(changes) if changes.is_empty() => {
-                out.push_str("CloudFormation changes no resource, only outputs or the like.\n");
+                out.push_str(
+                    "CloudFormation changes no resources, only other parts such as outputs.\n",
+                );
             }
             Some(changes) => out.push_str(&changes::table(output::Stream::Results, changes)),
         }
         if let Some(changes) = &self.changes
             && changes.iter().any(Change::is_dangerous)
         {
-            out.push_str("! replaces or deletes a key, a bucket or a role: a deploy refuses it without --allow-replacement.\n");
+            out.push_str(
+                "Changes marked with ! replace or delete a key, a bucket, or a role. To deploy \
+                 them, use --allow-replacement.\n",
+            );
         }
         out.push_str(&self.validations_shown);
         if let Some(policy) = self.policy.as_ref().filter(|policy| policy.differs()) {
             let bucket = &policy.bucket;
-            let _ = match policy.standing {
+            let _ = match policy.state {
                 Standing::Changed(_) => writeln!(
                     out,
-                    "The policy of bucket {bucket} is not the one in {} any more: merge it again.",
+                    "The policy of bucket {bucket} no longer matches {}: merge it again.",
                     policy.path
                 ),
-                _ => writeln!(out, "The policy of bucket {bucket} would be put:"),
+                _ => writeln!(out, "Changes to the policy of bucket {bucket}:"),
             };
             out.append(&colored(&policy.diff));
         }
@@ -464,7 +469,7 @@ impl Difference {
     }
 }
 
-/// A unified diff in the colours that readers expect; they go away off a terminal.
+/// Colors a unified diff. The output omits the colors if it is not a terminal.
 fn colored(diff: &str) -> output::Text {
     let paint = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
     let mut out = output::Text::new();

@@ -1,4 +1,5 @@
-//! `s3ferry events`: what the last operations of a stack did, the first cause of a failure first.
+//! `s3ferry events`: explains the last operations of a stack, starting with the root cause of a
+//! failure.
 
 use std::fmt::Write as _;
 
@@ -23,27 +24,28 @@ use crate::cli::{Failure, Global, Outcome, output, shell};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry events --profile prod                 why the last deploy of prod failed
-  s3ferry events --profile dev --operations 3   the last three operations
+  s3ferry events --profile prod                 explain why the last deployment failed
+  s3ferry events --profile dev --operations 3   show the last three operations
   s3ferry events --profile dev --format json
 
-A bar shows when a resource was worked on; light bars are a rollback.
+A bar shows when an operation on a resource was in progress. Light bars show a rollback.
 
-Exit codes: 0 the last operation succeeded or goes on, 1 it failed or there is no stack.";
+Exit codes: 0 the last operation succeeded or is in progress, 1 it failed or the stack does not
+exist.";
 
-/// Width of a chart that no terminal limits.
+/// Width of a chart if the output is not a terminal.
 const WIDTH: usize = 100;
-/// A chart is at least as wide as this, however narrow the terminal.
+/// Minimum width of a chart, even on a narrow terminal.
 const NARROWEST: usize = 16;
 
-/// EventsOptions of `events`.
+/// Options of `s3ferry events`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, mut_args(stacks("explains", "")))]
+#[command(after_help = EXAMPLES, mut_args(stacks("Explain", "")))]
 pub(crate) struct EventsOptions {
     #[command(flatten)]
     profile: ProfileOption,
-    /// How many operations, the latest first
-    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=50))]
+    /// Show this number of operations, newest first
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=50), help_heading = "Selection")]
     operations: u8,
     #[command(flatten)]
     result: ResultOption,
@@ -75,7 +77,7 @@ struct StackEntry {
     place: StackPlace,
     /// Whether the stack exists.
     exists: bool,
-    /// Operations, the latest first.
+    /// Operations, newest first.
     operations: Vec<Operation>,
 }
 
@@ -84,26 +86,26 @@ struct StackEntry {
 struct SetEntry {
     #[serde(flatten)]
     place: SetPlace,
-    /// Its instances.
+    /// Instances of the stack set.
     instances: Vec<Existing>,
 }
 
 /// An operation.
 #[derive(Serialize, JsonSchema)]
 struct Operation {
-    /// CREATE, UPDATE, DELETE or IMPORT.
+    /// CREATE, UPDATE, DELETE, or IMPORT.
     kind: String,
-    /// The stack's last status.
+    /// The last status of the stack.
     status: String,
-    /// When it began, in UTC.
+    /// Start time, in UTC.
     begin: String,
-    /// How long it took.
+    /// Duration.
     seconds: f64,
-    /// Whether it failed.
+    /// Whether the operation failed.
     failed: bool,
-    /// The first cause of a failure.
+    /// The root cause of a failure.
     cause: Option<Cause>,
-    /// The resources, in the order in which they were begun.
+    /// The resources, in the order in which their operations started.
     resources: Vec<Resource>,
     #[serde(skip)]
     timeline: Timeline,
@@ -120,17 +122,17 @@ struct Resource {
     resource_type: String,
     /// Last status before any rollback.
     status: String,
-    /// Last status in the rollback.
+    /// Last status during the rollback.
     rolled_back: Option<String>,
-    /// AWS's reason of a failure; may be empty.
+    /// The reason that AWS gave for a failure; may be empty.
     reason: String,
-    /// How long it was worked on.
+    /// Total time in progress.
     seconds: f64,
-    /// When it was worked on.
+    /// Time spans in progress.
     spans: Vec<Span>,
 }
 
-/// Explains.
+/// Runs `s3ferry events`.
 pub(crate) fn run(global: &Global, options: &EventsOptions) -> Result<Outcome, Failure> {
     let profile = options.profile.required("events")?;
     let resume = shell::command(global, &["events", "--profile", profile]);
@@ -188,7 +190,7 @@ async fn explain_all(
     Ok(Outcome::findings(failed))
 }
 
-/// The last operations of a stack, the latest first; `None` when there is no stack.
+/// Returns the last operations of a stack, newest first, or `None` if the stack does not exist.
 async fn explain(
     access: &Access,
     step: &StackStep,
@@ -205,7 +207,7 @@ async fn explain(
         };
         let cause = match (timeline.failed(), found.is_empty()) {
             (false, _) => None,
-            // CloudFormation's validation knows of the last operation only.
+            // CloudFormation keeps validation results only for the last operation.
             (true, true) => cause::find(access, &stack.id, events).await?,
             (true, false) => cause::first(events),
         };
@@ -223,13 +225,13 @@ fn text(step: &StackStep, found: Option<&[Operation]>, width: usize) -> Text {
     let Some(found) = found else {
         let _ = writeln!(
             out,
-            "There is no such stack. `{}` makes it.",
+            "The stack does not exist. Run `{}` to create it.",
             shell::with_profile("deploy", &step.profile)
         );
         return out;
     };
     if found.is_empty() {
-        out.push_str("Nothing was done with it yet.\n");
+        out.push_str("The stack has no operations yet.\n");
     }
     for (index, one) in found.iter().enumerate() {
         if index > 0 {
@@ -245,10 +247,13 @@ fn operation(operation: &Operation, width: usize) -> Text {
         timeline, cause, ..
     } = operation;
     let mut out = Text::new();
-    let state = if timeline.goes_on() { "now" } else { "ended" };
+    let (time_word, state) = match timeline.goes_on() {
+        true => ("running for", "now"),
+        false => ("took", "ended"),
+    };
     let _ = writeln!(
         out,
-        "{} of {} UTC, {}, {state} in {}",
+        "{} started {} UTC, {time_word} {}, {state} in {}",
         timeline.kind,
         time::utc(timeline.begin as i64),
         time::duration(timeline.duration()),
@@ -258,10 +263,10 @@ fn operation(operation: &Operation, width: usize) -> Text {
         let red = Style::new()
             .fg_color(Some(AnsiColor::Red.into()))
             .effects(Effects::BOLD);
-        out.styled(red, "First cause");
+        out.styled(red, "Root cause");
         let _ = writeln!(out, ": {}", shown(&cause.to_string()));
         if !cause.hint.is_empty() {
-            let _ = writeln!(out, "What to do: {}", shown(&cause.hint));
+            let _ = writeln!(out, "Fix: {}", shown(&cause.hint));
         }
     }
     let longest = |of: fn(&Row) -> usize| timeline.rows.iter().map(of).max().unwrap_or_default();
@@ -302,8 +307,8 @@ fn operation(operation: &Operation, width: usize) -> Text {
     out
 }
 
-/// The instances of a stack set that do not stand, with AWS's reasons. Their events are in the
-/// accounts that they are in.
+/// Formats the instances of a stack set that are not current, with the reasons that AWS gave. Their
+/// events are in their own accounts.
 fn stack_set_text(step: &StackStep, all: &[Existing]) -> String {
     let behind: Vec<&Existing> = all
         .iter()
@@ -323,7 +328,7 @@ fn stack_set_text(step: &StackStep, all: &[Existing]) -> String {
                 .to_vec()
         };
         let rows: Vec<Vec<String>> = behind.iter().map(row).collect();
-        let header = ["account", "region", "instance is", "reason"];
+        let header = ["account", "region", "state", "reason"];
         out.push_str(&output::table(&header, &rows, &[]));
     }
     out

@@ -1,6 +1,6 @@
-//! The lines at the end of the terminal that change in place. Everything else that is printed goes
-//! through [`beside`], which takes these lines away first and draws them again below, so that no
-//! line is drawn over another or twice.
+//! The lines at the bottom of the terminal that are updated in place. All other output goes through
+//! [`beside`], which erases these lines first and redraws them below the output. This prevents
+//! overwritten and duplicate lines.
 
 use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use crate::escape::shown;
 use terminal_size::{Height, Width, terminal_size_of};
 
-/// How often the lines are drawn while nothing else happens.
+/// Interval between redraws while there is no other output.
 pub(crate) const TICK: Duration = Duration::from_millis(120);
-/// What turns before a line.
+/// The frames of the spinner before a line.
 const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
-/// The size of a terminal that does not say it.
+/// The size of a terminal that does not report it.
 const SIZE: (usize, usize) = (80, 24);
 
 static REGION: Mutex<Region> = Mutex::new(Region {
@@ -23,31 +23,31 @@ static REGION: Mutex<Region> = Mutex::new(Region {
     last: None,
 });
 
-/// The lines, and what of them is on the screen.
+/// The lines and their state on the screen.
 struct Region {
     lines: Vec<Line>,
-    /// Lengths of the lines as they were drawn.
+    /// Lengths of the drawn lines.
     drawn: Vec<usize>,
     frame: usize,
-    /// When they were last drawn.
+    /// Time of the last redraw.
     last: Option<Instant>,
 }
 
 struct Line {
     id: String,
     text: String,
-    /// Since when, to show for how long.
+    /// Start time, to show the elapsed time.
     since: Option<Instant>,
 }
 
-/// Columns of the terminal that standard error is.
+/// Returns the number of columns of the terminal on standard error.
 pub(crate) fn width() -> usize {
     size().0
 }
 
 fn size() -> (usize, usize) {
     match terminal_size_of(std::io::stderr()) {
-        // A terminal of unknown size says zero.
+        // A terminal of unknown size reports zero.
         Some((Width(columns), Height(rows))) if columns > 0 && rows > 0 => {
             (usize::from(columns), usize::from(rows))
         }
@@ -55,7 +55,8 @@ fn size() -> (usize, usize) {
     }
 }
 
-/// Shows a line, in the place of the one with the same ID; `since`: for how long is shown too.
+/// Shows a line and replaces the line with the same ID. With `since`, the line includes the elapsed
+/// time.
 pub(crate) fn show(id: &str, text: String, since: Option<Instant>) {
     let text = shown(&text).into_owned();
     let mut region = region();
@@ -70,21 +71,21 @@ pub(crate) fn show(id: &str, text: String, since: Option<Instant>) {
     region.draw_soon();
 }
 
-/// Takes a line away.
+/// Removes a line.
 pub(crate) fn remove(id: &str) {
     let mut region = region();
     region.lines.retain(|line| line.id != id);
     region.draw(|| ());
 }
 
-/// Takes all lines away.
+/// Removes all lines.
 pub(crate) fn clear() {
     let mut region = region();
     region.lines.clear();
     region.draw(|| ());
 }
 
-/// Draws the lines again, since time has passed.
+/// Redraws the lines to show the passage of time.
 pub(crate) fn tick() {
     let mut region = region();
     if !region.lines.is_empty() {
@@ -93,27 +94,27 @@ pub(crate) fn tick() {
     }
 }
 
-/// Writes something that stays, above the lines. It ends with the end of a line, or no lines are
+/// Writes permanent output above the lines. The output must end with a newline, unless no lines are
 /// shown.
 pub(crate) fn beside<R>(write: impl FnOnce() -> R) -> R {
     region().draw(write)
 }
 
-/// A drawing that panicked has nothing that could be wrong afterwards.
+/// Returns the region. A panic during a redraw leaves no invalid state.
 fn region() -> MutexGuard<'static, Region> {
     REGION.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Region {
-    /// Draws unless it was drawn a moment ago: the next tick does it then.
+    /// Redraws unless the last redraw was very recent. In that case, the next tick redraws.
     fn draw_soon(&mut self) {
         if self.last.is_none_or(|last| last.elapsed() >= TICK / 2) {
             self.draw(|| ());
         }
     }
 
-    /// Takes the drawn lines away, writes, and draws the lines as they are now. A terminal that
-    /// has gone away is no error.
+    /// Erases the drawn lines, writes, and redraws the current lines. Ignores write errors, because
+    /// the terminal may be closed.
     fn draw<R>(&mut self, write: impl FnOnce() -> R) -> R {
         if self.drawn.is_empty() && self.lines.is_empty() {
             return write();
@@ -122,7 +123,7 @@ impl Region {
         let mut out = std::io::stderr().lock();
         let _ = out.write_all(erasing(&self.drawn, columns).as_bytes());
         let _ = out.flush();
-        // What is written may lock standard error itself, on this thread.
+        // The writer may lock standard error on this thread.
         let written = write();
         let lines = self.shown(columns, rows);
         self.drawn = lines.iter().map(|line| line.chars().count()).collect();
@@ -132,7 +133,7 @@ impl Region {
         written
     }
 
-    /// The lines as they fit a terminal: none is wrapped, and all of them are visible.
+    /// Returns the lines cut to the terminal size, so that none wraps or scrolls away.
     fn shown(&self, columns: usize, rows: usize) -> Vec<String> {
         let frame = FRAMES[self.frame % FRAMES.len()];
         let room = rows.saturating_sub(1).max(1);
@@ -160,8 +161,8 @@ impl Region {
     }
 }
 
-/// What takes drawn lines away: the cursor is at the end of the last one. A terminal that was made
-/// narrower meanwhile has wrapped them.
+/// Returns the control sequence that erases the drawn lines. The cursor is at the end of the last
+/// line. A terminal that became narrower has wrapped the lines.
 fn erasing(drawn: &[usize], columns: usize) -> String {
     let rows: usize = (drawn.iter())
         .map(|length| length.div_ceil(columns.max(1)).max(1))
@@ -173,7 +174,7 @@ fn erasing(drawn: &[usize], columns: usize) -> String {
     }
 }
 
-/// A text that is at most so many characters long.
+/// Truncates a text to at most `length` characters.
 pub(crate) fn cut(text: &str, length: usize) -> String {
     if text.chars().count() <= length {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! The policy of an artifact bucket that exists already: the live one, compared with the merged one.
+//! The policy of an existing artifact bucket: compares the live policy with the merged policy.
 
 use crate::deploy::Access;
 use crate::deploy::bucket_policy::{self, Standing};
@@ -9,25 +9,25 @@ use similar::TextDiff;
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::{Failure, files};
 
-/// The live policy of an existing artifact bucket beside the merged one.
+/// The comparison of the live policy of an existing artifact bucket with the merged policy.
 pub(crate) struct Examined {
     pub(crate) bucket: String,
-    /// File with the policy that was merged, as the configuration names it.
+    /// Path of the original policy file, as written in the configuration.
     pub(crate) path: String,
-    /// How they stand to each other.
-    pub(crate) standing: Standing,
-    /// What is different: what would be put, or what somebody changed since the merge.
+    /// Result of the comparison.
+    pub(crate) state: Standing,
+    /// The difference: the statements to apply, or the changes since the merge.
     pub(crate) diff: String,
 }
 
 impl Examined {
     /// Whether the merged policy is not in force.
     pub(crate) fn differs(&self) -> bool {
-        self.standing != Standing::InForce
+        self.state != Standing::InForce
     }
 }
 
-/// Compares the live policy with the merged one, when there is one.
+/// Compares the live policy with the merged policy, if the project has one.
 pub(crate) async fn examine(
     accounts: &Accounts<'_>,
     access: &Access,
@@ -38,12 +38,12 @@ pub(crate) async fn examine(
     };
     let bucket = &plan.artifact_bucket.name;
     let before = files::read(
-        &accounts.project.beside(path),
+        &accounts.project.path_of(path),
         "existing bucket policy",
         Kind::Policy,
     )?;
-    let standing = bucket_policy::compare(access, bucket, before.text(), merged).await?;
-    let diff = match &standing {
+    let state = bucket_policy::compare(access, bucket, before.text(), merged).await?;
+    let diff = match &state {
         Standing::InForce => String::new(),
         Standing::Changed(live) => diff(before.text(), live, path, "the live policy"),
         Standing::AsMerged => diff(
@@ -56,12 +56,12 @@ pub(crate) async fn examine(
     Ok(Some(Examined {
         bucket: bucket.to_string(),
         path: path.clone(),
-        standing,
+        state,
         diff,
     }))
 }
 
-/// Two policies compared line by line, both written alike.
+/// Compares two policies line by line, after formatting both in the same way.
 fn diff(old: &str, new: &str, old_name: &str, new_name: &str) -> String {
     let pretty = |text: &str| {
         let parsed = serde_json::from_str::<Value>(text);

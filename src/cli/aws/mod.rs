@@ -1,5 +1,5 @@
-//! The commands that talk to AWS, and what only they share: access by profile, the screen and the lines
-//! that change in place, interruption.
+//! The commands that call AWS, and the code that only they share: access by profile, the screen,
+//! live updates, and interruption.
 
 mod accounts;
 mod adopt;
@@ -33,7 +33,7 @@ mod status;
 mod watch;
 mod zip_file;
 
-/// The types of the documents that the commands write as JSON, for their schemas.
+/// The types of the JSON documents that the commands write, for their schemas.
 #[cfg(test)]
 pub(super) mod documents {
     pub(crate) use super::deploy::Document as Deploy;
@@ -50,30 +50,30 @@ use clap::Subcommand;
 
 use super::{Failure, Global, Outcome};
 
-/// A command that talks to AWS.
+/// A command that calls AWS.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Deploy the stacks of a profile, or all, with change sets
+    /// Deploy the stacks of a profile, or all stacks
     Deploy(deploy::DeployOptions),
-    /// Show what a deploy would change: templates and CloudFormation's change set
+    /// Show the changes that a deployment would make
     Diff(diff::DiffOptions),
-    /// Explain the last operations of a profile's stacks: first cause, durations
+    /// Explain the last stack operations: root causes and durations
     Events(events::EventsOptions),
-    /// Show how the stacks stand, and what is next
+    /// Show the status of the stacks and the next steps
     Status(status::StatusOptions),
-    /// Print the least IAM policy that these commands need in an account
+    /// Print the least-privilege IAM policy for these commands
     DeployerPolicy(deployer_policy::DeployerPolicyOptions),
-    /// Continue a failed rollback, or cancel a running update
+    /// Continue a failed rollback or cancel a running update
     Rollback(rollback::RollbackOptions),
-    /// Delete the stacks of a profile, or all; key and buckets stay
+    /// Delete the stacks of a profile, or all stacks; retain the key and buckets
     Destroy(destroy::DestroyOptions),
-    /// Upload a site, and follow the pipeline that deploys it
+    /// Upload a site and follow the pipeline that deploys it
     Push(push::PushOptions),
-    /// Write a small web site to try the pipeline with
+    /// Write a small sample website for testing the pipeline
     Sample(sample::SampleOptions),
-    /// Make a pipeline that exists already deploy into the targets' accounts
+    /// Change an existing pipeline to deploy to the targets' accounts
     Adopt(adopt::AdoptOptions),
-    /// Find out why the pipeline does not run: the live state, compared and proven
+    /// Diagnose the live pipeline and its permissions
     Doctor(doctor::DoctorOptions),
 }
 

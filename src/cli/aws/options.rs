@@ -1,4 +1,4 @@
-//! The options that the commands share, each declared once.
+//! The options that the commands share.
 
 use std::time::Duration;
 
@@ -12,35 +12,35 @@ use crate::cli::output::{self, Text};
 use crate::cli::proof::parameter;
 use crate::cli::{Failure, Global, shell};
 
-/// Options of every command that talks to AWS.
+/// Options of every command that calls AWS.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "AWS")]
 pub(crate) struct AwsOptions {
-    /// Endpoint of every service, for an emulator; AWS_ENDPOINT_URL does the same
+    /// Send all AWS requests to this endpoint, such as an emulator; same as AWS_ENDPOINT_URL
     #[arg(long, value_name = "URL", value_parser = endpoint)]
     endpoint_url: Option<String>,
-    /// How long one attempt of a call may take
+    /// Set the timeout for each attempt of an AWS call
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     read_timeout: Duration,
-    /// How long one operation at AWS may take, such as 90s, 30m or 2h
+    /// Set the timeout for each AWS operation, such as 90s, 30m, or 2h
     #[arg(long, value_name = "DURATION", default_value = "60m", value_parser = duration)]
     pub(crate) wait_timeout: Duration,
 }
 
-/// The option of every command with a result that machines can read.
+/// The option of every command with machine-readable output.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct ResultOption {
-    /// Format of the result
-    #[arg(long, value_enum, default_value = "text")]
+    /// Set the output format
+    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     pub(crate) format: Format,
 }
 
-/// The format of a result.
+/// An output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// Human-readable text.
     Text,
-    /// For machines.
+    /// JSON.
     Json,
 }
 
@@ -49,7 +49,7 @@ impl ResultOption {
         self.format == Format::Text
     }
 
-    /// Prints the result for machines, if it is asked for.
+    /// Prints the document if the format is JSON.
     pub(crate) fn print(self, document: &impl Serialize) -> Result<(), Failure> {
         match self.format {
             Format::Text => Ok(()),
@@ -59,12 +59,12 @@ impl ResultOption {
 }
 
 impl AwsOptions {
-    /// The endpoint, where one is given; an empty one counts as not given.
+    /// Returns the endpoint, if set. An empty value counts as not set.
     pub(crate) fn endpoint_url(&self) -> Option<&str> {
         self.endpoint_url.as_deref().filter(|url| !url.is_empty())
     }
 
-    /// The settings of connections.
+    /// Returns the connection settings.
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             endpoint_url: self.endpoint_url().map(str::to_owned),
@@ -80,7 +80,7 @@ fn endpoint(text: &str) -> Result<String, String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// A duration such as `90s`, `30m` or `2h`.
+/// Parses a duration such as `90s`, `30m`, or `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let unit = text.chars().last().unwrap_or_default();
     let seconds = match unit {
@@ -94,70 +94,68 @@ fn duration(text: &str) -> Result<Duration, String> {
         .and_then(|text| text.parse::<u64>().ok());
     match number.and_then(|number| number.checked_mul(seconds)) {
         Some(total) if (1..=86_400).contains(&total) => Ok(Duration::from_secs(total)),
-        _ => Err("a duration is a number with s, m or h, such as 90s, at most 24h".to_owned()),
+        _ => Err("expected a number followed by s, m, or h, up to 24h, such as 90s".to_owned()),
     }
 }
 
-/// The option that names a profile.
+/// The option that selects a profile.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProfileOption {
-    /// Named profile of the AWS configuration
-    #[arg(long, value_name = "NAME")]
+    /// Use this AWS profile
+    #[arg(long, value_name = "NAME", help_heading = "Selection")]
     profile: Option<String>,
 }
 
-/// The help of `--profile` in a command that works in the dev account.
+/// The help of `--profile` for commands that work in the dev account.
 pub(crate) const DEV_PROFILE: &str =
-    "Named profile of the AWS configuration [default: the dev account's, by the configuration]";
+    "Use this AWS profile [default: the dev profile in the configuration]";
 
-/// The options that name the stacks to work on.
+/// The options that select stacks.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StackOptions {
     #[command(flatten)]
     profile: ProfileOption,
-    /// Every stack
-    #[arg(long, conflicts_with = "profile")]
+    /// Select every stack
+    #[arg(long, conflicts_with = "profile", help_heading = "Selection")]
     pub(crate) all: bool,
 }
 
-/// The option that answers every question with yes.
+/// The option that skips confirmation prompts.
 #[derive(Debug, clap::Args)]
 pub(crate) struct YesOption {
-    /// Do not ask
-    #[arg(long, short)]
+    /// Skip the confirmation prompt
+    #[arg(long, short, help_heading = "Behavior")]
     pub(crate) yes: bool,
 }
 
-/// Parameters of the templates.
+/// The option for template parameters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ParameterOption {
-    /// A parameter of the template; may be repeated
-    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    /// Set a template parameter; can be repeated
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, help_heading = "Input")]
     pub(crate) parameters: Vec<(String, String)>,
 }
 
-/// The role that CloudFormation acts with.
+/// The option for the CloudFormation service role.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RoleOption {
-    /// Role that CloudFormation acts with, instead of the profile's own permissions
-    #[arg(long, value_name = "ARN", value_parser = role_arn)]
+    /// Let CloudFormation use this service role instead of the permissions of the profile
+    #[arg(long, value_name = "ARN", value_parser = role_arn, help_heading = "Behavior")]
     pub(crate) role_arn: Option<String>,
 }
 
-/// The bucket for long templates.
+/// The option for large templates.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BucketOption {
-    /// Bucket for templates that are too long to go inline
-    #[arg(long, value_name = "BUCKET")]
+    /// Upload templates that are too large to pass inline to this bucket
+    #[arg(long, value_name = "BUCKET", help_heading = "Behavior")]
     pub(crate) template_bucket: Option<String>,
 }
 
-/// The help of `--profile` and `--all` in a command: what it does with the stacks of a profile, and
-/// with all.
-pub(crate) fn stacks(does: &str, all: &'static str) -> impl Fn(Arg) -> Arg {
-    let profile = format!(
-        "Named profile of the AWS configuration: {does} the stacks that the configuration gives it"
-    );
+/// Sets the help of `--profile` and `--all`. `verb` is the action on the stacks of a profile, and
+/// `all` is the help of `--all`.
+pub(crate) fn stacks(verb: &str, all: &'static str) -> impl Fn(Arg) -> Arg {
+    let profile = format!("{verb} the stacks assigned to this AWS profile");
     move |arg| match arg.get_id().as_str() {
         "profile" => arg.help(profile.clone()),
         "all" => arg.help(all),
@@ -165,7 +163,7 @@ pub(crate) fn stacks(does: &str, all: &'static str) -> impl Fn(Arg) -> Arg {
     }
 }
 
-/// Another help for a shared option of a command.
+/// Replaces the help of a shared option in one command.
 pub(crate) fn help(id: &'static str, help: &'static str) -> impl Fn(Arg) -> Arg {
     move |arg| match arg.get_id() == id {
         true => arg.help(help),
@@ -178,16 +176,16 @@ impl ProfileOption {
         self.profile.as_deref()
     }
 
-    /// The profile of a command that works on the stacks of one profile.
+    /// Returns the profile of a command that requires one.
     pub(crate) fn required(&self, command: &str) -> Result<&str, Failure> {
         self.name().ok_or_else(|| {
-            let help = "give `--profile NAME` for the stacks of this profile";
-            unnamed(command, "--profile is", help)
+            let help = "use `--profile NAME` to select the stacks of a profile";
+            unnamed(command, "--profile", help)
         })
     }
 
-    /// The profile of a command that works in one account, and what names it: the option,
-    /// `AWS_PROFILE` as in the AWS CLI, or the configuration.
+    /// Returns the profile of a command that works in one account, and its origin: the option,
+    /// `AWS_PROFILE` (as in the AWS CLI), or the configuration.
     pub(crate) fn or_configured(&self, configured: &str) -> (String, Origin) {
         match (self.name(), profile_variable()) {
             (Some(profile), _) => (profile.to_owned(), Origin::Explicit),
@@ -198,13 +196,13 @@ impl ProfileOption {
 }
 
 impl StackOptions {
-    /// The profile whose stacks are meant; `None`: all stacks.
+    /// Returns the profile whose stacks are selected, or `None` for all stacks.
     pub(crate) fn profile(&self) -> Option<&str> {
         self.profile.name()
     }
 
-    /// The screen of a command that works on these stacks. An interrupted run is resumed with these
-    /// `options`.
+    /// Creates the screen of a command that works on these stacks. The command that resumes an
+    /// interrupted run includes these `options`.
     pub(crate) fn screen<'g>(
         &self,
         global: &'g Global,
@@ -216,9 +214,9 @@ impl StackOptions {
             Some(profile) => words.extend(["--profile", profile]),
             None if self.all => words.push("--all"),
             None => {
-                let help = "give `--profile NAME` for the stacks of one profile, or `--all` for \
-                            every stack";
-                return Err(unnamed(command, "--profile or --all is", help));
+                let help = "use `--profile NAME` to select the stacks of a profile, or `--all` \
+                            for every stack";
+                return Err(unnamed(command, "--profile or --all", help));
             }
         }
         words.extend(options);
@@ -226,30 +224,28 @@ impl StackOptions {
     }
 }
 
-/// The failure of a command whose stacks no option names.
+/// Returns the failure of a command without the `required` option that selects stacks.
 ///
-/// `AWS_PROFILE` does not name them: it is exported for other work too, and must not decide which
-/// account is changed.
-fn unnamed(command: &str, wanted: &str, help: &str) -> Failure {
+/// `AWS_PROFILE` does not select stacks. Users export it for other work, so it must not determine
+/// which account is changed.
+fn unnamed(command: &str, required: &str, help: &str) -> Failure {
     let because = match profile_variable() {
         Some(name) => format!("; AWS_PROFILE (`{name}`) does not select stacks"),
         None => String::new(),
     };
-    Failure::new(
-        format!("{command} needs to know which stacks: {wanted} required{because}"),
-        help,
-    )
+    Failure::new(format!("`{command}` requires {required}{because}"), help)
 }
 
-/// A role's ARN. A policy is granted to it or for it, so that it names one role.
+/// Parses the ARN of a role. The ARN must identify exactly one role, because it is written into
+/// policies.
 pub(crate) fn role_arn(text: &str) -> Result<String, String> {
     match ArnKind::Role.parse(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(fault) => Err(format!("it {fault}: write arn:aws:iam::ACCOUNT:role/NAME")),
+        Err(fault) => Err(format!("it {fault}: use arn:aws:iam::ACCOUNT:role/NAME")),
     }
 }
 
-/// The stacks that a profile deploys.
+/// Returns the stacks assigned to a profile.
 pub(crate) fn of_profile<'s>(
     steps: &'s [StackStep],
     profile: &str,
@@ -262,8 +258,8 @@ pub(crate) fn of_profile<'s>(
         let mut known: Vec<&str> = steps.iter().map(|step| step.profile.as_str()).collect();
         known.dedup();
         return Err(Failure::new(
-            format!("the configuration has no stack for profile `{profile}`"),
-            format!("its profiles are: {}", known.join(", ")),
+            format!("no stack in the configuration uses profile `{profile}`"),
+            format!("use one of these profiles: {}", known.join(", ")),
         ));
     }
     Ok(found)

@@ -1,4 +1,4 @@
-//! The outputs file, beside the configuration.
+//! The outputs file, which is stored next to the configuration.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,28 +10,29 @@ use crate::stacks::KEY_ID;
 use crate::cli::project::Project;
 use crate::cli::{Global, diagnostics, files};
 
-/// Its path, from the folder of the configuration.
+/// Path of the outputs file, relative to the folder of the configuration.
 const OUTPUTS: &str = ".s3ferry/outputs.json";
 
-/// The outputs file as it was read.
+/// The contents of the outputs file.
 ///
-/// It saves asking the dev account, so a command that can ask is never stopped by it: a file that
-/// cannot be used or written is a warning.
+/// The file replaces calls to the dev account. It never stops a command that can make these calls:
+/// a file that cannot be used or written causes only a warning.
 pub(crate) struct OutputsFile<'a> {
     global: &'a Global,
     path: PathBuf,
-    /// What it holds, or would hold.
+    /// The outputs in the file, or the outputs to write.
     pub(crate) known: Outputs,
-    /// Why the file is not used. It is then left as it is.
+    /// Why the file is ignored. An ignored file is not overwritten.
     unusable: Option<Unusable>,
-    /// Whether a warning has said that it cannot be written.
+    /// Whether a warning about a failed write was shown.
     is_warned: bool,
 }
 
 impl<'a> OutputsFile<'a> {
-    /// Reads the outputs file of a project; one that does not exist or cannot be used is empty.
+    /// Reads the outputs file of a project. Returns empty outputs if the file does not exist or
+    /// cannot be used.
     pub(crate) fn read(global: &'a Global, project: &Project) -> Self {
-        let path = project.beside(OUTPUTS);
+        let path = project.path_of(OUTPUTS);
         let read = if path.exists() {
             match files::read_text(&path, "outputs file") {
                 Ok(source) => Outputs::from_json(source.text()),
@@ -45,8 +46,11 @@ impl<'a> OutputsFile<'a> {
             Err(unusable) => (Outputs::default(), Some(unusable)),
         };
         if let Some(unusable) = &unusable {
-            let message = format!("`{}` is not used: {unusable}", path.display());
-            let help = format!("{}; until then s3ferry does not change it", unusable.help());
+            let message = format!("ignoring `{}`: {unusable}", path.display());
+            let help = format!(
+                "{}; until then, s3ferry does not change it",
+                unusable.help()
+            );
             diagnostics::warn(global, &message, &help);
         }
         Self {
@@ -58,39 +62,39 @@ impl<'a> OutputsFile<'a> {
         }
     }
 
-    /// The outputs of a stack, if the file has them.
+    /// Returns the outputs of a stack, if the file contains them.
     pub(crate) fn of(&self, step: &StackStep) -> Option<&BTreeMap<String, String>> {
         let known = &self.known;
         known.of(&step.account, &step.region, &step.stack)
     }
 
-    /// The key that a stack was last deployed with.
+    /// Returns the key that a stack was last deployed with.
     pub(crate) fn key_of(&self, step: &StackStep) -> Option<&str> {
         let known = &self.known;
         known.key_of(&step.account, &step.region, &step.stack)
     }
 
-    /// Whether a stack was last deployed for the template that the configuration has now.
+    /// Returns whether a stack was last deployed with the template of the current configuration.
     pub(crate) fn is_current(&self, step: &StackStep) -> bool {
         let known = &self.known;
         known.template_of(&step.account, &step.region, &step.stack) == Some(&*step.configured)
     }
 
-    /// Why the file does not have a stack's outputs.
+    /// Returns why the file does not contain the outputs of a stack.
     pub(crate) fn lack(&self) -> String {
         match &self.unusable {
             Some(unusable) => format!("`{OUTPUTS}` cannot be used: {unusable}"),
-            None => format!("`{OUTPUTS}` does not have it"),
+            None => format!("`{OUTPUTS}` does not contain it"),
         }
     }
 
-    /// Puts a stack's outputs, and writes the file when that changes it.
+    /// Stores the outputs of a stack, and writes the file if it changed.
     pub(crate) fn put(&mut self, step: &StackStep, stack: &Deployed) {
         let key = stack.parameters.get(KEY_ID).cloned();
         self.put_outputs(step, stack.outputs.clone(), key);
     }
 
-    /// Puts the outputs of a stack or a stack set, and writes the file when that changes it.
+    /// Stores the outputs of a stack or a stack set, and writes the file if it changed.
     pub(crate) fn put_outputs(
         &mut self,
         step: &StackStep,
@@ -110,7 +114,7 @@ impl<'a> OutputsFile<'a> {
         }
     }
 
-    /// Forgets a stack, and writes the file when that changes it.
+    /// Removes a stack, and writes the file if it changed.
     pub(crate) fn forget(&mut self, step: &StackStep) {
         if self.known.remove(&step.account, &step.region, &step.stack) {
             self.write();
@@ -128,8 +132,8 @@ impl<'a> OutputsFile<'a> {
             diagnostics::warn(
                 self.global,
                 &failure.message(),
-                "make the folder writable and run the command again if others deploy targets \
-                 without access to the dev account: they need this file",
+                "make the folder writable and run the command again; users who deploy targets \
+                 without access to the dev account need this file",
             );
         }
     }

@@ -1,4 +1,4 @@
-//! The parameters of the templates: those that the user gives.
+//! Checks the template parameters that the user sets.
 
 use crate::aws::names::is_key_id;
 use crate::deploy::StackStep;
@@ -6,8 +6,8 @@ use crate::stacks::{CREATE_PIPELINE, KEY_ID};
 
 use crate::cli::Failure;
 
-/// Refuses parameters that no selected template has, one that is given twice, and the way back
-/// from `true` to `false`.
+/// Rejects parameters that no selected template has, repeated parameters, and the parameter that
+/// s3ferry sets itself.
 pub(crate) fn check(
     given: &[(String, String)],
     selected: &[StackStep],
@@ -16,34 +16,34 @@ pub(crate) fn check(
     for (number, (name, _)) in given.iter().enumerate() {
         if name == CREATE_PIPELINE {
             return Err(Failure::new(
-                format!("{CREATE_PIPELINE} is decided by what is deployed already"),
-                "to make the pipeline though the targets cannot be seen, give --create-pipeline",
+                format!("{CREATE_PIPELINE} cannot be set: it depends on the deployed stacks"),
+                "to create the pipeline even if the targets cannot be read, use --create-pipeline",
             ));
         }
         if given[..number].iter().any(|(other, _)| other == name) {
             return Err(Failure::new(
-                format!("--parameter gives `{name}` twice"),
-                "give it once",
+                format!("--parameter sets `{name}` twice"),
+                "set it once",
             ));
         }
         let has = |step: &StackStep| step.template.parameters.contains(name);
         if !all.iter().any(has) {
             return Err(Failure::new(
                 format!("no template has a parameter `{name}`"),
-                format!("the targets' templates have {KEY_ID}"),
+                format!("the target templates have the parameter {KEY_ID}"),
             ));
         }
         if !selected.iter().any(has) {
             return Err(Failure::new(
                 format!("no stack of this profile has a parameter `{name}`"),
-                "leave the option out",
+                "remove the option",
             ));
         }
     }
     match given.iter().find(|(name, _)| name == KEY_ID) {
         Some((_, value)) if !is_key_id(value) => Err(Failure::new(
             format!("`{value}` is not a key ID"),
-            format!("give the output {KEY_ID} of the dev stack, not an ARN or an alias"),
+            format!("use the output {KEY_ID} of the dev stack, not an ARN or an alias"),
         )),
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! The stack that an entry of a document is about.
+//! The location of a stack, for entries in JSON documents.
 
 use crate::aws::{AccountId, Region};
 use crate::deploy::StackStep;
@@ -8,18 +8,18 @@ use serde::Serialize;
 /// A stack.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Place {
-    /// Name of the stack, or of the stack set.
+    /// Name of the stack or stack set.
     stack: String,
     account: AccountId,
     region: Region,
-    /// Named profile of the AWS configuration that reaches the account.
+    /// AWS profile with access to the account.
     profile: String,
 }
 
-/// A stack of the configuration.
+/// A stack in the configuration.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct StackPlace {
-    /// Name of the template: the file of the output folder without its extension.
+    /// Name of the template: its file name in the output folder, without the extension.
     template: String,
     #[serde(flatten)]
     place: Place,
@@ -29,13 +29,13 @@ pub(crate) struct StackPlace {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SetPlace {
-    /// Name of the template: the file of the output folder without its extension.
+    /// Name of the template: its file name in the output folder, without the extension.
     template: String,
     /// Name of the stack set.
     stack_set: String,
     account: AccountId,
     region: Region,
-    /// Named profile of the AWS configuration that reaches the account.
+    /// AWS profile with access to the account.
     profile: String,
 }
 
@@ -71,7 +71,7 @@ impl From<&StackStep> for SetPlace {
     }
 }
 
-/// The heading of what is said about a stack.
+/// Returns the heading for output about a stack.
 pub(crate) fn heading(step: &StackStep) -> String {
     let StackStep {
         stack,
@@ -81,7 +81,7 @@ pub(crate) fn heading(step: &StackStep) -> String {
     } = step;
     let name = &step.template.name;
     match step.stack_set {
-        true => format!("{name}: stack set {stack} of account {account}, {region}"),
+        true => format!("{name}: stack set {stack} in account {account}, {region}"),
         false => format!("{name}: stack {stack} in account {account}, {region}"),
     }
 }

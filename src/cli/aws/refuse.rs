@@ -1,4 +1,5 @@
-//! What is not deployed: names that cannot be had, and templates that nobody has reviewed.
+//! Checks before a deployment: refuses unavailable bucket names and templates that were not
+//! reviewed.
 
 use std::path::Path;
 
@@ -9,14 +10,14 @@ use crate::plan::Plan;
 
 use crate::cli::{Failure, Global, files, shell};
 
-/// Bucket names of AWS's example. Names are taken worldwide, and these are.
+/// Bucket names from the AWS example. Bucket names are globally unique, and these are taken.
 const EXAMPLE_BUCKETS: [&str; 3] = [
     "codepipeline-input-bucket",
     "codepipeline-us-east-1-0123456789",
     "codepipeline-output-bucket",
 ];
 
-/// Refuses the example's bucket names, for buckets that would be made.
+/// Refuses bucket names from the example for buckets to create.
 pub(crate) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
     let dev = [&plan.dev.source_bucket, &plan.dev.artifact_bucket];
     let targets = plan.instances().map(|(_, instance)| &instance.bucket);
@@ -28,16 +29,16 @@ pub(crate) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
         None => Ok(()),
         Some(bucket) => Err(Failure::new(
             format!(
-                "`{}` is the name of the example's bucket, and bucket names are taken worldwide",
+                "`{}` is a bucket name from the example, and bucket names are globally unique",
                 bucket.name
             ),
-            "name buckets of your own in the configuration; `s3ferry init` writes one with \
+            "choose other bucket names in the configuration, or run `s3ferry init` to generate \
              unique names",
         )),
     }
 }
 
-/// The first checked-in file that is not what the configuration makes.
+/// Returns the first checked-in file that does not match the configuration.
 pub(crate) fn first_stale<'s>(out: &Path, synthesis: &'s Synthesis) -> Option<&'s Source> {
     let is_stale = |one: &&SynthesizedFile| {
         files::bytes_if_any(&out.join(&one.path), "file")
@@ -47,7 +48,7 @@ pub(crate) fn first_stale<'s>(out: &Path, synthesis: &'s Synthesis) -> Option<&'
     first.map(|one| one.file.source())
 }
 
-/// Refuses to deploy something else than what is checked in.
+/// Refuses to deploy templates that differ from the checked-in files.
 pub(crate) fn stale_templates(
     global: &Global,
     out: &Path,
@@ -65,9 +66,10 @@ pub(crate) fn stale_templates(
     match first_stale(out, synthesis) {
         None => Ok(()),
         Some(file) => Err(Failure::finding(
-            format!("`{}` is not what the configuration makes", file.name()),
+            format!("`{}` does not match the configuration", file.name()),
             format!(
-                "`{}` shows the difference, `{}` writes it; what is deployed is what was reviewed",
+                "run `{}` to see the difference or `{}` to update the file; s3ferry deploys only \
+                 templates that match the checked-in files",
                 synth(&["--check"]),
                 synth(&[])
             ),
@@ -75,8 +77,8 @@ pub(crate) fn stale_templates(
     }
 }
 
-/// Refuses `--retain-stacks` where none of the stacks is a stack set's: it would do nothing, and
-/// a user who wants to keep stacks would lose them.
+/// Refuses `--retain-stacks` if no stack set is selected. The option would have no effect, and the
+/// user would lose the stacks.
 pub(crate) fn idle_retain_stacks<'s>(
     mut steps: impl Iterator<Item = &'s StackStep>,
 ) -> Result<(), Failure> {
@@ -84,7 +86,7 @@ pub(crate) fn idle_retain_stacks<'s>(
         return Ok(());
     }
     Err(Failure::new(
-        "--retain-stacks keeps the stacks of a stack set, and no stack set is concerned here",
-        "leave the option out, or name the profile of a target with `stack_set:`",
+        "--retain-stacks applies only to stack sets, and no stack set is selected",
+        "remove the option, or select the profile of a target with `stack_set:`",
     ))
 }

@@ -1,6 +1,6 @@
-//! Roles that CodePipeline refuses. IAM takes a while to make a new role or policy known
-//! everywhere, and CodePipeline then refuses a role as if it did not exist. So a pipeline whose
-//! roles exist is tried again, and one whose target is missing is not.
+//! Roles that CodePipeline cannot assume. IAM changes take time to propagate. Until then,
+//! CodePipeline rejects a new role as if it did not exist. s3ferry retries if the role exists, and
+//! fails immediately if the target is not deployed.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,44 +10,44 @@ use crate::stacks::Side;
 
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::screen::Screen;
-use crate::cli::aws::seen::{Seen, Standing, look, standing};
+use crate::cli::aws::seen::{Presence, Seen, look, presence};
 use crate::cli::shell::with_profile;
 
-/// Further attempts for a role that exists: their pauses add up to a minute.
+/// Number of retries for a role that exists. The pauses add up to one minute.
 const FOR_EXISTING: u32 = 6;
-/// Further attempts for a role that cannot be seen from here.
+/// Number of retries for a role that cannot be read.
 const FOR_UNSEEN: u32 = 2;
-/// For how many seconds a change of a stack may be the reason.
+/// Number of seconds after a stack change during which propagation may be the cause.
 const FRESH: i64 = 15 * 60;
 
-/// What is known of a role that CodePipeline refuses.
+/// The known state of a role that CodePipeline cannot assume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// The service role, which the dev stack has, or the configuration says exists.
+    /// The service role, which the dev stack contains or the configuration declares as existing.
     Service,
     /// The deploy role of a target that exists.
     Exists {
         /// Name of the target.
         target: String,
-        /// When its stack was last changed, if that is known: seconds since 1970.
+        /// Time of the last stack change, if known, in seconds since 1970.
         changed: Option<i64>,
     },
     /// The deploy role of a target that does not exist.
     Missing {
         /// Name of the target.
         target: String,
-        /// Profile that deploys it.
+        /// Profile that deploys the target.
         profile: String,
     },
-    /// A role that cannot be seen from here.
+    /// A role that cannot be read.
     Unseen {
-        /// Name and profile of the target whose deploy role it is.
+        /// Name and profile of the target, if the role is a deploy role.
         target: Option<(String, String)>,
     },
 }
 
 impl Role {
-    /// Looks at the target whose deploy role it is.
+    /// Reads the state of the target that the role belongs to.
     pub(crate) async fn look(accounts: &mut Accounts<'_>, role: &str) -> Self {
         let plan = &accounts.project.plan;
         if role == plan.dev.service_role.arn {
@@ -72,13 +72,13 @@ impl Role {
         };
         let profile = step.profile.clone();
         if step.stack_set {
-            return match standing(accounts, &step).await {
-                Standing::Yes => Self::Exists {
+            return match presence(accounts, &step).await {
+                Presence::Yes => Self::Exists {
                     target,
                     changed: None,
                 },
-                Standing::No => Self::Missing { target, profile },
-                Standing::Unknown => Self::Unseen {
+                Presence::No => Self::Missing { target, profile },
+                Presence::Unknown => Self::Unseen {
                     target: Some((target, profile)),
                 },
             };
@@ -99,8 +99,8 @@ impl Role {
         }
     }
 
-    /// How often to try again, when IAM may be the reason. `fresh`: whether a role or policy of
-    /// the dev account changed lately.
+    /// Returns the number of retries. `fresh` is `true` if a role or policy in the dev account
+    /// changed recently.
     pub(crate) fn attempts(&self, fresh: bool) -> u32 {
         match self {
             Self::Missing { .. } => 0,
@@ -111,55 +111,56 @@ impl Role {
         }
     }
 
-    /// What is known, for the screen.
+    /// Describes the known state for the screen.
     fn said(&self) -> String {
         match self {
             Self::Service => "the role exists".to_owned(),
-            Self::Exists { target, .. } => format!("target `{target}`, which has it, exists"),
+            Self::Exists { target, .. } => format!("the role of target `{target}` exists"),
             Self::Missing { target, .. } => format!("target `{target}` does not exist"),
             Self::Unseen {
                 target: Some((target, _)),
-            } => format!("whether target `{target}` exists cannot be seen from here"),
+            } => format!("the state of target `{target}` is unknown"),
             Self::Unseen { target: None } => "the role belongs to no target".to_owned(),
         }
     }
 
-    /// What to do when CodePipeline keeps refusing the role.
+    /// Returns the help if CodePipeline still cannot assume the role.
     pub(crate) fn help(&self, dev: &str) -> String {
         match self {
             Self::Service => format!(
-                "the service role must trust codepipeline.amazonaws.com: `{}` shows what is wrong \
-                 with it",
+                "the service role must trust codepipeline.amazonaws.com: run `{}` to find the \
+                 problem",
                 with_profile("doctor", dev)
             ),
             Self::Exists { target, .. } => format!(
-                "target `{target}` exists, so its role's trust policy or the service role's policy \
-                 is wrong: `s3ferry doctor` shows which; if a role was created a moment ago, run \
-                 the same command again"
+                "target `{target}` exists, so the trust policy of its role or the policy of the \
+                 service role is wrong: run `s3ferry doctor` to find the problem; if a role was \
+                 just created, run the same command again"
             ),
             Self::Missing { target, profile }
             | Self::Unseen {
                 target: Some((target, profile)),
             } => format!(
                 "target `{target}` does not exist, or its role does not trust the service role: \
-                 deploy it first (`{}`), then dev again",
+                 deploy it first (`{}`), then deploy dev again",
                 with_profile("deploy", profile)
             ),
             Self::Unseen { target: None } => {
-                "the role does not exist, or does not trust the service role".to_owned()
+                "the role does not exist or does not trust the service role".to_owned()
             }
         }
     }
 }
 
-/// Whether a time, in seconds since 1970, is so recent that IAM may not have made it known.
+/// Returns whether a change at this time, in seconds since 1970, may still be propagating in IAM.
 pub(crate) fn is_fresh(changed: i64) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
     now.saturating_sub(changed) < FRESH
 }
 
-/// Says that a role is tried again, and waits.
+/// Reports the next attempt and waits for it. Returns the pause in seconds, or `None` if no attempt
+/// is left.
 pub(crate) async fn pause(
     screen: &Screen<'_>,
     attempts: &mut Attempts,
@@ -168,8 +169,8 @@ pub(crate) async fn pause(
     let pause = attempts.next_pause()?;
     let seconds = pause.as_secs();
     screen.says(format!(
-        "CodePipeline cannot assume role {arn} yet: {}, and IAM can take a minute to make a new \
-         role or policy known. Trying again in {seconds} s ({}).",
+        "CodePipeline cannot assume role {arn} yet ({}). IAM changes can take a minute to \
+         propagate. Retrying in {seconds} s ({}).",
         role.said(),
         attempts.shown()
     ));

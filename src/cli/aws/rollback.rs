@@ -1,5 +1,5 @@
-//! `s3ferry rollback`: continues a rollback that failed, cancels an update or an operation that
-//! runs.
+//! `s3ferry rollback`: continues a failed rollback, cancels a stack update, or stops a stack set
+//! operation.
 
 use crate::deploy::rollback::{self, Ended, Remedy, Unreverted};
 use crate::deploy::stack::{self, Deployed};
@@ -21,34 +21,34 @@ use crate::cli::{Failure, Global, Outcome, output};
 const EXAMPLES: &str = "\
 Examples:
   s3ferry rollback --profile dev
-  s3ferry rollback --profile dev --skip DeployKey   leave out one resource
-  s3ferry rollback --all --yes                      without confirmation
+  s3ferry rollback --profile dev --skip DeployKey   skip one resource
+  s3ferry rollback --all --yes                      skip the confirmation prompts
 
-The state of each stack decides:
+The action depends on the state of each stack:
   UPDATE_ROLLBACK_FAILED       continue the rollback
-  UPDATE_IN_PROGRESS           cancel the update, and follow the rollback
+  UPDATE_IN_PROGRESS           cancel the update and follow the rollback
   UPDATE_ROLLBACK_IN_PROGRESS  follow the rollback
-  a running stack set operation: stop it
+  stack set operation running  stop the operation
 
-CloudFormation leaves a skipped resource as it is and records it as rolled
-back. Its real state can then differ from the template: correct it before the
-next deploy.
+CloudFormation does not change a skipped resource and marks it as rolled back.
+Its actual state can then differ from the template: fix it before the next
+deployment.
 
 Exit codes: 0 rolled back, or nothing to roll back; 1 a rollback failed or was
-not confirmed; 2 wrong usage; 3 AWS could not be reached, or refused.";
+not confirmed; 2 invalid usage; 3 AWS could not be reached or denied access.";
 
-/// RollbackOptions of `rollback`.
+/// Options of `s3ferry rollback`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = EXAMPLES,
-    mut_args(stacks("rolls back", "Roll back the stacks of every profile")),
+    mut_args(stacks("Roll back", "Roll back the stacks of every profile")),
     mut_args(help("yes", "Skip the confirmation prompt")),
 )]
 pub(crate) struct RollbackOptions {
     #[command(flatten)]
     stacks: StackOptions,
-    /// Logical ID of a resource that cannot be rolled back, to skip; may be repeated
-    #[arg(long, value_name = "RESOURCE")]
+    /// Skip the resource with this logical ID, which cannot be rolled back; can be repeated
+    #[arg(long, value_name = "RESOURCE", help_heading = "Behavior")]
     skip: Vec<String>,
     #[command(flatten)]
     confirmation: YesOption,
@@ -75,29 +75,29 @@ struct Entry {
     place: StackPlace,
     /// Whether it is a stack set.
     stack_set: bool,
-    /// CloudFormation's status before; null without a stack.
+    /// Stack status before the rollback; null if the stack does not exist.
     status: Option<String>,
     /// ID of the running operation of a stack set.
     operation: Option<String>,
-    /// Resources that could not be rolled back before.
+    /// Resources that the previous rollback failed to roll back.
     not_rolled_back: Vec<Unreverted>,
-    /// Logical IDs of the resources that were skipped.
+    /// Logical IDs of the skipped resources.
     skipped: Vec<String>,
     /// Result.
     result: RollbackResult,
 }
 
-/// How a rollback ended.
+/// The result of a rollback.
 #[derive(Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum RollbackResult {
     /// There was nothing to roll back.
     Nothing,
-    /// The user did not confirm it.
+    /// The user did not confirm the rollback.
     Declined,
-    /// The stack is rolled back.
+    /// The stack was rolled back.
     RolledBack,
-    /// The update succeeded before it could be cancelled.
+    /// The update succeeded before it could be canceled.
     Updated,
     /// The operation of a stack set was stopped.
     Stopped,
@@ -105,24 +105,24 @@ enum RollbackResult {
     Failed,
 }
 
-/// A stack or a stack set that is looked at.
+/// A stack or a stack set that may need a rollback.
 struct Candidate {
     step: StackStep,
     access: Access,
     state: State,
 }
 
-/// What there is to do.
+/// The state of a candidate.
 enum State {
-    /// No stack or stack set.
+    /// The stack or stack set does not exist.
     Absent,
     /// A stack, its remedy, and the resources that could not be rolled back.
     Stack(Box<Deployed>, Remedy, Vec<Unreverted>),
-    /// A stack set, and its running operation: ID and action.
+    /// A stack set, and the ID and action of its running operation.
     StackSet(Option<(String, String)>),
 }
 
-/// Rolls back.
+/// Runs `s3ferry rollback`.
 pub(crate) fn run(global: &Global, options: &RollbackOptions) -> Result<Outcome, Failure> {
     let skip: Vec<&str> = (options.skip.iter())
         .flat_map(|id| ["--skip", id.as_str()])
@@ -138,7 +138,7 @@ async fn roll_back(
 ) -> Result<Outcome, Failure> {
     let screen = accounts.screen;
     let mut candidates = Vec::new();
-    screen.begins("stacks' state");
+    screen.begins("stack status");
     for step in accounts.select(options.stacks.profile())? {
         let looked = match accounts.access(&step).await {
             Ok(access) => look(&accounts, step.clone(), access).await,
@@ -146,9 +146,9 @@ async fn roll_back(
         };
         match looked {
             Ok(candidate) => candidates.push(candidate),
-            // The others are rolled back all the same.
+            // Continue with the other stacks.
             Err(failure) if options.stacks.all => screen.says(format!(
-                "Stack {} in account {}, {} cannot be read: {}.",
+                "Cannot read stack {} in account {}, {}: {}.",
                 step.stack,
                 step.account,
                 step.region,
@@ -196,7 +196,7 @@ async fn roll_back(
     Ok(Outcome::findings(is_declined))
 }
 
-/// Looks at a stack or a stack set.
+/// Reads a stack or a stack set.
 async fn look(
     accounts: &Accounts<'_>,
     step: StackStep,
@@ -229,8 +229,7 @@ async fn look(
     })
 }
 
-/// Checks that every resource to skip is one that could not be rolled back: CloudFormation skips
-/// no other.
+/// Checks that every resource to skip failed to roll back. CloudFormation rejects other resources.
 fn check_skip(candidates: &[Candidate], skip: &[String]) -> Result<(), Failure> {
     let failed: Vec<&str> = candidates
         .iter()
@@ -240,9 +239,9 @@ fn check_skip(candidates: &[Candidate], skip: &[String]) -> Result<(), Failure> 
     match skip.iter().find(|name| !failed.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => Err(Failure::new(
-            format!("--skip names `{name}`, which is not a resource whose rollback failed"),
+            format!("cannot skip `{name}`: its rollback did not fail"),
             match failed.as_slice() {
-                [] => "no rollback has failed: leave the option out".to_owned(),
+                [] => "no rollback failed: remove the option".to_owned(),
                 failed => format!("the rollback failed for: {}", failed.join(", ")),
             },
         )),
@@ -257,14 +256,14 @@ impl Candidate {
         }
     }
 
-    /// The resources of this stack among those to skip.
+    /// Returns the resources to skip that belong to this stack.
     fn skipped(&self, skip: &[String]) -> Vec<String> {
         let failed = self.unreverted();
         let is_here = |name: &&String| failed.iter().any(|one| one.logical_id == **name);
         skip.iter().filter(is_here).cloned().collect()
     }
 
-    /// The state, and what it means.
+    /// Describes the state and its remedy.
     fn shown(&self, skip: &[String]) -> String {
         let step = &self.step;
         let name = &step.stack;
@@ -280,8 +279,8 @@ impl Candidate {
             }
             State::StackSet(Some((id, action))) => {
                 return format!(
-                    "Stack set {name} {place}: operation {id} ({action}) is running. To stop it \
-                     leaves instances that have not begun as they are."
+                    "Stack set {name} {place}: operation {id} ({action}) is running. Stopping it \
+                     does not change the remaining instances."
                 );
             }
             State::Stack(stack, remedy, failed) => (stack, remedy, failed),
@@ -291,20 +290,20 @@ impl Candidate {
             Remedy::Nothing => {
                 let next = match stack.condition() {
                     Condition::CreationFailed => {
-                        format!(": `{}` deletes it and creates it again", command("deploy"))
+                        format!(": run `{}` to delete and recreate it", command("deploy"))
                     }
                     Condition::DeletionFailed => {
-                        format!(": `{}` deletes it", command("destroy"))
+                        format!(": run `{}` to delete it", command("destroy"))
                     }
                     Condition::InProgress => format!(
-                        ", which cannot be cancelled: `{}` shows its progress",
+                        ", which cannot be canceled: run `{}` to see the progress",
                         command("events")
                     ),
                     _ => ": there is nothing to roll back".to_owned(),
                 };
                 text.push_str(&format!("{next}."));
             }
-            Remedy::Cancel => text.push_str(": the update can be cancelled."),
+            Remedy::Cancel => text.push_str(": the update can be canceled."),
             Remedy::Follow => text.push_str(": following it."),
             Remedy::Continue => {
                 text.push('.');
@@ -323,9 +322,9 @@ impl Candidate {
                 let skipped = self.skipped(skip);
                 if !skipped.is_empty() {
                     text.push_str(&format!(
-                        "\nWarning: CloudFormation leaves {} as it is now and records it as rolled \
-                         back. Its real state can differ from the template: check it with \
-                         `{}`, and correct it before the next deploy.",
+                        "\nWarning: CloudFormation does not change {} and marks it as rolled \
+                         back. The actual state can differ from the template: check it with \
+                         `{}`, and fix it before the next deployment.",
                         skipped.join(", "),
                         command("status").words("--drift")
                     ));
@@ -335,8 +334,8 @@ impl Candidate {
         text
     }
 
-    /// The question before anything is changed. Outer `None`: there is nothing to do; inner `None`:
-    /// there is nothing to ask.
+    /// Returns the confirmation question. The outer `None` means that there is nothing to do, the
+    /// inner `None` that no confirmation is needed.
     fn question(&self) -> Option<Option<String>> {
         let name = &self.step.stack;
         match &self.state {
@@ -353,7 +352,7 @@ impl Candidate {
         }
     }
 
-    /// Rolls it back, and returns the result.
+    /// Performs the rollback and returns the result.
     async fn roll_back(
         &self,
         accounts: &mut Accounts<'_>,
@@ -393,13 +392,14 @@ impl Candidate {
         let (said, result) = match ended {
             Ended::RolledBack => (
                 format!(
-                    "Stack {name} is rolled back. Next: `{}` shows what a deploy would change.",
+                    "Stack {name} was rolled back. Next: run `{}` to see what a deployment would \
+                     change.",
                     with_profile("diff", &step.profile)
                 ),
                 RollbackResult::RolledBack,
             ),
             Ended::Updated => (
-                format!("The update of stack {name} had succeeded before it could be cancelled."),
+                format!("The update of stack {name} succeeded before it could be canceled."),
                 RollbackResult::Updated,
             ),
         };
@@ -425,12 +425,12 @@ impl Candidate {
     }
 }
 
-/// How a stopped operation ended, and what is next.
+/// Describes the result of a stopped operation, and the next step.
 fn stopped(step: &StackStep, ended: &OperationEnded) -> String {
     let counts = &ended.counts;
     format!(
-        "Operation {} of stack set {} is {}: {} of {} were completed. Next: `{}` \
-         completes the others.",
+        "Operation {} of stack set {} is {}: {} of {} were completed. Next: run `{}` \
+         to complete the others.",
         ended.id,
         step.stack,
         ended.status,

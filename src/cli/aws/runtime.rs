@@ -1,4 +1,4 @@
-//! Running work that talks to AWS, and its interruption.
+//! Runs work that calls AWS, and handles its interruption.
 
 use std::future::Future;
 use std::pin::pin;
@@ -11,14 +11,14 @@ use crate::cli::aws::screen::Screen;
 use crate::cli::aws::signal::Signals;
 use crate::cli::{Failure, Outcome};
 
-/// How long the tidying after an interruption may take.
+/// Time limit for the cleanup after an interruption.
 const TIDY_LIMIT: Duration = Duration::from_secs(15);
 
-/// How long a command waits for credentials without a word.
+/// How long a command waits for credentials before it prints a message.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// Runs work that talks to AWS. The first signal stops it, and says what continues without us; the
-/// second one ends the program at once.
+/// Runs work that calls AWS. The first signal stops the work and reports the operations that
+/// continue in AWS. The second signal ends the program immediately.
 pub(crate) fn block_on(
     screen: &Screen<'_>,
     work: impl Future<Output = Result<Outcome, Failure>>,
@@ -26,8 +26,8 @@ pub(crate) fn block_on(
     block_on_or(screen, work, async || {})
 }
 
-/// Runs work as [`block_on`] does. However it ends, change sets that are not executed are deleted;
-/// after an interruption `tidy` takes away what else must not stay, for a short while.
+/// Runs work like [`block_on`]. Always deletes change sets that were not executed. After an
+/// interruption, runs `tidy` for other cleanup, with a time limit.
 pub(crate) fn block_on_or(
     screen: &Screen<'_>,
     work: impl Future<Output = Result<Outcome, Failure>>,
@@ -63,12 +63,12 @@ pub(crate) fn block_on_or(
         screen.tidy(limit).await;
         result.map_err(|failure| screen.explain(failure))
     });
-    // Nothing that is still running is waited for: a second signal has nothing left to stop.
+    // Do not wait for background tasks: a second signal could not stop them.
     runtime.shutdown_background();
     result
 }
 
-/// Lets the screen know that time passes. Never ends.
+/// Updates the screen periodically. Never returns.
 async fn ticks(screen: &Screen<'_>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -78,8 +78,8 @@ async fn ticks(screen: &Screen<'_>) {
     }
 }
 
-/// Waits for the first answer to a profile's credentials. If that takes long, it says what it waits
-/// for: a `credential_process` may wait for its user.
+/// Waits for the first response to a profile's credentials. Prints a message after a delay, because
+/// a `credential_process` may be waiting for the user.
 pub(crate) async fn first_answer<T>(
     screen: &Screen<'_>,
     profile: &str,
@@ -91,8 +91,7 @@ pub(crate) async fn first_answer<T>(
         () = tokio::time::sleep(SILENCE) => {}
     }
     screen.says(format!(
-        "Waiting for the credentials of profile {profile}, or for the first answer of AWS to \
-         them."
+        "Waiting for the credentials of profile {profile} or the first response from AWS."
     ));
     answer.await
 }

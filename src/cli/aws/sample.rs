@@ -1,4 +1,4 @@
-//! `s3ferry sample`: a small web site to try the pipeline with.
+//! `s3ferry sample`: writes a small sample website for testing the pipeline.
 
 use std::io::{Cursor, Write as _};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ Examples:
   s3ferry sample
   s3ferry push sample-website.zip";
 
-/// The site's files, in the order of the zip file.
+/// The files of the site, in the order of the zip file.
 const FILES: [(&str, &str); 3] = [
     (
         "error.html",
@@ -27,16 +27,21 @@ const FILES: [(&str, &str); 3] = [
     ("style.css", include_str!("../../../data/sample/style.css")),
 ];
 
-/// SampleOptions of `sample`.
+/// Options of `s3ferry sample`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SampleOptions {
-    /// Write the zip file here; `-`: to standard output
-    #[arg(long, value_name = "FILE", default_value = "sample-website.zip")]
-    out: PathBuf,
     /// Overwrite an existing file
-    #[arg(long)]
+    #[arg(long, help_heading = "Behavior")]
     force: bool,
+    /// Write the zip file to this path, or to standard output if `-`
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "sample-website.zip",
+        help_heading = "Output"
+    )]
+    out: PathBuf,
 }
 
 /// Writes the zip file.
@@ -44,16 +49,16 @@ pub(crate) fn run(global: &Global, options: &SampleOptions) -> Result<Outcome, F
     let shown = output::path(&options.out);
     if files::is_replaced(&options.out) && !options.force {
         return Err(Failure::new(
-            format!("`{shown}` exists already"),
-            "write over it with --force, or name another file with --out",
+            format!("`{shown}` already exists"),
+            "use --force to overwrite it, or --out to choose another file",
         ));
     }
-    let bytes =
-        zipped().map_err(|error| Failure::new(format!("cannot make the zip file: {error}"), ""))?;
+    let bytes = zipped()
+        .map_err(|error| Failure::new(format!("cannot create the zip file: {error}"), ""))?;
     if files::put(&options.out, &bytes)? && !global.quiet {
         print(&format!(
-            "Wrote {shown} ({} files, {} bytes).\nNext: `s3ferry push {}` uploads it and follows the \
-             pipeline.\n",
+            "Wrote {shown} ({} files, {} bytes).\nNext: run `s3ferry push {}` to upload it and \
+             follow the pipeline.\n",
             FILES.len(),
             output::thousands(bytes.len()),
             shell::word(&options.out.to_string_lossy())

@@ -1,5 +1,5 @@
-//! How work at AWS looks while it is in progress: a line for each resource on a terminal, plain
-//! lines elsewhere. All of it goes to standard error; results go to standard output.
+//! Displays the progress of AWS operations: one live line per resource on a terminal, plain lines
+//! otherwise. Progress goes to standard error, and results go to standard output.
 
 mod text;
 
@@ -20,37 +20,38 @@ use crate::cli::output::{self, Text};
 use crate::cli::{Failure, Global};
 use text::{bytes, capitalized, event_text, is_news, progress_line, wrapped};
 
-/// After so long without output, a plain line says what is waited for.
+/// Time without output after which a plain line reports the pending operation.
 const SILENCE: Duration = Duration::from_secs(15);
-/// ID of the line for what is waited for, and of the line for bytes. No resource has such a name.
+/// IDs of the line for the pending operation and the line for transferred bytes. No resource can
+/// have such a name.
 const WAITING: &str = "/waiting";
 const BYTES: &str = "/bytes";
 
-/// A row of the screen: something that is in progress beside others.
+/// A row of the screen: one of several items in progress.
 pub(crate) struct Row<'r> {
-    /// What it is about; a second row of the same takes the place of the first.
+    /// ID of the item; a new row replaces the row with the same ID.
     pub(crate) id: &'r str,
-    /// Whether it is in progress or how it ended.
+    /// State of the item.
     pub(crate) state: RowState,
-    /// What is shown.
+    /// Text of the row.
     pub(crate) text: String,
-    /// Why it failed; may be empty.
+    /// Why the item failed; may be empty.
     pub(crate) reason: &'r str,
-    /// AWS's time of it: seconds since 1970. The first row of something says when it began.
+    /// Time from AWS, in seconds since 1970. The first row of an item sets its start time.
     pub(crate) time: f64,
 }
 
 /// The state of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowState {
-    /// It is in progress.
+    /// In progress.
     Moving,
-    /// It succeeded.
+    /// Succeeded.
     Done,
     Failed,
 }
 
-/// What the user sees of work that is in progress.
+/// The output of a command while its work is in progress.
 pub(crate) struct Screen<'g> {
     pub(crate) global: &'g Global,
     live: bool,
@@ -58,26 +59,26 @@ pub(crate) struct Screen<'g> {
 }
 
 struct State {
-    /// What is being waited for now, and since when.
+    /// The pending operation, and when the wait for it started.
     waiting: Option<(String, Instant)>,
-    /// How many of how many bytes are done.
+    /// A label, the number of transferred bytes, and the total.
     bytes: Option<(String, u64, u64)>,
-    /// When AWS says that a resource or action in progress began, by its name: seconds since 1970.
+    /// Start time of each resource or action in progress, in seconds since 1970, by ID.
     began: HashMap<String, f64>,
-    /// What continues at AWS without us: a sentence without its period.
+    /// The work that continues in AWS: a sentence without a period.
     executing: Option<String>,
     /// The command that resumes the work.
     resume: String,
-    /// Change sets that must not stay.
+    /// Change sets to delete before the program ends.
     open: Vec<Unexecuted>,
-    /// The progress of a stack set's operation as it was last written in a plain line.
+    /// The progress of a stack set operation in the last plain line.
     written: Option<Progress>,
-    /// When the last plain line was written.
+    /// Time of the last plain line.
     last_line: Instant,
 }
 
-/// Whether the lines on standard error may change in place. A terminal that cannot do that says
-/// so, or says nothing.
+/// Returns whether standard error supports live lines. `TERM` is `dumb`, empty, or unset for
+/// terminals that do not.
 fn can_move() -> bool {
     let dumb = match std::env::var("TERM") {
         Ok(term) => term.is_empty() || term == "dumb",
@@ -87,7 +88,7 @@ fn can_move() -> bool {
 }
 
 impl<'g> Screen<'g> {
-    /// A screen; `resume` is the command that resumes the work after an interruption.
+    /// Creates a screen. `resume` is the command that resumes the work after an interruption.
     pub(crate) fn new(global: &'g Global, resume: impl Into<String>) -> Self {
         Self {
             global,
@@ -105,7 +106,7 @@ impl<'g> Screen<'g> {
         }
     }
 
-    /// Asks a question whose answer is yes or no, unless `--yes` answers it.
+    /// Asks a yes-or-no question, unless `--yes` is set.
     pub(crate) async fn confirm(&self, yes: bool, question: &str) -> Result<bool, Failure> {
         if yes {
             return Ok(true);
@@ -117,17 +118,18 @@ impl<'g> Screen<'g> {
     /// Asks for a line of text.
     ///
     /// # Errors
-    /// There is no terminal to ask on; `option` is what stands for the answer there.
+    /// Returns an error if standard input is not a terminal. The error names `option`, which
+    /// replaces the answer.
     pub(crate) async fn ask(&self, question: &str, option: &str) -> Result<String, Failure> {
         self.clear();
         if !std::io::stdin().is_terminal() {
             return Err(Failure::new(
-                "there is no terminal to ask on, and nothing was changed",
-                format!("look at what is shown above, then give {option}"),
+                "cannot prompt: standard input is not a terminal; nothing was changed",
+                format!("review the output above, then use {option}"),
             ));
         }
         output::ask(question);
-        // On a separate thread, so that signals are handled meanwhile.
+        // Read on a separate thread, so that signals are still handled.
         let answer = tokio::task::spawn_blocking(|| {
             let mut answer = String::new();
             let _ = std::io::stdin().lock().read_line(&mut answer);
@@ -139,7 +141,7 @@ impl<'g> Screen<'g> {
         Ok(answer.trim().to_owned())
     }
 
-    /// Takes away what moves.
+    /// Removes the live lines.
     pub(crate) fn clear(&self) {
         let mut state = self.state.borrow_mut();
         state.waiting = None;
@@ -149,33 +151,33 @@ impl<'g> Screen<'g> {
         live::clear();
     }
 
-    /// Says what continues after an interruption, and how to resume.
+    /// Reports the work that continues after an interruption, and the command that resumes it.
     pub(crate) fn interrupted(&self) {
         self.clear();
         let state = self.state.borrow();
         let said = match &state.executing {
             Some(what) => format!(
-                "Interrupted. {}.\nNext: `{}` resumes.",
+                "Interrupted. {}.\nNext: run `{}` to resume.",
                 capitalized(what),
                 state.resume
             ),
-            // What there was of it may have been taken back.
-            None => format!("Interrupted. Next: `{}` runs it again.", state.resume),
+            // Partial work may have been rolled back.
+            None => format!("Interrupted. Next: run `{}` to start again.", state.resume),
         };
         output::error(&said);
     }
 
-    /// Adds to a failure what continues at AWS, and how to resume.
+    /// Adds to a failure the work that continues in AWS, and the command that resumes it.
     pub(crate) fn explain(&self, failure: Failure) -> Failure {
         let state = self.state.borrow();
         match &state.executing {
-            Some(what) => failure.with_note(format!("{what}; `{}` resumes", state.resume)),
+            Some(what) => failure.with_note(format!("{what}; run `{}` to resume", state.resume)),
             None => failure,
         }
     }
 
-    /// Deletes the change sets that are not executed, and says which were deleted and which are
-    /// left, also where nothing else is said.
+    /// Deletes the change sets that were not executed. Reports the deleted change sets. Reports
+    /// remaining change sets even with `--quiet`.
     pub(crate) async fn tidy(&self, limit: impl Future<Output = ()>) {
         let remove = async {
             while let Some(next) = self.last_open() {
@@ -184,10 +186,10 @@ impl<'g> Screen<'g> {
                 self.closed(&next);
                 match removed {
                     Ok(()) => self.says(format!(
-                        "Change set {name} of stack {stack} is deleted; it was not executed."
+                        "Deleted change set {name} of stack {stack} without executing it."
                     )),
                     Err(error) => output::error(&format!(
-                        "Change set {name} of stack {stack} remains, and is not executed: {error}."
+                        "Cannot delete the unexecuted change set {name} of stack {stack}: {error}."
                     )),
                 }
             }
@@ -198,7 +200,7 @@ impl<'g> Screen<'g> {
                 while let Some(left) = self.last_open() {
                     self.closed(&left);
                     output::error(&format!(
-                        "Change set {} of stack {} remains, and is not executed.",
+                        "The unexecuted change set {} of stack {} was not deleted.",
                         left.name, left.stack
                     ));
                 }
@@ -210,7 +212,7 @@ impl<'g> Screen<'g> {
         self.state.borrow().open.last().cloned()
     }
 
-    /// Time has passed: draws what moves, or says what is waited for after a long silence.
+    /// Redraws the live lines, or reports the pending operation after a long time without output.
     pub(crate) fn tick(&self) {
         if self.live {
             live::tick();
@@ -234,8 +236,8 @@ impl<'g> Screen<'g> {
         self.says(said);
     }
 
-    /// Shows a row, on a terminal in the place of the one before it; elsewhere as a line, once
-    /// for each state.
+    /// Shows a row. On a terminal, it replaces the previous row of the item. Otherwise, each state
+    /// is a separate line.
     pub(crate) fn row(&self, row: &Row<'_>) {
         let is_failure = row.state == RowState::Failed && !row.reason.is_empty();
         if !self.live {
@@ -277,7 +279,7 @@ impl<'g> Screen<'g> {
         self.line(line);
     }
 
-    /// Progress of work on so many bytes.
+    /// Starts to show the progress of a transfer of `total` bytes.
     pub(crate) fn bytes(&self, what: &str, total: u64) -> Bytes<'_> {
         self.state.borrow_mut().bytes = Some((what.to_owned(), 0, total));
         Bytes {
@@ -286,17 +288,17 @@ impl<'g> Screen<'g> {
         }
     }
 
-    /// Whether what moves is shown in place.
+    /// Returns whether the screen shows live lines.
     pub(crate) fn is_live(&self) -> bool {
         self.live
     }
 
-    /// From now on this command resumes the work after an interruption.
+    /// Sets the command that resumes the work after an interruption.
     pub(crate) fn resumes_with(&self, command: String) {
         self.state.borrow_mut().resume = command;
     }
 
-    /// Prints something beside the result, unless the user wants quiet.
+    /// Prints a message to standard error, unless `--quiet` is set.
     pub(crate) fn says(&self, text: impl AsRef<str>) {
         self.line(Text::from(text.as_ref()));
     }
@@ -310,14 +312,14 @@ impl<'g> Screen<'g> {
     }
 }
 
-/// Progress of work on bytes, shown until it is dropped.
+/// The progress of a transfer, shown until it is dropped.
 pub(crate) struct Bytes<'s> {
     screen: &'s Screen<'s>,
     since: Instant,
 }
 
 impl Bytes<'_> {
-    /// So many more bytes are done.
+    /// Adds to the number of transferred bytes.
     pub(crate) fn inc(&self, more: u64) {
         let state = self.screen.state.borrow();
         let done = state.bytes.as_ref().map_or(0, |bytes| bytes.1);
@@ -325,7 +327,7 @@ impl Bytes<'_> {
         self.set_position(done + more);
     }
 
-    /// So many bytes are done.
+    /// Sets the number of transferred bytes.
     pub(crate) fn set_position(&self, now: u64) {
         let mut state = self.screen.state.borrow_mut();
         let Some((what, done, total)) = &mut state.bytes else {

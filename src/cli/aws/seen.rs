@@ -1,5 +1,4 @@
-//! What can be seen of the stacks from here: of other accounts, too, as far as their profiles are at
-//! hand.
+//! Reads stacks, including those in other accounts if their profiles are configured.
 
 use crate::deploy::stack::{self, Deployed, condition};
 use crate::deploy::stack_set::Described;
@@ -12,24 +11,24 @@ use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::stack_set;
 use crate::cli::project::Project;
 
-/// Whether a target's stack stands.
+/// Whether a target is deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It does.
+pub(crate) enum Presence {
+    /// The target is deployed.
     Yes,
-    /// It does not.
+    /// The target is not deployed.
     No,
-    /// It cannot be seen from here.
+    /// The target cannot be read.
     Unknown,
 }
 
-/// What can be seen of a stack from here.
+/// The result of reading a stack.
 pub(crate) enum Seen<T> {
-    /// It was read.
+    /// The stack was read.
     Read(T),
-    /// It cannot be read: why.
+    /// The stack cannot be read, with the cause.
     Unreadable(Failure),
-    /// Its profile is not in the AWS configuration files.
+    /// The profile of the stack is not in the AWS configuration files.
     NoProfile,
 }
 
@@ -43,7 +42,7 @@ impl<T> Seen<T> {
     }
 }
 
-/// Reads something of a stack's account, when its profile is at hand.
+/// Reads from the account of a stack, if its profile is configured.
 async fn seen<T>(
     accounts: &mut Accounts<'_>,
     step: &StackStep,
@@ -64,7 +63,7 @@ async fn seen<T>(
     }
 }
 
-/// Looks at a stack set, when its administrator's profile is at hand.
+/// Reads a stack set, if the profile of its administrator account is configured.
 pub(super) async fn look_at_set(
     accounts: &mut Accounts<'_>,
     step: &StackStep,
@@ -75,7 +74,7 @@ pub(super) async fn look_at_set(
     .await
 }
 
-/// Looks at a stack of another account, when its profile is at hand.
+/// Reads a stack, if its profile is configured.
 pub(crate) async fn look(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<Option<Deployed>> {
     seen(accounts, step, async |_: &Project, access| {
         Ok(stack::read(&access, &step.stack).await?)
@@ -83,8 +82,8 @@ pub(crate) async fn look(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<
     .await
 }
 
-/// Whether a target's stack stands, as far as it can be seen from here.
-pub(crate) async fn standing(accounts: &mut Accounts<'_>, target: &StackStep) -> Standing {
+/// Determines whether a target is deployed, from AWS or from the outputs file.
+pub(crate) async fn presence(accounts: &mut Accounts<'_>, target: &StackStep) -> Presence {
     let seen = if target.stack_set {
         seen(accounts, target, async |project: &Project, access| {
             stack_set::all_stand(project, &access, target).await
@@ -95,10 +94,10 @@ pub(crate) async fn standing(accounts: &mut Accounts<'_>, target: &StackStep) ->
         seen.map(|found| condition(found.as_ref()) == Condition::Ready)
     };
     match seen {
-        Seen::Read(true) => return Standing::Yes,
-        Seen::Read(false) => return Standing::No,
+        Seen::Read(true) => return Presence::Yes,
+        Seen::Read(false) => return Presence::No,
         Seen::Unreadable(failure) => accounts.screen.says(format!(
-            "Stack {} cannot be read with profile {}: {}.",
+            "Cannot read stack {} with profile {}: {}.",
             target.stack,
             target.profile,
             failure.message()
@@ -106,25 +105,25 @@ pub(crate) async fn standing(accounts: &mut Accounts<'_>, target: &StackStep) ->
         Seen::NoProfile => {}
     }
     match accounts.outputs.of(target) {
-        Some(_) => Standing::Yes,
-        None => Standing::Unknown,
+        Some(_) => Presence::Yes,
+        None => Presence::Unknown,
     }
 }
 
-/// The first target that does not stand, or of which nothing is known.
+/// Returns the first target that is not deployed or whose state is unknown.
 pub(crate) async fn first_missing<'t>(
     accounts: &mut Accounts<'_>,
     targets: &[&'t StackStep],
 ) -> Option<&'t StackStep> {
     for target in targets {
-        if standing(accounts, target).await != Standing::Yes {
+        if presence(accounts, target).await != Presence::Yes {
             return Some(target);
         }
     }
     None
 }
 
-/// Whether the dev stack was deployed with its pipeline.
+/// Returns whether the dev stack was deployed with its pipeline.
 pub(crate) fn made_pipeline(dev: Option<&Deployed>) -> bool {
     let made = dev.and_then(|stack| stack.parameters.get(CREATE_PIPELINE));
     condition(dev) == Condition::Ready && made.is_some_and(|made| made == "true")

@@ -1,21 +1,21 @@
-//! The signals that end a command: Ctrl-C, `kill`, a terminal that is closed. All of them are
-//! handled alike.
+//! The signals that end a command: Ctrl-C, `kill`, and a closed terminal. All are handled in the
+//! same way.
 
 /// A signal that ended the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// Ctrl-C (SIGINT).
     Interrupt,
-    /// The end that another program asks for (SIGTERM), such as a canceled CI job.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "a signal of Unix"))]
+    /// A termination request from another program (SIGTERM), such as a canceled CI job.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "a Unix signal"))]
     Terminate,
-    /// The terminal is closed (SIGHUP).
-    #[cfg_attr(not(unix), expect(dead_code, reason = "a signal of Unix"))]
+    /// A closed terminal (SIGHUP).
+    #[cfg_attr(not(unix), expect(dead_code, reason = "a Unix signal"))]
     HangUp,
 }
 
 impl Signal {
-    /// The exit code that a shell gives a command that a signal ended.
+    /// Returns the exit code that shells use for a command ended by this signal.
     pub(crate) fn exit_code(self) -> u8 {
         128 + self.number()
     }
@@ -35,8 +35,8 @@ pub(crate) struct Signals(Vec<(Signal, tokio::signal::unix::Signal)>);
 
 #[cfg(unix)]
 impl Signals {
-    /// Listens from now on, inside the runtime. A signal that the caller of the program ignores,
-    /// as `nohup` does with SIGHUP, stays ignored.
+    /// Starts listening. Must run inside the runtime. Signals that the parent process ignores, such
+    /// as SIGHUP under `nohup`, stay ignored.
     pub(crate) fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let ignored = ignored();
@@ -62,7 +62,7 @@ impl Signals {
     }
 }
 
-/// The ignored signals as a set of bits, as far as the system tells it.
+/// Returns the ignored signals as a bit mask, or zero if the system does not report them.
 #[cfg(unix)]
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -77,7 +77,7 @@ pub(crate) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    /// Listens from now on.
+    /// Starts listening.
     pub(crate) fn listen() -> std::io::Result<Self> {
         Ok(Self)
     }

@@ -1,4 +1,4 @@
-//! An execution as the user sees it: a row for each action, and what it waits for.
+//! Displays a pipeline execution: a row for each action, and the reasons why it waits.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -12,17 +12,17 @@ use serde::Serialize;
 
 use crate::cli::aws::screen::{Row, RowState, Screen};
 
-/// Shows what changes.
+/// Shows the changes of an execution.
 pub(crate) struct Watcher<'s> {
     screen: &'s Screen<'s>,
     pipeline: &'s str,
     region: &'s str,
     profile: &'s str,
-    /// Status by action, as it was shown.
+    /// The last status shown for each action.
     shown: RefCell<HashMap<String, String>>,
     waits: RefCell<Vec<Wait>>,
-    /// Whether the user knows that something cannot be read.
-    told: Cell<bool>,
+    /// Whether the message about unreadable actions was shown.
+    is_warned: Cell<bool>,
 }
 
 impl<'s> Watcher<'s> {
@@ -39,20 +39,20 @@ impl<'s> Watcher<'s> {
             profile,
             shown: RefCell::default(),
             waits: RefCell::default(),
-            told: Cell::default(),
+            is_warned: Cell::default(),
         }
     }
 
-    /// Shows what has changed.
+    /// Shows the changes since the last call.
     pub(crate) fn shows(&self, state: &State) {
         for action in &state.actions {
             self.action(action);
         }
         if let Some(unread) = &state.unread
-            && !self.told.replace(true)
+            && !self.is_warned.replace(true)
         {
             self.screen.says(format!(
-                "The actions of execution {} cannot be read, so its status is followed: {unread}.",
+                "Cannot read the actions of execution {}, following only its status: {unread}.",
                 state.execution.id
             ));
         }
@@ -95,7 +95,7 @@ impl<'s> Watcher<'s> {
             });
         };
         if is_live || row == RowState::Moving {
-            // What was over before it was seen has begun, too.
+            // An action that has already ended needs a start row too.
             show(RowState::Moving, action.started);
         }
         if row != RowState::Moving {
@@ -117,7 +117,8 @@ impl<'s> Watcher<'s> {
                 action,
                 token,
             } => format!(
-                "Waiting for approval in stage {}: in the console (above), or by\n  {}",
+                "Waiting for approval in stage {}. Approve it in the console (see above), or \
+                 run:\n  {}",
                 shown(stage),
                 here(
                     pipeline("codepipeline put-approval-result")
@@ -128,7 +129,8 @@ impl<'s> Watcher<'s> {
                 )
             ),
             Wait::Transition { stage, reason } => format!(
-                "Waiting before stage {}: its transition is disabled ({}). To continue:\n  {}",
+                "Waiting before stage {}: its transition is disabled ({}). To enable it, \
+                 run:\n  {}",
                 shown(stage),
                 shown(reason),
                 here(
@@ -141,12 +143,12 @@ impl<'s> Watcher<'s> {
     }
 }
 
-/// A message of AWS, which can contain names of files, on one line.
+/// Formats an AWS message on one line and escapes it. The message can contain file names.
 pub(crate) fn one_line(text: &str) -> String {
     shown(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
-/// The page of an execution in AWS's console.
+/// Returns the URL of an execution in the AWS console.
 pub(crate) fn console(region: &str, pipeline: &str, id: &str) -> String {
     let host = format!("{region}.{}", partition_of(region).console_domain());
     format!(
@@ -154,24 +156,24 @@ pub(crate) fn console(region: &str, pipeline: &str, id: &str) -> String {
     )
 }
 
-/// An execution, for machines.
+/// An execution, for JSON output.
 #[derive(Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ExecutionEntry {
-    /// Its ID.
+    /// Execution ID.
     pub(crate) id: String,
-    /// AWS's status.
+    /// Status from AWS.
     pub(crate) status: String,
-    /// AWS's summary; may be empty.
+    /// Summary from AWS; may be empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) summary: Option<String>,
-    /// Version of the source that it takes; null while AWS does not name it.
+    /// Version of the source object that it uses; null until AWS reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version_id: Option<Option<String>>,
-    /// Its page in the AWS console.
+    /// URL in the AWS console.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<String>,
-    /// Its actions.
+    /// Actions of the execution.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) actions: Option<Vec<ActionEntry>>,
 }
@@ -183,13 +185,13 @@ pub(crate) struct ActionEntry {
     stage: String,
     /// Action.
     action: String,
-    /// AWS's status.
+    /// Status from AWS.
     status: String,
-    /// How long it took.
+    /// Duration.
     seconds: f64,
-    /// AWS's error code; may be empty.
+    /// Error code from AWS; may be empty.
     code: String,
-    /// AWS's message; may be empty.
+    /// Message from AWS; may be empty.
     message: String,
 }
 

@@ -1,13 +1,12 @@
-//! How the zip files of a site are written: the same bytes for the same files, whoever makes them and
-//! when.
+//! Options for reproducible zip files: the same files always produce the same bytes.
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime};
 
-/// From this size on an entry needs the format's 64-bit fields.
+/// Minimum size of an entry that requires the 64-bit fields of the format.
 const LARGE: u64 = u32::MAX as u64;
 
-/// What stands beside each entry: nothing of this machine or this moment.
+/// Returns the metadata of an entry. It does not depend on the machine or the time.
 pub(crate) fn entry_options(size: u64) -> SimpleFileOptions {
     SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)

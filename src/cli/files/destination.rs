@@ -1,4 +1,4 @@
-//! Where the option `--out` leads: standard output, a stream, or a regular file.
+//! The destinations of `--out`: standard output, a stream, or a regular file.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -7,35 +7,36 @@ use std::path::{Path, PathBuf};
 use super::replace::{Writer, cannot_write, folder_of, is_descriptor, resolve};
 use crate::cli::Failure;
 
-/// What a path of `--out` is.
+/// The kind of a path of `--out`.
 enum Destination {
     /// `-`, or the device of standard output.
     Stdout,
-    /// A FIFO, a character device or a socket: it is opened and written to.
+    /// A FIFO, a character device, or a socket, which is opened for writing.
     Stream,
-    /// Another open file of this process, such as `/dev/fd/3`: what it holds stays.
+    /// Another open file of this process, such as `/dev/fd/3`, which is appended to.
     Descriptor,
-    /// A regular file, which is replaced as a whole, or nothing yet.
+    /// A regular file, which is replaced atomically, or a new one.
     File,
 }
 
-/// Whether a path of `--out` is standard output: `-`, or `/dev/stdout`.
+/// Returns whether a path of `--out` is standard output: `-` or `/dev/stdout`.
 pub(crate) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
         || resolve(path)
             .is_ok_and(|real| real.file_name().is_some_and(|name| name == "1") && is_own(&real))
 }
 
-/// Whether writing to a path of `--out` replaces something: an existing file, or what a symbolic
-/// link leads to.
+/// Returns whether writing to a path of `--out` replaces an existing file, or the target of a symbolic
+/// link.
 pub(crate) fn is_replaced(path: &Path) -> bool {
     matches!(destination(path), Ok(Destination::File)) && path.symlink_metadata().is_ok()
 }
 
-/// Writes to where `--out` leads. Tells whether that is a place to report: standard output is not.
+/// Writes to the destination of `--out`. Returns whether to report its path, which is false for
+/// standard output.
 ///
 /// # Errors
-/// The path is a folder, or cannot be written. A file is then unchanged.
+/// The path is a folder, or cannot be written. In this case, the file does not change.
 pub(crate) fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<bool, Failure> {
     let bytes = content.as_ref();
     let written = match destination(path)? {
@@ -51,7 +52,7 @@ pub(crate) fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<bool, Failur
         }
     };
     match written {
-        // A reader that has gone away is no error.
+        // A closed pipe is not an error.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let shown = if is_stdout(path) {
                 Path::new("standard output")
@@ -83,7 +84,7 @@ fn destination(path: &Path) -> Result<Destination, Failure> {
         };
         Failure::new(
             format!("cannot write `{}`: it is {link}{what}", path.display()),
-            "name a file, or `-` for standard output",
+            "name a file, or use `-` for standard output",
         )
     };
     match fs::metadata(&real) {
@@ -99,7 +100,7 @@ fn destination(path: &Path) -> Result<Destination, Failure> {
     }
 }
 
-/// Whether a path names an open file of this process.
+/// Returns whether a path names an open file of this process.
 fn is_own(path: &Path) -> bool {
     let own: PathBuf = ["/proc", &std::process::id().to_string(), "fd"]
         .iter()

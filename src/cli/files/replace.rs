@@ -1,10 +1,10 @@
-//! Writing regular files: all of them, each as a whole, or none.
+//! Atomic writes of several regular files.
 //!
-//! The content is written to temporary files beside the files to replace, and renamed when all
-//! are complete. While that happens, their folders are locked, so that two runs cannot leave a
-//! mix of their files. The lock is on the folder itself (`flock`): there is no lock file, and the
-//! system releases the lock of a process that is killed. A temporary file that exists when a
-//! folder is locked is therefore a leftover of a killed run, and is removed.
+//! The content is written to temporary files in the same folder. They are renamed when all are
+//! complete. Meanwhile, the folders are locked, so two runs never leave a mix of their files. The lock
+//! is on the folder itself (`flock`): there is no lock file, and the system releases the lock if a
+//! process is killed. A temporary file in a folder that was just locked is therefore left over from a
+//! killed run, and is removed.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -15,24 +15,24 @@ use tempfile::NamedTempFile;
 
 use super::{Failure, reason};
 
-/// The names of temporary files: six random letters and digits are between these.
+/// The prefix and suffix of temporary files. Six random letters and digits are between them.
 const TEMPORARY: (&str, &str) = (".s3ferry-", ".tmp");
 
-/// How long another run may hold the lock; it holds it while it writes, not while it computes.
+/// The maximum time to wait for the lock. Another run holds it only while it writes.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// A path with more symbolic links leads back to itself.
+/// A path with more symbolic links is treated as a loop.
 const MOST_LINKS: usize = 40;
 
-/// Replaces one file, or creates it.
+/// Replaces or creates a file.
 ///
 /// # Errors
-/// The folder or the file cannot be written; then nothing has changed.
+/// The folder or the file cannot be written. In this case, nothing changes.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     Writer::lock(&[path.to_path_buf()])?.replace(&[(path, text.as_bytes())])
 }
 
-/// The folder that a path is in.
+/// Returns the folder of a path.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -40,11 +40,11 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Follows symbolic links, so that a link stays a link and its target is replaced. The last one
-/// may lead to a file that does not exist.
+/// Follows symbolic links, because the target is replaced and not the link. The target does not have
+/// to exist.
 ///
 /// # Errors
-/// The links lead back to themselves, or a link cannot be read.
+/// The links form a loop, or a link cannot be read.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, Failure> {
     let mut found = path.to_path_buf();
     for _ in 0..MOST_LINKS {
@@ -52,7 +52,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Failure> {
             Ok(target) if !is_descriptor(&found) => {
                 found = found.parent().unwrap_or(Path::new("")).join(target);
             }
-            // It is no link, or does not exist.
+            // It is not a link, or it does not exist.
             _ => return Ok(found),
         }
     }
@@ -65,26 +65,26 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Failure> {
     ))
 }
 
-/// Whether a path names an open file of a process, as `/dev/fd/1` does. It looks like a link, and
-/// what it leads to may have no path.
+/// Returns whether a path names an open file of a process, such as `/dev/fd/1`. It looks like a link,
+/// but its target does not always have a path.
 pub(super) fn is_descriptor(path: &Path) -> bool {
     fs::canonicalize(folder_of(path)).is_ok_and(|folder| {
         folder == Path::new("/dev/fd") || folder.starts_with("/proc") && folder.ends_with("fd")
     })
 }
 
-/// The right to write to the folders of some files. No other run writes to them meanwhile.
+/// The locked folders of some files. No other run writes to them.
 pub(crate) struct Writer {
-    /// Open and locked folders.
+    /// The open, locked folders.
     _locks: Vec<File>,
 }
 
 impl Writer {
-    /// Creates the folders of the files where they are missing, waits until no other run writes
-    /// to them, and removes what killed runs left behind.
+    /// Creates missing folders, waits until no other run writes to them, and removes temporary files
+    /// of killed runs.
     ///
     /// # Errors
-    /// A folder cannot be created, or another run does not end.
+    /// A folder cannot be created, or another run holds the lock for too long.
     pub(crate) fn lock(files: &[PathBuf]) -> Result<Self, Failure> {
         let mut folders = Vec::new();
         for file in files {
@@ -100,13 +100,13 @@ impl Writer {
                         file.display(),
                         folder.display()
                     ),
-                    "create the folder, or remove the link",
+                    "create the folder or remove the link",
                 ));
             }
             let folder = fs::canonicalize(folder).map_err(|error| cannot_write(file, &error))?;
             folders.push(folder);
         }
-        // All runs lock in the same order, so that none waits for another one that waits for it.
+        // All runs lock in the same order to avoid a deadlock.
         folders.sort();
         folders.dedup();
         let mut locks = Vec::new();
@@ -119,11 +119,11 @@ impl Writer {
         Ok(Self { _locks: locks })
     }
 
-    /// Replaces files, or creates them. An existing file keeps its mode, and its owner where
-    /// the system allows that.
+    /// Replaces or creates files. An existing file keeps its mode, and its owner if the system allows
+    /// that.
     ///
     /// # Errors
-    /// A file cannot be written; then nothing has changed.
+    /// A file cannot be written. In this case, nothing changes.
     pub(crate) fn replace(&self, files: &[(&Path, &[u8])]) -> Result<(), Failure> {
         let mut staged = Vec::new();
         for (path, bytes) in files {
@@ -147,8 +147,8 @@ fn stage(real: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
             return Err(io::Error::other(NotRegular));
         }
         Ok(data) => {
-            // A rename needs no permission for the file itself, and a user who protects a file
-            // expects that it is protected.
+            // A rename does not need permission for the file itself, but a user who write-protects a
+            // file expects that it is not replaced.
             OpenOptions::new().write(true).open(real)?;
             Some(data)
         }
@@ -157,7 +157,7 @@ fn stage(real: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
-    // Temporary files are private by default; what is checked in should not be.
+    // Temporary files are private by default, but files under version control should not be.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     let mut file = builder.tempfile_in(folder_of(real))?;
@@ -169,18 +169,18 @@ fn stage(real: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// What is neither a file nor a folder.
+/// The error for a path that is neither a file nor a folder.
 #[derive(Debug, thiserror::Error)]
 #[error("it is not a regular file")]
 struct NotRegular;
 
-/// Gives a new file the mode and the owner of the one that it replaces.
+/// Sets the mode and the owner of a new file to those of the replaced file.
 #[cfg(unix)]
 fn keep(existing: &Metadata, file: &File) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
     let new = file.metadata()?;
     if (new.uid(), new.gid()) != (existing.uid(), existing.gid()) {
-        // Only root may give files away; for everybody else the new file is their own.
+        // Only root can change the owner. For other users, the new file keeps theirs.
         let _ = fchown(file, Some(existing.uid()), Some(existing.gid()));
     }
     file.set_permissions(fs::Permissions::from_mode(existing.mode() & 0o777))
@@ -191,7 +191,7 @@ fn keep(_: &Metadata, _: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Locks a folder; `None` where the system or the file system has no such locks.
+/// Locks a folder. Returns `None` if the file system does not support the lock.
 ///
 /// # Errors
 /// Another run holds the lock for too long.
@@ -212,14 +212,14 @@ fn lock(folder: &Path) -> Result<Option<File>, Failure> {
             Err(Errno::WOULDBLOCK | Errno::INTR) => {
                 return Err(Failure::new(
                     format!(
-                        "another run of s3ferry is writing to `{}` for more than {} seconds",
+                        "another run of s3ferry has been writing to `{}` for more than {} seconds",
                         folder.display(),
                         WAIT.as_secs()
                     ),
-                    "wait for it to end, or stop it",
+                    "wait for it or stop it",
                 ));
             }
-            // Some network file systems do not lock folders.
+            // Some network file systems cannot lock folders.
             Err(_) => return Ok(None),
         }
     }
@@ -230,7 +230,7 @@ fn lock(_: &Path) -> Result<Option<File>, Failure> {
     Ok(None)
 }
 
-/// Removes the temporary files in a locked folder. One that cannot be removed does no harm.
+/// Removes the temporary files in a locked folder. A file that cannot be removed does no harm.
 fn remove_leftovers(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -242,8 +242,8 @@ fn remove_leftovers(folder: &Path) {
     }
 }
 
-/// Whether a name is one that this program gives to temporary files. The first version gave them
-/// no ending; `.s3ferry-backup` is somebody else's.
+/// Returns whether s3ferry gives this name to temporary files. The first version used no suffix. A name such
+/// as `.s3ferry-backup` belongs to the user.
 fn is_temporary(name: &str) -> bool {
     let Some(rest) = name.strip_prefix(TEMPORARY.0) else {
         return false;
@@ -256,7 +256,7 @@ fn is_temporary(name: &str) -> bool {
     }
 }
 
-/// Why a file cannot be written.
+/// Returns the failure for a file that cannot be written.
 pub(super) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     let folder = folder_of(path).display();
     let (why, help) = match error.kind() {

@@ -1,4 +1,4 @@
-//! `s3ferry init --from`: a configuration that matches a pipeline that exists.
+//! `s3ferry init --from`: creates a configuration that matches an existing pipeline.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use crate::definition::{Definition, Draft, DraftTarget};
 use crate::diagnostic::{Diagnostic, Kind, Source};
 use crate::plan::Plan;
 
-use super::{InitOptions, check_account, region, value};
+use super::{InitOptions, Question, region};
 use crate::cli::{Failure, Global, files, output, shell};
 
-/// Makes the configuration; asks for what the definition does not say.
+/// Creates the configuration, and asks for values that the definition does not contain.
 ///
 /// # Errors
-/// The file is no definition, or of a pipeline that no configuration describes; an account is
+/// The file is not a pipeline definition, no configuration can describe the pipeline, or an account is
 /// missing.
 pub(super) fn configuration(
     global: &Global,
@@ -33,7 +33,7 @@ pub(super) fn configuration(
                 .map(|target| target.bucket.as_str())
                 .collect();
             return Err(Failure::new(
-                format!("the pipeline deploys to no bucket `{bucket}`"),
+                format!("the pipeline does not deploy to a bucket `{bucket}`"),
                 format!("it deploys to: {}", known.join(", ")),
             ));
         }
@@ -49,8 +49,8 @@ pub(super) fn configuration(
         for role in &target.roles {
             if role.account() != Some(owner.as_str()) {
                 draft.notes.push(format!(
-                    "Action {} deploys as {}, whose account does not own bucket {}. The \
-                     configuration has a new role in account {owner}, which `s3ferry adopt` gives to \
+                    "Action {} deploys with role {}, whose account does not own bucket {}. The \
+                     configuration creates a new role in account {owner}, and `s3ferry adopt` sets it in \
                      the action.",
                     role.action, role.arn, target.bucket
                 ));
@@ -66,8 +66,8 @@ pub(super) fn configuration(
     Ok(text)
 }
 
-/// Checks the configuration that would be written. Its problems come from the definition, and are
-/// shown there.
+/// Checks the new configuration. Its problems are caused by the definition, so they are shown
+/// there.
 fn check(draft: &Draft, text: &str) -> Result<(), Vec<Diagnostic>> {
     let source = Source::new("s3ferry.yaml", text);
     let problems = match Document::read(source.clone()) {
@@ -84,11 +84,11 @@ fn check(draft: &Draft, text: &str) -> Result<(), Vec<Diagnostic>> {
     Err(problems.collect())
 }
 
-/// Why the owner of a bucket is not known.
+/// The reason why the owner of a bucket is unknown.
 enum Refused {
     /// The role of an action contradicts it.
     Role(Diagnostic),
-    /// An option is missing or wrong.
+    /// An option is missing or invalid.
     Option(Failure),
 }
 
@@ -98,7 +98,7 @@ impl From<Failure> for Refused {
     }
 }
 
-/// The account that owns a target's bucket.
+/// Returns the account that owns a target's bucket.
 fn account(
     options: &InitOptions,
     target: &DraftTarget,
@@ -108,8 +108,9 @@ fn account(
     let bucket = &target.bucket;
     let given = (options.bucket_account.iter()).find(|(name, _)| name == bucket);
     if let Some((_, id)) = given {
-        check_account("--bucket-account", id)?;
-        return Ok(id.clone());
+        let question = Question::account("--bucket-account", "");
+        let id = question.given(Some(id))?;
+        return Ok(id.unwrap_or_default());
     }
     let option = if several {
         format!("--bucket-account {}", shell::word(&format!("{bucket}=ID")))
@@ -117,13 +118,15 @@ fn account(
         "--prod-account".to_owned()
     };
     let question = format!("ID of the account that owns bucket {bucket} (12 digits)");
-    // The role of the action says it best, unless the user knows better.
-    let id = match (&options.prod_account, &target.account) {
+    // The role of the action determines the account, unless an option does.
+    let question = Question::account(&option, &question);
+    let given = question.given(options.prod_account.as_deref())?;
+    let id = match (given, &target.account) {
+        (Some(id), _) => id,
         (None, Some(id)) => id.clone(),
-        (given, _) => value(given, &option, &question, None)?,
+        (None, None) => question.ask()?,
     };
-    check_account(&option, &id)?;
-    // A role of the dev account may write into a bucket of any account that lets it.
+    // A role of the dev account can write to a bucket of any account that allows it.
     let mut roles = target.roles.iter();
     let other = roles.find_map(|role| {
         let owner = role.account()?;

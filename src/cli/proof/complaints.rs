@@ -1,4 +1,4 @@
-//! What is wrong with a proof, a line or an explanation for each thing.
+//! The problems of a proof, each with a line or an explanation.
 
 use crate::proof::{AttackResult, Outcome, Proof};
 
@@ -6,8 +6,8 @@ use super::explain::{explanation, serving};
 use crate::cli::excerpt::shortened;
 use crate::cli::output::Text;
 
-/// What is wrong, with its explanation, and what is unproven, in a line for each thing that is
-/// not given; with `strict` also all else that is an error then. Empty where all is well.
+/// Returns the problems with explanations, and a line for each missing input of an unproven call.
+/// With `strict`, includes the unresolved values and the excess. Empty without problems.
 pub(crate) fn complaints(proof: &Proof, strict: bool) -> Text {
     let mut out = Text::new();
     emptiness(&mut out, &proof.outcome());
@@ -17,14 +17,14 @@ pub(crate) fn complaints(proof: &Proof, strict: bool) -> Text {
     let allowed = proof.attacks_that(AttackResult::Allowed);
     let allowed = allowed.filter_map(|attack| Some((attack, attack.decided.as_ref()?)));
     first(&mut out, allowed, |out, (attack, decided)| {
-        out.line(format_args!("must not be: {}", attack.what));
+        out.line(format_args!("allowed attack: {}", attack.what));
         out.append(&explanation(proof, decided, &[]));
     });
     unknown_actions(&mut out, proof);
     obstacles(&mut out, proof);
     for missing in proof.missing(strict) {
         out.line(format_args!(
-            "warning: unproven, because it depends on {}; give it to `s3ferry prove` with {}",
+            "warning: unproven: depends on {}; pass it to `s3ferry prove` with {}",
             missing.what, missing.option
         ));
     }
@@ -37,10 +37,10 @@ pub(crate) fn complaints(proof: &Proof, strict: bool) -> Text {
     out.trim_end()
 }
 
-/// As many things of a kind are shown; the JSON has all of them.
+/// The number of items that are shown of each kind. The JSON output has all of them.
 const MOST_SHOWN: usize = 20;
 
-/// Shows the first things of a kind, and how many more there are.
+/// Shows the first items of a kind, and the number of the others.
 pub(super) fn first<T>(
     out: &mut Text,
     things: impl IntoIterator<Item = T>,
@@ -52,19 +52,19 @@ pub(super) fn first<T>(
     }
     if let more @ 1.. = things.count() {
         out.push_str(&format!(
-            "… and {more} more: `s3ferry prove --format json` has all\n\n"
+            "… and {more} more: `s3ferry prove --format json` lists all\n\n"
         ));
     }
 }
 
-/// Why there was nothing to check, if there was nothing.
+/// Explains an empty proof.
 pub(super) fn emptiness(out: &mut Text, outcome: &Outcome) {
     if let Some(empty) = outcome.empty {
         out.line(format_args!("error: {}", empty.because()));
     }
 }
 
-/// What cannot be resolved.
+/// Lists the unresolved values.
 pub(super) fn unresolved(out: &mut Text, proof: &Proof) {
     first(out, &proof.doubts, |out, doubt| {
         let place = proof.at(doubt.place);
@@ -75,14 +75,14 @@ pub(super) fn unresolved(out: &mut Text, proof: &Proof) {
     });
 }
 
-/// The actions that their service does not have.
+/// Lists the actions that do not exist in their service.
 pub(super) fn unknown_actions(out: &mut Text, proof: &Proof) {
     first(out, &proof.excess.unknown, |out, unknown| {
         let near = unknown
             .near
             .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         out.line(format_args!(
-            "error: {} ({}): there is no action `{}`{near}",
+            "error: {} ({}): unknown action `{}`{near}",
             proof.at(unknown.place),
             unknown.resource,
             shortened(&unknown.action)
@@ -90,7 +90,7 @@ pub(super) fn unknown_actions(out: &mut Text, proof: &Proof) {
     });
 }
 
-/// What ends a run early.
+/// Lists the causes that end an execution early.
 pub(super) fn obstacles(out: &mut Text, proof: &Proof) {
     first(out, &proof.obstacles, |out, obstacle| {
         let place = proof.at(obstacle.place);

@@ -1,4 +1,4 @@
-//! One call of a proof, or one statement, explained.
+//! The explanation of a call or a statement of a proof.
 
 use crate::escape;
 use crate::policy::document::Effect;
@@ -6,7 +6,8 @@ use crate::policy::evaluation::{self, Layer};
 use crate::proof::{Decided, Proof, Remedy, StatementUse, Verdict};
 use crate::run::{Place, Step, Strength};
 
-use crate::cli::output::{Text, plural, thousands};
+use crate::cli::output::{Stream, Text, plural, thousands};
+use crate::cli::table::wrapped;
 
 fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
@@ -28,12 +29,12 @@ fn layer_name(layer: Layer) -> &'static str {
     }
 }
 
-/// Whether a call is of the step that is asked for.
+/// Returns whether a call belongs to the selected step.
 pub(crate) fn wanted(decided: &Decided, call: Option<Step>) -> bool {
     call.is_none_or(|step| decided.call.step == step)
 }
 
-/// The deciding statements of one side, with file and line; empty without one.
+/// Returns the deciding statements of one side with file and line. Empty without a statement.
 fn side(proof: &Proof, decided: &Decided, layer: Layer) -> String {
     let decisive = decided.decisive.iter();
     let found = decisive.filter(|decisive| decisive.layer == layer);
@@ -49,13 +50,13 @@ fn side(proof: &Proof, decided: &Decided, layer: Layer) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// Calls that differ in nothing but their action.
+/// Calls that differ only in their action.
 struct Row {
     step: Step,
     verdict: Verdict,
     caller: String,
     resource: String,
-    /// The statements that decide, those of the caller's side first.
+    /// The deciding statements. Those of the caller's side come first.
     by: String,
     actions: String,
 }
@@ -73,7 +74,7 @@ impl Row {
                 1 => call.caller_shown(),
                 several => format!("{} × {}", call.caller.shown(), thousands(several)),
             },
-            // What an ARN begins with says little in a table; an account does.
+            // In a table, the account is the only useful part of an ARN's prefix.
             resource: match resource.as_slice() {
                 ["arn", _, _, _, "", rest] => (*rest).to_owned(),
                 ["arn", _, _, _, account, rest] => format!("{account}:{rest}"),
@@ -88,7 +89,7 @@ impl Row {
         }
     }
 
-    /// Adds a call that differs in nothing but its action.
+    /// Adds a call that differs only in its action.
     fn takes(&mut self, other: &Self) -> bool {
         let key = |row: &Self| (row.step, row.verdict);
         let texts = |row: &Self| [&row.caller, &row.resource, &row.by].map(String::clone);
@@ -106,8 +107,11 @@ impl Row {
     }
 }
 
-/// The calls in run order. Calls that differ in nothing but their action share a row, with the
-/// statements that decide below it.
+/// The column of the calls is at least this wide, even in a narrower terminal.
+const LEAST_BESIDE: usize = 40;
+
+/// Returns the calls in execution order. Calls that differ only in their action share a row. The
+/// deciding statements are listed below it.
 pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> Text {
     let mut rows: Vec<Row> = Vec::new();
     for decided in calls {
@@ -120,7 +124,16 @@ pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> Text {
     let width = widths.max().unwrap_or_default().max("decision".len());
     let mut out = Text::new();
     let mut line = |step: &str, decision: &str, rest: &str| {
-        out.line(format!("{step:<10}  {decision:<width$}  {rest}").trim_end());
+        let mut first = format!("{step:<10}  {decision:<width$}");
+        let left = first.len() + 2;
+        let rest = match Stream::Results.width() {
+            Some(columns) => wrapped(rest, columns.saturating_sub(left).max(LEAST_BESIDE)),
+            None => vec![rest.to_owned()],
+        };
+        for rest in rest {
+            out.line(format!("{first}  {rest}").trim_end());
+            first = " ".repeat(left - 2);
+        }
     };
     line(
         "step",
@@ -138,7 +151,7 @@ pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> Text {
     out
 }
 
-/// Why a call is decided as it is, layer by layer, and what would allow it.
+/// Explains the decision on a call layer by layer, with the statements that would allow it.
 pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> Text {
     let call = &decided.call;
     let is_attack = call.step == Step::Attack;
@@ -156,7 +169,7 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
     out.line(format_args!(
         "  {} {}",
         match (is_attack, call.strength) {
-            (true, _) => "on what is made at",
+            (true, _) => "on the resource at",
             (false, Strength::Needed) => "needed by",
             (false, Strength::Documented) => "documented for",
         },
@@ -173,7 +186,7 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
             evaluation::Outcome::Allows => "allowed",
             evaluation::Outcome::Denies => "denied",
             evaluation::Outcome::Silent => "no statement applies",
-            evaluation::Outcome::NotApplicable => "not asked",
+            evaluation::Outcome::NotApplicable => "not evaluated",
         };
         let level = match layer.level {
             Some(level) if matches!(layer.layer, Layer::Scps | Layer::Rcps) => {
@@ -194,17 +207,14 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
         let place = at_resource(proof, Some(&decisive.resource), " at ", decisive.place);
         out.line(format_args!("  {effect}: {name} of {place}"));
     }
-    // What is denied is denied whatever these say.
+    // Unknown inputs do not matter for a denied call.
     if decided.verdict == Verdict::Unproven {
         unknowns(&mut out, proof, decided);
     }
     for remedy in remedies {
         let place = match (&remedy.resource, remedy.place) {
             (Some(resource), Some(place)) => at_resource(proof, Some(resource), ", ", place),
-            _ => format!(
-                "a policy that is not there yet ({})",
-                layer_name(remedy.layer)
-            ),
+            _ => format!("a new policy ({})", layer_name(remedy.layer)),
         };
         out.line(format_args!("  add to {place}:"));
         for text in escape::json(&remedy.statement).lines() {
@@ -215,39 +225,39 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
     out
 }
 
-/// A resource, if there is one, and a place.
+/// Returns a place, after its resource if there is one.
 fn at_resource(proof: &Proof, resource: Option<&str>, then: &str, place: Place) -> String {
     let resource = resource.map_or(String::new(), |resource| format!("{resource}{then}"));
     resource + &proof.at(place)
 }
 
-/// What an unproven call depends on, a line each.
+/// Lists the unknown inputs of an unproven call, one per line.
 pub(super) fn unknowns(out: &mut Text, proof: &Proof, decided: &Decided) {
     for missing in &decided.missing {
         out.line(format_args!(
-            "  not given: {}; give {}",
+            "  missing: {}; add {}",
             missing.what, missing.option
         ));
     }
     for doubt in &decided.doubts {
         let resource = Some(doubt.resource.as_str()).filter(|resource| !resource.is_empty());
         let place = at_resource(proof, resource, " at ", doubt.place);
-        out.line(format_args!("  not known: {} ({place})", doubt.reason));
+        out.line(format_args!("  unknown: {} ({place})", doubt.reason));
     }
 }
 
-/// What a statement serves, and what it grants beyond that.
+/// Describes the calls that need a statement, and the excess that it grants.
 pub(super) fn serving(out: &mut Text, proof: &Proof, found: &StatementUse) {
     let count = found.excess.len();
     let actions: Vec<&str> = found.excess.iter().take(8).map(String::as_str).collect();
     let more = if count > actions.len() { ", …" } else { "" };
     let serves = plural(found.serves.len(), "call");
     let says = match (found.documented, count) {
-        (None, 0) if found.is_unexplained() => "serves no call".to_owned(),
-        (_, 0) => format!("serves {serves}, no excess"),
-        (Some(why), _) => format!("serves {serves}; {why}"),
+        (None, 0) if found.is_unexplained() => "not needed by any call".to_owned(),
+        (_, 0) => format!("needed by {serves}, no excess"),
+        (Some(why), _) => format!("needed by {serves}; {why}"),
         (None, _) => format!(
-            "serves {serves}; {} beyond them: {}{more}",
+            "needed by {serves}; {} in excess: {}{more}",
             plural(count, "action"),
             actions.join(", ")
         ),

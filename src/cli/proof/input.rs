@@ -1,4 +1,4 @@
-//! What a proof is given: the templates, and the policies that stand outside of them.
+//! The inputs of a proof: the templates, and the policies that are not part of them.
 
 use std::path::{Path, PathBuf};
 
@@ -11,42 +11,41 @@ use crate::cli::locate::ExampleOption;
 use crate::cli::project::Project;
 use crate::cli::{Failure, files};
 
-/// Options that say what to prove.
+/// The options for the inputs of a proof.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProofInput {
     #[command(flatten)]
     pub(crate) example: ExampleOption,
-    /// Folder of the templates [default: stacks, where it has them]
+    /// Folder of the templates [default: stacks, if it contains templates]
     #[arg(long, value_name = "DIR", help_heading = "Input")]
     dir: Option<PathBuf>,
-    /// Service control policies of the accounts of the stacks; one file for each level, from the
-    /// root
+    /// Service control policies of the accounts; one file per level, from the root
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     scp: Vec<PathBuf>,
-    /// Resource control policies, likewise; RCPFullAWSAccess is on every level without a file
+    /// Resource control policies, likewise; every level includes RCPFullAWSAccess
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     rcp: Vec<PathBuf>,
-    /// Permissions boundary of a role, by name or ARN; `none`: an existing role has none
+    /// Permissions boundary of a role, by name or ARN; `none` for an existing role without one
     #[arg(long, value_name = "ROLE=FILE", help_heading = "Input")]
     boundary: Vec<String>,
-    /// Policy of a bucket or role (its trust policy) by name or ARN, or of a key by ARN or alias;
-    /// `none` for a bucket without one
+    /// Policy of a bucket, trust policy of a role, or key policy, by name, ARN, or alias; `none` for
+    /// a bucket without one
     #[arg(long, value_name = "RESOURCE=FILE", help_heading = "Input")]
     policy: Vec<String>,
-    /// All other identity-based policies of a role, by name or ARN; `none` for a role without any
+    /// All other identity-based policies of a role, by name or ARN; `none` for a role without others
     #[arg(long, value_name = "ROLE=FILE", help_heading = "Input")]
     identity: Vec<String>,
-    /// Value of a template parameter, with commas between the items of a list
+    /// Value of a template parameter; separate the items of a list with commas
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, help_heading = "Input")]
     parameters: Vec<(String, String)>,
 }
 
 impl ProofInput {
-    /// Reads the templates and everything beside them; with `dev_step` as they stand after the
-    /// dev stack's first deployment.
+    /// Reads the templates and the other inputs. With `dev_step`, uses the state after the first
+    /// deployment of the dev stack.
     ///
     /// # Errors
-    /// A file is not there, or cannot be read.
+    /// A file does not exist or cannot be read.
     pub(crate) fn read(&self, project: &Project, dev_step: bool) -> Result<Inputs, Failure> {
         let mut inputs = templates(project, self.dir.as_deref(), dev_step)?;
         let levels = |paths: &[PathBuf], what| -> Result<Vec<Source>, Failure> {
@@ -75,11 +74,11 @@ impl From<Vec<InputError>> for Failure {
     }
 }
 
-/// The templates of a folder, or those of `stacks/` where it has them, or those that the
-/// configuration makes.
+/// Returns the templates of the folder. Without a folder, returns those of `stacks/`, or synthesizes
+/// them if `stacks/` contains none.
 ///
 /// # Errors
-/// One of them is not there, or cannot be read.
+/// A template does not exist or cannot be read.
 pub(crate) fn templates(
     project: &Project,
     dir: Option<&Path>,
@@ -88,7 +87,7 @@ pub(crate) fn templates(
     let plan = &project.plan;
     let in_folder = dir.is_some();
     let dir = dir.unwrap_or(Path::new("stacks"));
-    // One template in the folder is enough: what somebody edited is not left out.
+    // One template in the folder is enough, so an edited template is never ignored.
     let mut has_templates = in_folder;
     for (name, _) in crate::stacks::names(plan) {
         has_templates |= template_path(dir, &name)?.is_some();
@@ -134,8 +133,8 @@ fn no_others(plan: &Plan, dir: &Path) -> Result<(), Failure> {
         if crate::template::read_template(&source).is_ok() {
             return Err(Failure::new(
                 format!(
-                    "`{}` is a template of no stack of the configuration, so the proof would leave it \
-                     out",
+                    "the template `{}` does not belong to a stack of the configuration, so the proof \
+                     would ignore it",
                     path.display()
                 ),
                 format!(
@@ -151,10 +150,10 @@ fn no_others(plan: &Plan, dir: &Path) -> Result<(), Failure> {
 /// Extensions of templates.
 const TEMPLATES: [&str; 4] = ["yaml", "yml", "json", "template"];
 
-/// The template of a stack in a folder, if it has one.
+/// Returns the template of a stack in a folder, if there is one.
 ///
 /// # Errors
-/// It has several, and only one could be used.
+/// There are several.
 fn template_path(dir: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
     let mut found = TEMPLATES
         .into_iter()
@@ -174,7 +173,7 @@ fn template_path(dir: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
     Ok(first)
 }
 
-/// The merged bucket policies beside the templates: `policies/BUCKET.json`, or YAML.
+/// Returns the merged bucket policies next to the templates: `policies/BUCKET.json`, or YAML.
 fn merged_policies(folder: &Path) -> Result<Vec<NamedFile>, Failure> {
     let mut paths = files::paths_in(folder).map_err(|error| {
         let message = format!("cannot read folder `{}`: {error}", folder.display());
@@ -200,8 +199,8 @@ fn named(options: &[String], option: &str) -> Result<Vec<NamedFile>, Failure> {
                 .filter(|(name, file)| !name.is_empty() && !file.is_empty())
             else {
                 return Err(Failure::new(
-                    format!("`{option} {text}` has not the form NAME=FILE"),
-                    "write a name or an ARN, an equals sign and a file",
+                    format!("`{option} {text}` does not have the form NAME=FILE"),
+                    "write a name or an ARN, an equals sign, and a file",
                 ));
             };
             let source: Option<Source> = match file {
@@ -216,13 +215,13 @@ fn named(options: &[String], option: &str) -> Result<Vec<NamedFile>, Failure> {
         .collect()
 }
 
-/// A parameter of a template, as `NAME=VALUE`.
+/// Parses a template parameter: `NAME=VALUE`.
 ///
 /// # Errors
-/// There is no name or no equals sign.
+/// The name or the equals sign is missing.
 pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("a parameter is NAME=VALUE".to_owned()),
+        _ => Err("write NAME=VALUE".to_owned()),
     }
 }

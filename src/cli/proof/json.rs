@@ -1,4 +1,4 @@
-//! A proof, written for machines: JSON and SARIF.
+//! The JSON and SARIF output of a proof.
 
 use crate::lint::Report;
 use crate::policy::document::Effect;
@@ -23,10 +23,10 @@ pub(crate) struct Document<'p> {
     version: Version,
     /// Names of the proven pipelines.
     pipelines: &'p [String],
-    /// Whether a run was checked, every call is allowed, every attack is denied, and everything is
-    /// resolved.
+    /// Whether the proof is not empty, every call is allowed, every attack is denied, and every value
+    /// is resolved.
     proven: bool,
-    /// The calls of a run.
+    /// The calls of an execution.
     calls: Vec<Call<'p>>,
     /// Calls that must be denied.
     attacks: Vec<Attack<'p>>,
@@ -34,9 +34,9 @@ pub(crate) struct Document<'p> {
     statements: Vec<StatementUse<'p>>,
     /// Actions that AWS does not have.
     unknown_actions: Vec<UnknownAction<'p>>,
-    /// Everything that cannot be read from the templates.
+    /// Values that cannot be resolved from the templates.
     unresolved: Vec<Problem<'p>>,
-    /// Everything that ends a run before its last action.
+    /// Causes that end an execution before its last action.
     obstacles: Vec<Problem<'p>>,
 }
 
@@ -65,7 +65,7 @@ struct Call<'p> {
     instance: Option<&'p Instance>,
     /// Number of accounts and regions that the call represents.
     instances: usize,
-    /// Step of the run.
+    /// Step of the execution.
     #[schemars(with = "String")]
     step: Step,
     /// Caller.
@@ -74,7 +74,7 @@ struct Call<'p> {
     action: &'p str,
     /// ARN of the resource.
     resource: &'p str,
-    /// Whether a run needs the call.
+    /// Whether an execution needs the call.
     strength: Strength,
     /// Account that owns the resource; null if it is not known.
     resource_account: Option<&'p str>,
@@ -200,7 +200,8 @@ struct Problem<'p> {
 }
 
 impl<'p> Document<'p> {
-    /// The document of a proof; `outcome` is that of the whole proof, and `proof` may hold a part.
+    /// Returns the document of a proof. `outcome` is that of the whole proof, and `proof` can be a
+    /// part.
     pub(crate) fn new(proof: &'p Proof, outcome: &Outcome, call: Option<Step>) -> Self {
         let place = |place| Place::new(proof, place);
         let calls = proof.calls.iter();
@@ -316,7 +317,7 @@ impl<'p> Attack<'p> {
     }
 }
 
-/// Everything that an unproven call depends on besides policies that are not given.
+/// Returns the unknown inputs of an unproven call, except for missing policies.
 fn unknown<'p>(proof: &'p Proof, decided: &'p Decided) -> Vec<Unknown<'p>> {
     let doubts = decided.doubts.iter();
     let unknown = doubts.map(|doubt| Unknown {
@@ -326,7 +327,7 @@ fn unknown<'p>(proof: &'p Proof, decided: &'p Decided) -> Vec<Unknown<'p>> {
     unknown.collect()
 }
 
-/// SARIF 2.1.0, as `lint` writes it.
+/// Returns SARIF 2.1.0 in the same form as `lint`.
 pub(crate) fn sarif(proof: &Proof) -> Sarif {
     let found = findings(proof);
     let reports = proof.files.iter().enumerate().map(|(number, source)| {

@@ -1,4 +1,4 @@
-//! A proof: its inputs, and how it is shown to people and to machines.
+//! The inputs of a proof and its output formats.
 
 mod complaints;
 mod explain;

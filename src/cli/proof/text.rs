@@ -1,4 +1,4 @@
-//! A proof, written for people.
+//! The text output of a proof.
 
 use crate::proof::{AttackResult, Decided, Outcome, Proof, Remedy, Verdict};
 use crate::run::Step;
@@ -8,14 +8,14 @@ use super::explain::{calls_table, explanation, serving, wanted};
 use super::unproven::{Actions, together};
 use crate::cli::output::{Text, plural, table, thousands};
 
-/// The text of a proof; `outcome` is that of the whole proof, and `proof` may hold a part.
+/// Returns the text of a proof. `outcome` is that of the whole proof, and `proof` can be a part.
 pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<Step>, verbose: bool) -> Text {
     let mut out = Text::new();
     emptiness(&mut out, outcome);
     if outcome.empty.is_none() && proof.pipelines.is_empty() {
         out.push_str(
-            "There is no pipeline yet at this step, so there is no run to prove and nothing to \
-             attack: only what AWS does without it is shown.\n\n",
+            "There is no pipeline after this step, so no execution and no attack is possible. Only \
+             calls that AWS makes without a pipeline are shown.\n\n",
         );
     }
     for target in groups(proof) {
@@ -34,7 +34,7 @@ pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<Step>, verbose
         out.append(&calls_table(proof, &calls));
         out.push_str("\n");
     }
-    // The gravest first; the others are told together.
+    // Denied calls come first. Unproven calls are grouped below.
     let explained = (proof.calls.iter()).filter(|(decided, _)| match call {
         Some(_) => wanted(decided, call),
         None if verbose => decided.verdict != Verdict::Allowed,
@@ -62,7 +62,7 @@ pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<Step>, verbose
     out
 }
 
-/// The targets that the calls serve; the calls that serve none come first.
+/// Returns the targets of the calls. Calls without a target come first.
 fn groups(proof: &Proof) -> Vec<Option<&str>> {
     let mut found = vec![None];
     for (decided, _) in &proof.calls {
@@ -74,21 +74,23 @@ fn groups(proof: &Proof) -> Vec<Option<&str>> {
     found
 }
 
-/// The heading of a target's table: where one of its instances stands for others, how many.
+/// Returns the heading of a target's table, which states whether a row represents several
+/// instances.
 fn heading(target: &str, calls: &[&Decided]) -> String {
     let most = calls.iter().map(|decided| decided.instances).max();
     let mut instances = (calls.iter()).filter_map(|decided| decided.call.instance.as_ref());
     match (most, instances.next()) {
         (Some(2..), Some(first)) => format!(
-            "Target {target}: instances that are decided alike share a row; shown is the first, such \
-             as {}, {}",
+            "Target {target}: a row represents all instances with the same decision, and shows the \
+             first one, such as {}, {}",
             first.account, first.region
         ),
         _ => format!("Target {target}"),
     }
 }
 
-/// The permissions that AWS documents, are not granted, and runs do without: by role and resource.
+/// Lists the documented permissions that are not granted, and that executions do not need, by role and
+/// resource.
 fn not_granted(out: &mut Text, proof: &Proof, verbose: bool) {
     let mut found = Actions(Vec::new());
     let calls = proof.calls.iter().map(|(decided, _)| decided);
@@ -101,8 +103,8 @@ fn not_granted(out: &mut Text, proof: &Proof, verbose: bool) {
         return;
     }
     out.push_str(
-        "warning: these permissions are documented, but not proven to be necessary, and are not \
-         granted:\n",
+        "warning: AWS documents these permissions; they are not granted, and not known to be \
+         necessary:\n",
     );
     for (whose, actions) in found.0 {
         out.line(format_args!("  {whose}"));
@@ -134,7 +136,7 @@ fn attacks(out: &mut Text, proof: &Proof, verbose: bool) {
         rows.push(vec![result.to_owned(), target, name, what]);
     }
     if !rows.is_empty() {
-        let header = ["attack", "target", "name", "what happens"];
+        let header = ["attack", "target", "name", "description"];
         out.push_str(&table(&header, &rows, &[]));
     }
     for attack in proof.attacks_that(AttackResult::Allowed) {
@@ -151,7 +153,7 @@ fn attacks(out: &mut Text, proof: &Proof, verbose: bool) {
         thousands(figures.attacks)
     ));
     if over > 0 {
-        out.push_str(&format!("; {over} are the procedure's own over-grants"));
+        out.push_str(&format!("; {over} allowed by AWS's published procedure"));
     }
     if unproven > 0 {
         out.push_str(&format!("; {unproven} unproven"));
@@ -167,15 +169,15 @@ fn granted(out: &mut Text, proof: &Proof, verbose: bool) {
         }
     }
     match proof.excess.unexplained().count() {
-        0 => out.push_str("Excess: none beyond what is documented.\n"),
+        0 => out.push_str("Excess: none beyond the documented permissions.\n"),
         count => out.line(format_args!(
-            "Excess: {} granting what no call needs.",
+            "Excess: {} with permissions that no call needs.",
             plural(count, "statement")
         )),
     }
 }
 
-/// One line on the whole.
+/// Adds the summary line.
 fn summary(out: &mut Text, outcome: &Outcome) {
     out.line(format_args!(
         "{}: {} calls, {} allowed, {} denied, {} unproven{}.",

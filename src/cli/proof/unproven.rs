@@ -1,11 +1,11 @@
-//! The unproven calls of a proof, together where they depend on the same, and what settles them.
+//! The unproven calls of a proof, grouped by their cause, and the inputs that would decide them.
 
 use crate::proof::{Decided, Proof, Verdict};
 
 use super::explain::unknowns;
 use crate::cli::output::Text;
 
-/// The actions of calls by what they are called on, in the order of the calls.
+/// The actions of calls by resource, in the order of the calls.
 #[derive(Default)]
 pub(super) struct Actions<K>(pub(super) Vec<(K, Vec<String>)>);
 
@@ -19,7 +19,7 @@ impl<K: PartialEq> Actions<K> {
     }
 }
 
-/// Shows everything unproven.
+/// Shows the unproven calls.
 pub(super) fn together(out: &mut Text, proof: &Proof) {
     let mut groups: Vec<(&Decided, Actions<&str>)> = Vec::new();
     let calls = proof.calls.iter().map(|(decided, _)| decided);
@@ -50,7 +50,7 @@ pub(super) fn together(out: &mut Text, proof: &Proof) {
     }
     let found = proof.missing(true);
     if !found.is_empty() {
-        out.push_str("To settle what depends on policies that are not given, add:\n");
+        out.push_str("To decide the calls that depend on missing policies, add:\n");
         for missing in found {
             out.line(format_args!("  {}", missing.option));
             out.line(format_args!("      {}", missing.what));
@@ -59,7 +59,7 @@ pub(super) fn together(out: &mut Text, proof: &Proof) {
     }
 }
 
-/// Whether what is not known is the same of two calls.
+/// Returns whether two calls depend on the same unknown inputs.
 fn is_alike(one: &Decided, other: &Decided) -> bool {
     one.call.caller == other.call.caller
         && one.missing == other.missing

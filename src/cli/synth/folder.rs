@@ -1,4 +1,4 @@
-//! The output folder of `synth`: what is in it, who wrote it, and how it is replaced.
+//! The output folder of `synth`: its files, their origin, and their replacement.
 
 use std::path::{Path, PathBuf};
 
@@ -13,18 +13,18 @@ use crate::cli::output::{self, note, print};
 use crate::cli::project::Project;
 use crate::cli::{Failure, Global, Outcome, files};
 
-/// The output folder and what belongs in it.
+/// The output folder and its generated files.
 pub(super) struct Folder<'a> {
     options: &'a SynthOptions,
     project: &'a Project,
     generated: &'a [SynthesizedFile],
 }
 
-/// A file of the folder, compared with what belongs there.
+/// The state of a file compared with the generated one.
 enum State {
     Current,
     Missing,
-    /// Another content, and whether this program wrote it.
+    /// The content differs. `is_ours` states whether s3ferry wrote the file.
     Stale {
         found: Vec<u8>,
         is_ours: bool,
@@ -44,16 +44,16 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// Writes what is stale or missing, and removes what is unwanted. Tells for each generated
-    /// file whether it was written.
+    /// Writes stale and missing files, and removes obsolete ones. Returns for each generated file
+    /// whether it was written.
     ///
     /// # Errors
-    /// A file was not written by this program, or the folder cannot be written.
+    /// A file was not written by s3ferry, or the folder cannot be written.
     pub(super) fn write(&self, global: &Global) -> Result<Vec<bool>, Failure> {
         let paths: Vec<PathBuf> = self.generated.iter().map(|file| self.path(file)).collect();
         self.refuse_own_input(&paths)?;
-        // Compared under the lock: otherwise a file that another run is about to replace would
-        // count as current.
+        // The lock comes before the comparison. Otherwise, a file that another run is replacing
+        // would count as current.
         let writer = files::Writer::lock(&paths)?;
         let states = self.states()?;
         let unwanted = self.unwanted()?;
@@ -80,13 +80,13 @@ impl<'a> Folder<'a> {
             })?;
             note(
                 global,
-                &format!("Removed {shown}: no target has this name now."),
+                &format!("Removed {shown}: it no longer belongs to a target."),
             );
         }
         Ok(written)
     }
 
-    /// Shows what is not as it should be.
+    /// Prints the differences between the files and the generated ones.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -104,7 +104,7 @@ impl<'a> Folder<'a> {
                 } => {
                     print(&diff(&String::from_utf8_lossy(&found), text, name, name))?;
                 }
-                // It can be any file, by way of a link, and its content belongs in no log.
+                // Through a link, this can be any file, so its content is not printed.
                 State::Stale { is_ours: false, .. } => {
                     print(&format!("{name}: not written by s3ferry\n"))?;
                 }
@@ -131,7 +131,7 @@ impl<'a> Folder<'a> {
             1 => "1 file is".to_owned(),
             _ => format!("{stale} files are"),
         };
-        let text = format!("{files} not up to date. Next: `s3ferry synth`, and commit.");
+        let text = format!("{files} not up to date. Next: run `s3ferry synth` and commit.");
         note(global, &text);
         Ok(Outcome::Findings)
     }
@@ -160,7 +160,7 @@ impl<'a> Folder<'a> {
         states.collect()
     }
 
-    /// Templates that an earlier run wrote in this format, and that belong to nothing now.
+    /// Returns the templates of this format that an earlier run wrote and that are obsolete.
     fn unwanted(&self) -> Result<Vec<PathBuf>, Failure> {
         let out = &self.options.out;
         let mut found = files::paths_in(out).map_err(|error| {
@@ -183,8 +183,8 @@ impl<'a> Folder<'a> {
         Ok(found)
     }
 
-    /// Refuses to replace what this program did not write, and with `--example` what is not the
-    /// example's.
+    /// Refuses to replace files that s3ferry did not write. With `--example`, refuses to replace
+    /// the templates of another configuration.
     fn refuse_foreign(&self, states: &[State], unwanted: &[PathBuf]) -> Result<(), Failure> {
         let is_example = self.options.example.example && !is_example_folder();
         let stale = self.generated.iter().zip(states);
@@ -215,13 +215,14 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// Refuses to replace the policy that is merged: the next run would merge the merged one.
+    /// Refuses to replace the existing policy with the merged one, which the next run would merge
+    /// again.
     fn refuse_own_input(&self, paths: &[PathBuf]) -> Result<(), Failure> {
         let Some(input) = &self.project.plan.dev.existing_policy else {
             return Ok(());
         };
         let real = |path: &Path| std::fs::canonicalize(path).ok();
-        let input = self.project.beside(input);
+        let input = self.project.path_of(input);
         match paths
             .iter()
             .find(|path| real(path).is_some() && real(path) == real(&input))
@@ -238,7 +239,7 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// Whether the configuration of this folder is the example itself, as in the repository.
+/// Returns whether this folder's configuration is the example, as in the repository.
 fn is_example_folder() -> bool {
     let bytes = files::bytes_if_any(Path::new(DEFAULT_CONFIG), "configuration");
     bytes.is_ok_and(|bytes| bytes.as_deref() == Some(EXAMPLE.as_bytes()))

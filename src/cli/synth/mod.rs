@@ -1,4 +1,4 @@
-//! `s3ferry synth`: the templates, written or compared.
+//! `s3ferry synth`: writes the templates, or compares them with the files.
 
 mod folder;
 
@@ -14,27 +14,42 @@ use self::folder::Folder;
 use super::locate::ExampleOption;
 use super::output::{Text, print, table, thousands};
 use super::project::{FormatOption, Project, stack_set_roles};
-use super::{Failure, Global, Outcome, checks, files, output};
+use super::{Failure, Global, Outcome, checks, diagnostics, files, output, shell};
 
-/// The folder of the templates unless another one is named.
+/// The default folder of the templates.
 const DEFAULT_FOLDER: &str = "stacks";
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry synth                       write stacks/dev.yaml and stacks/prod.yaml
-  s3ferry synth --example             the same for the built-in example, for a first look
-  s3ferry synth --check               fail when a file is stale, missing or not wanted any more
-  s3ferry synth --strict              write nothing that is not proven as a whole
-  s3ferry synth --stdout | less       look without writing
+  s3ferry synth                    write stacks/dev.yaml and stacks/prod.yaml
+  s3ferry synth --example          use the built-in example, for a first look
+  s3ferry synth --check            fail if a file is stale, missing, or obsolete
+  s3ferry synth --strict           write nothing unless the proof is complete
+  s3ferry synth --stdout | less    print the templates
   s3ferry synth --format json --out build
-  s3ferry synth --stack-set-roles     the roles of self-managed stack sets as well";
+  s3ferry synth --stack-set-roles  include the roles of self-managed stack sets";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SynthOptions {
     #[command(flatten)]
     example: ExampleOption,
-    /// Folder of the templates; `-`: print them, like --stdout
+    /// Write nothing; print a diff and exit with 1 if a file is stale, missing, or obsolete
+    #[arg(long, help_heading = "Checks")]
+    check: bool,
+    /// Skip the Guard rules
+    #[arg(long, help_heading = "Checks")]
+    no_lint: bool,
+    /// Skip the proof
+    #[arg(long, help_heading = "Checks")]
+    no_prove: bool,
+    /// Treat unproven calls, unresolved values, and excess permissions as errors
+    #[arg(long, conflicts_with = "no_prove", help_heading = "Checks")]
+    strict: bool,
+    /// Overwrite files that s3ferry did not write
+    #[arg(long, conflicts_with_all = ["check", "stdout"], help_heading = "Behavior")]
+    force: bool,
+    /// Folder for the templates; `-` prints them
     #[arg(
         long,
         value_name = "DIR",
@@ -42,31 +57,15 @@ pub(crate) struct SynthOptions {
         help_heading = "Output"
     )]
     out: PathBuf,
-    /// Format of the templates
+    /// Template format
     #[arg(long, value_enum, default_value = "yaml", help_heading = "Output")]
     format: FormatOption,
     /// Print the templates instead of writing them
     #[arg(long, conflicts_with = "check", help_heading = "Output")]
     stdout: bool,
-    /// Overwrite files that s3ferry did not write
-    #[arg(long, conflicts_with_all = ["check", "stdout"], help_heading = "Output")]
-    force: bool,
-    /// Write the roles that self-managed stack sets need too, to stack-sets/ below the folder
+    /// Also write the roles that self-managed stack sets need, to the subfolder stack-sets/
     #[arg(long, help_heading = "Output")]
     stack_set_roles: bool,
-    /// Write nothing; exit with 1 and a diff when a file is not what it should be
-    #[arg(long, help_heading = "Checks")]
-    check: bool,
-    /// Do not run the Guard rules
-    #[arg(long, help_heading = "Checks")]
-    no_lint: bool,
-    /// Do not prove that a run of the pipeline will be allowed
-    #[arg(long, help_heading = "Checks")]
-    no_prove: bool,
-    /// Exit with 1 and write nothing also for unproven results, unresolved values and unexplained
-    /// excess
-    #[arg(long, conflicts_with = "no_prove", help_heading = "Checks")]
-    strict: bool,
 }
 
 /// Writes or compares the templates.
@@ -78,18 +77,18 @@ pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Fa
     let to_stdout = options.stdout || files::is_stdout(&options.out);
     if to_stdout && options.check {
         return Err(Failure::new(
-            "--check compares a folder, and `--out -` names standard output",
-            "name a folder with --out",
+            "--check cannot be used with `--out -`: it compares the files of a folder",
+            "name the folder with --out",
         ));
     }
-    // Standard output has no names of files; the default folder's are as good as any.
+    // For standard output, messages name the files of the default folder.
     let folder = match to_stdout {
         true => Path::new(DEFAULT_FOLDER),
         false => &options.out,
     };
     let format = options.format.into();
     let mut synthesis = project.synthesize(folder, format)?;
-    // The roles of stack sets are linted. The proof looks at the stacks of a run only.
+    // The roles of stack sets are linted, but not proven: no call of an execution uses them.
     if options.stack_set_roles {
         let roles = stack_set_roles(&project.plan, folder, format)?;
         synthesis.files.extend(roles);
@@ -108,7 +107,7 @@ pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Fa
         && let Some(why) =
             checks::show_proof(global, &synthesis.prove(&project.plan)?, options.strict)
     {
-        output::note(global, &format!("Nothing was written: {why}, see above."));
+        output::note(global, &format!("Nothing was written: {why} (see above)."));
         return Ok(Outcome::Findings);
     }
     if to_stdout {
@@ -133,13 +132,46 @@ pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Fa
         print(&table(&header, &rows, &[1, 2, 4]))?;
     }
     for requirement in stacks::requirements(&project.plan) {
-        output::note(global, &format!("\nTo do: {requirement}."));
+        output::note(global, &format!("\nRequired: {requirement}."));
     }
     for grant in stacks::key_grants(&project.plan) {
         let (what, statement) = (grant.instruction(), &grant.statement);
-        output::note(global, &format!("\nTo do: {what}\n{statement:#}"));
+        output::note(global, &format!("\nRequired: {what}\n{statement:#}"));
     }
+    warn_of_one_account(global, &project);
+    output::note(
+        global,
+        &format!("Next: {}.", next(global, options, &project)),
+    );
     Ok(Outcome::Done)
+}
+
+/// Warns about targets in the dev account, where a role protects nothing.
+fn warn_of_one_account(global: &Global, project: &Project) {
+    let dev = &project.plan.dev.account;
+    let mut targets: Vec<&str> = (project.plan.instances())
+        .filter(|(_, instance)| instance.account == *dev)
+        .map(|(target, _)| target.name.as_str())
+        .collect();
+    targets.dedup();
+    if !targets.is_empty() {
+        let verb = if targets.len() == 1 { "is" } else { "are" };
+        diagnostics::warn(
+            global,
+            &format!("{} {verb} in the dev account {dev}", targets.join(", ")),
+            "use a separate account: within one account, the deploy role protects nothing",
+        );
+    }
+}
+
+/// The next step after the templates are written.
+fn next(global: &Global, options: &SynthOptions, project: &Project) -> String {
+    if options.example.example {
+        return "`s3ferry init` writes a configuration for your accounts".to_owned();
+    }
+    let report = shell::command(global, &["report"]);
+    let deploy = shell::command(global, &["deploy", "--profile", &project.plan.dev.profile]);
+    format!("review the templates with `{report}`, then `{deploy}`")
 }
 
 fn row(project: &Project, one: &SynthesizedFile, state: &str) -> Result<Vec<String>, Failure> {

@@ -1,4 +1,4 @@
-//! Whether a deploy action does what its target's policies allow.
+//! Checks that the policies of a target allow the calls of its deploy action.
 
 use crate::config::CannedAcl;
 use crate::diagnostic::Diagnostic;
@@ -8,7 +8,7 @@ use super::super::Action;
 use super::Adoption;
 
 impl Adoption<'_> {
-    /// What the action does must be what the deploy role's policies allow.
+    /// Checks that the policies of the deploy role allow the calls of the action.
     pub(super) fn check_action(&mut self, action: &Action, target: &TargetPlan, place: &str) {
         let key = action.setting("ObjectKey").unwrap_or_default();
         let extracts = action.setting("Extract") != Some("false");
@@ -20,26 +20,26 @@ impl Adoption<'_> {
             "" => "the bucket's root".to_owned(),
             key => format!("`{key}`"),
         };
-        // What one action asks of the target may be wrong for another one.
+        // A setting that is right for one action may be wrong for another.
         let is_shared = (self.definition.actions.iter())
             .filter(|other| other.output_bucket() == action.output_bucket())
             .count()
             > 1;
-        let own_bucket = "the bucket's other action needs the target as it is: let this one \
-                          deploy to a bucket, and so a target, of its own";
+        let own_bucket = "another action of this bucket needs the current settings of the target: \
+                          deploy to a separate bucket with a separate target";
         if extracts == target.object_key.is_some() {
             let (does, says) = if extracts {
                 ("extracts the artifact", "does not")
             } else {
-                ("puts the artifact as one object", "extracts it")
+                ("uploads the artifact as one object", "extracts it")
             };
             self.contradicts(
                 action,
-                format!("it {does}, and target `{}` {says}", target.name),
+                format!("it {does}, but target `{}` {says}", target.name),
                 if is_shared {
                     own_bucket.to_owned()
                 } else {
-                    format!("set `extract: {extracts}` for the target, and deploy it again")
+                    format!("set `extract: {extracts}` for the target and deploy it again")
                 },
             );
         } else if !extracts && key.trim_matches('/') != wanted
@@ -47,19 +47,19 @@ impl Adoption<'_> {
         {
             let help = if key.contains("#{") {
                 format!(
-                    "policies cannot name a value that is known only in a run: write the \
-                     `ObjectKey` out in the action{}",
+                    "policies cannot contain a value that is known only at run time: use an \
+                     `ObjectKey` without variables in the action{}",
                     if extracts {
-                        ", or set the target's `path` to a folder above it, and deploy it again"
+                        ", or set the target's `path` to a parent folder and deploy it again"
                     } else {
                         ""
                     }
                 )
             } else if !is_shared {
-                format!("set the target's `{setting}`, and deploy it again")
+                format!("set the target's `{setting}` and deploy it again")
             } else if extracts {
-                "set the target's `path` to a folder that holds the paths of all its actions, or \
-                 remove it for the bucket's root, and deploy it again"
+                "set the target's `path` to a folder that contains the paths of all its actions, \
+                 or remove it to use the bucket's root, and deploy it again"
                     .to_owned()
             } else {
                 own_bucket.to_owned()
@@ -67,7 +67,7 @@ impl Adoption<'_> {
             self.contradicts(
                 action,
                 format!(
-                    "it deploys to {}, and target `{}` to {}",
+                    "it deploys to {}, but target `{}` deploys to {}",
                     shown(key),
                     target.name,
                     shown(wanted)
@@ -77,7 +77,7 @@ impl Adoption<'_> {
         } else if extracts && key.trim_matches('/') != wanted {
             // The policies allow everything below the target's path.
             self.notes.push(format!(
-                "The {place} deploys to {} only; the deploy role may write to all of {}.",
+                "The {place} deploys only to {}; the deploy role may write to all of {}.",
                 shown(key),
                 if wanted.is_empty() {
                     "the bucket".to_owned()
@@ -92,8 +92,8 @@ impl Adoption<'_> {
         {
             self.contradicts(
                 action,
-                format!("it sets the canned ACL `{found}`, which the deploy role may not"),
-                format!("set `canned_acl: {found}` for the target, and deploy it again"),
+                format!("it sets the canned ACL `{found}`, which the deploy role may not set"),
+                format!("set `canned_acl: {found}` for the target and deploy it again"),
             );
         }
         if let Some(found) = action.setting("KMSEncryptionKeyARN")
@@ -102,7 +102,7 @@ impl Adoption<'_> {
             self.contradicts(
                 action,
                 format!("it encrypts with the key `{found}`, which the deploy role may not use"),
-                "set the target's `encryption_key`, and deploy it again".to_owned(),
+                "set the target's `encryption_key` and deploy it again".to_owned(),
             );
         }
     }
@@ -110,14 +110,14 @@ impl Adoption<'_> {
     fn contradicts(&mut self, action: &Action, what: String, help: String) {
         let problem = Diagnostic::new(
             action.span,
-            format!("action `{}` is not as its target: {what}", action.name),
+            format!("action `{}` does not match its target: {what}", action.name),
         );
         self.problems.push(problem.help(help));
     }
 }
 
-/// Whether a path of a deploy action is the target's or lies below it, whatever its variables
-/// become.
+/// Returns whether the path of a deploy action is the target's path or below it, regardless of the
+/// values of its variables.
 fn is_within(path: &str, target: &str) -> bool {
     let known = match path.split_once("#{") {
         Some((known, _)) => known.rsplit_once('/').map_or("", |(folder, _)| folder),

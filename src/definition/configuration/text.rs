@@ -1,4 +1,4 @@
-//! The text of a configuration that is made from a definition.
+//! The text of a configuration that is created from a definition.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::escape;
 use crate::shell::word;
 
 impl Draft {
-    /// The configuration file. Accounts and region that are not known are left empty.
+    /// Returns the configuration file. Unknown accounts and regions are empty.
     pub(crate) fn to_yaml(&self) -> String {
         let region = self.region.clone().unwrap_or_default();
         let multi_region = (self.targets.iter())
@@ -15,34 +15,34 @@ impl Draft {
         let detect = if self.polls { "polling" } else { "events" };
         let mut out = format!(
             "\
-# s3ferry: pipeline {name} deploys into S3 buckets of other accounts.
-# Made from the definition of the pipeline, which exists already, as do its role and buckets.
-# What is not written here has a default; `s3ferry schema` describes all of it.
+# s3ferry: pipeline {name} deploys to S3 buckets in other accounts.
+# Created from the definition of the pipeline. The pipeline, its role, and its buckets exist.
+# Other settings have default values; `s3ferry schema` describes all settings.
 
 dev:
-  account: {account}               # owns the pipeline; IDs stay in quotes
+  account: {account}               # owns the pipeline; keep the quotes
   region: {region}
   profile: dev                          # named profile of your AWS configuration
-  key:                                  # made new: an AWS managed key cannot be shared
+  key:                                  # new: an AWS managed key cannot be shared
     alias: s3deploykey
-    administrators: []                  # ARNs of IAM roles or users of the dev account
+    administrators: []                  # ARNs of IAM roles or users in the dev account
     multi_region: {multi_region}                 # decide now: it cannot be changed later
   source:
     bucket: {source}
     object_key: {key}
-    create: false                       # it exists; it must be versioned
+    create: false                       # exists; must be versioned
     detect_changes: {detect}
-    encryption_key: null                # ARN of the key of its default encryption, if it is one of your own
+    encryption_key: null                # ARN of its default encryption key, if customer managed
   artifacts:
     bucket: {artifacts}
-    create: false                       # it exists
-    # If it has a policy, whose statements must be kept, save it and name it here:
+    create: false                       # exists
+    # If the bucket has a policy, save it and name the file here, so that its statements are kept:
     #   aws s3api get-bucket-policy --bucket {artifacts_bare} \\
     #     --query Policy --output text --profile dev > artifacts-policy.json
     existing_policy: null
   pipeline:
     name: {pipeline}
-    create: false                       # it exists: `s3ferry adopt` changes it
+    create: false                       # exists; `s3ferry adopt` changes it
     service_role: {role}
 
 targets:
@@ -61,9 +61,9 @@ targets:
         }
         out.push_str(
             "\
-\npermissions: least                      # or article: the wildcards of AWS's own procedure
+\npermissions: least                      # or article: the wildcards of AWS's published procedure
 quotas:
-  actions_per_pipeline: 1000            # AWS's limit; a large fleet needs further pipelines beyond it
+  actions_per_pipeline: 1000            # AWS quota; larger fleets need more pipelines
 tags: {}
 ",
         );
@@ -77,11 +77,11 @@ impl DraftTarget {
         let region = self.region.as_deref().unwrap_or(dev_region);
         let mut out = format!(
             "  - name: {name}
-    account: {account}            # owns the bucket and everything in it
+    account: {account}            # owns the bucket and its objects
     region: {region}
     profile: {name}
     bucket: {bucket}
-    create: false                       # it exists
+    create: false                       # exists
 ",
             name = self.name,
             account = quoted(account),
@@ -99,10 +99,10 @@ impl DraftTarget {
         };
         match &self.current_role {
             None => out.push_str(&format!(
-                "    role: {role:<34}# made new, in the target's account\n"
+                "    role: {role:<34}# new, in the target's account\n"
             )),
             Some(current) => out.push_str(&format!(
-                "    # Made new: until it is adopted the action deploys as {}\n    role: {role}\n",
+                "    # New: until its adoption, the action deploys as {}\n    role: {role}\n",
                 one_line(current)
             )),
         }
@@ -112,12 +112,12 @@ impl DraftTarget {
                 quoted(key)
             )),
             None => out.push_str(&format!(
-                "    path: {:<34}# folder of the bucket that is deployed to\n",
+                "    path: {:<34}# folder in the bucket to deploy to\n",
                 quoted(&self.path)
             )),
         }
         out.push_str(
-            "    tagged_objects: false               # true: the source object has S3 object tags\n",
+            "    tagged_objects: false               # true if the source object has tags\n",
         );
         for (key, value) in [
             ("canned_acl", &self.canned_acl),
@@ -130,8 +130,8 @@ impl DraftTarget {
         }
         if self.encryption_key.is_none() {
             out.push_str(
-                "    encryption_key: null                # ARN of the key of its default encryption, \
-                 if it is one of your own\n",
+                "    encryption_key: null                # ARN of its default encryption key, if \
+                 customer managed\n",
             );
         }
         if self.approval {
@@ -141,12 +141,12 @@ impl DraftTarget {
     }
 }
 
-/// A string that YAML reads as one, whatever is in it.
+/// Returns a quoted string that YAML reads unchanged.
 fn quoted(text: &str) -> String {
     escape::json(&serde_json::Value::from(text).to_string()).into_owned()
 }
 
-/// A text in a comment.
+/// Returns a text on one line, for a comment.
 fn one_line(text: &str) -> Cow<'_, str> {
     escape::shown(text)
 }

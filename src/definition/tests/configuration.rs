@@ -1,4 +1,4 @@
-//! Tests of the configuration that is made from a definition.
+//! Tests of the configuration that is created from a definition.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn a_path_that_is_known_only_in_a_run_gets_into_no_configuration() {
     );
     assert_eq!(&text[problem.span.start..problem.span.end], "\"Deploy\"");
     let help = problem.help.as_deref().unwrap_or_default();
-    assert!(help.contains("known only in a run"), "{found:?}");
+    assert!(help.contains("known only at run time"), "{found:?}");
     let text = deploying("v2/#{SourceVariables.VersionId}", &["v1"]);
     let draft = Draft::of(&definition(&text)).expect("a draft");
     assert_eq!(draft.targets.len(), 1);
@@ -57,7 +57,7 @@ fn a_configuration_made_from_a_pipeline_adopts_it() {
     assert_eq!(draft.region.as_deref(), Some("us-east-1"));
     assert_eq!(
         draft.targets[0].account, None,
-        "nothing says whose the bucket is"
+        "the owner of the bucket is not known"
     );
     draft.targets[0].account = Some("222222222222".to_owned());
     let text = draft.to_yaml();

@@ -1,9 +1,10 @@
-//! The way to the credentials of a profile, resolved as the AWS CLI does it, or to those of the
+//! Resolves the source of credentials of a profile, in the same way as the AWS CLI, or of the
 //! environment.
 //!
-//! A profile leads over its `source_profile`s to one source, such as access keys or a process, and
-//! from there role by role to its own credentials. The SDK resolves it too, but limits a process to
-//! five seconds, reads no name with a space, and panics at an empty endpoint.
+//! The `source_profile` settings of a profile lead to one source, such as access keys or a process.
+//! With these first credentials, s3ferry assumes each role of the chain. The SDK can also resolve
+//! profiles, but it limits a process to five seconds, cannot read names with spaces, and panics on
+//! an empty endpoint.
 
 use aws_credential_types::Credentials;
 use aws_types::os_shim_internal::Env;
@@ -11,7 +12,7 @@ use aws_types::os_shim_internal::Env;
 use super::files::{AwsFiles, Section, variable};
 use crate::deploy::DeployError;
 
-/// What gives the first credentials.
+/// The source of the first credentials.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
     Keys(Credentials),
@@ -26,22 +27,22 @@ pub(super) enum Source {
     Environment,
     Container,
     Instance,
-    /// Nothing in the profile: a container's or an instance's role, as in the AWS CLI.
+    /// The role of the container or instance, as in the AWS CLI if the profile has no source.
     Machine,
 }
 
-/// A login of IAM Identity Center.
+/// A login with IAM Identity Center.
 #[derive(Debug, Clone)]
 pub(super) struct Sso {
     pub(super) account: String,
     pub(super) role: String,
     pub(super) region: String,
     pub(super) start_url: String,
-    /// The name that the AWS CLI keeps the token by.
+    /// Name under which the AWS CLI caches the token.
     pub(super) token: String,
 }
 
-/// A role that is assumed with the credentials so far.
+/// A role that is assumed with the previous credentials.
 #[derive(Debug, Clone)]
 pub(super) struct Role {
     pub(super) arn: String,
@@ -50,18 +51,18 @@ pub(super) struct Role {
     pub(super) duration: Option<i32>,
 }
 
-/// The way to credentials.
+/// The source of credentials and the roles to assume.
 #[derive(Debug, Clone)]
 pub(super) struct Chain {
-    /// The profile that is asked for.
+    /// The requested profile.
     pub(super) profile: String,
-    /// The profile that has the source.
+    /// The profile that contains the source.
     pub(super) holder: String,
     pub(super) source: Source,
     pub(super) roles: Vec<Role>,
 }
 
-/// The variable of the environment that gives credentials where there is no profile.
+/// Returns the environment variable that provides credentials if there is no profile.
 pub(super) fn variable_of(env: &Env) -> Option<&'static str> {
     [
         KEY,
@@ -73,15 +74,15 @@ pub(super) fn variable_of(env: &Env) -> Option<&'static str> {
     .find(|name| variable(env, name).is_some())
 }
 
-/// The variable with the access key ID.
+/// Variable with the access key ID.
 pub(super) const KEY: &str = "AWS_ACCESS_KEY_ID";
 const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
 impl Chain {
-    /// The way that a variable of the environment opens.
+    /// Creates the chain for an environment variable.
     ///
     /// # Errors
-    /// Another variable that belongs to it is missing.
+    /// Returns an error if a related variable is missing.
     pub(super) fn of_environment(
         env: &Env,
         profile: &str,
@@ -115,11 +116,11 @@ impl Chain {
         })
     }
 
-    /// The way that a profile describes.
+    /// Resolves the chain of a profile.
     ///
     /// # Errors
-    /// A profile or section that is referred to does not exist, refers back, or lacks a setting;
-    /// it needs something that cannot be asked for here.
+    /// Returns an error if a referenced profile or section does not exist, forms a cycle, or lacks
+    /// a setting, or if the profile requires unsupported input such as an MFA code.
     pub(super) fn of_profile(files: &AwsFiles, name: &str) -> Result<Self, DeployError> {
         let mut roles = Vec::new();
         let mut visited: Vec<&str> = Vec::new();
@@ -131,14 +132,14 @@ impl Chain {
             if visited.contains(&holder) {
                 return Err(DeployError::input(
                     format!(
-                        "profile `{name}` leads back to profile `{holder}` by `source_profile`"
+                        "profile `{name}` refers back to profile `{holder}` with `source_profile`"
                     ),
-                    "name a profile with credentials as the source",
+                    "specify a source profile that has credentials",
                 ));
             }
             visited.push(holder);
             let has_keys = section.get("aws_access_key_id").is_some();
-            // The keys of a source take precedence over the role that it could assume.
+            // The access keys of a source profile take precedence over its role.
             if visited.len() > 1 && has_keys {
                 break (section, None);
             }
@@ -160,7 +161,7 @@ impl Chain {
                     };
                     return Err(DeployError::input(
                         format!("profile `{holder}` has {problem}"),
-                        "write one of the two in the AWS configuration",
+                        "set exactly one of the two in the AWS configuration",
                     ));
                 }
             }
@@ -189,15 +190,15 @@ fn missing(files: &AwsFiles, name: &str, visited: &[&str]) -> DeployError {
     let (searched, hint) = files.why_missing(name);
     DeployError::input(
         format!(
-            "there is no profile `{name}` in the AWS configuration files ({searched}), and profile \
-             `{}` names it as its `source_profile`",
+            "profile `{name}`, the `source_profile` of profile `{}`, does not exist in the AWS \
+             configuration files ({searched})",
             visited.last().unwrap_or(&name)
         ),
         hint.unwrap_or_else(|| format!("add profile `{name}`, or correct `source_profile`")),
     )
 }
 
-/// The role that a profile assumes with the credentials of another.
+/// Returns the role that a profile assumes with the credentials of its source.
 fn role(name: &str, section: &Section) -> Result<Option<Role>, DeployError> {
     let Some(arn) = section.get("role_arn") else {
         return Ok(None);
@@ -207,9 +208,9 @@ fn role(name: &str, section: &Section) -> Result<Option<Role>, DeployError> {
     }
     if section.get("mfa_serial").is_some() {
         return Err(DeployError::aws(
-            format!("profile `{name}` needs a code of a multi-factor device (mfa_serial)"),
-            "s3ferry cannot ask for it: get session credentials first (`aws sts \
-             get-session-token` or an SSO profile), and name their profile",
+            format!("profile `{name}` requires a multi-factor authentication code (mfa_serial)"),
+            "s3ferry cannot prompt for the code: use a profile with session credentials (`aws sts \
+             get-session-token`) or an SSO profile",
         ));
     }
     let text = |name| section.get(name).map(str::to_owned);
@@ -233,13 +234,13 @@ fn named_source(section: &Section, named: &str) -> Result<Source, DeployError> {
             let place = place.map_or_else(String::new, |setting| setting.place.to_string());
             Err(DeployError::input(
                 format!("`credential_source` in {place} is not valid: `{named}`"),
-                "write Environment, EcsContainer or Ec2InstanceMetadata",
+                "use Environment, EcsContainer, or Ec2InstanceMetadata",
             ))
         }
     }
 }
 
-/// The source that a profile itself has, in the order of the AWS CLI.
+/// Returns the source in the profile itself, in the order of precedence of the AWS CLI.
 fn source_of(files: &AwsFiles, name: &str, section: &Section) -> Result<Source, DeployError> {
     if let (Some(role), Some(file)) = (
         section.get("role_arn"),
@@ -260,9 +261,9 @@ fn source_of(files: &AwsFiles, name: &str, section: &Section) -> Result<Source, 
     }
     if section.get("login_session").is_some() {
         return Err(DeployError::input(
-            format!("profile `{name}` has a `login_session`, which s3ferry cannot use"),
+            format!("profile `{name}` uses `login_session`, which s3ferry does not support"),
             "set `credential_process = aws configure export-credentials --profile NAME` in \
-             another profile, and name that one",
+             another profile, and use that profile",
         ));
     }
     if let Some(command) = section.get("credential_process") {
@@ -278,7 +279,7 @@ fn keys(name: &str, section: &Section) -> Result<Source, DeployError> {
     let get = |setting: &str| {
         section.get(setting).ok_or_else(|| {
             DeployError::input(
-                format!("profile `{name}` has no `{setting}` beside its access key"),
+                format!("profile `{name}` has an access key but no `{setting}`"),
                 "complete the profile in the AWS configuration",
             )
         })
@@ -302,7 +303,7 @@ fn sso(files: &AwsFiles, name: &str, section: &Section) -> Result<Option<Sso>, D
         Some(session) => files.sso_session(&session.value).ok_or_else(|| {
             DeployError::input(
                 format!(
-                    "the AWS configuration has no section [sso-session {}], which {} names",
+                    "the AWS configuration has no section [sso-session {}], which {} refers to",
                     session.value, session.place
                 ),
                 "add the section (`aws configure sso-session`)",
@@ -313,7 +314,7 @@ fn sso(files: &AwsFiles, name: &str, section: &Section) -> Result<Option<Sso>, D
     let get = |section: &Section, setting: &str| {
         section.get(setting).map(str::to_owned).ok_or_else(|| {
             DeployError::input(
-                format!("the login of profile `{name}` has no `{setting}`"),
+                format!("the SSO configuration of profile `{name}` has no `{setting}`"),
                 "complete the profile in the AWS configuration (`aws configure sso`)",
             )
         })

@@ -1,4 +1,4 @@
-//! Gets credentials by the way that a [`Chain`] describes.
+//! Gets the credentials that a [`Chain`] describes.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,17 +21,17 @@ use super::endpoints::{Endpoints, Service};
 use crate::deploy::DeployError;
 use crate::deploy::error::{innermost, login};
 
-/// Gets the credentials of a chain.
+/// A provider of the credentials of a chain.
 #[derive(Debug)]
 pub(super) struct Provider {
     chain: Chain,
-    /// Connections, without credentials.
+    /// Connection settings without credentials.
     config: SdkConfig,
     endpoints: Arc<Endpoints>,
 }
 
 impl Provider {
-    /// The provider of a chain; `config` is for its own calls.
+    /// Creates the provider of a chain. `config` is used for the provider's calls.
     pub(super) fn new(chain: Chain, config: SdkConfig, endpoints: Arc<Endpoints>) -> Self {
         Self {
             chain,
@@ -48,7 +48,7 @@ impl Provider {
         Ok(credentials)
     }
 
-    /// The credentials of the source.
+    /// Returns the credentials of the source.
     async fn first(&self) -> Result<Credentials, DeployError> {
         let holder = &self.chain.holder;
         let from = |what: &str, provided: Result<Credentials, CredentialsError>, help: &str| {
@@ -66,7 +66,7 @@ impl Provider {
                 from(
                     &format!("the credential_process of profile `{holder}` failed"),
                     process.provide_credentials().await,
-                    "run the command of `credential_process` by itself, and correct it",
+                    "run the `credential_process` command separately, and correct it",
                 )
             }
             Source::Sso(sso) => self.sso(sso).await,
@@ -81,20 +81,20 @@ impl Provider {
             Source::Environment => {
                 let provider = EnvironmentVariableCredentialsProvider::new();
                 from(
-                    "the environment gives no credentials",
+                    "cannot get credentials from the environment",
                     provider.provide_credentials().await,
                     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
                 )
             }
             Source::Container => from(
-                "the container gives no credentials",
+                "cannot get credentials from the container",
                 self.container().await,
-                "give the task or the build a role",
+                "attach a role to the task or the build",
             ),
             Source::Instance => from(
-                "the instance gives no credentials",
+                "cannot get credentials from the instance",
                 self.instance().await,
-                "give the instance a role",
+                "attach a role to the instance",
             ),
             Source::Machine => self.machine().await,
         }
@@ -109,17 +109,15 @@ impl Provider {
         }
         let profile = &self.chain.profile;
         let mut message = format!(
-            "profile `{profile}` gives no credentials: the AWS configuration has none for it"
+            "cannot get credentials from profile `{profile}`: the AWS configuration has none"
         );
         if let Some(name) = variable_of(&Env::real()) {
-            message.push_str(&format!(
-                ", and {name} is not used for a profile that exists"
-            ));
+            message.push_str(&format!(", and {name} is ignored if the profile exists"));
         }
         Err(DeployError::aws(message, login(profile)))
     }
 
-    /// What the SDK's own providers of a machine's credentials need.
+    /// Returns the configuration for the SDK's container and instance providers.
     fn provider_config(&self) -> ProviderConfig {
         let config = ProviderConfig::without_region();
         match self.config.http_client() {
@@ -142,7 +140,7 @@ impl Provider {
         provider.provide_credentials().await
     }
 
-    /// The connection to a service, in another region where it has one.
+    /// Returns the connection settings of a service, optionally in another region.
     fn config(&self, service: Service, region: Option<&str>) -> SdkConfig {
         let mut config = self.config.to_builder();
         config.set_endpoint_url(self.endpoints.of(service).map(str::to_owned));
@@ -168,8 +166,8 @@ impl Provider {
                 let mut error = DeployError::of_call(profile, "", "sts:AssumeRole", &error);
                 if error.is_denied() {
                     error.help = format!(
-                        "allow it: the trust policy of {} must admit these credentials, and their \
-                         policies must allow sts:AssumeRole",
+                        "allow the principal in the trust policy of {}, and allow sts:AssumeRole \
+                         in its policies",
                         role.arn
                     );
                 }
@@ -200,7 +198,7 @@ impl Provider {
             .await
             .map_err(|error| {
                 let mut error = DeployError::of_call(&self.chain.profile, "", call, &error);
-                error.help = format!("check the token, and the trust policy of {role_arn}");
+                error.help = format!("check the token and the trust policy of {role_arn}");
                 error
             })?;
         of_sts(answer.credentials, call)
@@ -210,7 +208,7 @@ impl Provider {
         let profile = &self.chain.holder;
         let none = |reason: &str| {
             DeployError::aws(
-                format!("profile `{profile}` gives no credentials: {reason}"),
+                format!("cannot get credentials from profile `{profile}`: {reason}"),
                 login(profile),
             )
         };
@@ -241,7 +239,7 @@ impl Provider {
             })?;
         let found = answer
             .role_credentials
-            .ok_or_else(|| none("the answer has no credentials"))?;
+            .ok_or_else(|| none("the response has no credentials"))?;
         let expiry = u64::try_from(found.expiration).unwrap_or_default();
         Ok(Credentials::new(
             found.access_key_id.unwrap_or_default(),
@@ -258,7 +256,7 @@ impl ProvideCredentials for Provider {
     where
         Self: 'a,
     {
-        // The error is unpacked again where the call that needed the credentials fails.
+        // `DeployError::of_call` extracts this error from the error of the call.
         future::ProvideCredentials::new(async {
             let found = self.credentials().await;
             found.map_err(CredentialsError::provider_error)
@@ -287,7 +285,7 @@ fn of_sts(
     ))
 }
 
-/// The name of a role's session: the configured one, or a new one.
+/// Returns the configured name of a role session, or a new name.
 fn session_name(configured: Option<&str>) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_millis());

@@ -1,8 +1,8 @@
-//! The endpoint of each service: from the command line, the environment or the AWS configuration
-//! files, in the order of the AWS CLI.
+//! Resolves the endpoint of each service from the command line, the environment, or the AWS
+//! configuration files, in the order of precedence of the AWS CLI.
 //!
-//! It is decided here for every client. The SDK takes an empty value for a URL and panics, and it
-//! reads the endpoints of single services even if the configured ones are to be ignored.
+//! The SDK is not used for this. It treats an empty value as a URL and panics, and it reads the
+//! endpoints of individual services even if configured endpoints must be ignored.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use aws_types::os_shim_internal::Env;
 use super::files::{AwsFiles, Section, is_true, setting, variable};
 use crate::deploy::DeployError;
 
-/// A service that is called.
+/// A service that s3ferry calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Service {
     CloudFormation,
@@ -38,7 +38,7 @@ impl Service {
         Self::Sts,
     ];
 
-    /// Its name in a `services` section; in capitals, in a variable.
+    /// Returns the name of the service in a `services` section. Variable names use it in uppercase.
     fn id(self) -> &'static str {
         match self {
             Self::CloudFormation => "cloudformation",
@@ -54,20 +54,21 @@ impl Service {
     }
 }
 
-/// The endpoints that replace AWS's own.
+/// The endpoints that replace the default endpoints.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Endpoints(BTreeMap<Service, String>);
 
 impl Endpoints {
-    /// The endpoint of a service, without a slash at its end; `None`: AWS's own.
+    /// Returns the endpoint of a service without a trailing slash, or `None` for the default.
     pub(super) fn of(&self, service: Service) -> Option<&str> {
         self.0.get(&service).map(String::as_str)
     }
 
-    /// Decides the endpoints: `given` on the command line, or configured.
+    /// Resolves the endpoints. `given` is the endpoint on the command line.
     ///
     /// # Errors
-    /// A configured endpoint is not a URL, or a `services` section does not exist.
+    /// Returns an error if a configured endpoint is not a URL, or a `services` section does not
+    /// exist.
     pub(super) fn resolve(
         given: Option<&str>,
         env: &Env,
@@ -92,7 +93,7 @@ impl Endpoints {
             Some(named) => Some(files.services(&named.value).ok_or_else(|| {
                 DeployError::input(
                     format!(
-                        "the AWS configuration has no section [services {}], which {} names",
+                        "the AWS configuration has no section [services {}], which {} refers to",
                         named.value, named.place
                     ),
                     "add the section, or remove the setting `services`",
@@ -107,7 +108,7 @@ impl Endpoints {
             check(&url).map_err(|problem| {
                 DeployError::input(
                     format!("{from} is not a valid endpoint URL: `{url}` ({problem})"),
-                    "write a URL such as https://example.com, or leave it empty for AWS's own \
+                    "use a URL such as https://example.com, or leave it empty for the default \
                      endpoint",
                 )
             })?;
@@ -117,7 +118,7 @@ impl Endpoints {
     }
 }
 
-/// The endpoint that is configured for a service, and what configures it.
+/// Returns the configured endpoint of a service, and the name of the setting.
 fn configured(
     service: Service,
     env: &Env,
@@ -143,7 +144,7 @@ fn trimmed(url: &str) -> String {
     url.trim_end_matches('/').to_owned()
 }
 
-/// Whether a text is the URL of an endpoint.
+/// Checks that a text is a valid endpoint URL.
 pub(crate) fn check(url: &str) -> Result<(), &'static str> {
     let rest = ["http://", "https://"]
         .into_iter()
@@ -151,9 +152,9 @@ pub(crate) fn check(url: &str) -> Result<(), &'static str> {
             let (start, rest) = url.split_at_checked(scheme.len())?;
             start.eq_ignore_ascii_case(scheme).then_some(rest)
         })
-        .ok_or("it does not begin with http:// or https://")?;
+        .ok_or("it does not start with http:// or https://")?;
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("it has a space or a control character");
+        return Err("it contains a space or a control character");
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {
@@ -175,7 +176,7 @@ pub(crate) fn check(url: &str) -> Result<(), &'static str> {
     if is_address || name.split('.').all(is_label) {
         Ok(())
     } else {
-        Err("it has no valid host name")
+        Err("its host name is not valid")
     }
 }
 
@@ -184,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_told_from_other_texts() {
+    fn only_urls_are_valid() {
         for url in [
             "http://127.0.0.1:4566",
             "https://[::1]:8443/",

@@ -1,8 +1,8 @@
-//! The AWS configuration files, read as the AWS CLI reads them.
+//! Reads the AWS configuration files in the same way as the AWS CLI.
 //!
-//! The SDK's own parser ignores a profile whose name has spaces, quotes or non-ASCII characters,
-//! treats a file that is not UTF-8 as empty, and reports errors without the file. So the files are
-//! read here, and every setting keeps its place for the errors about it.
+//! The SDK's parser ignores profiles whose names contain spaces, quotation marks, or non-ASCII
+//! characters, treats a file that is not UTF-8 as empty, and reports errors without the file name.
+//! This parser records the location of every setting for error messages.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use aws_types::os_shim_internal::Env;
 
 use crate::deploy::DeployError;
 
-/// No configuration file, and no bundle of certificates, is larger.
+/// Maximum size of a configuration file or certificate bundle, in bytes.
 const LARGEST_FILE: u64 = 10 * 1024 * 1024;
 
 /// A line of a file.
@@ -30,37 +30,37 @@ impl fmt::Display for Place {
     }
 }
 
-/// A value, and where it is.
+/// A value and its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Setting {
-    /// The value; empty if there are only nested values.
+    /// The value. Empty if there are only nested settings.
     pub(super) value: String,
-    /// Its line.
+    /// Location of the setting.
     pub(super) place: Place,
-    /// Whether the credentials file has it.
+    /// Whether the setting is in the credentials file.
     pub(super) is_credentials: bool,
-    /// Indented lines below it that are settings themselves, such as those of a service.
+    /// Indented settings below it, such as those of a service.
     nested: BTreeMap<String, (String, Place)>,
 }
 
-/// The settings of a section, by their names in lower case.
+/// The settings of a section, by lowercase name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Section {
     settings: BTreeMap<String, Setting>,
 }
 
 impl Section {
-    /// A setting; an empty one counts as not set.
+    /// Returns a setting. An empty setting counts as not set.
     pub(super) fn setting(&self, name: &str) -> Option<&Setting> {
         self.settings.get(name).filter(|one| !one.value.is_empty())
     }
 
-    /// The value of a setting; an empty one counts as not set.
+    /// Returns the value of a setting. An empty setting counts as not set.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.setting(name).map(|setting| setting.value.as_str())
     }
 
-    /// A setting below another, such as `endpoint_url` below `s3`.
+    /// Returns a nested setting, such as `endpoint_url` below `s3`.
     pub(super) fn nested(&self, group: &str, name: &str) -> Option<(&str, &Place)> {
         let (value, place) = self.settings.get(group)?.nested.get(name)?;
         (!value.is_empty()).then_some((value.as_str(), place))
@@ -73,13 +73,13 @@ pub(super) struct AwsFiles {
     profiles: BTreeMap<String, Section>,
     sso_sessions: BTreeMap<String, Section>,
     services: BTreeMap<String, Section>,
-    /// Section headers that name nothing, as the AWS CLI reads them.
+    /// Section headers that the AWS CLI ignores.
     ignored: Vec<(String, Place)>,
-    /// The files that were looked for, and why one cannot be used.
+    /// The files that were searched, and the reason if one cannot be read.
     searched: Vec<(PathBuf, Option<String>)>,
 }
 
-/// Which of the two files, since they name profiles differently.
+/// The kind of a file, which determines how the file names profiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Config,
@@ -87,7 +87,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The variable that names the file, and its place without it.
+    /// Returns the variable that names the file, and the default path.
     fn of_environment(self) -> (&'static str, &'static str) {
         match self {
             Self::Config => ("AWS_CONFIG_FILE", "~/.aws/config"),
@@ -97,10 +97,10 @@ impl Kind {
 }
 
 impl AwsFiles {
-    /// Reads both files; one that does not exist or may not be read is empty.
+    /// Reads both files. A file that does not exist or cannot be read counts as empty.
     ///
     /// # Errors
-    /// A file is not UTF-8, or a line of it is invalid.
+    /// Returns an error if a file is not UTF-8 or contains an invalid line.
     pub(super) fn load(env: &Env) -> Result<Self, DeployError> {
         let mut found = Self::default();
         for kind in [Kind::Config, Kind::Credentials] {
@@ -132,8 +132,8 @@ impl AwsFiles {
         self.services.get(name)
     }
 
-    /// Why there is no profile of this name: the files that were searched, and a header that may
-    /// have been meant.
+    /// Explains why a profile does not exist. Returns the files that were searched, and a hint if
+    /// an ignored header has the same name.
     pub(super) fn why_missing(&self, name: &str) -> (String, Option<String>) {
         let files: Vec<String> = (self.searched.iter())
             .map(|(path, problem)| match problem {
@@ -151,16 +151,16 @@ impl AwsFiles {
         (files.join(", "), hint)
     }
 
-    /// Adds a file's sections.
+    /// Adds the sections of a file.
     fn read(&mut self, path: &Path, bytes: &[u8], kind: Kind) -> Result<(), (usize, &'static str)> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let before = &bytes[..error.valid_up_to()];
             let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            (line, "the text is not UTF-8")
+            (line, "invalid UTF-8")
         })?;
         let file: Arc<Path> = path.into();
         let mut nowhere = Section::default();
-        // `None`: before the first header.
+        // `None` before the first header.
         let mut section: Option<&mut Section> = None;
         let mut option: Option<String> = None;
         let mut level = 0;
@@ -200,10 +200,10 @@ impl AwsFiles {
             }
             let (name, value) = (line.split_once(['=', ':']))
                 .filter(|(name, _)| !name.trim().is_empty())
-                .ok_or((index + 1, "a setting is written `name = value`"))?;
+                .ok_or((index + 1, "expected a setting: `name = value`"))?;
             let name = name.trim().to_lowercase();
             let section = (section.as_deref_mut())
-                .ok_or((index + 1, "there is no section header before this setting"))?;
+                .ok_or((index + 1, "no section header before this setting"))?;
             let setting = Setting {
                 value: value.trim().to_owned(),
                 place,
@@ -218,11 +218,11 @@ impl AwsFiles {
 }
 
 impl Setting {
-    /// Takes an indented line: a nested setting below an empty value, or more of the value.
+    /// Adds an indented line: a nested setting if the value is empty, or else a continuation.
     fn continues(&mut self, line: &str, place: Place) -> Result<(), (usize, &'static str)> {
         if self.value.is_empty() {
             let (name, value) = (line.split_once('='))
-                .ok_or((place.line, "an indented setting is written `name = value`"))?;
+                .ok_or((place.line, "expected a nested setting: `name = value`"))?;
             let value = (value.trim().to_owned(), place);
             self.nested.insert(name.trim().to_lowercase(), value);
         } else {
@@ -233,7 +233,7 @@ impl Setting {
     }
 }
 
-/// The text of a section header without its brackets. A comment may follow it.
+/// Returns the text of a section header without brackets. A comment may follow the header.
 fn header(rest: &str) -> Option<&str> {
     let mut ends = rest.match_indices(']').map(|(at, _)| at);
     let last = rest.rfind(']')?;
@@ -246,8 +246,8 @@ fn header(rest: &str) -> Option<&str> {
     Some(rest[..end].trim())
 }
 
-/// What a header is of, and the name in it. The credentials file has the bare names of profiles;
-/// in the config file they follow a word, quoted as in a shell.
+/// Returns the section type and the name in a header. Headers in the credentials file contain only
+/// a profile name. In the config file, a type precedes the name, which is quoted as in a shell.
 fn name_of(header: &str, kind: Kind) -> Option<(&'static str, String)> {
     if kind == Kind::Credentials || header == "default" {
         return Some(("profile", header.to_owned()));
@@ -259,7 +259,7 @@ fn name_of(header: &str, kind: Kind) -> Option<(&'static str, String)> {
     Some((of, name))
 }
 
-/// Splits a text into words as a POSIX shell does; `None` if a quotation mark is not closed.
+/// Splits a text into words like a POSIX shell. Returns `None` if a quotation mark is not closed.
 fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -288,13 +288,13 @@ fn words(text: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// A variable of the environment; an empty one counts as not set, since CI sets it where it has no
-/// value.
+/// Returns an environment variable. An empty variable counts as not set, because CI systems set
+/// variables that have no value.
 pub(super) fn variable(env: &Env, name: &str) -> Option<String> {
     env.get(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A setting of the SDKs, by a variable or the profile.
+/// Returns an SDK setting from a variable or the profile.
 pub(super) fn setting(
     env: &Env,
     profile: Option<&Section>,
@@ -305,23 +305,23 @@ pub(super) fn setting(
     variable(env, name).or_else(of_profile)
 }
 
-/// Whether a setting is switched on.
+/// Returns whether a setting is enabled.
 pub(super) fn is_true(value: &str) -> bool {
     value.eq_ignore_ascii_case("true")
 }
 
-/// Reads a file of bounded size.
+/// Reads a file up to the maximum size.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path)?;
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_FILE {
-        return Err(std::io::Error::other("it is larger than 10 MiB"));
+        return Err(std::io::Error::other("the file is larger than 10 MiB"));
     }
     Ok(bytes)
 }
 
-/// A path with the home directory in place of `~`.
+/// Replaces `~` in a path with the home directory.
 fn at_home(env: &Env, path: &str) -> PathBuf {
     let home = ["HOME", "USERPROFILE"];
     let home = home.into_iter().find_map(|name| variable(env, name));
@@ -333,7 +333,7 @@ fn at_home(env: &Env, path: &str) -> PathBuf {
 
 fn invalid(path: &Path, line: usize, problem: &str, env: &Env, name: &str) -> DeployError {
     let named = match variable(env, name) {
-        Some(_) => format!(" (the file that {name} names)"),
+        Some(_) => format!(" (from {name})"),
         None => String::new(),
     };
     DeployError::input(

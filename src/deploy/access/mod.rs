@@ -1,7 +1,7 @@
-//! The way into one account: a profile's credentials, the configured region, and the clients.
+//! Access to one account: the credentials of a profile, the configured region, and the clients.
 //!
-//! The region is the configuration's and never the environment's. What a profile may do is
-//! AWS's to say; which account it is in is checked before anything is written.
+//! The region comes from the configuration, never from the environment. AWS decides which calls a
+//! profile can make. s3ferry verifies the account of the profile before it writes anything.
 
 mod chain;
 mod credentials;
@@ -34,74 +34,74 @@ use endpoints::{Endpoints, Service};
 use files::{AwsFiles, is_true, setting, variable};
 use trust_store::Bundle;
 
-/// How often a call is tried that fails in passing.
+/// Maximum number of attempts for a call that fails temporarily.
 const ATTEMPTS: u32 = 6;
 const FIRST_ATTEMPTS: u32 = 3;
 const POLLING_ATTEMPTS: u32 = 2;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long credentials may take. Every call for them has its own limit; a process that waits for
-/// its user has none, as in the AWS CLI.
+/// Time limit for getting credentials. Each call for credentials has a separate limit. A process
+/// that waits for the user has no limit, as in the AWS CLI.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What the user says about connections.
+/// User settings for connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// The endpoint of every service, for an emulator; `AWS_ENDPOINT_URL` does the same.
+    /// Endpoint of every service, for an emulator. Equivalent to `AWS_ENDPOINT_URL`.
     pub endpoint_url: Option<String>,
-    /// How long one attempt of a call may take.
+    /// Time limit for one attempt of a call.
     pub read_timeout: Duration,
 }
 
-/// One account and region, by one profile.
+/// Access to one account and region with one profile.
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
     profile: String,
     origin: Origin,
-    /// The variable that gives the credentials instead of the profile.
+    /// Variable that provides the credentials instead of the profile.
     variable: Option<&'static str>,
-    /// The option of `deployer-policy` that prints what it needs; empty for a deployer's.
+    /// Option of `deployer-policy` that prints the required policy. Empty for a deployer.
     policy: &'static str,
-    /// Connections, with the endpoint of CloudFormation.
+    /// Connection settings with the endpoint of CloudFormation.
     config: SdkConfig,
     endpoints: Arc<Endpoints>,
     bundle: Option<Bundle>,
     cloudformation: aws_sdk_cloudformation::Client,
 }
 
-/// Who AWS says we are.
+/// The identity of the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub account: String,
-    /// ARN of the user or of the role's session.
+    /// ARN of the user or role session.
     pub arn: String,
 }
 
-/// What the AWS configuration files say of a profile.
+/// The state of a profile in the AWS configuration files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProfileState {
-    /// The configuration or credentials file has it.
+    /// The config or credentials file contains the profile.
     Known,
-    /// Neither has it, but the environment has credentials.
+    /// Neither file contains the profile, but the environment has credentials.
     Environment,
-    /// Neither has it, and the environment has no credentials.
+    /// Neither file contains the profile, and the environment has no credentials.
     Unknown,
 }
 
-/// What names a profile.
+/// The origin of a profile name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// An option or the configuration: the profile takes precedence over exported keys.
+    /// An option or the configuration. The profile takes precedence over exported keys.
     Explicit,
-    /// `AWS_PROFILE`: exported keys take precedence, as in the AWS CLI.
+    /// `AWS_PROFILE`. Exported keys take precedence, as in the AWS CLI.
     Variable,
 }
 
-/// The value of `AWS_PROFILE`, where it has one.
+/// Returns the value of `AWS_PROFILE`, if it is set.
 pub(crate) fn profile_variable() -> Option<String> {
     variable(&Env::real(), "AWS_PROFILE")
 }
 
-/// Looks a profile up in the AWS configuration files.
+/// Looks up a profile in the AWS configuration files.
 pub(crate) async fn profile_state(profile: &str) -> Result<ProfileState, DeployError> {
     let env = Env::real();
     let files = AwsFiles::load(&env)?;
@@ -113,14 +113,14 @@ pub(crate) async fn profile_state(profile: &str) -> Result<ProfileState, DeployE
 }
 
 impl Access {
-    /// Prepares the clients of a profile that an option or the configuration names. Nothing is
-    /// called yet.
+    /// Prepares the clients of a profile that an option or the configuration names. Makes no calls.
     ///
-    /// A profile that the AWS configuration files do not have is taken from the environment, as
-    /// in CI.
+    /// If the AWS configuration files do not contain the profile, the credentials come from the
+    /// environment, as in CI.
     ///
     /// # Errors
-    /// The profile does not exist or cannot be used; a configured endpoint or CA bundle is invalid.
+    /// Returns an error if the profile does not exist or cannot be used, or if a configured
+    /// endpoint or CA bundle is invalid.
     pub(crate) async fn open(
         profile: &str,
         region: &str,
@@ -129,7 +129,7 @@ impl Access {
         Self::open_as(profile, Origin::Explicit, region, settings).await
     }
 
-    /// The same for a profile of either origin.
+    /// Does the same as [`Self::open`] for a profile of either origin.
     pub(crate) async fn open_as(
         profile: &str,
         origin: Origin,
@@ -158,8 +158,8 @@ impl Access {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .time_source(SystemTimeSource::new())
-            // Backoff with jitter. The SDK's adaptive mode also limits the rate of a client that was
-            // throttled, to one call in two seconds: a deploy of thirty calls would take minutes.
+            // Backoff with jitter. The SDK's adaptive mode would limit a throttled client to one call
+            // every two seconds, so a deployment with 30 calls would take minutes.
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(
                 TimeoutConfig::builder()
@@ -226,8 +226,8 @@ impl Access {
         self.config.region().map_or("", |region| region.as_ref())
     }
 
-    /// The same for work that needs another policy than a deployer's: `option` is that of
-    /// `deployer-policy`, such as `--push`. A refusal names it.
+    /// Sets the option of `deployer-policy` that prints the required policy, such as `--push`. The
+    /// help of access errors includes it.
     pub(crate) fn needing(mut self, option: &'static str) -> Self {
         self.policy = option;
         self
@@ -253,7 +253,8 @@ impl Access {
         aws_sdk_codepipeline::Client::new(&self.config(Service::CodePipeline))
     }
 
-    /// An S3 client; an emulator is spoken to by paths, since it has no host name for a bucket.
+    /// Returns an S3 client. It uses path-style requests for an emulator, which has no host names
+    /// for buckets.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config(Service::S3))
             .force_path_style(self.endpoints.of(Service::S3).is_some())
@@ -261,7 +262,7 @@ impl Access {
         aws_sdk_s3::Client::from_conf(config)
     }
 
-    /// URL of a bucket in the region, as CloudFormation takes a template's.
+    /// Returns the URL of a bucket in the region, as required for template URLs by CloudFormation.
     pub(crate) fn bucket_url(&self, bucket: &str) -> String {
         let region = self.region();
         match self.endpoints.of(Service::S3) {
@@ -273,18 +274,18 @@ impl Access {
         }
     }
 
-    /// A command of this program for the profile, such as `deploy`.
+    /// Returns an s3ferry command with the profile, such as `deploy`.
     pub(crate) fn command(&self, name: &str) -> Command {
         Command::s3ferry(name).option("--profile", &self.profile)
     }
 
-    /// The same profile in another region.
+    /// Returns access with the same profile in another region.
     pub(crate) fn in_region(&self, region: &str) -> Self {
         let region = Region::new(region.to_owned());
         self.with(self.config.to_builder().region(region).build())
     }
 
-    /// The same for calls that are repeated anyway: each is tried twice at most.
+    /// Returns access for polling calls, each of which is attempted at most twice.
     pub(crate) fn polling(&self) -> Self {
         let retries = RetryConfig::standard().with_max_attempts(POLLING_ATTEMPTS);
         self.with(self.config.to_builder().retry_config(retries).build())
@@ -298,9 +299,9 @@ impl Access {
         }
     }
 
-    /// Asks AWS who we are (AWS STS, *GetCallerIdentity*).
+    /// Gets the identity of the caller (AWS STS, *GetCallerIdentity*).
     pub(crate) async fn identity(&self) -> Result<Identity, DeployError> {
-        // The first call of every command: when there is no network, it is known soon.
+        // This is the first call of every command. Fewer attempts detect a missing network sooner.
         let config = self
             .config(Service::Sts)
             .to_builder()
@@ -317,10 +318,10 @@ impl Access {
         })
     }
 
-    /// Makes sure that the profile is in the configured account.
+    /// Verifies that the profile belongs to the configured account.
     ///
     /// # Errors
-    /// It is in another one; or as [`identity`](Self::identity).
+    /// Returns an error if it belongs to another account, or if [`identity`](Self::identity) fails.
     pub(crate) async fn verify_account(&self, account: &str) -> Result<Identity, DeployError> {
         let identity = self.identity().await?;
         if identity.account == account {
@@ -329,31 +330,31 @@ impl Access {
         let whose = self.whose();
         let (found, arn) = (&identity.account, &identity.arn);
         Err(DeployError::input(
-            format!("{whose} is in account {found} ({arn}), and the configuration says {account}"),
+            format!("{whose} is in account {found} ({arn}), but the configuration has {account}"),
             match self.variable {
                 Some(_) => format!("nothing was changed: {}", self.not_from_profile()),
                 None if self.origin == Origin::Variable => {
-                    "nothing was changed: name the profile of the account with --profile, or unset \
-                     AWS_PROFILE"
+                    "nothing was changed: specify a profile of the account with --profile, or \
+                     unset AWS_PROFILE"
                         .to_owned()
                 }
-                None => "nothing was changed: log in to the right account, or correct the \
+                None => "nothing was changed: log in to the correct account, or correct the \
                          configuration"
                     .to_owned(),
             },
         ))
     }
 
-    /// What gives the credentials, for messages.
+    /// Describes the origin of the credentials, for messages.
     fn whose(&self) -> String {
         match (self.variable, self.origin) {
-            (Some(name), _) => format!("the identity of {name}"),
+            (Some(name), _) => format!("the identity from {name}"),
             (None, Origin::Explicit) => format!("profile `{}`", self.profile),
-            (None, Origin::Variable) => format!("profile `{}` of AWS_PROFILE", self.profile),
+            (None, Origin::Variable) => format!("profile `{}` from AWS_PROFILE", self.profile),
         }
     }
 
-    /// That a variable gives the credentials, and what to do about it.
+    /// Explains that a variable provides the credentials, and how to use the profile.
     fn not_from_profile(&self) -> String {
         let name = self.variable.unwrap_or_default();
         let exists = match self.origin {
@@ -367,14 +368,14 @@ impl Access {
         )
     }
 
-    /// The connection to a service.
+    /// Returns the connection settings of a service.
     fn config(&self, service: Service) -> SdkConfig {
         let mut config = self.config.to_builder();
         config.set_endpoint_url(self.endpoints.of(service).map(str::to_owned));
         config.build()
     }
 
-    /// What an SDK call ended with, in words.
+    /// Converts the error of an SDK call.
     pub(crate) fn error<E, R>(
         &self,
         call: &str,
@@ -399,9 +400,11 @@ impl Access {
                 Some(bundle) => format!(
                     "add the authority that issued this certificate to the CA bundle {bundle}"
                 ),
-                None => "set AWS_CA_BUNDLE to a file with the authority's certificate if a proxy \
-                         inspects TLS"
-                    .to_owned(),
+                None => {
+                    "if a proxy inspects TLS, set AWS_CA_BUNDLE to a file with the certificate \
+                         of its authority"
+                        .to_owned()
+                }
             };
         }
         error
@@ -412,15 +415,15 @@ fn no_profile(files: &AwsFiles, profile: &str, origin: Origin) -> DeployError {
     let (searched, hint) = files.why_missing(profile);
     let named = match origin {
         Origin::Explicit => "",
-        Origin::Variable => ", which AWS_PROFILE names,",
+        Origin::Variable => " from AWS_PROFILE",
     };
     let create = format!("aws configure sso --profile {}", word(profile));
     DeployError::aws(
         format!(
-            "there is no profile `{profile}`{named} in the AWS configuration files ({searched})"
+            "profile `{profile}`{named} does not exist in the AWS configuration files ({searched})"
         ),
         hint.unwrap_or_else(|| {
-            format!("create it (`{create}`), or name another in the configuration (`profile:`)")
+            format!("create it (`{create}`), or set another `profile` in the configuration")
         }),
     )
 }

@@ -1,5 +1,5 @@
-//! The certificate authorities that a connection to AWS is checked with: the machine's, or the
-//! ones of the file that `AWS_CA_BUNDLE` or the profile's `ca_bundle` names, as in the AWS CLI.
+//! The certificate authorities for connections to AWS: those of the machine, or those in the file
+//! that `AWS_CA_BUNDLE` or the `ca_bundle` of the profile names, as in the AWS CLI.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::deploy::DeployError;
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-/// A file of certificates, and the setting that names it.
+/// A file with certificates and the setting that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bundle {
     path: PathBuf,
@@ -29,7 +29,7 @@ impl std::fmt::Display for Bundle {
 }
 
 impl Bundle {
-    /// The file that is configured, if any.
+    /// Returns the configured file, if any.
     pub(super) fn configured(env: &Env, profile: Option<&Section>) -> Option<Self> {
         const NAME: &str = "AWS_CA_BUNDLE";
         if let Some(path) = variable(env, NAME) {
@@ -45,15 +45,15 @@ impl Bundle {
         })
     }
 
-    /// TLS that trusts these certificates alone.
+    /// Returns a TLS context that trusts only these certificates.
     ///
     /// # Errors
-    /// The file cannot be read, or has no usable certificate.
+    /// Returns an error if the file cannot be read or has no usable certificate.
     pub(super) fn context(&self) -> Result<TlsContext, DeployError> {
         let invalid = |problem: String| {
             DeployError::input(
                 format!("cannot use the CA bundle {self}: {problem}"),
-                "name a file with CA certificates in PEM format, or remove the setting to use \
+                "specify a file with CA certificates in PEM format, or remove the setting to use \
                  the certificates of this machine",
             )
         };
@@ -70,8 +70,8 @@ impl Bundle {
     }
 }
 
-/// The certificates of a bundle that can be an authority, each in PEM format. The SDK panics at any
-/// other; the AWS CLI accepts a bundle in which some are of no use.
+/// Returns the certificates of a bundle that can be trust anchors, in PEM format. The SDK panics on
+/// other certificates. The AWS CLI accepts bundles that contain unusable certificates.
 fn certificates(text: &str) -> Result<Vec<&str>, String> {
     let mut found = Vec::new();
     let mut reason = None;
@@ -79,7 +79,7 @@ fn certificates(text: &str) -> Result<Vec<&str>, String> {
         let number = number + 1;
         let end = text[at..]
             .find(END)
-            .ok_or_else(|| format!("certificate {number} has no end"))?;
+            .ok_or_else(|| format!("certificate {number} is truncated"))?;
         let pem = &text[at..at + end + END.len()];
         let der = CertificateDer::from_pem_slice(pem.as_bytes())
             .map_err(|error| format!("certificate {number} is not valid PEM: {error}"))?;

@@ -1,4 +1,4 @@
-//! Answers of AWS and of others.
+//! Tests for responses from AWS and from other servers.
 
 use super::*;
 
@@ -20,7 +20,7 @@ const HEAD: Protocol = Protocol::S3 { head: true };
 const ID: [(&str, &str); 1] = [("x-amzn-requestid", "1")];
 
 #[test]
-fn answers_of_aws_pass() {
+fn aws_responses_are_accepted() {
     for (protocol, status, kind, more, body) in [
         (
             Protocol::Query,
@@ -73,7 +73,7 @@ fn answers_of_aws_pass() {
 }
 
 #[test]
-fn answers_of_others_are_described() {
+fn other_responses_are_described() {
     const PAGE: &str = "<!DOCTYPE html><html><head><title></title><script>x()</script></head>\
                         <body><h1>Please <b>log in</b></h1><p>now</body></html>";
     const SHOWN: &str = ", which is not an AWS response: \"Please log in\"";
@@ -117,7 +117,7 @@ fn answers_of_others_are_described() {
             "text/xml",
             &[],
             "<AResponse><B>half",
-            ", and the response is cut off: \"half\"",
+            ", but the response is truncated: \"half\"",
         ),
         (
             Protocol::Query,
@@ -125,16 +125,16 @@ fn answers_of_others_are_described() {
             "text/xml",
             &[],
             "<AResponse><AResponse/>",
-            "cut off",
+            "truncated",
         ),
-        (Protocol::Json, 200, "", &[], "{\"a\": [1, ", "cut off"),
+        (Protocol::Json, 200, "", &[], "{\"a\": [1, ", "truncated"),
         (
             S3,
             200,
             "application/xml",
             &[],
             "<ListBucketResult><Name>b</Na",
-            "cut off",
+            "truncated",
         ),
         (
             Protocol::Query,

@@ -1,5 +1,5 @@
-//! The calls that the commands make themselves, as IAM authorizes them (*Service Authorization
-//! Reference*). `sts:GetCallerIdentity` needs no permission.
+//! The IAM actions for the calls that the commands make directly (*Service Authorization
+//! Reference*). `sts:GetCallerIdentity` requires no permission.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ use crate::stacks::Side;
 use super::super::StackStep;
 use super::Statement;
 
-/// Calls on a stack.
+/// Actions on a stack.
 const OF_STACKS: [&str; 18] = [
     "cloudformation:CancelUpdateStack",
     "cloudformation:ContinueUpdateRollback",
@@ -25,7 +25,7 @@ const OF_STACKS: [&str; 18] = [
     "cloudformation:DescribeStackResourceDrifts",
     "cloudformation:DescribeStacks",
     "cloudformation:DetectStackDrift",
-    // The drift of a stack is the drift of its resources.
+    // Drift detection of a stack detects the drift of its resources.
     "cloudformation:DetectStackResourceDrift",
     "cloudformation:ExecuteChangeSet",
     "cloudformation:GetStackPolicy",
@@ -35,23 +35,23 @@ const OF_STACKS: [&str; 18] = [
     "cloudformation:UpdateTerminationProtection",
 ];
 
-/// Calls that IAM knows no resource for.
+/// Actions that do not support resource-level permissions.
 const OF_NO_STACK: [&str; 3] = [
     "cloudformation:DescribeStackDriftDetectionStatus",
     "cloudformation:ListStacks",
     "cloudformation:ValidateTemplate",
 ];
 
-/// What CloudFormation calls as the caller for the warning checks of a change set's validation
-/// (AWS CloudFormation, *Validate stack deployments*). IAM knows no resource for them. Without
-/// them, CloudFormation skips the checks.
+/// Actions that CloudFormation performs with the caller's permissions for the warning checks of
+/// change set validation (AWS CloudFormation, *Validate stack deployments*). They do not support
+/// resource-level permissions. Without them, CloudFormation skips the checks.
 const OF_VALIDATION: [&str; 3] = [
     "cloudwatch:GetMetricData",
     "iam:GetAccountSummary",
     "servicequotas:GetServiceQuota",
 ];
 
-/// Calls on a stack set; those that create or change instances name their accounts and types too.
+/// Actions on a stack set. Actions on instances also require access to their accounts and types.
 const OF_STACK_SETS: [&str; 12] = [
     "cloudformation:CreateStackInstances",
     "cloudformation:DeleteStackInstances",
@@ -67,7 +67,7 @@ const OF_STACK_SETS: [&str; 12] = [
     "cloudformation:UpdateStackSet",
 ];
 
-/// Calls that follow an execution.
+/// Actions for following an execution.
 const OF_AN_EXECUTION: [&str; 4] = [
     "codepipeline:GetPipelineExecution",
     "codepipeline:GetPipelineState",
@@ -75,17 +75,17 @@ const OF_AN_EXECUTION: [&str; 4] = [
     "codepipeline:ListPipelineExecutions",
 ];
 
-/// What a push needs, and no more.
+/// Returns the minimum permissions for a push.
 pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
     let bucket = plan.bucket_arn(&plan.dev.source_bucket.name);
     let mut of_a_pipeline = OF_AN_EXECUTION.to_vec();
     of_a_pipeline.push("codepipeline:StartPipelineExecution");
     if !plan.dev.create_pipeline {
-        // Its source action may have any name.
+        // The source action of an existing pipeline may have any name.
         of_a_pipeline.push("codepipeline:GetPipeline");
     }
     let mut found = vec![
-        // Without the list S3 says of an object that is not there that it may not be seen.
+        // Without `s3:ListBucket`, S3 denies access to a missing object instead of reporting it.
         Statement::new(
             "SourceBucket",
             [
@@ -107,7 +107,7 @@ pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
         ),
     ];
     if let Some(key) = &plan.dev.source_encryption_key {
-        // S3 encrypts for the uploader; a multipart upload needs kms:Decrypt, too.
+        // S3 encrypts with the uploader's permissions. A multipart upload also requires kms:Decrypt.
         let actions = ["kms:Decrypt", "kms:GenerateDataKey"];
         let contexts = plan.source_encryption_contexts();
         let condition = json!({ "StringLike": { "kms:EncryptionContext:aws:s3:arn": contexts } });
@@ -164,15 +164,15 @@ pub(super) fn statements(
             .iter()
             .map(|step| format!("{bucket}/s3ferry/{}.template", step.stack))
             .collect();
-        // CloudFormation reads the template as whoever names it.
+        // CloudFormation reads the template with the caller's permissions.
         let actions = ["s3:GetObject", "s3:PutObject"];
         found.push(Statement::new("LongTemplates", actions, &objects));
     }
     found
 }
 
-/// Looking for the buckets of an earlier stack, whose names CloudFormation does not find by itself;
-/// the buckets' own permissions include it.
+/// Returns the permission to check for buckets of an earlier stack whose names are dynamic. The
+/// permissions for bucket resources already include it.
 pub(super) fn of_existing_buckets(plan: &Plan, stacks: &[&StackStep]) -> Option<Statement> {
     let buckets: Vec<String> = (stacks.iter())
         .filter(|step| !step.stack_set)
@@ -186,8 +186,8 @@ pub(super) fn of_existing_buckets(plan: &Plan, stacks: &[&StackStep]) -> Option<
     (!buckets.is_empty()).then(list)
 }
 
-/// What tells which version of the source each pipeline has deployed, and how the first execution
-/// ends.
+/// Returns the permissions to determine the source version that each pipeline has deployed, and the
+/// result of the first execution.
 fn of_executions(plan: &Plan) -> [Statement; 3] {
     let pipelines = plan.pipelines.iter();
     let pipelines: Vec<String> = pipelines
@@ -197,7 +197,7 @@ fn of_executions(plan: &Plan) -> [Statement; 3] {
         Statement::new("PipelineExecutions", OF_AN_EXECUTION, &pipelines),
         Statement::new(
             "SourceBucket",
-            // Without it, S3 does not tell a missing object from a forbidden one.
+            // Without it, S3 returns the same error for missing and forbidden objects.
             ["s3:ListBucket"],
             &[plan.bucket_arn(&plan.dev.source_bucket.name)],
         ),
@@ -215,7 +215,7 @@ fn of_stack_sets(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
     for step in sets {
         let (region, name) = (&step.region, &step.stack);
         arns.push(of_step(plan, step, format_args!("stackset/{name}:*")));
-        // The target of an operation is a stack of any account, and a type of any resource.
+        // An operation targets stacks in any account and resources of any type.
         arns.push(of_step(
             plan,
             step,
@@ -247,19 +247,19 @@ fn of_stack_sets(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
     let mut found = Vec::new();
     if !arns.is_empty() {
         found.push(Statement::new("StackSets", OF_STACK_SETS, &arns));
-        // It has no ARN before it is there.
+        // A stack set has no ARN before it is created.
         let create = ["cloudformation:CreateStackSet"];
         found.push(Statement::new("NewStackSets", create, &["*".to_owned()]));
     }
     if !roles.is_empty() {
-        // As AWS documents it for StackSets, without a condition on the service.
+        // AWS documents this permission for StackSets without a condition on the service.
         let pass = ["iam:GetRole", "iam:PassRole"];
         found.push(Statement::new("PassAdministrationRole", pass, &roles));
     }
     if organization {
         let actions = [
             "cloudformation:DescribeOrganizationsAccess",
-            // StackSets asks it for a delegated administrator.
+            // StackSets calls it for a delegated administrator.
             "organizations:ListDelegatedAdministrators",
         ];
         found.push(Statement::new("Organization", actions, &["*".to_owned()]));
@@ -267,7 +267,7 @@ fn of_stack_sets(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
     found
 }
 
-/// ARN of something of CloudFormation in the account and region of a stack.
+/// Returns the ARN of a CloudFormation resource in the account and region of a stack.
 fn of_step(plan: &Plan, step: &StackStep, resource: impl Display) -> String {
     let (region, account) = (&step.region, &step.account);
     arn::regional(plan.partition, "cloudformation", region, account, resource)

@@ -1,5 +1,5 @@
-//! What `s3ferry doctor` reads, as IAM authorizes it (*Service Authorization Reference*). Nothing
-//! here writes.
+//! The IAM actions that `s3ferry doctor` requires (*Service Authorization Reference*). All of them
+//! are read-only.
 
 use crate::aws::arn;
 use crate::doctor::PERMISSIONS;
@@ -10,13 +10,13 @@ use super::super::StackStep;
 use super::Statement;
 use super::names::{self, Place};
 
-/// Calls that IAM knows no resource for.
+/// Actions that do not support resource-level permissions.
 const OF_NOTHING: [&str; 1] = ["kms:ListAliases"];
 
-/// Calls on stack sets.
+/// Actions on stack sets.
 const OF_STACK_SETS: [&str; 1] = ["cloudformation:DescribeStackSet"];
 
-/// Calls on managed policies: also on those that nobody expects a role to have.
+/// Actions on managed policies, including unexpected policies of a role.
 const OF_POLICIES: [&str; 2] = ["iam:GetPolicy", "iam:GetPolicyVersion"];
 
 pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
@@ -40,7 +40,7 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
         for owner in [step.account.as_str(), "aws"] {
             policies.push(arn::iam(partition, owner, "policy/*"));
         }
-        // AWS decides the IDs of keys, and output buckets may have keys of their own.
+        // AWS assigns key IDs, and output buckets may use other keys.
         keys.push(place.regional("kms", "key/*"));
         let names = place.all("AWS::CodePipeline::Pipeline", "");
         pipelines.extend(names.map(|name| place.regional("codepipeline", &name)));

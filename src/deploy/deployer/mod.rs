@@ -1,9 +1,9 @@
-//! The permissions that somebody needs to run the commands against an account: statements, packed
-//! into policy documents that IAM accepts. Pure.
+//! The permissions that are required to run the commands in an account, as statements in policy
+//! documents that IAM accepts. Performs no I/O.
 //!
-//! CloudFormation acts with the caller's permissions unless a service role is given (AWS
-//! CloudFormation, *AWS CloudFormation service role*). So there are the [calls](calls) that the
-//! program makes itself, and what CloudFormation's resource types need to create, read, update and
+//! CloudFormation uses the caller's permissions unless a service role is given (AWS CloudFormation,
+//! *AWS CloudFormation service role*). Therefore, the statements allow the [calls](calls) that
+//! s3ferry makes directly, and the actions that CloudFormation requires to create, read, update, and
 //! delete the [resources](resources) of the templates.
 
 mod calls;
@@ -18,20 +18,21 @@ use super::StackStep;
 use crate::aws::quotas::MANAGED_POLICY;
 use crate::plan::Plan;
 
-/// The longest managed policy, in characters without whitespace.
+/// Maximum length of a managed policy, in characters without whitespace.
 pub(crate) const LONGEST: usize = MANAGED_POLICY.length();
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holder<'a> {
-    /// Whoever runs the commands; CloudFormation acts with the same permissions.
+    /// The principal that runs the commands. CloudFormation uses the same permissions.
     Deployer,
-    /// Whoever runs the commands and gives CloudFormation this service role, by its ARN.
+    /// The principal that runs the commands and passes the service role with this ARN to
+    /// CloudFormation.
     DeployerWithRole(&'a str),
-    /// The service role that CloudFormation acts with.
+    /// The service role that CloudFormation assumes.
     ServiceRole,
-    /// Whoever uploads sources and follows the pipeline, and deploys nothing.
+    /// A principal that uploads sources and follows the pipeline, but does not deploy stacks.
     Pusher,
-    /// Whoever runs `doctor`, which only reads.
+    /// A principal that runs `doctor`, which only reads.
     Doctor,
 }
 
@@ -49,8 +50,8 @@ pub(crate) struct Statement {
     condition: Option<Value>,
 }
 
-/// The statements of a holder, for these stacks of one account. `template_bucket` is the bucket
-/// that long templates go by.
+/// Returns the statements of a holder for the given stacks of one account. `template_bucket` is the
+/// bucket for templates that are too long to send inline.
 pub(crate) fn statements(
     plan: &Plan,
     stacks: &[&StackStep],
@@ -83,8 +84,8 @@ pub(crate) fn statements(
     found
 }
 
-/// Packs statements into documents that are short enough, in their order. A statement with more
-/// resources than fit is divided.
+/// Packs statements, in order, into documents that do not exceed the maximum length. A statement
+/// with too many resources is split.
 pub(crate) fn documents(statements: &[Statement]) -> Vec<Value> {
     let mut found: Vec<Vec<Statement>> = Vec::new();
     for statement in statements.iter().flat_map(divided) {
@@ -105,7 +106,7 @@ fn document(statements: &[Statement]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// Characters of a policy as IAM counts them: without whitespace.
+/// Returns the length of a policy as IAM counts it: in characters without whitespace.
 pub(crate) fn length(document: &Value) -> usize {
     let text = document.to_string();
     text.chars().filter(|one| !one.is_whitespace()).count()
@@ -116,7 +117,7 @@ fn divided(whole: &Statement) -> Vec<Statement> {
     if parts <= 1 {
         return vec![whole.clone()];
     }
-    // Twice as many parts as the length asks for: what is not resources is in each of them.
+    // Each part repeats everything except the resources, so use twice the required number.
     let most = whole.resources.len().div_ceil(parts * 2).max(1);
     let parts = whole.resources.chunks(most).enumerate();
     parts
@@ -164,7 +165,7 @@ fn one_or_many<S: Serializer>(all: &[String], to: S) -> Result<S::Ok, S::Error> 
     }
 }
 
-/// Roles may be given to one service only.
+/// Returns a statement that allows passing roles to one service only.
 fn pass_role(sid: &str, roles: &[String], service: &str) -> Statement {
     Statement::new(sid, ["iam:PassRole"], roles)
         .when(json!({ "StringEquals": { "iam:PassedToService": service } }))

@@ -1,15 +1,15 @@
-//! The names and ARNs of a template's resources in one account and region. `*` stands for what only
-//! AWS knows.
+//! The names and ARNs of a template's resources in one account and region. `*` replaces values that
+//! only AWS knows.
 
 use super::super::StackStep;
 use crate::aws::arn;
 use crate::diagnostic::{Entry, Node, Source, Span, Value, read};
 use crate::template::{Deployment, Marker, Resolver};
 
-/// What only AWS knows.
+/// Replacement for a value that only AWS knows.
 const ANYTHING: &str = "*";
 
-/// Returns the template of a stack; of one that is removed, nothing.
+/// Returns the template of a stack, which is null for a removed stack.
 pub(super) fn template(step: &StackStep) -> Node {
     let source = Source::new(step.stack.as_str(), step.template.text.json.as_str());
     read(&source).unwrap_or_else(|_| Node::synthetic(Value::Null, Span::default()))
@@ -47,7 +47,7 @@ impl<'a> Place<'a> {
         resources.map(move |one| self.attribute(&one.key, attribute))
     }
 
-    /// Returns an attribute of a resource; the empty one is what `Ref` gives.
+    /// Returns an attribute of a resource. If `name` is empty, returns the value of `Ref`.
     pub(super) fn attribute(&self, id: &str, name: &str) -> String {
         let found = self.resolver.attribute(id, name);
         found.unwrap_or_else(|| ANYTHING.to_owned())
@@ -58,7 +58,7 @@ impl<'a> Place<'a> {
         found.unwrap_or_else(|| ANYTHING.to_owned())
     }
 
-    /// Returns a value that is a text.
+    /// Returns the text of a value.
     pub(super) fn text(&self, value: &Node) -> String {
         let found = self.resolver.resolve(value);
         let text = found.as_ref().and_then(Node::scalar_text);
@@ -69,7 +69,7 @@ impl<'a> Place<'a> {
         &self.step.account
     }
 
-    /// Returns the ARN of a resource of a service with account and region.
+    /// Returns the ARN of a regional resource.
     pub(super) fn regional(&self, service: &str, resource: &str) -> String {
         let (region, account) = (&self.step.region, &self.step.account);
         arn::regional(self.partition, service, region, account, resource)

@@ -1,5 +1,5 @@
-//! What CloudFormation needs for the resources of our templates, by their types'
-//! [handlers](crate::aws::handlers).
+//! The permissions that CloudFormation requires for the resources in the templates, based on the
+//! [handlers](crate::aws::handlers) of the resource types.
 
 use serde_json::json;
 
@@ -11,12 +11,12 @@ use crate::diagnostic::Node;
 use crate::plan::Plan;
 use crate::template::function;
 
-/// ARNs of everything that the templates hold.
+/// ARNs of the resources in the templates.
 #[derive(Default)]
 struct Arns {
     buckets: Vec<String>,
     bucket_policies: Vec<String>,
-    /// All keys of the account and region: a key's ID is AWS's to choose.
+    /// All keys of the account and region, because AWS assigns key IDs.
     keys: Vec<String>,
     primary_keys: Vec<String>,
     multi_region: bool,
@@ -34,7 +34,7 @@ struct Arns {
 
 pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
     let mut arns = Arns::default();
-    // The instances of a stack set are made by its execution role, in their own accounts.
+    // The execution role of a stack set creates its instances in the target accounts.
     for step in stacks.iter().filter(|step| !step.stack_set) {
         let template = names::template(step);
         arns.add(plan, &Place::new(plan.partition.as_str(), step, &template));
@@ -64,7 +64,7 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
         new("ReplicaKeys", &["kms:ReplicateKey"], &arns.primary_keys),
     ];
     if has_aliases {
-        // An alias and its key must both be allowed.
+        // Actions on aliases require permission for both the alias and the key.
         let aliased = [arns.aliases.as_slice(), &arns.keys].concat();
         found.push(new("Aliases", &handlers::ALIAS, &aliased));
     }
@@ -157,8 +157,8 @@ impl Arns {
             .extend(aliases.map(|name| place.regional("kms", &name)));
     }
 
-    /// A role may be created only with the boundary that the configuration names, and loses it
-    /// never.
+    /// Returns statements that allow creating a role only with the configured boundary, and that
+    /// do not allow removing the boundary.
     fn role_statements(&self) -> Vec<Statement> {
         let roles = |sid, creation: &[&'static str]| {
             Statement::new(
@@ -180,7 +180,8 @@ impl Arns {
     }
 }
 
-/// The ARN of a role that a policy is attached to: the template's own, or one that exists.
+/// Returns the ARN of a role that a policy is attached to. The role is declared in the template or
+/// already exists.
 fn attached(plan: &Plan, place: &Place<'_>, role: &Node) -> String {
     if let Some(("Ref", id)) = function(role) {
         return place.attribute(id.as_str().unwrap_or_default(), "Arn");

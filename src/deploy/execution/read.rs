@@ -1,4 +1,4 @@
-//! Reads the state of an execution: its actions, and what it waits for.
+//! Reads the state of an execution: its actions, and the reasons why it is waiting.
 
 use aws_sdk_codepipeline::types::{ActionExecutionDetail, ActionExecutionFilter, StageState};
 use aws_smithy_types::DateTime;
@@ -6,9 +6,9 @@ use aws_smithy_types::DateTime;
 use super::super::{Access, DeployError};
 use super::{ActionRun, Execution, State, Wait, trigger};
 
-/// An execution as it stands now.
+/// Returns the current state of an execution.
 pub(crate) async fn state(access: &Access, pipeline: &str, id: &str) -> Result<State, DeployError> {
-    // What it does is asked first: an execution that has ended by then has all its actions.
+    // The status is read before the actions, so that the actions are complete if it has ended.
     let answer = access
         .codepipeline()
         .get_pipeline_execution()
@@ -70,7 +70,7 @@ async fn actions(access: &Access, pipeline: &str, id: &str) -> Result<Vec<Action
         let detail =
             detail.map_err(|error| access.error("codepipeline:ListActionExecutions", &error))?;
         let run = action_run(detail);
-        // The newest comes first: of an action that was retried it is the one that counts.
+        // The newest action execution comes first. Only this one counts if an action was retried.
         let seen = |other: &ActionRun| other.stage == run.stage && other.action == run.action;
         if !found.iter().any(seen) {
             found.push(run);

@@ -1,4 +1,4 @@
-//! Reading a bucket.
+//! Reads a bucket.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use aws_sdk_s3::types::PublicAccessBlockConfiguration;
 use super::{Access, document, reading};
 use crate::doctor::live::{Bucket, Encryption, Reading};
 
-/// Reads a bucket's policy and settings. One that is not there is missing; where even that cannot
-/// be seen, each part says so.
+/// Reads the policy and settings of a bucket. Returns `Missing` if the bucket does not exist. If
+/// access is denied, each part contains the error.
 pub(super) async fn read(access: &Access, name: &str) -> Reading<Bucket> {
     let s3 = access.s3();
     let location = s3.get_bucket_location().bucket(name).send().await;

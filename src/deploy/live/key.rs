@@ -1,4 +1,4 @@
-//! Reading a key.
+//! Reads a key.
 
 use aws_sdk_kms::types::KeyMetadata;
 
@@ -7,11 +7,11 @@ use crate::doctor::live::{Grant, Key, Policy, Reading};
 
 const MISSING: [&str; 1] = ["NotFoundException"];
 
-/// The name of the policy that every key has. A key that is shared by AWS RAM has another (AWS KMS
-/// API Reference, *ListKeyPolicies*).
+/// Name of the policy that every key has. A key that is shared through AWS RAM has another policy
+/// (AWS KMS API Reference, *ListKeyPolicies*).
 const DEFAULT: &str = "default";
 
-/// What a key is, by its ARN, ID or alias.
+/// Returns the metadata of the key with an ARN, ID, or alias.
 pub(super) async fn describe(access: &Access, name: &str) -> Reading<KeyMetadata> {
     let answer = access.kms().describe_key().key_id(name).send().await;
     reading(access, "kms:DescribeKey", &MISSING, answer).then(|answer| match answer.key_metadata {
@@ -20,7 +20,7 @@ pub(super) async fn describe(access: &Access, name: &str) -> Reading<KeyMetadata
     })
 }
 
-/// Reads a key. Of one that AWS manages nothing more is asked.
+/// Reads a key. For an AWS managed key, reads only the metadata.
 pub(super) async fn read(access: &Access, name: &str) -> Reading<Key> {
     let metadata = known!(describe(access, name).await);
     let kms = access.kms();
@@ -77,7 +77,7 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Key> {
         let aliases = aliases.into_iter();
         aliases.filter_map(|alias| alias.alias_name).collect()
     });
-    // A key that is disabled or pending deletion has no rotation to ask for.
+    // The rotation status is unavailable for a key that is disabled or pending deletion.
     if key.state == "Enabled" {
         let missing = ["NotFoundException", "UnsupportedOperationException"];
         let rotation = reading(access, "kms:GetKeyRotationStatus", &missing, rotation);
@@ -93,7 +93,7 @@ async fn policy(access: &Access, key: &str, name: &str) -> Reading<serde_json::V
         .then(|answer| document(action, &answer.policy.unwrap_or_default()))
 }
 
-/// The policies of a key beside its default one.
+/// Returns the policies of a key, except the default policy.
 async fn others(access: &Access, key: &str) -> Reading<Vec<Policy>> {
     let names = access.kms().list_key_policies().key_id(key);
     let names = names.into_paginator().items().send();
@@ -102,7 +102,7 @@ async fn others(access: &Access, key: &str) -> Reading<Vec<Policy>> {
     let mut found = Vec::new();
     for name in names.into_iter().filter(|name| name != DEFAULT) {
         let document = policy(access, key, &name).await;
-        // Somebody may have removed it since.
+        // The policy may have been removed in the meantime.
         if !document.is_missing() {
             found.push(Policy { name, document });
         }

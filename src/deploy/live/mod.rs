@@ -1,6 +1,6 @@
-//! Reading the live state of the accounts, for the doctor: a few things at a time, with the clients'
-//! own retries. A refused call is kept as refused, and nothing is ever changed here. A reading that
-//! breaks off leaves nothing behind, and the diagnosis lists it as not read.
+//! Reads the live state of the accounts for the doctor. Several resources are read at the same
+//! time, and the clients retry failed calls. Failed calls are recorded. Nothing here changes a
+//! resource. If a read aborts, it has no result, and the diagnosis lists the resource as not read.
 
 mod bucket;
 mod key;
@@ -25,19 +25,19 @@ use crate::policy::document::Arn;
 use crate::template::UNKNOWN;
 pub(crate) use stacks::{Wanted, stacks};
 
-/// How many things are read at the same time; each of them takes up to ten calls.
+/// How many resources are read at the same time. Each of them requires up to ten calls.
 const AT_ONCE: usize = 6;
 
-/// The ways into the accounts, by account.
+/// Access to the accounts, by account ID.
 pub(crate) type Accesses = BTreeMap<String, Access>;
 
-/// The ID of the key that an alias names.
+/// Returns the ID of the key that an alias refers to.
 pub(crate) async fn key_id_of_alias(access: &Access, alias: &str) -> Option<String> {
     let described = key::describe(access, alias).await;
     described.read().map(|metadata| metadata.key_id.clone())
 }
 
-/// Reads everything that is expected, in the accounts that there is a way into.
+/// Reads all expected resources in the accessible accounts.
 pub(crate) async fn read(
     expected: &Expected,
     stacks: BTreeMap<usize, Reading<Stack>>,
@@ -66,7 +66,7 @@ pub(crate) async fn read(
         let thing = Thing::Bucket(bucket.name.clone());
         wanted.push((bucket.account.clone(), bucket.region.clone(), thing));
     }
-    observer.begins("live state of roles, buckets and pipelines");
+    observer.begins("live state of roles, buckets, and pipelines");
     read_all(wanted, accesses, &mut live).await;
     observer.begins("live state of keys");
     let keys = keys(expected, &live);
@@ -75,7 +75,7 @@ pub(crate) async fn read(
     live
 }
 
-/// The keys that are expected, that pipelines name, and that output buckets encrypt with.
+/// Returns the keys that are expected, that pipelines refer to, or that output buckets use.
 fn keys(expected: &Expected, live: &Live) -> Vec<(String, String, Thing)> {
     let mut wanted: BTreeSet<(String, String, String)> = BTreeSet::new();
     let mut want = |name: &str, account: &str, region: &str| {
@@ -114,14 +114,14 @@ fn keys(expected: &Expected, live: &Live) -> Vec<(String, String, Thing)> {
 enum Thing {
     Pipeline(String),
     Rule(String),
-    /// A role's ARN, and the ARNs of the managed policies that it should have.
+    /// ARN of a role, and the ARNs of the managed policies that it should have.
     Role(String, Vec<String>),
     Bucket(String),
-    /// A key's ARN, ID or alias.
+    /// ARN, ID, or alias of a key.
     Key(String),
 }
 
-/// Puts something that was read to its place.
+/// Stores a result in the live state.
 type Found = Box<dyn FnOnce(&mut Live) + Send>;
 
 impl Thing {
@@ -164,7 +164,7 @@ async fn read_all(wanted: Vec<(String, String, Thing)>, accesses: &Accesses, liv
     found.into_values().for_each(|found| found(live));
 }
 
-/// The value of a reading; returns from the function where there is none.
+/// Evaluates to the value of a reading, or returns from the function if it has no value.
 macro_rules! known {
     ($reading:expr) => {
         match $reading {
@@ -176,7 +176,7 @@ macro_rules! known {
 }
 use known;
 
-/// What a call answered; with one of the codes of `missing`, AWS says that there is none.
+/// Converts the result of a call. An error code in `missing` means that the resource does not exist.
 fn reading<T, E, R>(
     access: &Access,
     action: &str,
@@ -197,7 +197,7 @@ where
     }
 }
 
-/// A policy document; IAM's come percent-encoded, as RFC 3986 says.
+/// Parses a policy document. Documents from IAM are percent-encoded as defined in RFC 3986.
 pub(super) fn document(action: &str, text: &str) -> Reading<Json> {
     let decoded = if text.trim_start().starts_with('{') {
         text.to_owned()
@@ -210,7 +210,7 @@ pub(super) fn document(action: &str, text: &str) -> Reading<Json> {
         Ok(document) => Reading::Read(document),
         Err(error) => Reading::Refused(Refusal {
             action: action.to_owned(),
-            reason: format!("its document is no JSON: {error}"),
+            reason: format!("its document is not valid JSON: {error}"),
         }),
     }
 }

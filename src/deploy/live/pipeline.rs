@@ -1,4 +1,4 @@
-//! Reading a pipeline: its definition, in the names of the CloudFormation type, and how it fares.
+//! Reads a pipeline: its definition, with the names of the CloudFormation type, and its status.
 
 use aws_sdk_codepipeline::operation::get_pipeline_state::GetPipelineStateOutput;
 use aws_sdk_codepipeline::types::{
@@ -13,7 +13,7 @@ use crate::deploy::pipeline::Answer;
 use crate::doctor::live::{Failure, Pipeline, Reading};
 
 const MISSING: [&str; 1] = ["PipelineNotFoundException"];
-/// How far back an execution that has ended is looked for.
+/// How many of the last executions are searched for one that has ended.
 const EXECUTIONS: i32 = 20;
 
 pub(super) async fn read(access: &Access, name: &str) -> Reading<Pipeline> {
@@ -75,13 +75,14 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Pipeline> {
     })
 }
 
-/// The definition of an answer, in the names of the CloudFormation type.
+/// Returns the definition in a response, with the names of the CloudFormation type.
 fn definition(answer: &str) -> Option<Json> {
     let answer: Json = serde_json::from_str(answer).ok()?;
     Some(in_cloudformation(answer.get("pipeline")?))
 }
 
-/// Superseded and stopped executions say nothing about the pipeline.
+/// Returns whether an execution succeeded or failed. Superseded and stopped executions do not show
+/// whether the pipeline works.
 fn has_ended(execution: &PipelineExecutionSummary) -> bool {
     matches!(
         execution.status,
@@ -89,21 +90,21 @@ fn has_ended(execution: &PipelineExecutionSummary) -> bool {
     )
 }
 
-/// The failed action of a first stage that no execution tells about: of a pipeline whose source
-/// object does not exist, the history stays empty.
+/// Returns the failed action of the first stage if the history does not contain the execution. The
+/// history stays empty if the source object of a pipeline does not exist.
 fn without_execution(
     state: &GetPipelineStateOutput,
     executions: &[PipelineExecutionSummary],
 ) -> Option<Failure> {
     let stage = state.stage_states().first()?;
-    let is_told = stage.latest_execution.as_ref().is_some_and(|latest| {
+    let is_listed = stage.latest_execution.as_ref().is_some_and(|latest| {
         let mut known = executions.iter();
         latest.status != StageExecutionStatus::Succeeded
             && known.any(|one| {
                 one.pipeline_execution_id.as_deref() == Some(&*latest.pipeline_execution_id)
             })
     });
-    if is_told {
+    if is_listed {
         return None;
     }
     failed_action(stage)
@@ -163,7 +164,7 @@ fn failure(
     }
 }
 
-/// Returns a declaration of the API in the spelling of CloudFormation.
+/// Converts a declaration of the API to the spelling of CloudFormation.
 fn in_cloudformation(declaration: &Json) -> Json {
     match declaration {
         Json::Object(members) => {

@@ -1,4 +1,4 @@
-//! Reading a role and its policies.
+//! Reads a role and its policies.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::doctor::live::{Policy, Reading, Role};
 
 const MISSING: [&str; 1] = ["NoSuchEntity"];
 
-/// Reads a role; `policies` are the managed policies that it should have.
+/// Reads a role. `policies` are the managed policies that it should have.
 pub(super) async fn read(access: &Access, arn: &str, policies: Vec<String>) -> Reading<Role> {
     let iam = access.iam();
     let name = arn.rsplit('/').next().unwrap_or(arn);
@@ -74,7 +74,7 @@ async fn managed(access: &Access, arn: String) -> Policy {
     }
 }
 
-/// The document of a managed policy's default version.
+/// Returns the document of a managed policy's default version.
 async fn default_version(access: &Access, arn: &str) -> Reading<Json> {
     let iam = access.iam();
     let answer = iam.get_policy().policy_arn(arn).send().await;

@@ -1,4 +1,4 @@
-//! Reading an EventBridge rule of the default bus.
+//! Reads an EventBridge rule on the default event bus.
 
 use aws_sdk_eventbridge::types::{RuleState, Target as LiveTarget};
 

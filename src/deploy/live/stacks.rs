@@ -1,4 +1,4 @@
-//! Reading stacks with the templates that they were deployed from.
+//! Reads stacks and the templates that they were deployed from.
 
 use std::collections::BTreeMap;
 
@@ -14,15 +14,15 @@ pub(crate) struct Wanted {
     pub account: String,
     pub region: String,
     pub stack: String,
-    /// The stack set whose instances these are; then account and region are the administrator's.
+    /// Stack set to read instead of a stack. Account and region are those of the administrator.
     pub stack_set: Option<StackSetPlan>,
 }
 
-/// A stack, and the text of its template.
+/// A stack and the text of its template.
 pub(crate) type Read = (Reading<Stack>, Reading<String>);
 
-/// Reads stacks, in their order; `None` where there is no way into the account, or where the reading
-/// itself broke off.
+/// Reads stacks and returns the results in the same order. A result is `None` if the account is not
+/// accessible or the read aborts.
 pub(crate) async fn stacks(wanted: &[Wanted], accesses: &Accesses) -> Vec<Option<Read>> {
     let reads = wanted.iter().enumerate().filter_map(|(number, one)| {
         let access = accesses.get(&one.account)?.in_region(&one.region);
@@ -53,7 +53,7 @@ async fn read_stack(access: &Access, name: &str) -> Read {
         }
     };
     let template = match found.condition() {
-        // It has a change set, and no template yet.
+        // The stack has only a change set and no template yet.
         Condition::Reviewing => Reading::Missing,
         _ => match stack::template(access, &found.id).await {
             Ok(text) => Reading::Read(text),
@@ -70,8 +70,8 @@ async fn read_stack(access: &Access, name: &str) -> Read {
     (Reading::Read(stack), template)
 }
 
-/// The instances of a stack set have its template and parameters; how each of them fares is
-/// `status`'s.
+/// Reads a stack set. Its instances use its template and parameters. `s3ferry status` reports the
+/// state of each instance.
 async fn read_set(access: &Access, plan: &StackSetPlan) -> Read {
     match set::describe(access, plan).await {
         Ok(Some(found)) => (

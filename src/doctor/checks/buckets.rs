@@ -1,4 +1,4 @@
-//! Buckets: their policies, and the settings that a run depends on.
+//! Checks of buckets: their policies, and the settings that a pipeline execution depends on.
 
 use std::collections::BTreeMap;
 
@@ -41,12 +41,12 @@ impl Checks<'_> {
 
     fn missing_bucket(&mut self, bucket: &ExpectedBucket) {
         let advice = if bucket.properties.is_some() {
-            "a bucket that its stack made and somebody deleted is not made again: make it by hand \
-             with the template's settings, or destroy the stack and deploy again"
+            "CloudFormation does not recreate a bucket that was deleted by hand: create it with \
+             the settings in the template, or destroy the stack and deploy again"
         } else {
-            "the configuration says that it exists: make it, or name another"
+            "the configuration declares it as an existing bucket: create it, or name another bucket"
         };
-        self.error(Rule::BucketMissing, bucket, "there is no such bucket")
+        self.error(Rule::BucketMissing, bucket, "the bucket does not exist")
             .blocking(Block::Resource(bucket.name.clone()))
             .named(&bucket.name)
             .advise(advice);
@@ -95,19 +95,19 @@ impl Checks<'_> {
         );
         let is = if state.is_empty() { "off" } else { "suspended" };
         let cause = if is_source {
-            let what = "and a source action takes a version of an object";
-            let message = format!("its versioning is {is}, {what}");
+            let message =
+                format!("its versioning is {is}, but a source action requires versioning");
             let cause = self.error(Rule::Versioning, bucket, message);
             cause.failing([Step::Source])
         } else {
-            let message = format!("its versioning is {is}, and the template says Enabled");
+            let message = format!("its versioning is {is}, but the template enables it");
             self.warn(Rule::Drift, bucket, message)
         };
         cause.named(&bucket.name).fix(fix);
     }
 
     fn notifications(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
-        // Only a rule on the bucket's events needs them.
+        // Only a rule that matches the bucket's events needs notifications.
         let watched = self.expected.rules().any(|rule| {
             rule.properties["EventPattern"]["source"]
                 .to_string()
@@ -129,11 +129,11 @@ impl Checks<'_> {
         self.error(
             Rule::ChangeEvents,
             bucket,
-            "it does not send its events to EventBridge, so a new version starts nothing",
+            "it does not send events to EventBridge, so a new version does not start the pipeline",
         )
         .advise(
-            "the command replaces all notifications of the bucket: if it has others, add this \
-             one to them",
+            "the command replaces the notification configuration of the bucket: if the bucket has \
+             other notifications, include them",
         )
         .fix(fix);
     }
@@ -141,7 +141,7 @@ impl Checks<'_> {
     fn ownership(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
         let live = match &found.ownership {
             Reading::Read(live) => live.as_str(),
-            // What a bucket has that was made before the setting was.
+            // The default of buckets that are older than the setting.
             Reading::Missing => "ObjectWriter",
             Reading::Refused(_) => return,
         };
@@ -161,12 +161,13 @@ impl Checks<'_> {
                 let kept = live == "ObjectWriter" || (live == "BucketOwnerPreferred" && !given);
                 if foreign && kept {
                     let message = format!(
-                        "its object ownership is {live}, and account {role_account} writes: the \
-                         objects are that account's"
+                        "its object ownership is {live}, so account {role_account} owns the \
+                         objects that it writes"
                     );
                     self.error(Rule::Ownership, bucket, message)
                         .advise(
-                            "let the deploy action take the target's deploy role (`RoleArn`); or",
+                            "set the target's deploy role (`RoleArn`) in the deploy action, or \
+                             run:",
                         )
                         .fix(fix.clone());
                     return;
@@ -176,13 +177,13 @@ impl Checks<'_> {
                         Rule::Ownership,
                         bucket,
                         format!(
-                            "its object ownership is {live}, which refuses the deploy action's \
+                            "its object ownership is {live}, which rejects the deploy action's \
                              ACL `{}`",
                             acl.unwrap_or_default()
                         ),
                     )
                     .named("AccessControlListNotSupported")
-                    .advise("take CannedACL out of the deploy action: nothing needs it")
+                    .advise("remove `CannedACL` from the deploy action: it is not needed")
                     .failing([Step::Deploy]);
                     return;
                 }
@@ -193,7 +194,7 @@ impl Checks<'_> {
                 Rule::Drift,
                 bucket,
                 format!(
-                    "its object ownership is {live}, and the template says {}",
+                    "its object ownership is {live}, but the template specifies {}",
                     expected.unwrap_or_default()
                 ),
             )
@@ -207,7 +208,7 @@ impl Checks<'_> {
                 bucket,
                 of_bucket("s3api put-bucket-acl", bucket).option("--acl", "private"),
             );
-            self.warn(Rule::Drift, bucket, "its ACL lets everybody in")
+            self.warn(Rule::Drift, bucket, "its ACL grants public access")
                 .fix(fix);
         }
     }
@@ -243,7 +244,7 @@ impl Checks<'_> {
         self.warn(
             Rule::Drift,
             bucket,
-            format!("its public access block has {} off", off.join(", ")),
+            format!("its public access block does not enable {}", off.join(", ")),
         )
         .fix(fix);
     }
@@ -283,7 +284,7 @@ impl Checks<'_> {
             Rule::Drift,
             bucket,
             format!(
-                "its default encryption is {}, and the template says {}",
+                "its default encryption is {}, but the template specifies {}",
                 shown(&live.algorithm, &live.key),
                 shown(&expected.algorithm, &expected.key)
             ),
@@ -291,8 +292,8 @@ impl Checks<'_> {
         .fix(fix);
     }
 
-    /// The default encryption of an existing bucket that a run reads from or writes to: the roles may
-    /// only use a key that the configuration names.
+    /// Checks the default encryption of an existing bucket that a pipeline execution reads or
+    /// writes. The roles may use only a key that the configuration names.
     fn default_key(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
         let is_used = matches!(bucket.purpose, Purpose::Source | Purpose::Output);
         let Reading::Read(live) = &found.encryption else {
@@ -308,9 +309,9 @@ impl Checks<'_> {
             Purpose::Source => ("`encryption_key` under `dev.source`".to_owned(), None),
             _ => (
                 format!("`encryption_key` of target `{target}`"),
-                // A key is of one account and region.
+                // A key belongs to one account and region.
                 (instances.count() > 1).then_some(
-                    "give this account and region a separate target, which can name the key",
+                    "define a separate target for this account and region that names the key",
                 ),
             ),
         };
@@ -319,13 +320,13 @@ impl Checks<'_> {
             (Some(key), named) => {
                 let says = match named {
                     Some(named) => format!("the deployed templates name key {named}"),
-                    None => "the deployed templates name no key".to_owned(),
+                    None => "the deployed templates do not name a key".to_owned(),
                 };
                 let deploy = self.deploy(bucket);
                 self.warn(
                     Rule::BucketKey,
                     bucket,
-                    format!("its default encryption uses key {key}, and {says}"),
+                    format!("its default encryption uses key {key}, but {says}"),
                 )
                 .blocking(Block::Denied(key.clone()))
                 .named(super::last(&key))
@@ -334,26 +335,26 @@ impl Checks<'_> {
                     None => format!("set {configured} to `{key}` and deploy:"),
                 })
                 .fix(deploy)
-                .advise("`s3ferry synth` prints what the policy of the key must allow");
+                .advise("`s3ferry synth` prints the statement that the key policy needs");
             }
             (None, Some(named)) => {
                 self.warn(
                     Rule::BucketKey,
                     bucket,
                     format!(
-                        "its default encryption is {}, and the deployed templates name key {named}",
+                        "its default encryption is {}, but the deployed templates name key {named}",
                         live.algorithm
                     ),
                 )
                 .advise(format!(
-                    "remove {configured}, or set the default encryption of the bucket to the key"
+                    "remove {configured}, or set the default encryption of the bucket to this key"
                 ));
             }
             (None, None) => {}
         }
     }
 
-    /// Accounts and ACLs of the actions that write into a bucket.
+    /// Returns the accounts and the ACLs of the deploy actions that write to a bucket.
     fn output_writers(&self, bucket: &str) -> Vec<(String, Option<String>)> {
         let mut found = Vec::new();
         for pipeline in self.expected.pipelines() {

@@ -1,4 +1,5 @@
-//! What else of a pipeline's definition differs from the template, as CodePipeline reads both.
+//! Compares the rest of a pipeline's definition with the template, with CodePipeline's default
+//! values.
 
 use serde_json::Value as Json;
 
@@ -9,23 +10,23 @@ use crate::failure;
 use crate::proof::Resolved;
 
 impl Checks<'_> {
-    /// What else of the definition differs.
+    /// Reports the differences that no other check covers.
     pub(super) fn definition(&mut self, pipeline: &Resolved, live: &Json) {
         let mut differences = Vec::new();
         let wanted = &pipeline.properties;
         let role = |node| member(node, "RoleArn").and_then(Json::as_str);
         if role(wanted) != role(live) {
-            differences.push("its service role".to_owned());
+            differences.push("service role".to_owned());
         }
         if !same(part(wanted, "Variables"), part(live, "Variables")) {
-            differences.push("its variables".to_owned());
+            differences.push("variables".to_owned());
         }
         let name_of = |node: &Json| part(node, "Name").as_str().unwrap_or_default().to_owned();
         let found = stages(live);
         for stage in stages(wanted) {
             let title = name_of(stage);
             let Some(other) = found.iter().find(|other| name_of(other) == title) else {
-                differences.push(format!("no stage {title}"));
+                differences.push(format!("missing stage {title}"));
                 continue;
             };
             for key in ["BeforeEntry", "OnSuccess", "OnFailure"] {
@@ -36,7 +37,7 @@ impl Checks<'_> {
             for action in actions_of(stage) {
                 let title = name_of(action.0);
                 let Some(other) = actions_of(other).find(|other| name_of(other.0) == title) else {
-                    differences.push(format!("no action {title}"));
+                    differences.push(format!("missing action {title}"));
                     continue;
                 };
                 for key in [
@@ -47,7 +48,7 @@ impl Checks<'_> {
                     "OutputArtifacts",
                 ] {
                     let (wanted, found) = (normal(action, key), normal(other, key));
-                    if !same(&wanted, &found) && !is_told(action, other, key) {
+                    if !same(&wanted, &found) && !has_finding(action, other, key) {
                         differences.push(format!("{key} of action {title}"));
                     }
                 }
@@ -55,32 +56,32 @@ impl Checks<'_> {
         }
         let more = found.len().saturating_sub(stages(wanted).len());
         if more > 0 {
-            differences.push(format!("{more} more stages"));
+            differences.push(format!("additional stages: {more}"));
         }
         if !differences.is_empty() {
             self.warn(
                 Rule::Drift,
                 pipeline,
                 format!(
-                    "its definition is not the template's: {}",
+                    "its definition differs from the template: {}",
                     differences.join(", ")
                 ),
             )
             .advise(
-                "put the change into the configuration, or change the pipeline back (`aws \
-                 codepipeline update-pipeline`)",
+                "add the change to the configuration, or revert the pipeline with `aws \
+                 codepipeline update-pipeline`",
             );
         }
     }
 }
 
-/// A member of a part of the definition; null where there is none.
+/// Returns a member of a part of the definition, or null if it is missing.
 fn part<'p>(node: &'p Json, name: &str) -> &'p Json {
     member(node, name).unwrap_or(&Json::Null)
 }
 
-/// A member of an action as CodePipeline reads it: with the values that it has by default (AWS
-/// CodePipeline User Guide, *Action structure reference*).
+/// Returns a member of an action with CodePipeline's default values (AWS CodePipeline User Guide,
+/// *Action structure reference*).
 fn normal(action: ActionPart<'_, Json>, key: &str) -> Json {
     let mut value = action.get(key).cloned().unwrap_or_default();
     match key {
@@ -100,8 +101,8 @@ fn normal(action: ActionPart<'_, Json>, key: &str) -> Json {
     value
 }
 
-/// Whether a difference is one of those that have a finding of their own.
-fn is_told(wanted: ActionPart<'_, Json>, found: ActionPart<'_, Json>, key: &str) -> bool {
+/// Returns whether another check reports the difference.
+fn has_finding(wanted: ActionPart<'_, Json>, found: ActionPart<'_, Json>, key: &str) -> bool {
     if key != "Configuration" || !wanted.is_s3_deploy() {
         return false;
     }
@@ -123,7 +124,8 @@ fn is_told(wanted: ActionPart<'_, Json>, found: ActionPart<'_, Json>, key: &str)
     same(&without(wanted), &without(found))
 }
 
-/// Whether a value says nothing: CodePipeline returns some of what a template leaves out as empty.
+/// Returns whether a value is empty. CodePipeline returns some members that a template omits as
+/// empty.
 fn is_empty(value: &Json) -> bool {
     match value {
         Json::Null => true,
@@ -133,7 +135,7 @@ fn is_empty(value: &Json) -> bool {
     }
 }
 
-/// Whether two values are the same once numbers and booleans are written as texts.
+/// Returns whether two values are equal, with numbers and booleans written as strings.
 fn same(a: &Json, b: &Json) -> bool {
     if is_empty(a) && is_empty(b) {
         return true;

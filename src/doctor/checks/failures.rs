@@ -1,5 +1,5 @@
-//! S3 deploy actions at which every run fails, how a pipeline's last execution failed, and the causes
-//! that AWS's message tells by itself.
+//! Checks of S3 deploy actions that make every execution fail, and of the last execution, including
+//! the causes that AWS's message names.
 
 use serde_json::Value as Json;
 
@@ -23,24 +23,24 @@ impl Checks<'_> {
                 pipeline,
                 &format!(
                     "set \"Extract\": \"true\" on the action {title}, or \"false\" with \
-                     \"ObjectKey\", as the template has it"
+                     \"ObjectKey\", as in the template"
                 ),
             );
             let cause = self.error(
                 Rule::Action,
                 pipeline,
                 format!(
-                    "its action {title} cannot run: {fault}. CodePipeline accepts this, and every \
-                     run fails with ConfigurationError"
+                    "its action {title} cannot run: {fault}; CodePipeline accepts this \
+                     configuration, but every execution fails with ConfigurationError"
                 ),
             );
             cause.fixes(fixes).failing([Step::Deploy]);
-            // As the message of the failed execution writes it.
+            // The message of the failed execution has this form.
             cause.named(&format!("action {title} (ConfigurationError)"));
         }
     }
 
-    /// How the last execution failed, where it did.
+    /// Reports the failure of the last execution.
     pub(super) fn failure(&mut self, pipeline: &Resolved, found: &Pipeline) {
         let Reading::Read(Some(failure)) = &found.failure else {
             return;
@@ -48,7 +48,7 @@ impl Checks<'_> {
         let mut intended = stages(&pipeline.properties).iter();
         let is_guarded = intended.any(|stage| member(stage, "BeforeEntry").is_some());
         if is_guarded && failure.trigger == "CreatePipeline" && failure.action.is_empty() {
-            // The condition fails the execution that creation starts, and no action of it.
+            // The condition, not an action, fails the execution that the creation starts.
             return;
         }
         let failed = (stages(&found.definition).iter())
@@ -69,18 +69,18 @@ impl Checks<'_> {
             _ => {}
         }
         let what = match failure.execution.as_str() {
-            "" => "its source action failed",
-            _ => "its last execution failed",
+            "" => "the source action failed",
+            _ => "the last execution failed",
         };
         let code = match failure.code.as_str() {
             "" => String::new(),
             code => format!(" ({code})"),
         };
         let said = match aws_says(failure) {
-            said if said.is_empty() => "; AWS does not say why".to_owned(),
+            said if said.is_empty() => "; AWS gave no reason".to_owned(),
             said => said,
         };
-        // A retry keeps the version and the variables, which another start would not.
+        // Unlike a new execution, a retry keeps the source version and the variables.
         let command = match failure.stage.as_str() {
             stage if is_guarded && !stage.is_empty() && !failure.execution.is_empty() => {
                 Command::aws("codepipeline retry-stage-execution")
@@ -109,13 +109,13 @@ impl Checks<'_> {
             }
             _ => {
                 cause
-                    .advise("nothing that was read explains it now; to try again:")
+                    .advise("nothing in the live state explains the failure; to try again:")
                     .fix(fix);
             }
         }
     }
 
-    /// The source object does not exist.
+    /// Reports a missing source object.
     fn missing_source(
         &mut self,
         pipeline: &Resolved,
@@ -130,28 +130,29 @@ impl Checks<'_> {
             aws_says(failure)
         );
         self.error(Rule::SourceObject, pipeline, message)
-            .advise("upload it, which starts the pipeline; no permission is missing:")
+            .advise("upload it to start the pipeline; no permission is missing:")
             .fix(run(&["push", "DIR"]));
     }
 
-    /// The source object has tags, which a target's deploy role may not copy.
+    /// Reports that the source object has tags that a target's deploy role may not copy.
     fn tags_refused(&mut self, pipeline: &Resolved, failure: &Failure, target: &str) {
         self.error(
             Rule::ObjectTags,
             pipeline,
             format!(
-                "the source object has tags, and the deploy role of target {target} may not copy \
-                 them{}",
+                "the source object has tags, but the deploy role of target {target} is not \
+                 allowed to copy them{}",
                 aws_says(failure)
             ),
         )
         .advise(format!(
-            "set `tagged_objects: true` in target {target}; then:"
+            "set `tagged_objects: true` in target {target}, then run:"
         ))
         .fix(run(&["deploy", "--all"]));
     }
 
-    /// The target of a deploy action, if its deploy role may not copy tags by the templates.
+    /// Returns the target of a deploy action if the templates do not allow its deploy role to copy
+    /// tags.
     fn untagged_target(&self, action: ActionPart<'_, Json>) -> Option<String> {
         let role = action.text("RoleArn")?;
         let role = self.expected.roles.iter().find(|one| one.arn == role)?;
@@ -179,7 +180,7 @@ fn place(failure: &Failure) -> String {
     }
 }
 
-/// AWS's message, if there is one.
+/// Returns AWS's message after a colon, or an empty string.
 fn aws_says(failure: &Failure) -> String {
     if failure.message.is_empty() {
         String::new()

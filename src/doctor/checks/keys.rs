@@ -1,4 +1,4 @@
-//! Keys: whether they can be used, who may use them, and what they are called.
+//! Checks of KMS keys: their states, policies, and aliases.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ impl Checks<'_> {
                 _ => {}
             }
         }
-        // Keys that the pipelines name live, and no template does.
+        // Keys that only the live state names.
         let others: Vec<&Key> = (self.live.keys.values())
             .filter_map(Reading::read)
             .filter(|found| self.expected.keys.iter().all(|key| key.arn != found.arn))
@@ -48,18 +48,18 @@ impl Checks<'_> {
     }
 
     fn missing_key(&mut self, key: &ExpectedKey) {
-        self.error(Rule::KeyMissing, key, "there is no such key any more")
+        self.error(Rule::KeyMissing, key, "the key no longer exists")
             .blocking(Block::Resource(key.arn.clone()))
             .named(last(&key.arn))
             .advise(
-                "nobody can restore a deleted key, nor what it encrypted: let the dev stack make \
-             another, deploy the targets with its ID, then dev again",
+                "a deleted key and the data that it encrypted cannot be restored: let the dev \
+                 stack create another key, deploy the targets with its ID, then deploy dev again",
             );
     }
 
     fn state(&mut self, key: &Key) {
         if key.is_aws_managed {
-            // A pipeline's use of it is the pipeline's fault, and said there.
+            // The check of the pipeline reports the use of an AWS managed key.
             return;
         }
         let id = last(&key.arn);
@@ -68,7 +68,10 @@ impl Checks<'_> {
         let cancel = self.aws(key, command("kms cancel-key-deletion"));
         let (message, fixes) = match key.state.as_str() {
             "Enabled" if key.usage != "ENCRYPT_DECRYPT" => (
-                format!("its usage is {}, and S3 needs ENCRYPT_DECRYPT", key.usage),
+                format!(
+                    "its usage is {}, but S3 requires ENCRYPT_DECRYPT",
+                    key.usage
+                ),
                 Vec::new(),
             ),
             "Enabled" => return,
@@ -119,7 +122,8 @@ impl Checks<'_> {
         self.policy(&subject, key.policy.as_ref(), live);
     }
 
-    /// Principals that a policy of the key lets in, and that belong to no account of the deployment.
+    /// Reports the principals that a policy of the key allows from outside the deployment's
+    /// accounts.
     fn key_outsiders(&mut self, key: &Key) {
         let others = key.others.read().into_iter().flatten();
         let others = others.map(|other| (other.name.as_str(), &other.document));
@@ -139,26 +143,27 @@ impl Checks<'_> {
                 Rule::KeyPolicy,
                 key,
                 format!(
-                    "its policy `{name}` allows {}, which no account of this deployment owns",
+                    "its policy `{name}` allows principals outside this deployment: {}",
                     listed.join(", ")
                 ),
             );
             cause.blocking(Block::Admits(key.arn.clone()));
             if name == DEFAULT {
-                cause.advise("remove the statement, unless somebody else is meant to use the key");
+                cause.advise("remove the statement, unless the principal is meant to use the key");
             } else {
                 cause.advise(
-                    "AWS RAM writes this policy: remove the principal from the resource share of \
+                    "AWS RAM manages this policy: remove the principal from the resource share of \
                      the key, unless it is meant to use the key",
                 );
             }
         }
     }
 
-    /// The outsiders of a policy, each once.
+    /// Returns the principals that a policy allows from outside the deployment's accounts.
     fn outsiders(&self, policy: &Json) -> BTreeSet<String> {
         let places = self.expected.places.iter();
-        // A deployed pipeline may name the role of a target that the configuration has no more.
+        // A deployed pipeline may name the role of a target that was removed from the
+        // configuration.
         let roles = self.expected.roles.iter().map(|role| &role.account);
         let accounts: BTreeSet<&str> = places
             .map(|place| &place.account)
@@ -184,7 +189,7 @@ impl Checks<'_> {
             self.warn(
                 Rule::Drift,
                 key,
-                "it does not rotate, and the template says that it does",
+                "its rotation is off, but the template enables it",
             )
             .fix(fix);
         }
@@ -205,11 +210,11 @@ impl Checks<'_> {
             self.warn(
                 Rule::Drift,
                 key,
-                format!("it is not called {alias}: the alias is gone, or another key's"),
+                format!("its alias {alias} is missing or belongs to another key"),
             )
-            .advise("nothing of the pipeline uses the alias; it is for people:")
+            .advise("the pipeline does not use the alias; to create it:")
             .fix(create)
-            .advise("or, if another key has it:")
+            .advise("or, if the alias belongs to another key:")
             .fix(update);
         }
     }

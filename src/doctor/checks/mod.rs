@@ -1,4 +1,5 @@
-//! The checks: each compares a kind of thing with what is expected of it, and says what it blocks.
+//! The checks. Each one compares one kind of resource with the expected state, and records the
+//! calls that a difference blocks.
 
 mod buckets;
 mod definition;
@@ -19,45 +20,45 @@ use crate::run::Step;
 use crate::shell::Command;
 pub(super) use thing::Thing;
 
-/// A finding, and how to recognize what follows from it.
+/// A finding with the data to recognize its consequences.
 #[derive(Debug, Clone)]
 pub(super) struct Cause {
     pub(super) finding: Finding,
-    /// The calls that it can be the reason for.
+    /// The calls that it can cause to fail.
     pub(super) blocks: Vec<Block>,
-    /// Names that AWS's message has when this is the reason for it.
+    /// The names in an AWS error message that point to this cause.
     pub(super) names: Vec<String>,
-    /// Steps of a run that fail by it, whatever the policies say.
+    /// The steps of an execution that fail because of it, regardless of the policies.
     pub(super) steps: Vec<Step>,
-    /// Of a failed execution: the failure is known, and a denied call is not the reason.
+    /// For a failed execution: whether the failure is known not to be a denied call.
     pub(super) is_known: bool,
     pub(super) repair: Option<Repair>,
 }
 
-/// A kind of calls.
+/// A set of calls that a cause blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Block {
-    /// Every call of a role, by its ARN: it is not there.
+    /// Every call of a missing role, by its ARN.
     Caller(String),
-    /// Every call on a thing: a role or key by its ARN, a bucket by its ARN with its objects.
+    /// Every call on a resource: a role or key by its ARN, a bucket and its objects by its name.
     Resource(String),
-    /// Every call that encrypts or decrypts with a key, by its ARN: the key is not to be used.
+    /// Every call that encrypts or decrypts with an unusable key, by its ARN.
     Use(String),
-    /// Every denied call on a thing: a key by its ARN.
+    /// Every denied call on a key, by its ARN.
     Denied(String),
-    /// The denied calls that this thing's own policy is one reason for: trust, key, bucket policy.
+    /// The denied calls that the trust, key, or bucket policy of this resource is one reason for.
     ResourcePolicy(String),
-    /// The attacks that this thing's own policy lets through.
+    /// The attacks that the policy of this resource allows.
     Admits(String),
-    /// The denied calls that a role's own policies are one reason for.
+    /// The denied calls that the policies of a role are one reason for.
     Identity(String),
-    /// The denied calls that a role's boundary is one reason for.
+    /// The denied calls that the permissions boundary of a role is one reason for.
     Boundary(String),
-    /// These denied calls: caller, action and resource.
+    /// These denied calls: caller, action, and resource.
     Calls(Vec<(String, String, String)>),
 }
 
-/// Compares everything: the causes, and the numbers of the stacks that are not deployed.
+/// Runs all checks. Returns the causes and the indexes of the stacks that are not deployed.
 pub(super) fn causes(expected: &Expected, live: &Live) -> (Vec<Cause>, Vec<usize>) {
     let mut checks = Checks {
         expected,
@@ -79,14 +80,14 @@ struct Checks<'a> {
     expected: &'a Expected,
     live: &'a Live,
     causes: Vec<Cause>,
-    /// Numbers of the stacks that are not deployed: nothing of them is reported by itself.
+    /// Indexes of the stacks that are not deployed. Their resources are not reported separately.
     absent: Vec<usize>,
-    /// Numbers of the stacks that exist without their pipeline.
+    /// Indexes of the stacks that exist without their pipeline.
     unfinished: Vec<usize>,
 }
 
 impl Checks<'_> {
-    /// Adds an error, which the caller completes.
+    /// Adds an error for the caller to complete.
     fn error<'c>(
         &mut self,
         rule: Rule,
@@ -98,7 +99,7 @@ impl Checks<'_> {
         cause
     }
 
-    /// Adds a warning, which the caller completes.
+    /// Adds a warning for the caller to complete.
     fn warn<'c>(
         &mut self,
         rule: Rule,
@@ -110,7 +111,7 @@ impl Checks<'_> {
         &mut self.causes[at]
     }
 
-    /// An AWS CLI command on a thing, in its account and region.
+    /// Returns an AWS CLI command with the profile and the region of a resource.
     fn aws<'c>(&self, on: impl Into<Thing<'c>>, command: Command) -> Fix {
         let on = on.into();
         let profile = self.expected.profile(on.account);
@@ -120,19 +121,19 @@ impl Checks<'_> {
         Fix::Command(command.to_string())
     }
 
-    /// The command that deploys what the account of a thing lacks.
+    /// Returns the command that deploys the stacks in the account of a resource.
     fn deploy<'c>(&self, of: impl Into<Thing<'c>>) -> Fix {
         let profile = self.expected.profile(of.into().account);
         run(&["deploy", "--profile", profile])
     }
 
-    /// Whether a deployment without changes of the configuration was checked to leave a stack as it is.
+    /// Returns whether the deployed template of a stack is known to match the configuration.
     fn is_unchanged(&self, stack: usize) -> bool {
         let place = self.expected.places.get(stack);
         place.is_some_and(|place| place.reference == Reference::Same)
     }
 
-    /// Whether a stack is deployed, as far as anybody can see.
+    /// Returns whether a stack is known not to be deployed.
     fn is_absent(&self, stack: usize) -> bool {
         self.absent.contains(&stack)
     }
@@ -143,7 +144,7 @@ fn run(words: &[&str]) -> Fix {
 }
 
 impl Cause {
-    /// A warning of which nothing more is known.
+    /// Creates a warning without further details.
     pub(super) fn new<'c>(rule: Rule, of: impl Into<Thing<'c>>, message: String) -> Self {
         let of = of.into();
         Self {
@@ -189,7 +190,7 @@ impl Cause {
     }
 }
 
-/// The name of a role, policy or key in its ARN.
+/// Returns the name of a role, policy, or key from its ARN.
 fn last(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }

@@ -1,5 +1,5 @@
-//! Pipelines: their artifact stores and their deploy actions. What else of the definition has changed
-//! is [`super::definition`]'s. How the last execution failed is [`super::failures`]'s.
+//! Checks of pipelines: their artifact stores and their deploy actions. [`super::definition`]
+//! compares the rest of the definition, and [`super::failures`] examines the last execution.
 
 use serde_json::Value as Json;
 
@@ -20,7 +20,7 @@ struct Store<'s> {
 }
 
 impl<'s> Store<'s> {
-    /// The artifact stores of a definition.
+    /// Returns the artifact stores of a definition.
     fn all(definition: &'s Json, region: &'s str) -> Vec<Self> {
         let stores = stores_of(definition).into_iter();
         stores
@@ -63,13 +63,16 @@ impl Checks<'_> {
             return;
         }
         let fix = self.deploy(pipeline);
-        self.error(Rule::PipelineMissing, pipeline,
-            "there is no such pipeline",
+        self.error(
+            Rule::PipelineMissing,
+            pipeline,
+            "the pipeline does not exist",
         )
         .named(pipeline.known_name())
         .advise(
-            "if the deployment was never finished, the next one makes it; if somebody deleted it, \
-             CloudFormation takes it for made: change its definition in the configuration first",
+            "if no deployment has finished yet, the next one creates the pipeline; if the pipeline \
+             was deleted by hand, CloudFormation does not notice: change its definition in the \
+             configuration first",
         )
         .fix(fix);
     }
@@ -86,20 +89,20 @@ impl Checks<'_> {
             };
             if store.bucket != wanted.bucket {
                 let message = format!(
-                    "its artifact store in {region} is bucket {}, and the template says {}",
+                    "its artifact store in {region} is bucket {}, but the template specifies {}",
                     store.bucket, wanted.bucket
                 );
                 self.store(pipeline, message, wanted, false);
             }
             if let Some(message) = self.store_key(pipeline, store, wanted) {
-                // Of a pipeline with another bucket it takes nothing.
+                // `adopt` does not support a pipeline with another bucket.
                 let adoptable = store.bucket == wanted.bucket;
                 self.store(pipeline, message, wanted, adoptable);
             }
         }
     }
 
-    /// What is wrong with a store's key.
+    /// Returns the problem with the key of an artifact store, if there is one.
     fn store_key(
         &self,
         pipeline: &Resolved,
@@ -109,8 +112,8 @@ impl Checks<'_> {
         let region = wanted.region;
         let Some(key) = store.key else {
             return Some(
-                "its artifact store names no key, so CodePipeline takes the AWS managed key \
-                 (aws/s3), with which no other account can decrypt"
+                "its artifact store names no key, so CodePipeline uses the AWS managed key \
+                 (aws/s3), which no other account can use to decrypt"
                     .to_owned(),
             );
         };
@@ -122,34 +125,35 @@ impl Checks<'_> {
             .is_some_and(|found| found.is_aws_managed);
         if managed || key.ends_with("alias/aws/s3") {
             return Some(format!(
-                "its artifact store uses the AWS managed key ({key}), with which no other \
-                 account can decrypt"
+                "its artifact store uses the AWS managed key ({key}), which no other account can \
+                 use to decrypt"
             ));
         }
         if key.contains("alias/") {
             return Some(format!(
-                "its artifact store names the key by its alias ({key}), which the targets' \
-                 accounts look up among their own"
+                "its artifact store names the key by its alias ({key}), which the target accounts \
+                 resolve among their own aliases"
             ));
         }
         let Some(arn) = Arn::parse(key) else {
             return Some(format!(
-                "its artifact store names the key by its bare ID ({key}), which the targets' \
-                 accounts look up among their own"
+                "its artifact store names the key by its bare ID ({key}), which the target \
+                 accounts resolve among their own keys"
             ));
         };
         if arn.account != pipeline.account || arn.region != region {
             return Some(format!(
-                "its artifact store's key {key} is not of account {} and region {region}",
+                "the key {key} of its artifact store is not in account {} and region {region}",
                 pipeline.account
             ));
         }
         let expected = wanted.key?;
-        (key != expected && !expected.contains(UNKNOWN))
-            .then(|| format!("its artifact store's key is {key}, and the template says {expected}"))
+        (key != expected && !expected.contains(UNKNOWN)).then(|| {
+            format!("its artifact store uses key {key}, but the template specifies {expected}")
+        })
     }
 
-    /// A store that is wrong; `adoptable` where `adopt` puts it right.
+    /// Reports a wrong artifact store. `adoptable` states whether `adopt` can fix it.
     fn store(&mut self, pipeline: &Resolved, message: String, wanted: &Store<'_>, adoptable: bool) {
         let mut fixes = if adoptable {
             self.adopt(pipeline)
@@ -173,8 +177,8 @@ impl Checks<'_> {
             .named("KMS");
     }
 
-    /// The command that sets roles and keys at once. It knows the first pipeline only, whose
-    /// stack is the first.
+    /// Returns the command that sets all roles and keys. It supports only the first pipeline, which
+    /// belongs to the first stack.
     fn adopt(&self, pipeline: &Resolved) -> Vec<Fix> {
         let name = pipeline.known_name();
         let first = self.expected.pipelines().next();
@@ -182,13 +186,13 @@ impl Checks<'_> {
             return Vec::new();
         }
         vec![
-            Fix::Advice("set the roles and the keys as the templates have them:".to_owned()),
+            Fix::Advice("set the roles and the keys from the templates:".to_owned()),
             run(&["adopt", "--name", name, "--write"]),
             Fix::Advice("or by hand:".to_owned()),
         ]
     }
 
-    /// How to change a pipeline that CloudFormation sees no change of.
+    /// Returns the steps to change a pipeline when CloudFormation detects no change.
     pub(super) fn change(&self, pipeline: &Resolved, what: &str) -> Vec<Fix> {
         let get = Command::aws("codepipeline get-pipeline")
             .option("--name", pipeline.known_name())
@@ -201,7 +205,7 @@ impl Checks<'_> {
         };
         vec![
             get,
-            Fix::Advice(format!("in pipeline.json, {what}; then:")),
+            Fix::Advice(format!("in pipeline.json, {what}, then run:")),
             self.aws(pipeline, put),
         ]
     }
@@ -218,12 +222,12 @@ impl Checks<'_> {
             let Some(found) = found else {
                 let fixes = self.change(
                     pipeline,
-                    &format!("put back the deploy action {title}, as the template has it"),
+                    &format!("restore the deploy action {title} from the template"),
                 );
                 let cause = self.error(
                     Rule::Action,
                     pipeline,
-                    format!("no action deploys into bucket {bucket}"),
+                    format!("no action deploys to bucket {bucket}"),
                 );
                 cause.fixes(fixes).named(bucket);
                 continue;
@@ -243,11 +247,11 @@ impl Checks<'_> {
         if role != live_role {
             let message = match (&live_role, &role) {
                 (None, Some(role)) => format!(
-                    "its action {title} has no role (`roleArn`), so that the service role writes, \
-                     which prod's account does not know; the template says {role}"
+                    "its action {title} has no role (`roleArn`), so it writes with the service \
+                     role, which has no access in the target account; the template specifies {role}"
                 ),
                 (live, role) => format!(
-                    "its action {title} takes the role {}, and the template says {}",
+                    "its action {title} uses the role {}, but the template specifies {}",
                     live.unwrap_or("of the pipeline"),
                     role.unwrap_or("none")
                 ),
@@ -274,7 +278,7 @@ impl Checks<'_> {
             ),
             (
                 "BucketName",
-                "deploys into bucket",
+                "deploys to bucket",
                 wanted.setting_text("BucketName"),
                 found.setting_text("BucketName"),
             ),
@@ -284,7 +288,7 @@ impl Checks<'_> {
                 continue;
             }
             let message =
-                format!("its action {title} {does} {found}, and the template says {wanted}");
+                format!("its action {title} {does} {found}, but the template specifies {wanted}");
             let what = format!("set \"{member}\": \"{wanted}\" on the action {title}");
             let fixes = self.change(pipeline, &what);
             let cause = self.error(Rule::Action, pipeline, message);
@@ -310,7 +314,7 @@ impl Checks<'_> {
             self.error(
                 Rule::Transition,
                 pipeline,
-                format!("the transition into its stage {stage} is switched off{because}"),
+                format!("the inbound transition of its stage {stage} is disabled{because}"),
             )
             .fix(fix);
         }

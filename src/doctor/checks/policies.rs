@@ -1,4 +1,4 @@
-//! Policies: principals that are dead, and statements that are missing, changed or too many.
+//! Checks of policies: deleted principals, and missing, changed, or unexpected statements.
 
 use serde_json::Value as Json;
 
@@ -8,23 +8,23 @@ use super::{Block, Cause, Checks, Thing};
 use crate::diagnostic::Span;
 use crate::policy::document::{PrincipalEntry, PrincipalId};
 
-/// A policy that is compared.
+/// A policy to compare.
 pub(super) struct Subject<'s> {
     pub(super) rule: Rule,
     pub(super) of: Thing<'s>,
-    /// `bucket policy`, `trust policy`, `managed policy x`.
+    /// Its description, such as `bucket policy`, `trust policy`, or `managed policy x`.
     pub(super) what: String,
     pub(super) block: Block,
-    /// Name that AWS's messages have.
+    /// The name in AWS error messages.
     pub(super) name: &'s str,
-    /// Commands that put it again.
+    /// The commands that restore it.
     pub(super) put: Vec<Fix>,
-    /// Number of the stack whose template has the policy.
+    /// Index of the stack whose template contains the policy.
     pub(super) stack: usize,
 }
 
 impl Subject<'_> {
-    /// How to add statements: what to add, and the commands that put the whole policy.
+    /// Returns the statements to add and the commands that write the whole policy.
     fn additions(&self, statements: Vec<Json>) -> impl Iterator<Item = Fix> {
         let to = format!("the {} of {}", self.what, self.of.shown);
         let add = move |statement| Fix::Add {
@@ -36,7 +36,7 @@ impl Subject<'_> {
 }
 
 impl Checks<'_> {
-    /// Compares a policy; says whether it names a dead principal.
+    /// Compares a policy. Returns the cause for deleted principals, if the policy names any.
     pub(super) fn policy(
         &mut self,
         subject: &Subject<'_>,
@@ -46,7 +46,7 @@ impl Checks<'_> {
         let mut difference =
             expected.map_or_else(Difference::default, |expected| compare(expected, live));
         let dead: Vec<String> = statements(live).iter().flat_map(dead_principals).collect();
-        // What the dead principal stands in for is told once.
+        // A statement that names a deleted principal is reported only once.
         let mut repaired: Vec<Json> = Vec::new();
         difference.changed.retain(|(expected, live)| {
             let is_dead = !dead_principals(live).is_empty();
@@ -77,42 +77,42 @@ impl Checks<'_> {
             .join(", ");
         let meant: Vec<String> = repaired.iter().flat_map(named_principals).collect();
         let who = match meant.as_slice() {
-            [] => "a role or user that was deleted".to_owned(),
+            [] => "an unknown role or user".to_owned(),
             [one] => self.fate(one, dead),
             several => format!("one of {}", several.join(", ")),
         };
         let what = &subject.what;
-        let message = format!("its {what} names {ids}, which nobody is any more: {who}");
+        let message = format!("its {what} names a deleted principal ({ids}): {who}");
         let unchanged = self.is_unchanged(subject.stack);
-        // The calls that fail by it make it an error.
+        // Calls that fail because of it make it an error.
         let cause = self.warn(Rule::DeadPrincipal, subject.of.clone(), message);
         cause.blocking(subject.block.clone()).named(subject.name);
         for id in meant {
             cause.named(&id);
         }
         if repaired.is_empty() {
-            cause.advise("take the statement out, or name who is meant by its ARN");
+            cause.advise("remove the statement, or name the intended principal by its ARN");
         } else {
             cause.advise(match unchanged {
                 true => {
-                    "the template has not changed, so deploying it again changes nothing: write the \
-                     policy again, with"
+                    "the template is unchanged, so deploying it again has no effect; rewrite the \
+                     policy with:"
                 }
-                false => "write the policy again, with",
+                false => "rewrite the policy with:",
             });
         }
         cause.fixes(subject.additions(repaired))
     }
 
-    /// What became of the role that a dead principal was.
+    /// Describes what happened to the role behind a deleted principal.
     fn fate(&self, arn: &str, dead: &[String]) -> String {
         use super::super::live::Reading;
         match self.live.roles.get(arn) {
             Some(Reading::Read(role)) if !dead.contains(&role.id) => {
-                format!("{arn} was deleted and made again, and is `{}` now", role.id)
+                format!("{arn} was deleted and recreated as `{}`", role.id)
             }
             Some(Reading::Missing) => format!("{arn} was deleted"),
-            _ => format!("{arn} was deleted, and perhaps made again"),
+            _ => format!("{arn} was deleted and may have been recreated"),
         }
     }
 
@@ -123,11 +123,11 @@ impl Checks<'_> {
         }
         if !difference.changed.is_empty() {
             let changed = difference.changed.iter().map(|(_, live)| live);
-            said.push(format!("has another form of {}", named(changed)));
+            said.push(format!("differs in {}", named(changed)));
         }
         if !difference.extra.is_empty() {
             said.push(format!(
-                "has {} that no template has",
+                "has {} that the templates do not contain",
                 named(difference.extra.iter())
             ));
         }
@@ -141,9 +141,9 @@ impl Checks<'_> {
         } else {
             cause.advise(match unchanged {
                 true => {
-                    "the template has not changed, so deploying it again does not bring it back"
+                    "the template is unchanged, so deploying it again does not restore the policy"
                 }
-                false => "put the statements of the deployed template back",
+                false => "restore the statements of the deployed template",
             });
         }
         cause.fixes(subject.additions(whole));
@@ -187,7 +187,7 @@ fn aws_principals(statement: &Json) -> Vec<String> {
     }
 }
 
-/// Unique IDs of deleted roles and users that a statement names.
+/// Returns the unique IDs of deleted roles and users that a statement names.
 fn dead_principals(statement: &Json) -> Vec<String> {
     let mut found = aws_principals(statement);
     found.retain(|text| {
@@ -197,7 +197,7 @@ fn dead_principals(statement: &Json) -> Vec<String> {
     found
 }
 
-/// Roles and users that a statement names.
+/// Returns the ARNs of roles and users that a statement names.
 fn named_principals(statement: &Json) -> Vec<String> {
     let mut found = aws_principals(statement);
     found.retain(|text| text.contains(":role/") || text.contains(":user/"));

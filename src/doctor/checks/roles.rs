@@ -1,4 +1,4 @@
-//! Roles: whether they exist, whom they trust, what they have attached.
+//! Checks of roles: existence, trust policies, attached policies, and permissions boundaries.
 
 use serde_json::Value as Json;
 
@@ -8,7 +8,7 @@ use super::super::live::{Policy, Reading, Role};
 use super::policies::Subject;
 use super::{Block, Checks, Command, last, run};
 
-/// How a role has a policy.
+/// The kind of a role's policy.
 #[derive(Clone, Copy)]
 enum Kind {
     Managed,
@@ -41,7 +41,7 @@ impl Checks<'_> {
         }
     }
 
-    /// Whether the last step of the deployment makes a role, and is not done.
+    /// Returns whether the last step of the deployment creates the role and has not run yet.
     fn comes_with_pipeline(&self, role: &ExpectedRole) -> bool {
         self.unfinished.contains(&role.stack)
             && self.expected.rules().any(|rule| {
@@ -55,19 +55,19 @@ impl Checks<'_> {
         let deploy = self.deploy(role);
         let is_unchanged = role.trust.is_some() && self.is_unchanged(role.stack);
         let advice = if role.trust.is_none() {
-            "no template creates it: create it, or name another in the configuration"
+            "no template creates this role: create it, or name another role in the configuration"
         } else if self.is_unchanged(role.stack) {
-            "CloudFormation does not create it again while the template has not changed: change a tag \
-             in the configuration and deploy, or create it by hand as the template says; then look \
-             again, since policies elsewhere may still name the deleted role"
+            "CloudFormation does not recreate it while the template is unchanged: change a tag in \
+             the configuration and deploy, or create the role by hand from the template; then run \
+             `s3ferry doctor` again, because other policies may still name the deleted role"
         } else {
-            "create it again as the deployed template says; then look again, since policies elsewhere \
-             may still name the deleted role"
+            "recreate it from the deployed template; then run `s3ferry doctor` again, because \
+             other policies may still name the deleted role"
         };
         let cause = self.error(
             Rule::RoleMissing,
             role,
-            format!("there is no role {}", role.arn),
+            format!("the role {} does not exist", role.arn),
         );
         cause
             .blocking(Block::Caller(role.arn.clone()))
@@ -84,12 +84,15 @@ impl Checks<'_> {
             self.error(
                 Rule::RoleMissing,
                 role,
-                format!("it is {} now, and policies name {}", found.arn, role.arn),
+                format!(
+                    "its ARN is now {}, but policies name {}",
+                    found.arn, role.arn
+                ),
             )
             .blocking(Block::Caller(role.arn.clone()))
             .blocking(Block::Resource(role.arn.clone()))
             .named(&role.arn)
-            .advise("its path has changed: make it again with the template's");
+            .advise("its path has changed: recreate it with the path in the template");
         }
         let put = role.trust.as_ref().map(|trust| {
             let command = of_role("iam update-assume-role-policy", role);
@@ -105,17 +108,17 @@ impl Checks<'_> {
             stack: role.stack,
         };
         let trustees: Vec<String> = role.trust.iter().flat_map(trusted_roles).collect();
-        let all_stand = trustees
+        let all_exist = trustees
             .iter()
             .all(|arn| !self.live.roles.get(arn).is_some_and(Reading::is_missing));
         let profile = self.expected.profile(&role.account).to_owned();
         let again = match self.is_unchanged(role.stack) {
-            true => "the template has not changed, so deploying it again changes nothing: ",
+            true => "the template is unchanged, so deploying it again has no effect; ",
             false => "",
         };
         let cause = self.policy(&subject, role.trust.as_ref(), &found.trust);
         if let (Some(cause), Some(wanted)) = (cause, &role.trust)
-            && all_stand
+            && all_exist
         {
             cause.repair = Some(Repair {
                 account: role.account.clone(),
@@ -127,7 +130,7 @@ impl Checks<'_> {
                 .into_iter()
                 .filter(|fix| matches!(fix, Fix::Command(_)));
             let fixes = [
-                Fix::Advice(format!("{again}write the trust policy again:")),
+                Fix::Advice(format!("{again}rewrite the trust policy:")),
                 run(&["doctor", "--repair-trust", "--profile", &profile]),
                 Fix::Advice("or by hand:".to_owned()),
             ];
@@ -159,7 +162,7 @@ impl Checks<'_> {
             .option("--policy-name", name)
             .json("--policy-document", document);
         let fix = self.aws(role, command);
-        let message = format!("it lacks its inline policy {name}");
+        let message = format!("its inline policy {name} is missing");
         self.warn(Rule::RolePolicy, role, message)
             .blocking(Block::Identity(role.arn.clone()))
             .named(&role.arn)
@@ -178,7 +181,7 @@ impl Checks<'_> {
         let create = create.json("--policy-document", document);
         let create = self.aws(role, create);
         let message = if gone {
-            format!("its managed policy {} does not exist any more", last(arn))
+            format!("its managed policy {} no longer exists", last(arn))
         } else {
             format!("its managed policy {} is not attached", last(arn))
         };
@@ -219,7 +222,7 @@ impl Checks<'_> {
         self.policy(&subject, Some(expected), live);
     }
 
-    /// Policies that no template gives a role that a template makes.
+    /// Reports the policies that no template attaches to a role of the templates.
     fn extra(
         &mut self,
         role: &ExpectedRole,
@@ -250,24 +253,24 @@ impl Checks<'_> {
                     Rule::RolePolicy,
                     role,
                     format!(
-                        "it has the {} {name}, which no template gives it",
+                        "it has the {} {name}, which no template attaches",
                         kind.shown()
                     ),
                 )
                 .blocking(Block::Identity(role.arn.clone()));
-            // Where a template was not read, the policy may be one of its own.
+            // The policy may belong to a template that was not read.
             if is_known {
-                cause.advise("unless it is intended:").fix(fix);
+                cause.advise("unless it is intended, remove it:").fix(fix);
             } else {
                 cause.advise(
-                    "not every template of this account was read, so another stack may need it: \
-                     look again with access to all of them",
+                    "not every template of this account was read, so another stack may need the \
+                     policy: run `s3ferry doctor` again with access to all of them",
                 );
             }
         }
     }
 
-    /// Whether every stack of an account was compared with its deployed template.
+    /// Returns whether every stack of an account was compared with its deployed template.
     fn is_known(&self, account: &str) -> bool {
         let places = self.expected.places.iter();
         let mut places = places.filter(|place| place.account == account);
@@ -285,7 +288,7 @@ impl Checks<'_> {
         let (message, command) = match (&role.boundary, live) {
             (Some(expected), _) => (
                 format!(
-                    "its permissions boundary is {}, and the template says {expected}",
+                    "its permissions boundary is {}, but the template specifies {expected}",
                     live.unwrap_or("none")
                 ),
                 of_role("iam put-role-permissions-boundary", role)
@@ -293,7 +296,7 @@ impl Checks<'_> {
             ),
             (None, live) => (
                 format!(
-                    "it has the permissions boundary {}, which no template gives it",
+                    "it has the permissions boundary {}, which no template sets",
                     live.unwrap_or("none")
                 ),
                 of_role("iam delete-role-permissions-boundary", role),
@@ -304,8 +307,8 @@ impl Checks<'_> {
             .blocking(Block::Boundary(role.arn.clone()))
             .named(&role.arn)
             .advise(
-                "a boundary that an organization demands belongs in the configuration \
-             (`permissions_boundary`), and must allow what the role does; otherwise:",
+                "if your organization requires the boundary, set `permissions_boundary` in the \
+                 configuration, and let the boundary allow the calls of the role; otherwise:",
             )
             .fix(fix);
     }
@@ -315,13 +318,13 @@ fn of_role(operation: &str, role: &ExpectedRole) -> Command {
     Command::aws(operation).option("--role-name", &role.name)
 }
 
-/// The path in the ARN of a managed policy.
+/// Returns the path in the ARN of a managed policy.
 fn policy_path(arn: &str) -> &str {
     let path = arn.split_once(":policy").map_or("/", |(_, path)| path);
     path.rfind('/').map_or("/", |end| &path[..=end])
 }
 
-/// The roles that a trust policy names.
+/// Returns the ARNs of the roles that a trust policy names.
 fn trusted_roles(trust: &Json) -> Vec<String> {
     let mut found = Vec::new();
     collect(trust, &mut found);

@@ -1,4 +1,4 @@
-//! EventBridge rules: whether a change of the source starts the pipeline.
+//! Checks of EventBridge rules: whether a change of the source starts the pipeline.
 
 use serde_json::{Value as Json, json};
 
@@ -16,16 +16,16 @@ impl Checks<'_> {
                 _ if self.is_absent(rule.stack) => {}
                 Some(Reading::Missing) if self.has_pipeline(rule) => {
                     let advice = if self.is_unchanged(rule.stack) {
-                        "the template has not changed, so CloudFormation does not create it again: \
-                         create it by hand as the template says, or destroy the stack and deploy \
-                         again"
+                        "the template is unchanged, so CloudFormation does not recreate the rule: \
+                         create it by hand from the template, or destroy the stack and deploy again"
                     } else {
-                        "create it again as the deployed template says"
+                        "recreate it from the deployed template"
                     };
                     self.error(
                         Rule::ChangeEvents,
                         rule,
-                        "there is no such rule, so a change of the source starts nothing",
+                        "the rule does not exist, so a change of the source does not start the \
+                         pipeline",
                     )
                     .advise(advice);
                 }
@@ -35,7 +35,8 @@ impl Checks<'_> {
         }
     }
 
-    /// Without a pipeline there is no rule, and that is said of the pipeline.
+    /// Returns whether a pipeline of the rule exists. A missing pipeline is reported instead of its
+    /// rule.
     fn has_pipeline(&self, rule: &Resolved) -> bool {
         let targets = list(&rule.properties["Targets"]);
         let pipelines = self.expected.pipelines();
@@ -64,7 +65,7 @@ impl Checks<'_> {
             self.error(
                 Rule::ChangeEvents,
                 rule,
-                "it is disabled, so a change of the source starts nothing",
+                "it is disabled, so a change of the source does not start the pipeline",
             )
             .fix(fix);
         }
@@ -82,8 +83,8 @@ impl Checks<'_> {
             self.error(
                 Rule::ChangeEvents,
                 rule,
-                "its event pattern is not the template's, so other events start the pipeline, \
-                 or none",
+                "its event pattern differs from the template, so the wrong events start the \
+                 pipeline",
             )
             .fix(fix);
         }
@@ -105,26 +106,26 @@ impl Checks<'_> {
         let mut is_harmless = false;
         let message = match live {
             Some(live) if live.role != role => format!(
-                "it starts {arn} as {}, and the template says {}",
-                live.role.as_deref().unwrap_or("nobody"),
-                role.as_deref().unwrap_or("nobody")
+                "it starts {arn} with {}, but the template specifies {}",
+                live.role.as_deref().unwrap_or("no role"),
+                role.as_deref().unwrap_or("no role")
             ),
             Some(live) if !same_input(&live.input, &input) => {
                 is_harmless = true;
                 if live.input == Input::Event {
-                    "it passes no source revision: an execution deploys the newest version of \
-                     the source, not the one that was uploaded"
+                    "it passes no source revision, so an execution deploys the newest version of \
+                     the source instead of the uploaded version"
                         .to_owned()
                 } else {
-                    format!("what it passes to {arn} is not what the template says")
+                    format!("the input that it passes to {arn} differs from the template")
                 }
             }
             Some(_) => return,
             None if targets.is_empty() => {
-                format!("it has no target: it does not start {arn}")
+                format!("it has no target, so it does not start {arn}")
             }
             None => format!(
-                "its target is another one ({}): it does not start {arn}",
+                "its targets ({}) do not include {arn}",
                 targets
                     .iter()
                     .map(|target| target.arn.as_str())
@@ -134,7 +135,7 @@ impl Checks<'_> {
         };
         let mut fixed = wanted.clone();
         if let Some(live) = live {
-            // Another ID would be another target, which starts the pipeline a second time.
+            // A different ID would add a second target, which also starts the pipeline.
             fixed["Id"] = Json::from(live.id.as_str());
         }
         let command = Command::aws("events put-targets")
@@ -148,13 +149,13 @@ impl Checks<'_> {
     }
 }
 
-/// Whether a target gets the same, whatever the names of the paths and the layout of the text are.
+/// Returns whether two inputs pass the same data, regardless of path names and whitespace.
 fn same_input(a: &Input, b: &Input) -> bool {
     a == b || matches!((meaning(a), meaning(b)), (Some(a), Some(b)) if a == b)
 }
 
-/// The text of a transformer as JSON, with the paths themselves in place of their names.
-/// EventBridge puts quotes around a text that has none (Amazon EventBridge API reference,
+/// Returns the template of an input transformer as JSON, with the paths in place of their names.
+/// EventBridge adds quotation marks around a string without them (Amazon EventBridge API reference,
 /// *InputTransformer*).
 fn meaning(input: &Input) -> Option<Json> {
     let Input::Transformed { paths, template } = input else {
@@ -170,7 +171,7 @@ fn meaning(input: &Input) -> Option<Json> {
     serde_json::from_str(&text).ok()
 }
 
-/// Whether two patterns mean the same: the order of values makes no difference.
+/// Returns whether two event patterns are equivalent. The order of values does not matter.
 fn same_pattern(a: &Json, b: &Json) -> bool {
     match (a, b) {
         (Json::Array(a), Json::Array(b)) => {

@@ -1,4 +1,4 @@
-//! Stacks: whether they are deployed, and how that ended.
+//! Checks of stacks: whether they are deployed, and how the last operation ended.
 
 use super::super::expected::Place;
 use super::super::finding::Rule;
@@ -23,24 +23,25 @@ impl Checks<'_> {
     fn missing_stack(&mut self, number: usize, place: &Place) {
         self.absent.push(number);
         let fix = self.deploy(place);
-        // What exists under the names of the stack belongs to another one, or an earlier one left it.
+        // Resources with the names of this stack belong to another stack, or an earlier stack left
+        // them behind.
         let is_taken = self.has_anything(number);
         let cause = self.error(
             Rule::Stack,
             place,
             format!(
-                "nothing is deployed under this name in account {}, {}",
+                "the stack does not exist in account {}, {}",
                 place.account, place.region
             ),
         );
         if is_taken {
             cause
                 .advise(
-                    "roles or buckets of this stack exist already, so another stack may own them: if the \
-                     pipeline was renamed, restore `dev.pipeline.name`, or .s3ferry/outputs.json of \
-                     the last deployment",
+                    "roles or buckets of this stack already exist, so another stack may own them: \
+                     if you renamed the pipeline, restore `dev.pipeline.name` or the \
+                     .s3ferry/outputs.json of the last deployment",
                 )
-                .advise("otherwise see what a deployment changes:")
+                .advise("otherwise, check what a deployment would change:")
                 .fix(run(&["diff", "--profile", &place.profile]));
         } else {
             cause.fix(fix);
@@ -75,9 +76,9 @@ impl Checks<'_> {
             self.warn(
                 Rule::Stack,
                 place,
-                format!("CloudFormation is changing it: {status}"),
+                format!("an operation is in progress: {status}"),
             )
-            .advise("wait until the operation ends, then look again");
+            .advise("wait until the operation ends, then run `s3ferry doctor` again");
         } else if stack
             .parameters
             .get(crate::stacks::CREATE_PIPELINE)
@@ -88,22 +89,22 @@ impl Checks<'_> {
             self.error(
                 Rule::PipelineMissing,
                 place,
-                "it has no pipeline yet: the last step of the deployment is missing",
+                "it has no pipeline yet: the last step of the deployment has not run",
             )
-            .advise("deploy the targets that are not deployed yet, then:")
+            .advise("deploy the remaining targets, then run:")
             .fix(fix);
         }
     }
 
-    /// Whether the templates were deployed as stacks of other names: none of ours is there, and the
-    /// pipeline that they create is.
+    /// Returns whether the templates were deployed under other stack names: none of the expected
+    /// stacks exists, but a pipeline does.
     fn is_deployed_elsewhere(&self) -> bool {
         let mut stacks = self.live.stacks.values();
         let mut pipelines = self.live.pipelines.values();
         stacks.all(Reading::is_missing) && pipelines.any(|one| one.read().is_some())
     }
 
-    /// Whether any role or bucket of a stack's own exists.
+    /// Returns whether any role or bucket that the stack creates exists.
     fn has_anything(&self, number: usize) -> bool {
         let roles = self.expected.roles.iter();
         let roles = roles.filter(|role| role.stack == number && role.trust.is_some());

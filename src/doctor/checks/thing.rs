@@ -1,4 +1,4 @@
-//! What a finding can be about.
+//! The resources that findings are about.
 
 use super::super::expected::{ExpectedBucket, ExpectedKey, ExpectedRole, Place, RULE};
 use super::super::live::Key;
@@ -6,13 +6,13 @@ use super::last;
 use crate::policy::document::Arn;
 use crate::proof::Resolved;
 
-/// Something in an account that findings and commands are about.
+/// A resource that findings and commands are about.
 #[derive(Debug, Clone)]
 pub(in crate::doctor) struct Thing<'t> {
     pub(super) account: &'t str,
-    /// Its region; empty for what has none.
+    /// Its region; empty for a global resource.
     pub(super) region: &'t str,
-    /// Its name as the user reads it, such as `role prods3role`.
+    /// Its displayed name, such as `role prods3role`.
     pub(super) shown: String,
 }
 

@@ -1,4 +1,4 @@
-//! The roles, buckets and keys that the resources of templates make.
+//! The roles, buckets, and keys that the templates create.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub(super) fn roles(resources: &[Resolved]) -> Vec<ExpectedRole> {
 
 type Documents = Vec<(String, Json)>;
 
-/// The managed and inline policies that resources of their own give a role.
+/// Returns the managed and inline policies that separate resources attach to a role.
 pub(super) fn attached(
     resources: &[Resolved],
     account: &str,

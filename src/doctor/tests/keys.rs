@@ -1,4 +1,4 @@
-//! Keys: their states, their second policy, and those that existing buckets encrypt with.
+//! Keys: their states, their additional policies, and the keys of existing buckets.
 
 use super::*;
 use crate::plan::Plan;
@@ -27,16 +27,17 @@ fn outsiders_are_reported_by_the_name_of_the_policy_that_lets_them_in() {
     shared(&mut site, policy(json!([outsider])));
     let finding = site.only();
     assert_eq!(finding.rule.code(), "DOCTOR_KEY_POLICY");
-    // An outsider is an attacker.
+    // The proof treats an outsider as an attacker.
     let consequences = finding.consequences.join("\n");
     assert!(
-        consequences.contains("decrypts artifacts, which must be denied"),
+        consequences.contains("an attack is allowed: ")
+            && consequences.contains("decrypts artifacts"),
         "{consequences}"
     );
     assert_eq!(
         finding.message,
-        "its policy `AWS_RAM` allows `arn:aws:iam::999999999999:root`, which no account of this \
-         deployment owns"
+        "its policy `AWS_RAM` allows principals outside this deployment: \
+         `arn:aws:iam::999999999999:root`"
     );
     let mut site = Site::new();
     let live = read(&mut site.key().policy);
@@ -49,7 +50,7 @@ fn outsiders_are_reported_by_the_name_of_the_policy_that_lets_them_in() {
 
 #[test]
 fn both_policies_of_a_key_decide_together() {
-    // What the second one denies, the first cannot allow.
+    // A Deny in the second policy overrides the Allow in the first.
     let mut site = Site::new();
     let deny = json!({
         "Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
@@ -62,7 +63,7 @@ fn both_policies_of_a_key_decide_together() {
         finding.consequences[0].contains("step decrypt"),
         "{finding:#?}"
     );
-    // What the first one lacks, the second may allow.
+    // The second policy can allow a call that the first does not allow.
     let mut site = Site::new();
     let live = read(&mut site.key().policy);
     let mut kept = statements(live).clone();
@@ -97,9 +98,9 @@ fn a_key_whose_policies_may_not_be_listed_leaves_its_use_undecided() {
     );
     let (what, count) = diagnosis.undecided.first_key_value().expect("undecided");
     assert!(what.contains("the other policies of the key"), "{what}");
-    // Encryption, decryption, description by both roles, and the key's administration.
+    // Encryption, decryption, and description by both roles, and administration of the key.
     assert_eq!(*count, 6, "{:?}", diagnosis.undecided);
-    // The same where one of the listed policies may not be read.
+    // The same applies if a listed policy cannot be read.
     let mut site = Site::new();
     site.key().others = Reading::Read(vec![Policy {
         name: "AWS_RAM".to_owned(),
@@ -122,7 +123,7 @@ fn a_variable_of_the_older_language_stays_what_it_says() {
         "Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
         "Condition": { "StringEquals": { "kms:CallerAccount": "${aws:PrincipalAccount}" } },
     });
-    // Without a version a variable is a text, which no account is.
+    // Without a version, a variable is literal text, which matches no account.
     shared(&mut site, json!({ "Statement": [deny.clone()] }));
     assert_eq!(site.diagnosis().findings, []);
     shared(&mut site, policy(json!([deny])));
@@ -150,7 +151,7 @@ fn every_state_but_two_keeps_a_key_from_being_used() {
             "{lines}"
         );
         assert!(!lines.contains("DescribeKey"), "{lines}");
-        // A grant does not help.
+        // A grant makes no difference.
         site.key().grants = Reading::Read(vec![Grant {
             id: "1".to_owned(),
             grantee: DEPLOY.to_owned(),
@@ -164,7 +165,7 @@ fn every_state_but_two_keeps_a_key_from_being_used() {
     assert_eq!(site.diagnosis().calls, 40);
 }
 
-/// Existing buckets, with the keys that the configuration names for them.
+/// Returns a site with existing buckets and the keys that the configuration names for them.
 fn existing(source: &str, output: &str) -> Site {
     Site::of(&format!(
         "dev:\n  account: \"111111111111\"\n  source: {{create: false{source}}}\ntargets:\n  - name: \
@@ -172,7 +173,7 @@ fn existing(source: &str, output: &str) -> Site {
     ))
 }
 
-/// Lets a bucket encrypt by default with a key that its account's policies decide about.
+/// Sets the default encryption of a bucket to a key that delegates access to its account.
 fn encrypt(site: &mut Site, bucket: &str, arn: &str) {
     site.bucket(bucket).encryption = Reading::Read(Encryption {
         algorithm: "aws:kms".to_owned(),
@@ -241,12 +242,12 @@ fn a_key_that_is_named_and_not_used_is_a_difference_only() {
         ("DOCTOR_BUCKET_KEY", Severity::Warning)
     );
     assert!(finding.message.contains("AES256"), "{}", finding.message);
-    // The AWS managed key needs nothing, and is no key to name.
-    let mut patient_of_managed = existing("", "");
-    encrypt(&mut patient_of_managed, SOURCE, OWN);
-    read(patient_of_managed.live.keys.get_mut(OWN).unwrap()).is_aws_managed = true;
-    assert_eq!(patient_of_managed.diagnosis().findings, []);
-    // What the default of an artifact bucket is does not matter: CodePipeline names the key.
+    // The AWS managed key needs no permission, and the configuration does not name it.
+    let mut managed = existing("", "");
+    encrypt(&mut managed, SOURCE, OWN);
+    read(managed.live.keys.get_mut(OWN).unwrap()).is_aws_managed = true;
+    assert_eq!(managed.diagnosis().findings, []);
+    // The default encryption of an artifact bucket does not matter: CodePipeline names the key.
     site = Site::of(
         "dev:\n  account: \"111111111111\"\n  artifacts: {create: false}\ntargets:\n  - name: \
          prod\n    account: \"222222222222\"\n",
@@ -271,7 +272,7 @@ fn the_policy_of_an_existing_key_decides_as_well() {
         finding.consequences[0].contains("step source-key"),
         "{finding:#?}"
     );
-    // The statement that `synth` prints is what it lacks.
+    // The key policy lacks the statement that `synth` prints.
     let document = Document::read(Source::new(
         "s3ferry.yaml",
         format!(
@@ -285,7 +286,7 @@ fn the_policy_of_an_existing_key_decides_as_well() {
     let live = read(&mut key.policy);
     statements(live).push(grant.statement);
     assert_eq!(site.diagnosis().findings, []);
-    // One that may not be read leaves the call undecided.
+    // A policy that cannot be read leaves the call undecided.
     read(site.live.keys.get_mut(OWN).unwrap()).policy = refused("kms:GetKeyPolicy");
     let diagnosis = site.diagnosis();
     assert_eq!(diagnosis.findings, []);

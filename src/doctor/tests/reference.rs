@@ -1,4 +1,4 @@
-//! What the live state is compared with, and which fixes follow from that.
+//! The reference of the live state, and the fixes that depend on it.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn command(finding: &Finding) -> Option<&str> {
     })
 }
 
-/// A site whose artifact bucket has lost its policy, so that there is something to fix.
+/// Returns a site whose artifact bucket has lost its policy, so that there is a fix.
 fn without_a_policy() -> Site {
     let mut site = Site::new();
     site.bucket(ARTIFACTS).policy = Reading::Missing;
@@ -41,7 +41,7 @@ fn what_codepipeline_leaves_out_or_adds_is_no_difference() {
         }
     }
     assert_eq!(site.diagnosis().findings, []);
-    // Something that is not a default is one.
+    // A value other than the default is a difference.
     let definition = &mut site.pipeline().definition;
     definition["Stages"][0]["Actions"][0]["Configuration"]["AllowOverrideForS3ObjectKey"] =
         json!("true");
@@ -50,7 +50,7 @@ fn what_codepipeline_leaves_out_or_adds_is_no_difference() {
 
 #[test]
 fn the_template_has_not_changed_only_where_that_was_checked() {
-    let unchanged = "the template has not changed";
+    let unchanged = "the template is unchanged";
     let said = |site: &Site| {
         let finding = site.only();
         let advice = finding.fixes.iter().find_map(|fix| match fix {
@@ -75,7 +75,7 @@ fn no_fix_writes_where_the_configuration_is_not_deployed() {
             .unwrap()
             .starts_with("aws s3api put-bucket-policy ")
     );
-    // The prod stack is not concerned.
+    // The prod stack is not affected.
     site.expected.places[1].reference = Reference::Differs;
     assert!(command(&site.only()).is_some());
     for reference in [Reference::Differs, Reference::Removed] {
@@ -108,7 +108,7 @@ fn a_policy_that_an_unread_stack_may_give_is_not_detached() {
 fn nothing_that_was_not_looked_at_counts_as_healthy() {
     let site = Site::new();
     assert_eq!(site.diagnosis().health(), Health::Healthy);
-    // A reading that broke off leaves nothing behind.
+    // An interrupted reading leaves no entry.
     let mut broken = Site::new();
     broken.live.roles.remove(DEPLOY);
     let diagnosis = broken.diagnosis();

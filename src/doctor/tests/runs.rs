@@ -1,4 +1,4 @@
-//! What starts the pipelines: the rule's target, and the condition of additional pipelines.
+//! The start of pipelines: the target of the rule, and the condition of additional pipelines.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::doctor::finding::Fix;
 
 const RULE: &str = "crossaccountdeploy-us-east-1-start";
 
-/// A fleet with so few actions in a pipeline that it takes two.
+/// A fleet whose quota of actions requires two pipelines.
 const FLEET: &str = "dev:\n  account: \"111111111111\"\nquotas:\n  actions_per_pipeline: 4\n\
                      targets:\n  - name: canary\n    account: \"222222222222\"\n    bucket: \
                      site-canary\n  - name: fleet\n    accounts: [\"333333333333\", \
@@ -67,7 +67,7 @@ fn a_rule_that_passes_no_version_is_found_and_the_command_restores_it() {
 
 #[test]
 fn inputs_are_compared_by_what_the_pipeline_gets() {
-    // As AWS's user guide writes it, and with another name of the path.
+    // The form in the AWS user guide, and a form with another path name.
     for input in [
         transformed(
             "revision",
@@ -98,7 +98,7 @@ fn inputs_are_compared_by_what_the_pipeline_gets() {
         let finding = site.only();
         assert_eq!(finding.rule.code(), "DOCTOR_CHANGE_EVENTS");
         assert!(
-            finding.message.contains("is not what the template says"),
+            finding.message.contains("differs from the template"),
             "{}",
             finding.message
         );
@@ -139,7 +139,7 @@ fn only_the_execution_that_creation_starts_may_fail_at_the_condition() {
     pipeline.failure = Reading::Read(Some(failed("CreatePipeline")));
     assert_eq!(site.diagnosis().findings, []);
 
-    // Its source action comes before the condition, and must not fail.
+    // The source action runs before the condition, and must not fail.
     let pipeline = read(site.live.pipelines.get_mut(ADDITIONAL).unwrap());
     pipeline.failure = Reading::Read(Some(Failure {
         stage: "Source".to_owned(),
@@ -159,7 +159,7 @@ fn only_the_execution_that_creation_starts_may_fail_at_the_condition() {
         "{fixes}"
     );
 
-    // The first pipeline has no condition: its failure counts, whatever started it.
+    // The first pipeline has no condition, so its failure counts regardless of the trigger.
     let mut site = Site::new();
     site.pipeline().failure = Reading::Read(Some(failed("CreatePipeline")));
     assert_eq!(site.only().rule.code(), "DOCTOR_EXECUTION");

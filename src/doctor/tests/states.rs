@@ -1,4 +1,4 @@
-//! States that nobody can read, stages that are switched off, and stacks without a pipeline.
+//! States that cannot be read, disabled stage transitions, and stacks without a pipeline.
 
 use super::*;
 
@@ -60,7 +60,7 @@ fn a_stage_that_is_switched_off_and_a_failure_are_found() {
             .consequences
             .last()
             .unwrap()
-            .contains("its last execution failed")
+            .contains("the last execution failed")
     );
 }
 

@@ -10,28 +10,28 @@ use crate::diagnostic::{Diagnostic, Span};
 pub struct Actions {
     /// `NotAction`.
     pub negated: bool,
-    /// What is listed; never empty.
+    /// The actions; never empty.
     pub patterns: Vec<ActionPattern>,
-    /// Where the list stands.
+    /// The span of the list.
     pub span: Span,
 }
 
 impl Actions {
-    /// Whether the element is about an action, which is in lower case.
+    /// Returns whether the element covers an action, which is in lowercase.
     pub(crate) fn cover(&self, action: &str) -> bool {
         let mut patterns = self.patterns.iter();
         patterns.any(|pattern| pattern.covers(action)) != self.negated
     }
 }
 
-/// One action of a policy: `s3:GetObject`, `s3:Get*`, `*`.
+/// One action in a policy: `s3:GetObject`, `s3:Get*`, `*`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionPattern {
-    /// As it is written.
+    /// The action as written.
     pub text: String,
-    /// Where it stands.
+    /// Its span.
     pub span: Span,
-    /// In lower case, since action names ignore case.
+    /// In lowercase, because action names are case-insensitive.
     pub(crate) pattern: Pattern,
 }
 
@@ -39,14 +39,16 @@ impl ActionPattern {
     /// Reads an action.
     ///
     /// # Errors
-    /// A text that is not a service's namespace, a colon and an action's name, with wildcards in
-    /// the name only.
+    /// Returns an error if the text is not a service prefix, a colon, and an action name. Only the
+    /// name can contain wildcards.
     pub fn parse(text: &str, span: Span) -> Result<Self, Diagnostic> {
         let problem = |message: String| Diagnostic::new(span, message).label("not an action");
         if text != "*" && text != "*:*" {
             let Some((service, name)) = text.split_once(':') else {
-                return Err(problem(format!("the action `{text}` names no service"))
-                    .help("write `service:Name`, for example `s3:GetObject`, or `*`"));
+                return Err(
+                    problem(format!("the action `{text}` has no service prefix"))
+                        .help("write `service:Name`, for example `s3:GetObject`, or `*`"),
+                );
             };
             if service.is_empty()
                 || !service
@@ -54,9 +56,11 @@ impl ActionPattern {
                     .all(|b| b.is_ascii_alphanumeric() || b == b'-')
             {
                 return Err(problem(format!(
-                    "the service `{service}` of the action `{text}` is no service's namespace"
+                    "the service prefix `{service}` of the action `{text}` is not valid"
                 ))
-                .help("a service's namespace has letters, digits and hyphens, and no wildcards"));
+                .help(
+                    "write a service prefix of letters, digits, and hyphens, without wildcards",
+                ));
             }
             let in_name = |b: u8| b.is_ascii_alphanumeric() || b"*?-_.".contains(&b);
             if name.is_empty() || !name.bytes().all(in_name) {
@@ -71,12 +75,12 @@ impl ActionPattern {
         })
     }
 
-    /// Whether it covers an action, which is in lower case.
+    /// Returns whether it covers an action, which is in lowercase.
     pub(crate) fn covers(&self, action: &str) -> bool {
         matches!(self.text.as_str(), "*" | "*:*") || glob(self.pattern.tokens(), action)
     }
 
-    /// The service's namespace in lower case; `*` for every service.
+    /// Returns the service prefix in lowercase; `*` for every service.
     pub fn service(&self) -> &str {
         self.pattern
             .text()

@@ -1,4 +1,4 @@
-//! Amazon Resource Names and account IDs, as policies and requests write them.
+//! Amazon Resource Names (ARNs) and account IDs, as in policies and requests.
 //!
 //! Follows the AWS document *Identify AWS resources with Amazon Resource Names (ARNs)*.
 
@@ -9,18 +9,18 @@ use std::fmt::{self, Display};
 pub struct Arn<'a> {
     /// `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov`…
     pub partition: &'a str,
-    /// The service's namespace, `s3`.
+    /// The service prefix, such as `s3`.
     pub service: &'a str,
-    /// May be empty.
+    /// The region; may be empty.
     pub region: &'a str,
-    /// The account's ID; may be empty.
+    /// The account ID; may be empty.
     pub account: &'a str,
-    /// The rest, which may hold further colons.
+    /// The rest, which may contain colons.
     pub resource: &'a str,
 }
 
 impl<'a> Arn<'a> {
-    /// Splits an ARN; `None` where it has not six parts or does not begin with `arn`.
+    /// Splits an ARN. `None` if it has fewer than six parts or does not begin with `arn`.
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         if parts.next()? != "arn" {
@@ -46,7 +46,7 @@ impl Display for Arn<'_> {
     }
 }
 
-/// Whether a text has the form of an account ID: twelve digits.
+/// Returns whether a text has the form of an account ID: 12 digits.
 pub(crate) fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -5,68 +5,68 @@ use super::pattern::{Pattern, Token, arn_parts};
 use super::value::{Binary, Instant, Network, Number, parse_bool};
 use crate::diagnostic::{Diagnostic, Span};
 
-/// One operator and key of a `Condition`, with the values that the key is compared with.
+/// One operator and key in a `Condition`, with the values to compare the key with.
 ///
 /// Follows the AWS document *IAM JSON policy elements: Condition*.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     /// The operator.
     pub operator: Operator,
-    /// Its name, as it is written.
+    /// The operator as written.
     pub operator_text: String,
-    /// The context key, as it is written.
+    /// The context key as written.
     pub key: String,
-    /// The same in lower case, since key names ignore case.
+    /// The context key in lowercase, because key names are case-insensitive.
     pub(crate) key_lower: Box<str>,
-    /// The values; may be empty.
+    /// The values, which may be empty.
     pub values: Vec<ConditionValue>,
-    /// From the key to the last value.
+    /// The span from the key to the last value.
     pub span: Span,
 }
 
-/// One value of a condition.
+/// One value in a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConditionValue {
-    /// As it is written.
+    /// The value as written.
     pub text: String,
-    /// Where it stands.
+    /// Its span.
     pub span: Span,
-    /// What it means to its operator.
+    /// Its meaning to the operator.
     pub wanted: Wanted,
 }
 
-/// What a value means to its operator.
+/// The meaning of a value to its operator.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wanted {
-    /// To `String…` and, where it holds variables, to `Bool`.
+    /// For `String…`, and for `Bool` if it contains variables.
     Text(Pattern),
-    /// To `Arn…`: six patterns, where the value has six parts.
+    /// For `Arn…`: six patterns, if the value has six parts.
     Arn(ArnPattern),
-    /// To `Numeric…`.
+    /// For `Numeric…`.
     Number(Number),
-    /// To `Date…`.
+    /// For `Date…`.
     Instant(Instant),
-    /// To `Bool` and `Null`.
+    /// For `Bool` and `Null`.
     Bool(bool),
-    /// To `BinaryEquals`.
+    /// For `BinaryEquals`.
     Binary(Binary),
-    /// To `IpAddress`.
+    /// For `IpAddress`.
     Network(Network),
 }
 
-/// A value of an ARN operator.
+/// A value for an ARN operator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArnPattern {
     pub(crate) pattern: Pattern,
-    /// Without variables the parts are known at once; `None` where there are fewer than six.
+    /// The parts, if the value has no variables and has all six parts.
     pub(crate) parts: Option<Box<[Vec<Token>; 6]>>,
 }
 
 impl ConditionValue {
-    /// Reads a value for an operator; variables count only with `variables`.
+    /// Reads a value for an operator. Variables are recognized only with `variables`.
     ///
     /// # Errors
-    /// A value that the operator cannot compare, such as `soon` for a date.
+    /// Returns an error if the operator cannot compare the value, such as `soon` for a date.
     pub fn parse(
         operator: Operator,
         text: &str,
@@ -91,9 +91,11 @@ impl ConditionValue {
         };
         let Some(wanted) = wanted else {
             let (what, help) = kind(operator.comparison);
-            return Err(Diagnostic::new(span, format!("`{text}` is no {what}"))
-                .label(format!("not a {what}"))
-                .help(help));
+            return Err(
+                Diagnostic::new(span, format!("`{text}` is not a valid {what}"))
+                    .label(format!("not a valid {what}"))
+                    .help(help),
+            );
         };
         Ok(Self {
             text: text.to_owned(),
@@ -122,12 +124,12 @@ fn kind(comparison: Comparison) -> (&'static str, &'static str) {
         Comparison::Numeric(_) => ("number", "write an integer or a decimal number"),
         Comparison::Date(_) => (
             "date",
-            "write it as `2026-01-31T12:00:00Z`, or in seconds since 1970",
+            "write it as `2026-01-31T12:00:00Z`, or as seconds since 1970",
         ),
-        Comparison::BinaryEquals => ("binary value", "write it in base 64, with its padding"),
+        Comparison::BinaryEquals => ("binary value", "write it in Base64, with padding"),
         Comparison::IpAddress => (
             "IP address range",
-            "write it in CIDR notation, as `203.0.113.0/24` or `2001:db8::/32`",
+            "write it in CIDR notation, such as `203.0.113.0/24` or `2001:db8::/32`",
         ),
         _ => ("boolean", "write `true` or `false`"),
     }

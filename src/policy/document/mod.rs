@@ -1,13 +1,13 @@
-//! IAM policy documents: what a policy says, with the place of everything that it says.
+//! IAM policy documents: the contents of a policy, with the place of each part.
 //!
-//! Here live the document's model, its strict parser and the values that its conditions compare
-//! ([`value`]). Whether a request is allowed by it is decided elsewhere ([`crate::policy::evaluation`]).
+//! This module contains the document model, its strict parser, and the values that conditions
+//! compare ([`value`]). [`crate::policy::evaluation`] decides whether a document allows a request.
 //!
-//! Follows the AWS documents *Grammar of the IAM JSON policy language* and *IAM JSON policy
-//! element reference*. Strict means that nothing is ever ignored: what AWS would refuse is a
-//! [`Diagnostic`](crate::diagnostic::Diagnostic) with its place, and all of them are reported at once. It
-//! does not mean stricter than AWS: an empty or repeated `Sid`, `Condition: {}`, a single object
-//! as `Statement` and a single string for a list are what they are to AWS.
+//! Follows the AWS documents *Grammar of the IAM JSON policy language* and *IAM JSON policy element
+//! reference*. Strict means that nothing is ignored: everything that AWS would reject is a
+//! [`Diagnostic`](crate::diagnostic::Diagnostic) with its place, and all of them are reported at
+//! once. The parser is not stricter than AWS: an empty or repeated `Sid`, `Condition: {}`, a single
+//! object as `Statement`, and a single string instead of a list have the same meaning as in AWS.
 
 mod action;
 mod arn;

@@ -1,16 +1,16 @@
-//! Condition operators: their names.
+//! The names of condition operators.
 
 use crate::diagnostic::may_be_name;
 
 /// A condition operator, such as `ForAllValues:StringNotLikeIfExists`.
 ///
-/// Follows the AWS documents *IAM JSON policy elements: Condition operators* and *Single-valued
-/// vs. multivalued context keys*. Names ignore case.
+/// Follows the AWS documents *IAM JSON policy elements: Condition operators* and *Single-valued vs.
+/// multivalued context keys*. Names are case-insensitive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operator {
     /// `ForAllValues:` or `ForAnyValue:`.
     pub quantifier: Option<Quantifier>,
-    /// What is compared, and how.
+    /// The comparison.
     pub comparison: Comparison,
     /// `…Not…`.
     pub negated: bool,
@@ -27,7 +27,7 @@ pub enum Quantifier {
     ForAnyValue,
 }
 
-/// What an operator compares, and how, before any negation.
+/// The type of values that an operator compares, and how it compares them, before any negation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// `StringEquals`.
@@ -68,7 +68,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// Whether a request's value stands in this order to a policy's.
+    /// Returns whether the value of the request has this order relative to the value in the policy.
     pub fn holds<T: PartialOrd>(self, actual: &T, wanted: &T) -> bool {
         match self {
             Self::Equals => actual == wanted,
@@ -80,7 +80,7 @@ impl Order {
     }
 }
 
-/// Every operator without quantifier and `IfExists`.
+/// Every operator, without quantifiers and `IfExists`.
 const NAMES: [(&str, Comparison, bool); 27] = {
     use Comparison as C;
     use Order::{Equals, GreaterThan, GreaterThanEquals, LessThan, LessThanEquals};
@@ -120,7 +120,7 @@ const NAMES: [(&str, Comparison, bool); 27] = {
 };
 
 impl Operator {
-    /// Reads an operator's name; `None` for a name that AWS does not know.
+    /// Parses the name of an operator. `None` if AWS does not know the name.
     pub fn parse(name: &str) -> Option<Self> {
         let (quantifier, rest) = match name.split_once(':') {
             None => (None, name),
@@ -140,7 +140,7 @@ impl Operator {
         let (_, comparison, negated) = NAMES
             .iter()
             .find(|(known, _, _)| known.eq_ignore_ascii_case(base))?;
-        // `Null` itself asks whether the key exists.
+        // `Null` already tests whether the key exists.
         if *comparison == Comparison::Null && (if_exists || quantifier.is_some()) {
             return None;
         }
@@ -152,7 +152,7 @@ impl Operator {
         })
     }
 
-    /// The known name that is nearest to an unknown one, for a message.
+    /// Returns the most similar known name, for a message.
     pub(crate) fn nearest(name: &str) -> Option<&'static str> {
         if !may_be_name(name) {
             return None;

@@ -1,5 +1,6 @@
-//! From a document's tree to a policy: the elements, which of them a kind of policy has, and all
-//! problems at once. What stands in an element is read where the element lives.
+//! Parses a document tree into a policy. It reads the elements, checks which of them the kind of
+//! policy can have, and reports all problems at once. The modules of the elements parse their
+//! contents.
 
 mod elements;
 
@@ -31,7 +32,7 @@ impl Policy {
     /// Reads a policy.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in the document's order.
+    /// Returns all problems, in document order.
     pub fn parse(node: &Node, kind: PolicyKind) -> Result<Self, Vec<Diagnostic>> {
         let mut reader = Reader {
             kind,
@@ -54,13 +55,13 @@ struct Reader {
     problems: Vec<Diagnostic>,
 }
 
-/// Each method answers `None` only after it has reported a problem.
+/// Each method returns `None` only after it reports a problem.
 impl Reader {
     fn policy(&mut self, node: &Node) -> Option<Policy> {
         let entries = self.mapping(node, "a policy")?;
         self.known_elements(entries, &POLICY_ELEMENTS, "a policy");
         if let Some(version) = node.get("Version") {
-            // Whether variables count must be known before the statements are read.
+            // The version determines whether the statements can contain variables.
             self.version = match version.as_str() {
                 Some("2012-10-17") => Version::V2012,
                 Some("2008-10-17") => Version::V2008,
@@ -79,7 +80,7 @@ impl Reader {
             self.fault(
                 node.span,
                 "the policy has no `Statement`",
-                "give it at least one statement",
+                "add at least one statement",
             );
             return None;
         };
@@ -92,7 +93,7 @@ impl Reader {
             self.fault(
                 list.span,
                 "the policy's `Statement` is empty",
-                "give it at least one statement",
+                "add at least one statement",
             );
         }
         Some(Policy {
@@ -128,7 +129,7 @@ impl Reader {
 
     fn sid(&mut self, node: &Node) -> Option<String> {
         let sid = self.text(node, "Sid")?;
-        // Other services take more, spaces among them.
+        // Other services accept more characters, including spaces.
         let by_iam = matches!(
             self.kind,
             PolicyKind::Identity | PolicyKind::Session | PolicyKind::Trust
@@ -138,7 +139,7 @@ impl Reader {
             self.fault(
                 span,
                 format!("the `Sid` `{sid}` is not alphanumeric"),
-                "IAM accepts letters and digits only",
+                "use only letters and digits",
             );
         }
         Some(sid)
@@ -160,7 +161,7 @@ impl Reader {
                 self.fault(
                     effect.span,
                     "the `Effect` is neither `Allow` nor `Deny`",
-                    "write `Allow` or `Deny`, with a capital letter",
+                    "write `Allow` or `Deny`, capitalized",
                 );
                 None
             }
@@ -175,8 +176,8 @@ impl Reader {
                 if let Some((entry, _)) = found {
                     self.fault(
                         entry.key_span,
-                        format!("{name} has no `{}`", entry.key),
-                        "it applies to whom it is attached to: leave the element out",
+                        format!("{name} cannot have a `{}`", entry.key),
+                        "it applies to the identities that it is attached to: remove the element",
                     );
                 }
                 return None;
@@ -186,8 +187,8 @@ impl Reader {
         let Some((entry, negated)) = found else {
             self.fault(
                 node.span,
-                format!("the statement of {name} has no `Principal`"),
-                "say whom it applies to",
+                format!("a statement in {name} must have a `Principal`"),
+                "add the principals that it applies to",
             );
             return None;
         };
@@ -195,13 +196,13 @@ impl Reader {
             self.fault(
                 entry.key_span,
                 "`NotPrincipal` is used with `Allow`",
-                "AWS supports it with `Deny` only: name whom to allow in `Principal`",
+                "AWS supports it only with `Deny`: list the allowed principals in `Principal`",
             );
         }
         if negated && matches!(self.kind, PolicyKind::Trust | PolicyKind::ResourceControl) {
             self.fault(
                 entry.key_span,
-                format!("{name} has no `NotPrincipal`"),
+                format!("{name} cannot have a `NotPrincipal`"),
                 "use `Principal`, with a condition on `aws:PrincipalArn`",
             );
         }
@@ -210,8 +211,8 @@ impl Reader {
         if self.kind == PolicyKind::ResourceControl && !entries.iter().all(everyone) {
             self.fault(
                 entry.value.span,
-                "the `Principal` of a resource control policy is not `*`",
-                "write `\"*\"`, and name principals in a condition",
+                "the `Principal` of a resource control policy must be `*`",
+                "write `\"*\"`, and specify principals in a condition",
             );
         }
         Some(PrincipalElement {
@@ -244,7 +245,7 @@ impl Reader {
             }
         }
         if types.is_empty() {
-            self.problem(Diagnostic::new(node.span, "the principal names nobody"));
+            self.problem(Diagnostic::new(node.span, "the principal is empty"));
         }
         Some(entries)
     }
@@ -254,14 +255,14 @@ impl Reader {
             self.fault(
                 node.span,
                 "the statement has no `Action`",
-                "say which actions it applies to, in `Action` or `NotAction`",
+                "add the actions that it applies to, in `Action` or `NotAction`",
             );
             return None;
         };
         if negated && self.kind == PolicyKind::ResourceControl {
             self.fault(
                 entry.key_span,
-                "a resource control policy has no `NotAction`",
+                "a resource control policy cannot have a `NotAction`",
                 "list the actions in `Action`",
             );
         }
@@ -274,7 +275,7 @@ impl Reader {
                 self.fault(
                     span,
                     format!("a role trust policy cannot allow or deny `{text}`"),
-                    "it has actions of `sts` only, such as `sts:AssumeRole`",
+                    "use only `sts` actions, such as `sts:AssumeRole`",
                 );
             }
             patterns.push(action);
@@ -292,19 +293,19 @@ impl Reader {
             if let Some((entry, _)) = found {
                 self.fault(
                     entry.key_span,
-                    format!("a role trust policy has no `{}`", entry.key),
-                    "its resource is the role: leave the element out",
+                    format!("a role trust policy cannot have a `{}`", entry.key),
+                    "its resource is the role: remove the element",
                 );
             }
             return None;
         }
         let Some((entry, negated)) = found else {
-            // KMS takes a key policy's statement without it, which then has no effect.
+            // KMS accepts a key policy statement without it, but the statement has no effect.
             if self.kind != PolicyKind::Key {
                 self.fault(
                     node.span,
                     "the statement has no `Resource`",
-                    "say which resources it applies to",
+                    "add the resources that it applies to",
                 );
             }
             return None;
@@ -373,7 +374,10 @@ impl Reader {
             let Some(text) = item.scalar_text().filter(|_| item.tag.is_none()) else {
                 self.problem(Diagnostic::new(
                     item.span,
-                    format!("a condition's value is {}, not a text", kind_of(item)),
+                    format!(
+                        "a condition value must be a string, but this is {}",
+                        kind_of(item)
+                    ),
                 ));
                 continue;
             };

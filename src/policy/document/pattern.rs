@@ -1,8 +1,8 @@
-//! Patterns of policies: text with wildcards and policy variables, cut into tokens once, so that
-//! a decision does not read them again, and whether tokens match a text. What variables are worth
-//! in a request is not known here.
+//! Patterns in policies: text with wildcards and policy variables, and matching. A pattern is split
+//! into tokens once, so that evaluation does not parse it again. The caller provides the values of
+//! variables.
 
-/// A value of a policy that may hold wildcards and policy variables.
+/// A value in a policy that may contain wildcards and policy variables.
 ///
 /// Follows the AWS documents *IAM policy elements: Variables and tags* and *IAM JSON policy
 /// elements: Resource*.
@@ -14,18 +14,18 @@ pub struct Pattern {
     is_bounded: bool,
 }
 
-/// A piece of a pattern.
+/// A part of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Token {
-    /// Stands for itself.
+    /// Literal text.
     Text(Box<str>),
     /// `*`.
     Any,
     /// `?`.
     One,
-    /// A `*` that stays within its colon-separated part of an ARN.
+    /// A `*` that matches only within its colon-separated part of an ARN.
     AnyInPart,
-    /// A `?` that stays within its colon-separated part of an ARN.
+    /// A `?` that matches only within its colon-separated part of an ARN.
     OneInPart,
     /// `${key}` or `${key, 'default'}`.
     Variable(Variable),
@@ -34,40 +34,40 @@ pub(crate) enum Token {
 /// A policy variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Variable {
-    /// The context key, in lower case.
+    /// The context key, in lowercase.
     pub(crate) key: Box<str>,
-    /// What it is worth where the request has no value for the key.
+    /// The value if the request has no value for the key.
     pub(crate) default: Option<Box<str>>,
 }
 
-/// What is special in a text, beside variables.
+/// The special syntax in a text, in addition to variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Syntax {
-    /// Nothing.
+    /// None.
     Exact,
     /// Wildcards.
     Wild,
-    /// Wildcards, of which those before the fifth colon are bounded. Variables count only after it.
+    /// Wildcards, which are bounded before the fifth colon. Variables are recognized only after it.
     Arn,
 }
 
 impl Pattern {
-    /// A text in which only variables are special, and those only with `variables`: a value of
+    /// Creates a pattern where only variables are special, and only with `variables`: a value of
     /// `StringEquals`.
     pub(crate) fn exact(text: &str, variables: bool) -> Self {
         Self::new(text, Syntax::Exact, variables)
     }
 
-    /// A text with wildcards: a value of `StringLike`, or an action.
+    /// Creates a pattern with wildcards: a value of `StringLike`, or an action.
     pub(crate) fn wild(text: &str, variables: bool) -> Self {
         Self::new(text, Syntax::Wild, variables)
     }
 
-    /// An ARN with wildcards: a value of `Resource`.
+    /// Creates a pattern for an ARN with wildcards: a value of `Resource`.
     ///
-    /// A `*` at the end of a part may cross its colon, any other wildcard before the fifth colon
-    /// stays in its part, and everything after the fifth colon is one part. Variables before the
-    /// fifth colon are no variables.
+    /// A `*` at the end of a part can match across its colon. Any other wildcard before the fifth
+    /// colon matches only within its part. Everything after the fifth colon is one part. Variables
+    /// before the fifth colon are literal text.
     pub(crate) fn resource(text: &str, variables: bool) -> Self {
         let syntax = match text {
             "*" => Syntax::Wild,
@@ -87,7 +87,7 @@ impl Pattern {
         }
     }
 
-    /// The pattern as it is written.
+    /// Returns the pattern as written.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -105,7 +105,7 @@ impl Pattern {
     }
 }
 
-/// Cuts tokens at their first five colons: an ARN's parts. `None` where there are fewer.
+/// Splits tokens at their first five colons into the parts of an ARN. `None` if there are fewer.
 pub(crate) fn arn_parts(tokens: &[Token]) -> Option<[Vec<Token>; 6]> {
     let mut parts: [Vec<Token>; 6] = Default::default();
     let mut at = 0;
@@ -165,7 +165,8 @@ fn tokenize(text: &str, syntax: Syntax, variables: bool) -> Vec<Token> {
         match wildcard {
             Some(token) => {
                 push_text(&mut tokens, &std::mem::take(&mut literal));
-                // `**` is `*`: without this, matching would try every split between the two.
+                // `**` is equivalent to `*`. Without this, matching would try every split between
+                // the two.
                 if !(token == Token::Any && tokens.last() == Some(&Token::Any)) {
                     tokens.push(token);
                 }
@@ -180,7 +181,7 @@ fn tokenize(text: &str, syntax: Syntax, variables: bool) -> Vec<Token> {
     tokens
 }
 
-/// The inside of the `${…}` that a text begins with, and what follows it.
+/// Returns the content of the `${…}` at the start of a text, and the text after it.
 fn braces(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix("${")?.split_once('}')
 }
@@ -211,10 +212,10 @@ fn variable(inside: &str) -> Inside<'_> {
     })
 }
 
-/// Matches tokens of which every wildcard may stand for any text.
+/// Matches tokens where every wildcard can match any text.
 ///
-/// Only the last `*` is ever tried again, which is enough, since a longer stretch for an earlier
-/// one could not match more: so the time is at most the product of the two lengths.
+/// Only the last `*` needs backtracking, because a longer match for an earlier one cannot match
+/// more. The time is therefore at most proportional to the product of both lengths.
 pub(crate) fn glob(tokens: &[Token], text: &str) -> bool {
     let mut at = 0;
     let mut rest = text;
@@ -232,7 +233,7 @@ pub(crate) fn glob(tokens: &[Token], text: &str) -> bool {
             }
             Some(Token::One | Token::OneInPart) => next_char(rest),
             Some(Token::Text(text)) => rest.strip_prefix(&**text),
-            // Variables are replaced by their values first.
+            // Variables are already replaced by their values.
             Some(Token::Variable(_)) => None,
         };
         match (advanced, retry) {
@@ -259,8 +260,8 @@ fn next_char(text: &str) -> Option<&str> {
     Some(chars.as_str())
 }
 
-/// Matches tokens of which some wildcards must not cross a colon, which is why every one of them
-/// may have to be tried again: all places that the tokens so far can reach, step by step.
+/// Matches tokens where some wildcards must not match across a colon, so that each of them may need
+/// backtracking. It tracks all positions that the tokens so far can reach.
 pub(crate) fn bounded_glob(tokens: &[Token], text: &str) -> bool {
     let mut reached = vec![false; text.len() + 1];
     reached[0] = true;
@@ -286,7 +287,7 @@ pub(crate) fn bounded_glob(tokens: &[Token], text: &str) -> bool {
                         next[at + text.len()] = true;
                     }
                 }
-                // Variables are replaced by their values first.
+                // Variables are already replaced by their values.
                 Token::Variable(_) => {}
             }
         }

@@ -6,7 +6,7 @@ use crate::diagnostic::Span;
 /// A policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// What kind it was read as.
+    /// The kind that it was read as.
     pub kind: PolicyKind,
     /// `Version`.
     pub version: Version,
@@ -14,23 +14,24 @@ pub struct Policy {
     pub id: Option<String>,
     /// `Statement`.
     pub statements: Vec<Statement>,
-    /// Where it stands.
+    /// Its span.
     pub span: Span,
 }
 
-/// What a policy is attached to, which decides the elements that it has.
+/// The kind of a policy, which determines its elements.
 ///
-/// Follows the AWS documents *Policies and permissions in AWS Identity and Access Management*,
-/// *Key policies in AWS KMS*, *SCP syntax* and *RCP syntax*.
+/// Follows the AWS documents *Policies and permissions in AWS Identity and Access Management*, *Key
+/// policies in AWS KMS*, *SCP syntax*, and *RCP syntax*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyKind {
-    /// An identity-based policy, and what is written like one: a permissions boundary.
+    /// An identity-based policy, or a permissions boundary, which has the same elements.
     Identity,
-    /// A session policy: written like an identity-based policy, with complete ARNs only.
+    /// A session policy. It has the elements of an identity-based policy, but its ARNs must be
+    /// complete.
     Session,
     /// A resource-based policy, such as a bucket policy.
     Resource,
-    /// A KMS key's policy.
+    /// A KMS key policy.
     Key,
     /// A role's trust policy.
     Trust,
@@ -45,7 +46,7 @@ pub enum PolicyKind {
 /// Follows the AWS document *IAM JSON policy elements: Version*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Version {
-    /// `2008-10-17`, which a policy without a version has: no variables.
+    /// `2008-10-17`, the default version. It does not support variables.
     #[default]
     V2008,
     /// `2012-10-17`.
@@ -53,7 +54,7 @@ pub enum Version {
 }
 
 impl PolicyKind {
-    /// What it is called, for messages: `an identity-based policy`.
+    /// Returns its name for messages, such as `an identity-based policy`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Identity => "an identity-based policy",

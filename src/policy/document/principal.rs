@@ -11,53 +11,53 @@ use crate::diagnostic::{Diagnostic, Span};
 pub struct PrincipalElement {
     /// `NotPrincipal`.
     pub negated: bool,
-    /// Who is listed; never empty.
+    /// The principals; never empty.
     pub entries: Vec<PrincipalEntry>,
-    /// Where the list stands.
+    /// The span of the list.
     pub span: Span,
 }
 
-/// One principal of a policy.
+/// One principal in a policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrincipalEntry {
-    /// As it is written.
+    /// The principal as written.
     pub text: String,
-    /// Where it stands.
+    /// Its span.
     pub span: Span,
-    /// Who it is.
+    /// The principal that it identifies.
     pub id: PrincipalId,
 }
 
-/// Whom an entry names.
+/// The principal that an entry identifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrincipalId {
     /// `*`.
     Everyone,
-    /// An account, by its ID or the ARN of its root.
+    /// An account, by its ID or the ARN of its root user.
     Account(String),
     /// An IAM role, by its ARN.
     Role {
-        /// The role's account.
+        /// The account of the role.
         account: String,
-        /// Its name, without its path.
+        /// The name of the role, without its path.
         name: String,
     },
     /// An IAM user, by its ARN.
     User,
     /// A role session or a federated user session, by its ARN.
     Session {
-        /// The session's account.
+        /// The account of the session.
         account: String,
-        /// The name of its role; `None` for a federated user.
+        /// The name of the role; `None` for a federated user.
         role: Option<String>,
     },
     /// An AWS service.
     Service,
     /// An identity provider.
     Federated,
-    /// An account by its canonical user ID: no request of ours bears one.
+    /// An account, by its canonical user ID. No evaluated request has one.
     CanonicalUser,
-    /// What is left of a deleted role or user: AWS shows its unique ID, and nobody is it.
+    /// The unique ID of a deleted role or user. No principal matches it.
     UniqueId,
 }
 
@@ -65,7 +65,8 @@ impl PrincipalEntry {
     /// Reads a principal of the type `AWS`, `Service`, `Federated` or `CanonicalUser`.
     ///
     /// # Errors
-    /// A text that names no principal of that type, wildcards in a part of a name among them.
+    /// Returns an error if the text does not identify a principal of that type, or contains a
+    /// partial wildcard.
     pub fn parse(kind: &str, text: &str, span: Span) -> Result<Self, Diagnostic> {
         let id = match kind {
             "AWS" => aws(text),
@@ -85,7 +86,7 @@ impl PrincipalEntry {
         }
     }
 
-    /// The entry `*`.
+    /// Returns the entry `*`.
     pub(crate) fn everyone(span: Span) -> Self {
         Self {
             text: "*".to_owned(),
@@ -97,8 +98,8 @@ impl PrincipalEntry {
 
 type Fault = (String, &'static str);
 
-const ARN_HELP: &str = "name an account (its ID or `arn:aws:iam::ID:root`), a role, a user, or a \
-                        role session by its ARN, or everyone by `*`";
+const ARN_HELP: &str = "write an account ID, the ARN of an account (`arn:aws:iam::ID:root`), role, \
+                        user, or role session, or `*` for everyone";
 
 fn aws(text: &str) -> Result<PrincipalId, Fault> {
     if text == "*" {
@@ -112,15 +113,22 @@ fn aws(text: &str) -> Result<PrincipalId, Fault> {
     }
     if text.contains(['*', '?']) {
         return Err((
-            format!("the principal `{text}` has a wildcard in a part of its name"),
-            "a principal is named in full; for several, use `*` and a condition on \
-             `aws:PrincipalArn`",
+            format!("the principal `{text}` contains a partial wildcard"),
+            "write the full ARN, or use `*` with a condition on `aws:PrincipalArn`",
         ));
     }
     let Some(arn) = Arn::parse(text) else {
-        return Err((format!("the principal `{text}` is no ARN"), ARN_HELP));
+        return Err((
+            format!("the principal `{text}` is not a valid ARN"),
+            ARN_HELP,
+        ));
     };
-    let fault = || Err((format!("the ARN `{text}` names no principal"), ARN_HELP));
+    let fault = || {
+        Err((
+            format!("the ARN `{text}` does not identify a principal"),
+            ARN_HELP,
+        ))
+    };
     // An origin access identity is a user of the account `cloudfront`.
     let account_fits = is_account_id(arn.account) || arn.account == "cloudfront";
     if arn.partition.is_empty() || !arn.region.is_empty() || !account_fits {
@@ -174,8 +182,8 @@ fn service(text: &str) -> Result<PrincipalId, Fault> {
         Ok(PrincipalId::Service)
     } else {
         Err((
-            format!("`{text}` is no service principal"),
-            "name the service in full, for example `codepipeline.amazonaws.com`",
+            format!("`{text}` is not a valid service principal"),
+            "write the full service principal, such as `codepipeline.amazonaws.com`",
         ))
     }
 }
@@ -183,8 +191,8 @@ fn service(text: &str) -> Result<PrincipalId, Fault> {
 fn named(text: &str, id: PrincipalId) -> Result<PrincipalId, Fault> {
     if text.is_empty() || text.contains(['*', '?', ' ']) {
         Err((
-            format!("`{text}` names no principal"),
-            "name the principal in full, without wildcards",
+            format!("`{text}` is not a valid principal"),
+            "write the full principal, without wildcards",
         ))
     } else {
         Ok(id)

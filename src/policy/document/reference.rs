@@ -1,5 +1,4 @@
-//! The actions of the AWS services that a pipeline run touches, from the embedded service
-//! reference.
+//! The actions of the AWS services in a pipeline run, from the embedded service reference.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -9,14 +8,14 @@ use serde::Deserialize;
 use super::ActionPattern;
 use crate::diagnostic::may_be_name;
 
-/// The day of the service reference.
+/// The date of the service reference.
 pub(crate) const AS_OF: &str = "2026-09-26";
 
 /// Trimmed from iam-data; see `data/README.md`.
 const TEXT: &str = include_str!("../../../data/service-reference.json");
 
-/// The actions without resource types of all other services: a line for each service, of its
-/// namespace and the names. Trimmed from iam-data; see `data/README.md`.
+/// The actions without resource types of all other services: one line per service, with its prefix
+/// and the action names. Trimmed from iam-data; see `data/README.md`.
 const STAR_ONLY: &str = include_str!("../../../data/star-only-actions.txt");
 
 /// An action of a service.
@@ -25,7 +24,7 @@ pub(crate) struct Action {
     /// `s3:GetObject`.
     pub(crate) name: String,
     pub(crate) lower: String,
-    /// The types of the resources that it works on.
+    /// The resource types that it applies to.
     pub(crate) resources: Vec<String>,
 }
 
@@ -62,25 +61,25 @@ fn services() -> &'static BTreeMap<String, Vec<Action>> {
     })
 }
 
-/// Whether a service has an action, which is in lower case; `None`: the reference does not have the
-/// service.
+/// Returns whether a service has an action, which is in lowercase. `None` if the reference does not
+/// contain the service.
 pub(crate) fn has(action: &str) -> Option<bool> {
     let (service, _) = action.split_once(':')?;
     let found = actions(service)?.binary_search_by(|known| known.lower.as_str().cmp(action));
     Some(found.is_ok())
 }
 
-/// The actions of a service, sorted; `None`: the reference does not have it.
+/// Returns the sorted actions of a service. `None` if the reference does not contain it.
 fn actions(service: &str) -> Option<&'static [Action]> {
     services().get(service).map(Vec::as_slice)
 }
 
-/// All actions that there are.
+/// Returns all actions in the reference.
 pub(crate) fn all() -> impl Iterator<Item = &'static Action> {
     services().values().flatten()
 }
 
-/// The actions that a pattern covers; `None`: the reference does not know its service.
+/// Returns the actions that a pattern covers. `None` if the reference does not contain its service.
 pub(crate) fn expand(pattern: &ActionPattern) -> Option<Vec<&'static Action>> {
     if pattern.service() == "*" {
         return Some(all().collect());
@@ -93,12 +92,12 @@ pub(crate) fn expand(pattern: &ActionPattern) -> Option<Vec<&'static Action>> {
     )
 }
 
-/// An action that AWS documents with `*` as its resource, though the reference names resource types for it:
-/// *Using condition keys to limit access to CloudWatch namespaces*.
+/// Actions that AWS documents with `*` as their resource, although the reference lists resource
+/// types: *Using condition keys to limit access to CloudWatch namespaces*.
 const DOCUMENTED_WITH_STAR: [&str; 1] = ["cloudwatch:PutMetricData"];
 
-/// Whether a pattern covers only actions that support no other resource than `*`. Of services that
-/// the reference does not have, actions are known without wildcards.
+/// Returns whether a pattern covers only actions whose only supported resource is `*`. For services
+/// outside the reference, actions with wildcards are unknown.
 pub(crate) fn supports_only_star(pattern: &ActionPattern) -> bool {
     if pattern.service() == "*" {
         return false;
@@ -121,7 +120,7 @@ pub(crate) fn supports_only_star(pattern: &ActionPattern) -> bool {
     actions.any(|action| action.eq_ignore_ascii_case(name))
 }
 
-/// The action that a wrong one was probably meant to be.
+/// Returns the action that is most similar to an unknown one.
 pub(crate) fn near(action: &str) -> Option<&'static str> {
     if !may_be_name(action) {
         return None;

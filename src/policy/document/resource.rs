@@ -10,31 +10,31 @@ use crate::diagnostic::{Diagnostic, Span};
 pub struct Resources {
     /// `NotResource`.
     pub negated: bool,
-    /// What is listed; never empty.
+    /// The resources; never empty.
     pub patterns: Vec<ResourcePattern>,
-    /// Where the list stands.
+    /// The span of the list.
     pub span: Span,
 }
 
-/// One resource of a policy: an ARN with wildcards and variables, or `*`.
+/// One resource in a policy: an ARN with wildcards and variables, or `*`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourcePattern {
-    /// As it is written.
+    /// The resource as written.
     pub text: String,
-    /// Where it stands.
+    /// Its span.
     pub span: Span,
     pub(crate) pattern: Pattern,
 }
 
 impl ResourcePattern {
-    /// Reads a resource of a policy of this kind; variables count only with `variables`.
+    /// Reads a resource of a policy of this kind. Variables are recognized only with `variables`.
     ///
-    /// An ARN with fewer than six parts is completed with wildcards where AWS does so. Its last part
+    /// An ARN with fewer than six parts is completed with wildcards if AWS does so. Its last part
     /// can be empty.
     ///
     /// # Errors
-    /// A text that is neither an ARN nor `*`, or an incomplete ARN that AWS rejects in such a
-    /// policy.
+    /// Returns an error if the text is neither an ARN nor `*`, or if it is an incomplete ARN that
+    /// AWS rejects in this kind of policy.
     pub fn parse(
         text: &str,
         kind: PolicyKind,
@@ -54,7 +54,7 @@ impl ResourcePattern {
             Incomplete::MatchesNothing => None,
             Incomplete::Rejected => {
                 let message = format!(
-                    "the resource `{text}` has {parts} of an ARN's six parts, which AWS rejects in {}",
+                    "the resource `{text}` has {parts} of the six parts of an ARN, which AWS rejects in {}",
                     kind.name()
                 );
                 let help = format!("write it in full: `{text}{}`", ":*".repeat(missing));
@@ -69,23 +69,23 @@ impl ResourcePattern {
     }
 }
 
-/// The parts of an ARN, `arn` among them.
+/// The number of parts in an ARN, including `arn`.
 const PARTS: usize = 6;
 
-/// What AWS makes of an ARN with fewer than six parts.
+/// How AWS handles an ARN with fewer than six parts.
 enum Incomplete {
     /// The missing parts are wildcards.
     Completed,
-    /// AWS accepts the policy, and the ARN names no resource.
+    /// AWS accepts the policy, but the ARN matches no resource.
     MatchesNothing,
     /// AWS rejects the policy.
     Rejected,
 }
 
 /// Follows the IAM User Guide, *Identify AWS resources with Amazon Resource Names (ARNs)*: AWS
-/// completes an incomplete ARN in an identity-based policy, and rejects it in a session policy. The
-/// document says nothing of other policies. For these, the observations are those that the tests of
-/// cloud-copilot/iam-simulate record.
+/// completes an incomplete ARN in an identity-based policy and rejects it in a session policy. The
+/// document does not cover other policies. For these, the behavior follows observations in the
+/// tests of cloud-copilot/iam-simulate.
 fn incomplete(kind: PolicyKind, text: &str) -> Incomplete {
     match kind {
         PolicyKind::Identity => Incomplete::Completed,
@@ -105,24 +105,24 @@ fn fault(text: &str) -> Option<String> {
     }
     let parts: Vec<&str> = text.splitn(PARTS, ':').collect();
     if parts[0] != "arn" {
-        return Some(format!("the resource `{text}` is no ARN"));
+        return Some(format!("the resource `{text}` is not a valid ARN"));
     }
     if parts.len() < 3 {
-        return Some(format!("the ARN `{text}` names no service"));
+        return Some(format!("the ARN `{text}` has no service"));
     }
     if parts[1].is_empty() {
         return Some(format!("the ARN `{text}` has no partition"));
     }
     if parts[2].is_empty() || parts[2].contains(['*', '?', '$']) {
         return Some(format!(
-            "the service of the ARN `{text}` must be named in full"
+            "the service in the ARN `{text}` must be written in full"
         ));
     }
     let account = parts.get(4).copied().unwrap_or_default();
     let digits = account.bytes().all(|byte| byte.is_ascii_digit());
     if !account.is_empty() && digits && account.len() != 12 {
         return Some(format!(
-            "the account `{account}` of the ARN `{text}` must have 12 digits"
+            "the account `{account}` in the ARN `{text}` must have 12 digits"
         ));
     }
     None

@@ -8,7 +8,7 @@ use crate::diagnostic::Span;
 /// Follows the AWS document *IAM JSON policy elements: Statement*.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// `Sid`, as it is written.
+    /// `Sid`, as written.
     pub sid: Option<String>,
     /// `Effect`.
     pub effect: Effect,
@@ -16,15 +16,15 @@ pub struct Statement {
     pub principal: Option<PrincipalElement>,
     /// `Action` or `NotAction`.
     pub actions: Actions,
-    /// `Resource` or `NotResource`; a trust policy has neither.
+    /// `Resource` or `NotResource`. A trust policy has neither.
     pub resources: Option<Resources>,
-    /// `Condition`: all of them must hold.
+    /// `Condition`. All conditions must hold.
     pub conditions: Vec<Condition>,
-    /// Where it stands.
+    /// Its span.
     pub span: Span,
 }
 
-/// Effect of a statement.
+/// The effect of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub enum Effect {
     /// `Allow`.

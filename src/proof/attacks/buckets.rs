@@ -1,4 +1,4 @@
-//! Attacks on every bucket that the templates make.
+//! Attacks on every bucket that the templates create.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use super::{AttackCall, AttackSuite, On, attacker, service};
 use crate::run::pipeline::Pipeline;
 
 impl AttackSuite<'_, '_> {
-    /// Nobody goes without TLS, and nobody else's logs come in.
+    /// Adds attacks without TLS, and attacks that deliver other logs.
     pub(super) fn on_buckets(&mut self, pipelines: &[Pipeline], each: &mut dyn FnMut(AttackCall)) {
         let world = self.world;
         self.which.clear();
@@ -67,14 +67,14 @@ impl AttackSuite<'_, '_> {
             (
                 &logging,
                 "confused-deputy",
-                to("another account's bucket of the same name"),
+                to("another account's bucket with the same name"),
                 name,
                 self.third,
             ),
             (
                 &logging,
                 "another-bucket",
-                to("another bucket of the account"),
+                to("another bucket in the account"),
                 &format!("{name}-another"),
                 on.1,
             ),

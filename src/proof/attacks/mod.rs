@@ -1,11 +1,11 @@
-//! The calls that must not be allowed, made from the same templates as the run.
+//! The calls that must be denied, derived from the same templates as the run.
 //!
-//! An attacker from elsewhere is a role that its own account allows everything, so that the
-//! resource's side has to stop it. An administrator of an account is no attacker on that
-//! account's own resources, except without TLS, which nobody may do without.
+//! An external attacker is a role whose own account allows it everything, so the resource's side
+//! must stop it. An administrator of an account is not an attacker on that account's resources,
+//! except without TLS, which no one may omit.
 
-/// Adds attacks of one attacker, one in each row: the name, what happens, the action, what it is on,
-/// and how the call differs from a plain one.
+/// Adds the attacks of one attacker, one per row: the name, the description, the action, the
+/// resource, and the differences from a plain call.
 macro_rules! attacks {
     (
         $suite:expr, $by:expr;
@@ -37,18 +37,18 @@ use crate::run::{
 pub(super) struct AttackCall {
     pub(super) call: Call,
     pub(super) what: String,
-    /// Whether AWS's published procedure allows it by itself.
+    /// Whether AWS's published procedure alone allows it.
     pub(super) is_in_procedure: bool,
 }
 
 impl AttackCall {
-    /// AWS's published procedure allows it.
+    /// Marks the attack as one that AWS's published procedure allows.
     fn in_procedure(&mut self) -> &mut Self {
         self.is_in_procedure = true;
         self
     }
 
-    /// The request has a context key with this value.
+    /// Sets a context key of the request.
     fn with(&mut self, key: &str, value: impl Into<String>) -> &mut Self {
         self.sent(|context| context.with(key, value))
     }
@@ -57,12 +57,12 @@ impl AttackCall {
         self.with("aws:SecureTransport", "false")
     }
 
-    /// The upload says the encryption of a store.
+    /// Adds the encryption headers of a store to the upload.
     fn encrypted_with(&mut self, store: KnownStore<'_>) -> &mut Self {
         self.sent(|context| encrypted_with(context, store.store))
     }
 
-    /// S3 asks for the key of an object.
+    /// Makes the call one that S3 makes for an object.
     fn via_s3(&mut self, land: &Landscape, region: &str, object: &str) -> &mut Self {
         self.sent(|context| via_s3(land, context, region, object))
     }
@@ -72,30 +72,30 @@ impl AttackCall {
         self
     }
 
-    /// The resource is nobody's, and has no policy.
+    /// Marks the resource as one without an owner and a policy.
     fn made_up(&mut self) -> &mut Self {
         self.call.made_up = true;
         self
     }
 
-    /// The resource has this policy.
+    /// Sets the policy of the resource.
     fn under(&mut self, policy: PolicyId) -> &mut Self {
         self.call.resource_policy = Some(policy);
         self
     }
 }
 
-/// Who attacks.
+/// An attacker.
 #[derive(Debug, Clone)]
 struct Attacker {
     caller: Caller,
-    /// Begins the names of the attacks.
+    /// The prefix of the attack names.
     name: String,
-    /// Begins the sentences on what happens.
+    /// The subject of the attack descriptions.
     who: String,
 }
 
-/// What an attack is on: the ARN, and the account that owns it; empty where it is not known.
+/// The resource of an attack: its ARN, and the account that owns it, which is empty if unknown.
 type On<'a> = (&'a str, &'a str);
 
 fn attacker(caller: Caller, name: impl Into<String>, who: impl Into<String>) -> Attacker {
@@ -106,13 +106,13 @@ fn attacker(caller: Caller, name: impl Into<String>, who: impl Into<String>) -> 
     }
 }
 
-/// An AWS service, by the first part of its name.
+/// Returns an AWS service by the first part of its name.
 fn service(name: &str) -> Attacker {
     let service = format!("{name}.amazonaws.com");
     attacker(Caller::Service(service.clone()), name, service)
 }
 
-/// Gives all attacks on the pipelines and what belongs to them, one after the other.
+/// Passes all attacks on the pipelines and their resources to `each`, one at a time.
 pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn FnMut(AttackCall)) {
     let mut suite = AttackSuite {
         world,
@@ -156,25 +156,26 @@ struct AttackSuite<'r, 'w> {
     found: Vec<AttackCall>,
     target: Option<String>,
     instance: Option<Arc<Instance>>,
-    /// Added to the names: what tells a region's store, or a further pipeline, from the first.
+    /// The suffix of the attack names that distinguishes the store of a region, or an additional
+    /// pipeline, from the first.
     which: String,
-    /// An account that has nothing to do with the pipeline.
+    /// An account that is unrelated to the pipeline.
     third: &'static str,
     place: Place,
     region: String,
 }
 
-/// An artifact store that is known.
+/// An artifact store whose bucket is known.
 #[derive(Clone, Copy)]
 struct KnownStore<'p> {
     store: &'p Store,
     bucket: &'p str,
-    /// `None`: none that can be attacked.
+    /// `None` if there is no known key to attack.
     key: Option<&'p str>,
     region: &'p str,
 }
 
-/// A store, where its bucket is known.
+/// Returns the store if its bucket is known.
 fn known(store: &Store) -> Option<KnownStore<'_>> {
     Some(KnownStore {
         store,
@@ -185,19 +186,19 @@ fn known(store: &Store) -> Option<KnownStore<'_>> {
 }
 
 impl AttackSuite<'_, '_> {
-    /// The owner of a bucket; empty where it is not known.
+    /// Returns the owner of a bucket, or an empty string if the owner is unknown.
     fn owner(&self, bucket: &str) -> String {
         let found = self.world.land.buckets.get(bucket);
         let owner = found.and_then(|bucket| bucket.account.clone());
         owner.unwrap_or_default()
     }
 
-    /// The attacks on something that cannot be known: one that is unproven stands for all of them.
+    /// Adds one unproven attack that represents all attacks on an unknown resource.
     fn on_unknown(&mut self, name: &str, what: &str, value: &Value) {
         let Err(doubt) = value else { return };
         let anybody = Caller::Unknown("anybody".to_owned(), doubt.clone());
-        let anybody = attacker(anybody, "unknown", "somebody misuses");
-        let what = format!("{what} that cannot be known: {}", doubt.reason);
+        let anybody = attacker(anybody, "unknown", "someone misuses");
+        let what = format!("{what}, which is unknown: {}", doubt.reason);
         self.add(&anybody, name, &what, "s3:GetObject", ("", ""));
     }
 
@@ -220,7 +221,7 @@ impl AttackSuite<'_, '_> {
         arn::role(&self.world.land.partition, account, path_and_name)
     }
 
-    /// A role that its own account allows everything.
+    /// Returns a role whose own account allows it everything.
     fn administrator(&self, account: &str, path_and_name: &str) -> Caller {
         Caller::Administrator(self.role(account, path_and_name))
     }

@@ -1,18 +1,18 @@
-//! Attacks by a bucket of the same name: the pipeline's own bucket was deleted, and another account
-//! has created one of its name that allows everybody everything. The ARN of a bucket does not name
-//! its account, so only a condition on `aws:ResourceAccount` tells the two apart (AWS
-//! CodePipeline, *Amazon S3 source action reference*, *Amazon S3 deploy action reference*,
-//! *Manage the CodePipeline service role*).
+//! Attacks through a bucket with the same name. The pipeline's bucket was deleted, and another
+//! account created a bucket with its name that allows everyone everything. The ARN of a bucket does
+//! not contain its account, so only a condition on `aws:ResourceAccount` distinguishes the two (AWS
+//! CodePipeline, *Amazon S3 source action reference*, *Amazon S3 deploy action reference*, *Manage
+//! the CodePipeline service role*).
 
 use super::{AttackCall, AttackSuite, Attacker, KnownStore};
 use crate::run::pipeline::Target;
 
-const SOURCE: &str = "a bucket of the source bucket's name in another account";
-const STORE: &str = "a bucket of the artifact bucket's name in another account";
-const OUTPUT: &str = "a bucket of the output bucket's name in another account";
+const SOURCE: &str = "a bucket with the source bucket's name in another account";
+const STORE: &str = "a bucket with the artifact bucket's name in another account";
+const OUTPUT: &str = "a bucket with the output bucket's name in another account";
 
 impl AttackSuite<'_, '_> {
-    /// The source is read from another account's bucket.
+    /// Reads the source from another account's bucket.
     pub(super) fn in_namesake_of_source(&mut self, bucket: &str, key: &str, by: &Attacker) {
         let bucket = &self.world.land.bucket_arn(bucket);
         let object = &format!("{bucket}/{key}");
@@ -31,7 +31,7 @@ impl AttackSuite<'_, '_> {
         }
     }
 
-    /// Artifacts are stored in another account's bucket.
+    /// Stores artifacts in another account's bucket.
     pub(super) fn in_namesake_of_store(
         &mut self,
         store: KnownStore<'_>,
@@ -47,7 +47,7 @@ impl AttackSuite<'_, '_> {
         self.in_namesake(by, name, (text, STORE), action, &bucket);
     }
 
-    /// Another account's files are deployed, or the files go to another account.
+    /// Deploys another account's files, or deploys files to another account.
     pub(super) fn in_namesakes_of_target(
         &mut self,
         target: Target<'_>,
@@ -62,7 +62,7 @@ impl AttackSuite<'_, '_> {
         let attacks = [
             ("reads", "reads artifacts from", "store", read, artifact),
             ("lists", "lists", "store", list, &artifacts),
-            ("writes", "deploys into", "output", put, &written),
+            ("writes", "deploys to", "output", put, &written),
             ("lists", "lists", "output", list, &output),
             (
                 "tags",

@@ -1,4 +1,4 @@
-//! Attacks on the pipeline itself: its roles, its rule, its artifact stores.
+//! Attacks on the pipeline: its roles, its rule, and its artifact stores.
 
 use super::{AttackSuite, Attacker, Caller, KnownStore, attacker, known, service};
 use crate::aws::arn;
@@ -7,10 +7,10 @@ use crate::run::pipeline::Pipeline;
 use crate::run::{ARTIFACT, artifact_key, key_arn};
 
 impl AttackSuite<'_, '_> {
-    /// A role of an account that has nothing to do with the pipeline.
+    /// Returns a role in an account that is unrelated to the pipeline.
     pub(super) fn stranger(&self, role: &str) -> Attacker {
         let caller = self.administrator(self.third, role);
-        attacker(caller, "third-account", "a role of another account")
+        attacker(caller, "third-account", "a role in another account")
     }
 
     pub(super) fn on_pipeline(&mut self, pipeline: &Pipeline, is_first: bool) {
@@ -20,7 +20,7 @@ impl AttackSuite<'_, '_> {
         which.clone_into(&mut self.which);
         self.place = pipeline.place;
         self.region.clone_from(&pipeline.region);
-        // Attacks by a role that cannot be known, and on it, are unproven.
+        // Attacks by or on an unknown role are unproven.
         let role = pipeline.known_role().unwrap_or_default();
         let dev = match role {
             "" => pipeline.account.as_str(),
@@ -39,7 +39,7 @@ impl AttackSuite<'_, '_> {
             let object = format!("{arn}/{key}");
             let (other, source) = ((&*other, &**owner), (&*object, &**owner));
             attacks! { self, by;
-                "reads-other-source", "reads another object of the source bucket", "s3:GetObject",
+                "reads-other-source", "reads another object in the source bucket", "s3:GetObject",
                     other;
                 "overwrites-source", "overwrites the source", "s3:PutObject", source;
             }
@@ -77,7 +77,7 @@ impl AttackSuite<'_, '_> {
         self.add(by, name, what, action, on);
     }
 
-    /// A rule, by its ARN, with its role.
+    /// Adds the attacks on a rule, by its ARN, and its role.
     fn on_rule(&mut self, pipeline: &Pipeline, (rule, its_role): (&str, &str), other: &str) {
         let dev = account_of(its_role);
         let third = self.third;
@@ -90,7 +90,7 @@ impl AttackSuite<'_, '_> {
         let (assumes, rule) = ("assumes the rule's role", rule.to_owned());
         for (by, what, rule, account) in [
             (
-                events("another-rule", "another rule of the account"),
+                events("another-rule", "another rule in the account"),
                 assumes,
                 another(dev),
                 dev,
@@ -103,7 +103,7 @@ impl AttackSuite<'_, '_> {
             ),
             (
                 events("confused-deputy", "another account"),
-                "assumes the rule's role in the rule's name",
+                "assumes the rule's role on behalf of the rule",
                 rule.clone(),
                 third,
             ),
@@ -138,16 +138,16 @@ impl AttackSuite<'_, '_> {
         let who = "the service role uploads an artifact";
         let upload = &attacker(by.caller.clone(), "upload", who);
         attacks! { self, upload;
-            "unencrypted", "without naming an encryption", "s3:PutObject", object;
-            "with-s3-key", "encrypted with the key of S3", "s3:PutObject", object;
+            "unencrypted", "without specifying encryption", "s3:PutObject", object;
+            "with-s3-key", "encrypted with an S3 managed key", "s3:PutObject", object;
                 with("s3:x-amz-server-side-encryption", "AES256");
         }
         attacks! { self, by;
-            "uses-another-key", "makes data keys of another key", "kms:GenerateDataKey", another;
-                under(world.open_key);
+            "uses-another-key", "generates data keys with another key", "kms:GenerateDataKey",
+                another; under(world.open_key);
         }
-        // A bucket whose policy no template holds cannot name the key, which is made later; there
-        // the role's own lack of any other key is what stops it.
+        // A bucket policy outside the templates cannot name the key, which is created later. There,
+        // the role's lack of permission for any other key stops the attack.
         let found = world.land.buckets.get(store.bucket);
         let policy = found.and_then(|bucket| bucket.policy);
         if policy.is_none_or(|id| world.policies[id].place.file < world.templates) {
@@ -170,7 +170,7 @@ impl AttackSuite<'_, '_> {
             "schedules-key-deletion", "schedules the key's deletion", "kms:ScheduleKeyDeletion",
                 key;
             "disables-key", "disables the key", "kms:DisableKey", key;
-            "creates-grants", "creates grants of the key", "kms:CreateGrant", key;
+            "creates-grants", "creates grants for the key", "kms:CreateGrant", key;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Attacks with the key that a source bucket encrypts with: it is there to decrypt the source.
+//! Attacks with the key of a source bucket, which is only for decrypting the source.
 
 use super::super::world::World;
 use super::{AttackCall, AttackSuite, Attacker};
@@ -7,8 +7,8 @@ use crate::run::key_arn;
 use crate::run::landscape::{account_of, is_managed_key};
 use crate::run::pipeline::Pipeline;
 
-/// The customer managed key that a source bucket encrypts with by default, where no artifact store
-/// uses the same: there the roles need more of it.
+/// Returns the customer managed key in the default encryption of a source bucket, unless an
+/// artifact store uses the same key. In that case, the roles need more permissions on it.
 pub(super) fn source_key(world: &World<'_>, pipeline: &Pipeline, bucket: &str) -> Option<String> {
     let found = world.land.buckets.get(bucket)?;
     let default = found.encryption.default_key()?;
@@ -29,7 +29,7 @@ pub(super) fn source_key(world: &World<'_>, pipeline: &Pipeline, bucket: &str) -
 }
 
 impl AttackSuite<'_, '_> {
-    /// The service role does nothing with the key but to decrypt the source.
+    /// Adds the uses of the key other than decrypting the source.
     pub(super) fn on_source_key(
         &mut self,
         pipeline: &Pipeline,
@@ -44,13 +44,13 @@ impl AttackSuite<'_, '_> {
         let region = &pipeline.region;
         let (name, what) = (
             "encrypts-with-source-key",
-            "makes data keys of the source bucket's key",
+            "generates data keys with the source bucket's key",
         );
         self.with_key(by, name, what, "kms:GenerateDataKey", &key)
             .via_s3(land, region, object);
-        let what = "creates grants of the source bucket's key";
+        let what = "creates grants for the source bucket's key";
         self.with_key(by, "grants-source-key", what, "kms:CreateGrant", &key);
-        // A key of the templates has no other users than these; another one may have.
+        // A key in the templates has no other users. Other keys may have some.
         if land.known_key(&key).is_none() {
             let elsewhere = land.bucket_arn(&format!("{bucket}-elsewhere/some/object"));
             let what = "decrypts another bucket's objects with the source bucket's key";
@@ -60,8 +60,8 @@ impl AttackSuite<'_, '_> {
         }
     }
 
-    /// Uses a key. A policy of it that is not given leaves the decision to the policies of its
-    /// account, as the default policy does.
+    /// Adds a use of a key. A key policy that was not provided delegates to the policies of its
+    /// account, as the default key policy does.
     pub(super) fn with_key(
         &mut self,
         by: &Attacker,

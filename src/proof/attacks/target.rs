@@ -1,4 +1,5 @@
-//! Attacks on one target: by others of its account, by the deploy role, and to become it.
+//! Attacks on one target: by other principals in its account, by the deploy role, and by principals
+//! that assume the deploy role.
 
 use super::source_key::source_key;
 use super::{AttackSuite, Attacker, Caller, KnownStore, On, attacker, known, service};
@@ -26,7 +27,7 @@ impl AttackSuite<'_, '_> {
                 attacker(
                     self.administrator(theirs, "other-role"),
                     "other-target-role",
-                    format!("another role of {theirs}"),
+                    format!("another role in {theirs}"),
                 ),
                 attacker(
                     Caller::Root(theirs.to_owned()),
@@ -45,7 +46,7 @@ impl AttackSuite<'_, '_> {
         let namesake = attacker(
             self.administrator(self.third, name),
             "namesake",
-            "a role of the deploy role's name in another account",
+            "a role with the deploy role's name in another account",
         );
         self.on_artifacts(&namesake, store, object, key);
         self.on_deploy_role(pipeline, (target.role, theirs));
@@ -58,13 +59,13 @@ impl AttackSuite<'_, '_> {
         self.by_service_role(pipeline, target, theirs);
     }
 
-    /// The ARN of an artifact in a store.
+    /// Returns the ARN of an artifact in a store.
     fn artifact(&self, pipeline: &Pipeline, store: KnownStore<'_>) -> String {
         let bucket = self.world.land.bucket_arn(store.bucket);
         format!("{bucket}/{}", artifact_key(pipeline))
     }
 
-    /// Reading, listing, writing and decrypting artifacts by somebody else.
+    /// Adds attacks by another principal that reads, lists, writes, and decrypts artifacts.
     fn on_artifacts(
         &mut self,
         by: &Attacker,
@@ -90,7 +91,7 @@ impl AttackSuite<'_, '_> {
         }
     }
 
-    /// Becoming the deploy role.
+    /// Adds attempts to assume the deploy role.
     fn on_deploy_role(&mut self, pipeline: &Pipeline, role: On<'_>) {
         let dev = pipeline.account.as_str();
         let service_role = pipeline.known_role().unwrap_or_default();
@@ -100,7 +101,7 @@ impl AttackSuite<'_, '_> {
             attacker(
                 self.administrator(dev, "other-role"),
                 "other-dev-role",
-                "another role of the dev account",
+                "another role in the dev account",
             ),
             attacker(
                 self.administrator(dev, &format!("{service_role}-other")),
@@ -110,20 +111,20 @@ impl AttackSuite<'_, '_> {
             attacker(
                 self.administrator(self.third, service_role),
                 "namesake",
-                "a role of the service role's name in another account",
+                "a role with the service role's name in another account",
             ),
             service("codepipeline"),
             service("lambda"),
         ] {
             let what = match by.caller {
-                Caller::Service(_) => "assumes the deploy role by itself",
+                Caller::Service(_) => "assumes the deploy role directly",
                 _ => "assumes the deploy role",
             };
             self.add(&by, "assumes-deploy-role", what, "sts:AssumeRole", role);
         }
     }
 
-    /// What the deploy role must not do in its own account.
+    /// Adds the calls that the deploy role must not make in its own account.
     fn by_deploy_role(&mut self, pipeline: &Pipeline, target: Target<'_>, by: &Attacker) {
         let land = &self.world.land;
         let deploy = target.deploy;
@@ -135,13 +136,13 @@ impl AttackSuite<'_, '_> {
         let elsewhere = format!("{elsewhere}/index.html");
         let elsewhere = (&*elsewhere, account_of(target.role));
         attacks! { self, by;
-            "writes-elsewhere", "writes into another bucket", "s3:PutObject", elsewhere; made_up();
+            "writes-elsewhere", "writes to another bucket", "s3:PutObject", elsewhere; made_up();
         }
         if matches!(&deploy.object_key, Some(Ok(key)) if !key.is_empty()) {
             let outside = format!("{arn}/outside-of-the-path");
             let outside = (&*outside, owner);
             attacks! { self, by;
-                "writes-outside-path", "writes outside of its path", "s3:PutObject", outside;
+                "writes-outside-path", "writes outside its path", "s3:PutObject", outside;
                     in_procedure();
             }
         }
@@ -184,7 +185,7 @@ impl AttackSuite<'_, '_> {
         }
     }
 
-    /// What the deploy role must not do in the dev account.
+    /// Adds the calls that the deploy role must not make in the dev account.
     fn on_dev(&mut self, store: KnownStore<'_>, artifact: &str, by: &Attacker, key: Option<&str>) {
         let dev = &*self.owner(store.bucket);
         let arn = self.world.land.bucket_arn(store.bucket);
@@ -206,13 +207,13 @@ impl AttackSuite<'_, '_> {
                 key;
             "changes-key-policy", "changes the key's policy", "kms:PutKeyPolicy", key;
             "encrypts", "encrypts with the dev account's key", "kms:Encrypt", key; in_procedure();
-            "generates-data-keys", "makes data keys of the dev account's key", "kms:GenerateDataKey",
-                key; in_procedure();
-            "creates-grants", "creates grants of the key", "kms:CreateGrant", key;
+            "generates-data-keys", "generates data keys with the dev account's key",
+                "kms:GenerateDataKey", key; in_procedure();
+            "creates-grants", "creates grants for the key", "kms:CreateGrant", key;
         }
     }
 
-    /// The store of another region is for the roles that deploy there.
+    /// Adds attacks on the store in another region, which only the roles that deploy there may use.
     fn on_other_region(&mut self, pipeline: &Pipeline, own: KnownStore<'_>, by: &Attacker) {
         let mut stores = pipeline.stores.iter().filter_map(known);
         let Some(other) = stores.find(|store| store.region != own.region) else {
@@ -244,7 +245,7 @@ impl AttackSuite<'_, '_> {
         let written = (&*written, owner);
         if target.role != role {
             attacks! { self, by;
-                "writes-output", "writes into the output bucket by itself", "s3:PutObject", written;
+                "writes-output", "writes to the output bucket directly", "s3:PutObject", written;
             }
         }
         let third = self.third;
@@ -254,9 +255,9 @@ impl AttackSuite<'_, '_> {
         let (another, namesake) = ((&*another, theirs), (&*namesake, third));
         let open = self.world.open_trust;
         attacks! { self, by;
-            "assumes-another-role", "assumes another role that trusts its whole account",
+            "assumes-another-role", "assumes another role that trusts the entire dev account",
                 "sts:AssumeRole", another; under(open);
-            "assumes-namesake", "assumes a role of the deploy role's name in another account",
+            "assumes-namesake", "assumes a role with the deploy role's name in another account",
                 "sts:AssumeRole", namesake; under(open);
         }
     }

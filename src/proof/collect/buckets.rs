@@ -1,7 +1,7 @@
-//! The buckets: whose they are, how they encrypt, and who may come in.
+//! Collects the buckets: their owners, encryption, and public access settings.
 //!
-//! Follows the AWS documents *AWS::S3::Bucket*, *Setting default server-side encryption behavior for
-//! Amazon S3 buckets* and *Blocking public access to your Amazon S3 storage*.
+//! Follows the AWS documents *AWS::S3::Bucket*, *Setting default server-side encryption behavior
+//! for Amazon S3 buckets*, and *Blocking public access to your Amazon S3 storage*.
 
 use super::super::input::Inputs;
 use super::super::world::TemplateResource;
@@ -12,7 +12,7 @@ use crate::run::landscape::{DefaultKey, Encryption};
 use crate::template::{known_text, unknown_in};
 
 impl<'a> Collector<'a> {
-    /// What the configuration says of the buckets that it names. Templates say it better.
+    /// Records the buckets in the configuration. Templates override these settings.
     pub(super) fn claims(&mut self, inputs: &Inputs) {
         for claim in &inputs.buckets {
             let bucket = self.bucket_named(&claim.name);
@@ -27,7 +27,7 @@ impl<'a> Collector<'a> {
     pub(super) fn bucket(&mut self, found: &TemplateResource<'a>, uncertain: Option<&str>) {
         let resolver = self.resolver(found);
         let Some(name) = resolver.attribute(found.id, "") else {
-            let reason = "the bucket's name cannot be known, so nothing is proven of it";
+            let reason = "the bucket's name is unknown, so nothing is proven about it";
             return self.doubt_on(found, found.node, reason.to_owned());
         };
         let here = resolver.deployment();
@@ -49,7 +49,8 @@ impl<'a> Collector<'a> {
         let log_bucket = self.log_bucket(found);
         let block = resolver.property(found.node, "PublicAccessBlockConfiguration");
         let restricts_public = restricts_public(block);
-        // Whether a setting has a value; `absent` of a bucket without it.
+        // Returns whether a setting has a value. `absent` is the result for a bucket without the
+        // setting.
         let is = |property, path: &[&str], value: &str, absent: bool| {
             let Some(setting) = resolver.property(found.node, property) else {
                 return Some(absent);
@@ -58,12 +59,13 @@ impl<'a> Collector<'a> {
             Some(text == value)
         };
         let is_versioned = is("VersioningConfiguration", &["Status"], "Enabled", false);
-        // What a new bucket is without a word about it (*Controlling ownership of objects*).
+        // The default for a new bucket (*Controlling ownership of objects*).
         let ownership = ["Rules", "0", "ObjectOwnership"];
         let is_owner_enforced = is("OwnershipControls", &ownership, "BucketOwnerEnforced", true);
         let before = self.world.land.buckets.get(&name);
         let is_second = before.is_some_and(|bucket| bucket.is_made);
-        let dispute = uncertain.or(is_second.then_some("another resource makes this bucket, too"));
+        let dispute =
+            uncertain.or(is_second.then_some("another resource also creates this bucket"));
         if let Some(reason) = dispute {
             self.dispute(found, &name, reason);
         }
@@ -83,20 +85,24 @@ impl<'a> Collector<'a> {
         bucket.place = Some(place);
     }
 
-    /// Notes that the templates do not say one thing of a bucket.
+    /// Records that the templates define a bucket ambiguously.
     fn dispute(&mut self, found: &TemplateResource<'a>, bucket: &str, reason: &str) {
         let doubt = self.doubt_of(found, found.node, reason.to_owned());
         let arn = self.world.land.bucket_arn(bucket);
         self.world.disputed.insert(arn, doubt);
     }
 
-    /// The bucket that access logs go to, and the prefix of their keys.
+    /// Returns the bucket that receives the access logs, and the prefix of their keys.
     fn log_bucket(&mut self, found: &TemplateResource<'a>) -> Option<(String, String)> {
         let resolver = self.resolver(found);
         let logging = resolver.property(found.node, "LoggingConfiguration")?;
         if let Some(part) = unknown_in(&logging).filter(|_| logging.tag.is_some()) {
             let why = part.as_str().unwrap_or_default();
-            self.doubt_on(found, part, format!("whether accesses are logged: {why}"));
+            self.doubt_on(
+                found,
+                part,
+                format!("whether server access logging is enabled: {why}"),
+            );
             return None;
         }
         let prefix = logging.get("LogFilePrefix");
@@ -110,7 +116,7 @@ impl<'a> Collector<'a> {
             }
         }
         let prefix = prefix.and_then(known_text).unwrap_or_default();
-        // Without a name it is the bucket itself.
+        // Without a destination, the bucket logs to itself.
         let bucket = match bucket {
             Some(bucket) => known_text(bucket)?.to_owned(),
             None => resolver.attribute(found.id, "")?,
@@ -118,7 +124,7 @@ impl<'a> Collector<'a> {
         Some((bucket, prefix.to_owned()))
     }
 
-    /// A bucket's default encryption.
+    /// Returns the default encryption of a bucket.
     fn encryption(&self, found: &TemplateResource<'a>, encryption: &Node) -> Encryption {
         let rule = encryption.at(["ServerSideEncryptionConfiguration", "0"]);
         let default = rule.and_then(|rule| rule.get("ServerSideEncryptionByDefault"));
@@ -152,21 +158,21 @@ impl<'a> Collector<'a> {
             return;
         };
         let Some(name) = resolver.text_property(found.node, "Bucket") else {
-            let reason = "the bucket that has this policy cannot be known";
+            let reason = "the bucket that has this policy is unknown";
             return self.doubt_on(found, found.node, reason.to_owned());
         };
         let here = resolver.deployment();
         let before = self.world.land.buckets.get(&name);
         if before.is_some_and(|bucket| bucket.policy.is_some()) {
-            self.dispute(found, &name, "another resource is the bucket's policy, too");
+            self.dispute(found, &name, "another resource also sets the bucket policy");
         }
-        let reason = "the policy stands in another account than the bucket";
+        let reason = "the bucket policy is in a different account than the bucket";
         let doubt = self.doubt_of(found, found.node, reason.to_owned());
         self.put_by
             .push((name.clone(), here.account.to_owned(), doubt));
         let bucket = self.world.land.buckets.entry(name).or_default();
         bucket.policy = Some(id);
-        // Only its owner's account can put a bucket's policy.
+        // Only the owner's account can set a bucket policy.
         if bucket.account.is_none() {
             bucket.account = Some(here.account.to_owned());
             bucket.region = Some(here.region.to_owned());
@@ -174,9 +180,9 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// Whether a rule of a bucket's default encryption has an S3 Bucket Key, which dual-layer encryption
-/// does not support (Amazon S3, *Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys*). `None`:
-/// the value cannot be resolved.
+/// Returns whether a default encryption rule enables an S3 Bucket Key, which dual-layer encryption
+/// does not support (Amazon S3, *Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys*). `None`
+/// if the value cannot be resolved.
 fn has_bucket_key(rule: &Node) -> Option<bool> {
     let algorithm = rule.at(["ServerSideEncryptionByDefault", "SSEAlgorithm"]);
     if algorithm.and_then(known_text) == Some("aws:kms:dsse") {
@@ -188,8 +194,8 @@ fn has_bucket_key(rule: &Node) -> Option<bool> {
     }
 }
 
-/// Whether a bucket has `RestrictPublicBuckets`. A new bucket has all four settings unless its
-/// template says something else of them; then a setting that it leaves out is off.
+/// Returns whether a bucket has `RestrictPublicBuckets`. A new bucket has all four settings unless
+/// its template specifies them. Then, omitted settings are off.
 fn restricts_public(block: Option<Node>) -> Option<bool> {
     let Some(block) = block else {
         return Some(true);

@@ -1,7 +1,7 @@
-//! The KMS keys and their aliases.
+//! Collects the KMS keys and their aliases.
 //!
-//! Follows the AWS documents *AWS::KMS::Key*, *AWS::KMS::ReplicaKey*, *AWS::KMS::Alias* and *Default
-//! key policy*.
+//! Follows the AWS documents *AWS::KMS::Key*, *AWS::KMS::ReplicaKey*, *AWS::KMS::Alias*, and
+//! *Default key policy*.
 
 use super::super::document::Document;
 use super::super::key_kind::{kind, usable};
@@ -23,7 +23,7 @@ impl<'a> Collector<'a> {
         let Some(policy) = policy else { return };
         let arn = resolver.attribute(found.id, "Arn");
         let Some(arn) = arn else {
-            let reason = "the key's ID cannot be known, so nothing is proven of it";
+            let reason = "the key's ID is unknown, so nothing is proven about it";
             return self.doubt_on(found, found.node, reason.to_owned());
         };
         let tags = resolver.property(found.node, "Tags");
@@ -42,7 +42,8 @@ impl<'a> Collector<'a> {
         });
     }
 
-    /// The policy that a key gets where its template gives none: its account's policies decide.
+    /// Returns the policy of a key without a policy in its template. It delegates to the policies
+    /// of its account.
     fn default_policy(
         &mut self,
         account: &str,
@@ -55,7 +56,7 @@ impl<'a> Collector<'a> {
         let parsed = parsed.and_then(|node| Document::read(&node, PolicyKind::Key, uncertain));
         match parsed {
             Ok(mut document) => {
-                // Its statements stand nowhere: the key is the place of all of it.
+                // Its statements are not in a file. Use the place of the key for all of them.
                 document.stand_at(found.node.span);
                 Some(self.keep(document, found.id, self.place(found, found.node)))
             }
@@ -78,7 +79,7 @@ impl<'a> Collector<'a> {
             }
             _ => {
                 self.world.has_unknown_aliases = true;
-                let reason = uncertain.unwrap_or("the alias or its key cannot be known");
+                let reason = uncertain.unwrap_or("the alias or its key is unknown");
                 self.doubt_on(found, found.node, reason.to_owned());
             }
         }

@@ -1,4 +1,4 @@
-//! From templates and files to the world that they make.
+//! Builds the world from templates and files.
 
 mod buckets;
 mod keys;
@@ -19,23 +19,23 @@ use crate::run::landscape::{Bucket, Landscape, PolicyId, account_of};
 use crate::run::{Doubt, Place};
 use crate::template::type_of;
 
-/// What an administrator of some account may do: everything.
+/// The policy of an administrator of any account.
 const ADMINISTRATOR: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
 
-/// What a resource's policy might say that is not given: anything.
+/// The broadest resource policy, for a policy that was not provided.
 const OPEN_RESOURCE: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}"#;
 
-/// The same of a trust policy.
+/// The broadest trust policy.
 const OPEN_TRUST: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sts:*"}}"#;
 
-/// The policy of the AWS managed key of S3, as AWS writes it in every account: its principals use
-/// it through S3, and no other account does (AWS KMS, *Permissions for AWS services in key
-/// policies*).
+/// The policy of the AWS managed key for S3, as AWS creates it in every account: principals in the
+/// account use it through S3, and no other account can use it (AWS KMS, *Permissions for AWS
+/// services in key policies*).
 const MANAGED_KEY: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":["kms:Encrypt","kms:Decrypt","kms:ReEncrypt*","kms:GenerateDataKey*","kms:DescribeKey"],"Resource":"*","Condition":{"StringLike":{"kms:ViaService":"s3.*"},"StringEquals":{"kms:CallerAccount":"${aws:ResourceAccount}"}}}}"#;
 
-/// The policy that a key gets that is made without one: its account's policies decide.
+/// The policy of a key that is created without one. It delegates to the policies of its account.
 fn default_key_policy(partition: &str, account: &str) -> String {
     let root = arn::root(partition, account);
     format!(
@@ -61,12 +61,13 @@ struct Collector<'a> {
     problems: BTreeMap<usize, Vec<Diagnostic>>,
     /// Managed policies by ARN.
     managed: BTreeMap<String, PolicyId>,
-    /// Managed policies by ARN, attached to the role of a key; where.
+    /// Managed policies by ARN, attached to the role with a key.
     attached: Vec<((String, String), String)>,
     boundaries: Vec<((String, String), String)>,
-    /// Bucket policies, by bucket: the account that puts them, and what it is if it is not the owner's.
+    /// Bucket policies, by bucket: the account that sets the policy, and the doubt to record if
+    /// that is not the owner's account.
     put_by: Vec<(String, String, Doubt)>,
-    /// Policies of roles that cannot be known, by account: they may be any role's.
+    /// Policies of unknown roles, by account. They may belong to any role in the account.
     floating: Vec<(String, PolicyId)>,
 }
 
@@ -92,23 +93,27 @@ impl<'a> Collector<'a> {
                 PolicyKind::Identity,
             ),
             (
-                "a role that trusts the whole account",
+                "a role that trusts the entire account",
                 &open,
                 PolicyKind::Trust,
             ),
             (
-                "a policy that is not given",
+                "a policy that is not provided",
                 OPEN_RESOURCE,
                 PolicyKind::Resource,
             ),
-            ("a trust that is not given", OPEN_TRUST, PolicyKind::Trust),
-            ("a key that leaves it to its account", &key, PolicyKind::Key),
             (
-                "a bucket that allows everybody everything",
+                "a trust policy that is not provided",
+                OPEN_TRUST,
+                PolicyKind::Trust,
+            ),
+            ("a key that delegates to its account", &key, PolicyKind::Key),
+            (
+                "a bucket that allows everyone everything",
                 OPEN_RESOURCE,
                 PolicyKind::Resource,
             ),
-            ("the AWS managed key of S3", MANAGED_KEY, PolicyKind::Key),
+            ("the AWS managed key for S3", MANAGED_KEY, PolicyKind::Key),
         ] {
             let source = Source::new(name, text);
             let parsed = read(&source)
@@ -165,7 +170,7 @@ impl<'a> Collector<'a> {
                 }
                 let uncertain = there
                     .is_none()
-                    .then_some("its resource's condition cannot be known");
+                    .then_some("the condition of its resource is unknown");
                 let found = TemplateResource {
                     resolver: number,
                     id: &entry.key,
@@ -228,13 +233,14 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// A managed policy by ARN. IAM attaches policies of the role's own account, and those of AWS.
+    /// Returns a managed policy by ARN. IAM attaches only policies of the role's account and
+    /// policies of AWS.
     fn policy_of_role(&self, role: &(String, String), arn: &str) -> Option<PolicyId> {
         let policy = self.managed.get(arn).copied();
         policy.filter(|_| account_of(arn) == role.0)
     }
 
-    /// Reads a policy of a resource and keeps it.
+    /// Reads and stores a policy of a resource.
     fn hold(
         &mut self,
         found: &TemplateResource<'a>,
@@ -244,7 +250,7 @@ impl<'a> Collector<'a> {
     ) -> Option<PolicyId> {
         let Some(document) = document else {
             let problem = Diagnostic::new(found.node.span, format!("`{}` has no policy", found.id))
-                .help("give it one, or take the resource away");
+                .help("add a policy, or remove the resource");
             self.problem(found, vec![problem]);
             return None;
         };
@@ -257,26 +263,26 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Notes what cannot be resolved and stands in no policy. A template that serves several instances
-    /// has the same doubt in each.
+    /// Records an unresolved value outside a policy. A template with several instances has the same
+    /// doubt in each.
     fn doubt(&mut self, doubt: Doubt) {
         if !self.world.other_doubts.contains(&doubt) {
             self.world.other_doubts.push(doubt);
         }
     }
 
-    /// Notes a doubt about a part of a resource.
+    /// Records a doubt about a part of a resource.
     fn doubt_on(&mut self, found: &TemplateResource<'a>, part: &Node, reason: String) {
         let doubt = self.doubt_of(found, part, reason);
         self.doubt(doubt);
     }
 
-    /// A doubt about a part of a resource.
+    /// Returns a doubt about a part of a resource.
     fn doubt_of(&self, found: &TemplateResource<'a>, part: &Node, reason: String) -> Doubt {
         Doubt::new(self.place(found, part), found.id, reason)
     }
 
-    /// The place of a part of a resource.
+    /// Returns the place of a part of a resource.
     fn place(&self, found: &TemplateResource<'a>, part: &Node) -> Place {
         Place {
             file: self.file_of(found),
@@ -284,13 +290,13 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// A bucket, whoever makes it.
+    /// Returns a bucket, whether or not a template creates it.
     fn bucket_named(&mut self, name: &str) -> &mut Bucket {
         let buckets = &mut self.world.land.buckets;
         buckets.entry(name.to_owned()).or_default()
     }
 
-    /// The resolver of the template that a resource is in.
+    /// Returns the resolver of the template that contains a resource.
     fn resolver(&self, found: &TemplateResource<'a>) -> &'a Resolver<'a> {
         &self.world.resolvers[found.resolver]
     }
@@ -299,7 +305,8 @@ impl<'a> Collector<'a> {
         self.resolver(found).deployment().file
     }
 
-    /// Problems of a resource; those of a template are the same in each of its instances.
+    /// Records problems of a resource. The problems of a template are the same in each of its
+    /// instances.
     fn problem(&mut self, found: &TemplateResource<'a>, problems: Vec<Diagnostic>) {
         let known = self.problems.entry(self.file_of(found)).or_default();
         for problem in problems {
@@ -350,11 +357,11 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// What is missing of an existing role whose permissions boundary nobody gives.
+/// Returns the missing permissions boundary of an existing role.
 pub(super) fn no_boundary(role: &str) -> Missing {
     Missing::new(
         format!(
-            "the permissions boundary of the existing role `{role}` (with `none` for FILE it has none)"
+            "the permissions boundary of the existing role `{role}` (use `none` if it has none)"
         ),
         "--boundary",
         role,

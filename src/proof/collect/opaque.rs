@@ -1,7 +1,7 @@
-//! What CloudFormation makes of a template and nobody else can tell: macros and loops, which may change
-//! anything, and resources that make others.
+//! Finds template features whose effects only CloudFormation knows: macros and loops, which can
+//! change anything, and resources that create other resources.
 //!
-//! Follows the AWS documents *Transform*, *Fn::ForEach*, *AWS::CloudFormation::Stack* and *Custom
+//! Follows the AWS documents *Transform*, *Fn::ForEach*, *AWS::CloudFormation::Stack*, and *Custom
 //! resources*.
 
 use super::super::resolve::Resolver;
@@ -9,34 +9,34 @@ use super::Collector;
 use crate::diagnostic::{Node, Span, Value};
 use crate::run::{Doubt, Place};
 
-/// The transform that only adds functions, which are unknown values by themselves.
+/// A transform that only adds functions. Each such function is an unknown value.
 const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
 
 impl<'a> Collector<'a> {
-    /// Notes what may change anything in a template.
+    /// Records the features that can change anything in a template.
     pub(super) fn opaque(&mut self, resolver: &Resolver<'a>) {
         let file = resolver.deployment().file;
         let mut found = Vec::new();
         let transforms = resolver.section("Transform");
         for transform in transforms.into_iter().flat_map(Node::one_or_many) {
             if transform.scalar_text() != Some(LANGUAGE_EXTENSIONS) {
-                let name = transform.scalar_text().unwrap_or("a transform");
-                let reason = format!("what the transform {name} makes of the template");
+                let name = transform.scalar_text().unwrap_or("(unknown)");
+                let reason = format!("the result of the transform {name}");
                 found.push((transform.span, "Transform", reason));
             }
         }
         for entry in resolver.resources() {
             if entry.key.starts_with("Fn::ForEach") {
-                let reason = "what the loop makes".to_owned();
+                let reason = "the resources that the loop creates".to_owned();
                 found.push((entry.value.span, &entry.key, reason));
             } else if let Some(span) = macro_in(&entry.value) {
-                let reason = "what the macro makes of the resource".to_owned();
+                let reason = "the result of the macro".to_owned();
                 found.push((span, &entry.key, reason));
             }
         }
         for (span, resource, reason) in found {
             let doubt = Doubt::new(Place { file, span }, resource, reason);
-            // A template that serves several instances has the same doubt in each.
+            // A template with several instances has the same doubt in each.
             if !self.world.opaque.contains(&doubt) {
                 self.world.opaque.push(doubt);
             }
@@ -44,7 +44,7 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// Where a macro is called within a value.
+/// Returns the place of a macro call in a value.
 fn macro_in(node: &Node) -> Option<Span> {
     let is_macro = |key: &str| key == "Fn::Transform" || key.starts_with("Fn::ForEach");
     if node.tag.as_deref() == Some("Transform") {
@@ -60,16 +60,16 @@ fn macro_in(node: &Node) -> Option<Span> {
     }
 }
 
-/// Why a resource of a type may change policies that are not in the template.
+/// Returns why a resource may change policies that are not in the template.
 pub(super) fn reason(kind: &str, resource: &Node) -> Option<&'static str> {
     match kind {
         "AWS::CloudFormation::Stack" | "AWS::CloudFormation::StackSet" => {
-            Some("what the nested stack makes")
+            Some("the resources of the nested stack")
         }
-        "AWS::CloudFormation::CustomResource" => Some("what the custom resource does"),
-        kind if kind.starts_with("Custom::") => Some("what the custom resource does"),
+        "AWS::CloudFormation::CustomResource" => Some("the effects of the custom resource"),
+        kind if kind.starts_with("Custom::") => Some("the effects of the custom resource"),
         "AWS::Organizations::Policy" => {
-            Some("a control policy, which `--scp` and `--rcp` give to the proof")
+            Some("a control policy: pass it to the proof with `--scp` or `--rcp`")
         }
         "AWS::Scheduler::Schedule" if text_in(resource, "codepipeline") => {
             Some("how the schedule starts the pipeline")
@@ -79,7 +79,7 @@ pub(super) fn reason(kind: &str, resource: &Node) -> Option<&'static str> {
     }
 }
 
-/// Whether a text occurs in a value, in any case.
+/// Returns whether a value contains a text, ignoring case.
 fn text_in(node: &Node, wanted: &str) -> bool {
     match &node.value {
         Value::Mapping(entries) => entries.iter().any(|entry| text_in(&entry.value, wanted)),

@@ -1,4 +1,4 @@
-//! The policies that stand outside of the templates, from files.
+//! Reads the policies that are not in the templates from files.
 
 use super::super::document::Document;
 use super::super::given::{self, Given};
@@ -12,11 +12,11 @@ use crate::run::landscape::{DefaultKey, Encryption, PolicyId};
 use crate::run::{Doubt, Place};
 
 impl Collector<'_> {
-    /// Reads the policies that are given beside the templates.
+    /// Reads the policies that were provided in addition to the templates.
     ///
     /// # Errors
-    /// One is about something that is not in the run. A file that is no policy is a problem of the
-    /// collector's.
+    /// Returns an error if a policy belongs to something that is not in the run. The collector
+    /// records invalid policies as problems.
     pub(super) fn options(&mut self, inputs: &Inputs) -> Result<(), Vec<InputError>> {
         for source in &inputs.scps {
             let level = self.file(source, source.name(), PolicyKind::ServiceControl);
@@ -28,7 +28,7 @@ impl Collector<'_> {
         }
         for found in &inputs.bucket_keys {
             let bucket = self.bucket_named(&found.bucket);
-            // What a template says of the bucket counts.
+            // The template's settings take precedence.
             if !bucket.is_made {
                 bucket.encryption = Encryption::Kms(DefaultKey {
                     key: Some(found.key.clone()),
@@ -56,10 +56,10 @@ impl Collector<'_> {
                 {
                     return Err(vec![InputError::given(
                         format!(
-                            "`--identity {}` gives no policy, and a template gives the role {}",
+                            "`--identity {}` provides no policy, but a template gives the role {}",
                             given.file.name, missing.what
                         ),
-                        "name a file with these policies",
+                        "specify a file with these policies",
                     )]);
                 }
                 role.identity.extend(&policies);
@@ -73,9 +73,9 @@ impl Collector<'_> {
             for role in self.roles(&given.subject) {
                 if given.file.source.is_none() && role.resolver.is_some() {
                     return Err(vec![InputError::given(
-                        format!("`--boundary {}=none` says nothing", given.file.name),
-                        "the template that makes the role says whether it has a permissions boundary: \
-                         name the boundary's file, or leave the option out",
+                        format!("`--boundary {}=none` does not apply", given.file.name),
+                        "the template that creates the role determines its permissions boundary: \
+                         specify the boundary's file, or omit the option",
                     )]);
                 }
                 if role.boundary.is_some() {
@@ -92,7 +92,7 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// The roles that a policy is about.
+    /// Returns the roles that a policy applies to.
     fn roles(&mut self, subject: &Subject) -> Vec<&mut Role> {
         let Subject::Roles(roles) = subject else {
             return Vec::new();
@@ -115,22 +115,25 @@ impl Collector<'_> {
         }
     }
 
-    /// The policy of a file, which must be one; `None`: there is none.
+    /// Returns the only policy of a file; `None` if there is none.
     fn only(&mut self, file: &NamedFile, kind: PolicyKind) -> Option<PolicyId> {
         let found = self.named(file, kind);
         let source = file.source.as_ref()?;
-        // Whatever else is wrong with the file is told already.
+        // Other problems of the file are already reported.
         let document = read(source).ok()?;
         if let Some(several) = document.items()
             && several.len() != 1
         {
             let message = match several.len() {
-                0 => "this file holds no policy".to_owned(),
-                more => format!("`{}` has one policy, and this file holds {more}", file.name),
+                0 => "this file contains no policy".to_owned(),
+                more => format!(
+                    "`{}` takes one policy, but this file contains {more}",
+                    file.name
+                ),
             };
             let number = self.world.files.len() - 1;
             let problem =
-                Diagnostic::new(document.span, message).help("write one policy, without a list");
+                Diagnostic::new(document.span, message).help("write one policy, not a list");
             self.problems.entry(number).or_default().push(problem);
         }
         found.first().copied()
@@ -165,7 +168,7 @@ impl Collector<'_> {
                 let bucket = self.bucket_named(name);
                 let is_replaced = bucket.policy.is_some();
                 bucket.policy = policy;
-                // The file says all that there is to say.
+                // The file is the complete policy.
                 bucket.place.get_or_insert(place);
                 if is_replaced {
                     self.replaces(&given.file.name, "bucket policy");
@@ -174,14 +177,14 @@ impl Collector<'_> {
         }
     }
 
-    /// A given policy replaces that of a template. It is for trying something out: nothing is fully proven
-    /// with it.
+    /// Records that a provided policy replaces a policy in a template. This is for experiments: a
+    /// proof with it is not complete.
     fn replaces(&mut self, name: &str, what: &str) {
-        let reason = format!("the given {what} replaces the one in the templates");
+        let reason = format!("the provided {what} replaces the one in the templates");
         self.doubt(Doubt::new(self.last_file(), name, reason));
     }
 
-    /// The beginning of the file that was read last.
+    /// Returns the start of the last file.
     fn last_file(&self) -> Place {
         Place {
             file: self.world.files.len().saturating_sub(1),
@@ -189,7 +192,7 @@ impl Collector<'_> {
         }
     }
 
-    /// The policies of a file: one, or a list of them.
+    /// Reads the policies of a file: one policy, or a list.
     fn file(&mut self, source: &Source, name: &str, kind: PolicyKind) -> Vec<PolicyId> {
         let file = self.world.files.len();
         self.world.files.push(source.clone());

@@ -1,4 +1,4 @@
-//! Roles and their policies.
+//! Collects the roles and their policies.
 
 use super::super::world::{Missing, TemplateResource, role_key};
 use super::Collector;
@@ -12,7 +12,7 @@ impl<'a> Collector<'a> {
         let resolver = self.resolver(found);
         let arn = resolver.attribute(found.id, "Arn");
         let Some((arn, key)) = arn.and_then(|arn| Some((arn.clone(), role_key(&arn)?))) else {
-            let reason = "the role's name or path cannot be known, so its policies are nobody's";
+            let reason = "the role's name or path is unknown, so its policies apply to no role";
             return self.doubt_on(found, found.node, reason.to_owned());
         };
         let trust = resolver.property(found.node, "AssumeRolePolicyDocument");
@@ -26,12 +26,12 @@ impl<'a> Collector<'a> {
         }
         let managed = resolver.property(found.node, "ManagedPolicyArns");
         let managed: Vec<String> = (list(managed.as_ref(), &mut unknown).iter())
-            .map(|arn| known_text(arn).unwrap_or("of an unknown name").to_owned())
+            .map(|arn| known_text(arn).unwrap_or("(unknown)").to_owned())
             .collect();
         let tags = resolver.property(found.node, "Tags");
         let before = self.world.roles.get(&key);
         if before.is_some_and(|role| role.resolver.is_some()) {
-            let reason = "another resource makes a role of this name, too";
+            let reason = "another resource also creates a role with this name";
             let doubt = self.doubt_of(found, found.node, reason.to_owned());
             self.world.disputed.insert(arn.clone(), doubt);
         }
@@ -54,12 +54,12 @@ impl<'a> Collector<'a> {
         let attached = managed.into_iter().map(|arn| (key.clone(), arn));
         self.attached.extend(attached);
         if let Some(boundary) = resolver.property(found.node, "PermissionsBoundary") {
-            let text = known_text(&boundary).unwrap_or("of an unknown name");
+            let text = known_text(&boundary).unwrap_or("(unknown)");
             self.boundaries.push((key, text.to_owned()));
         }
     }
 
-    /// Reads a policy that attaches itself to roles.
+    /// Reads a policy that specifies the roles that it is attached to.
     pub(super) fn identity_policy(
         &mut self,
         found: &TemplateResource<'a>,
@@ -92,7 +92,7 @@ impl<'a> Collector<'a> {
                     role.identity.push(id);
                 }
                 (None, part) => {
-                    let why = part.and_then(Node::as_str).unwrap_or("it is no text");
+                    let why = part.and_then(Node::as_str).unwrap_or("it is not a string");
                     self.doubt_on(found, name, format!("the role that has this policy: {why}"));
                     self.floating.push((account.to_owned(), id));
                 }
@@ -101,10 +101,10 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// The items of a list; why it, or one of them, cannot be known.
+/// Returns the items of a list, and records why the list or one of its items is unknown.
 fn list(list: Option<&Node>, unknown: &mut Option<String>) -> Vec<Node> {
     let Some(list) = list else { return Vec::new() };
-    let reason = |node: &Node| node.as_str().unwrap_or("it is no list").to_owned();
+    let reason = |node: &Node| node.as_str().unwrap_or("it is not a list").to_owned();
     let Some(items) = list.items().filter(|_| list.tag.is_none()) else {
         *unknown = Some(reason(list));
         return Vec::new();
@@ -117,12 +117,12 @@ fn list(list: Option<&Node>, unknown: &mut Option<String>) -> Vec<Node> {
     known.into_iter().cloned().collect()
 }
 
-/// Why a policy may or may not be a role's.
+/// Returns why it is unknown whether a policy belongs to a role.
 fn floating(roles: Option<&Node>) -> Option<&'static str> {
-    unknown_in(roles?).map(|_| "the role that has it cannot be known")
+    unknown_in(roles?).map(|_| "the role that has it is unknown")
 }
 
-/// Tags of a resource; `None`: not known. Without the property there are none.
+/// Returns the tags of a resource. `None` if they are unknown, empty if there is no such property.
 pub(super) fn tags_of(tags: Option<&Node>) -> Option<Tags> {
     let Some(tags) = tags else {
         return Some(Tags::new());

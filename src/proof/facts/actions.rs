@@ -1,7 +1,7 @@
-//! The actions of a pipeline.
+//! Reads the actions of a pipeline.
 //!
 //! Follows the AWS documents *Action structure reference*, *Amazon S3 source action reference*,
-//! *Amazon S3 deploy action reference* and *AWS CodePipeline invoke action reference*.
+//! *Amazon S3 deploy action reference*, and *AWS CodePipeline invoke action reference*.
 
 use std::sync::Arc;
 
@@ -41,13 +41,13 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Names of artifacts; one that cannot be known has a name of its own.
+    /// Returns the names of artifacts, with a placeholder for an unknown name.
     fn artifacts(&mut self, part: ActionPart<'_, Node>, list: &str) -> Vec<String> {
         let Some(found) = part.get(list) else {
             return Vec::new();
         };
         let Some(items) = found.items() else {
-            self.doubt(found, &format!("its {list} cannot be known"));
+            self.doubt(found, &format!("the action's {list} are unknown"));
             return Vec::new();
         };
         items
@@ -102,7 +102,7 @@ impl Reader<'_, '_> {
                 Work::Approve
             }
             (Some("Approval"), Some("AWS"), Some("Manual")) => {
-                Work::Other("the notification of an approval by SNS".to_owned())
+                Work::Other("the approval notification by SNS".to_owned())
             }
             (category, owner, provider) => {
                 let (category, provider) = (category.unwrap_or("?"), provider.unwrap_or("?"));
@@ -115,8 +115,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// The target whose template makes the role, or else the stage; and whether that target's
-    /// objects have tags.
+    /// Returns the target whose template creates the role, or otherwise the stage, and whether the
+    /// objects of the target have tags.
     fn target(&self, role: &Value, stage: &str) -> (String, Option<Arc<Instance>>, bool) {
         let role = role.as_deref().ok();
         let role = role.and_then(|role| self.world.role(role));
@@ -132,7 +132,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// The variables of an invoke action, which are JSON in a text.
+/// Returns the variables of an invoke action, which are JSON in a string.
 fn variables(node: Option<&Node>) -> Option<Vec<(String, String)>> {
     #[derive(serde::Deserialize)]
     struct Variable {

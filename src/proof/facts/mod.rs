@@ -1,7 +1,7 @@
-//! From the templates to the pipelines and the rules that start them.
+//! Reads the pipelines in the templates, and the rules that start them.
 //!
 //! Follows the AWS documents *AWS::CodePipeline::Pipeline*, *CodePipeline pipeline structure
-//! reference*, *Rule structure reference* and *AWS::Events::Rule*.
+//! reference*, *Rule structure reference*, and *AWS::Events::Rule*.
 
 mod rules;
 
@@ -20,7 +20,7 @@ use crate::run::{Doubt, Obstacle, Place};
 use crate::template::{known_text, unknown_in};
 use rules::rules;
 
-/// Reads every pipeline; what cannot be known is a doubt.
+/// Reads every pipeline. Unknown values become doubts.
 pub(super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doubt>) {
     let mut doubts = Vec::new();
     let mut found = Vec::new();
@@ -34,13 +34,15 @@ pub(super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doubt>) {
     (in_order(found), doubts)
 }
 
-/// The pipelines in the order in which they run: one that another starts comes behind it.
+/// Sorts the pipelines in the order of their execution: a pipeline that another starts comes after
+/// it.
 fn in_order(mut pipelines: Vec<Pipeline>) -> Vec<Pipeline> {
     let started: HashSet<String> = pipelines
         .iter()
         .flat_map(|pipeline| pipeline.invokes().map(|(name, _)| name.to_owned()))
         .collect();
-    // Those that nothing starts first; the others wait for the one that does.
+    // Pipelines that no other pipeline starts come first. The others follow the pipeline that
+    // starts them.
     pipelines.sort_by_key(|pipeline| started.contains(&pipeline.name));
     let mut found: Vec<Pipeline> = Vec::with_capacity(pipelines.len());
     while !pipelines.is_empty() {
@@ -55,26 +57,26 @@ fn in_order(mut pipelines: Vec<Pipeline>) -> Vec<Pipeline> {
     found
 }
 
-/// Reads one resource of a template.
+/// A reader for one template resource.
 struct Reader<'r, 'w> {
     world: &'r World<'w>,
     resolver: &'r Resolver<'w>,
     resource: &'r TemplateResource<'w>,
     doubts: &'r mut Vec<Doubt>,
-    /// Why the objects of the artifact stores cannot be known: a name that is part of their keys, or the
-    /// region of the store.
+    /// Why the objects in the artifact stores are unknown: a name in their keys, or the region of
+    /// the store.
     unknown_objects: Option<Box<Doubt>>,
 }
 
-/// The first member that is written as in CodePipeline's API (`actions`), and its value. The model of a
-/// declaration reads both spellings; CloudFormation rejects this one.
+/// Returns the first member in the spelling of the CodePipeline API (such as `actions`), and its
+/// value. The declaration model reads both spellings, but CloudFormation rejects this one.
 fn api_spelling(node: &Node) -> Option<(&str, &Node)> {
     if let Some(items) = node.items() {
         return items.iter().find_map(api_spelling);
     }
     let mut entries = node.entries()?.iter();
     entries.find_map(|entry| match entry.key.as_str() {
-        // Its names are those of the provider.
+        // The provider defines its names.
         "Configuration" => None,
         name if name.starts_with(|first: char| first.is_ascii_lowercase()) => {
             Some((name, &entry.value))
@@ -113,10 +115,10 @@ impl<'r, 'w> Reader<'r, 'w> {
         Box::new(doubt)
     }
 
-    /// A known text, or a doubt about it.
+    /// Returns a known string, or a doubt about it.
     fn text(&mut self, node: Option<&Node>, what: &str, parent: &Node) -> Value {
         let Some(node) = node else {
-            return Err(self.doubt(parent, &format!("{what} is not given")));
+            return Err(self.doubt(parent, &format!("{what} is not specified")));
         };
         match (known_text(node), unknown_in(node)) {
             (Some(text), _) => Ok(text.to_owned()),
@@ -124,23 +126,23 @@ impl<'r, 'w> Reader<'r, 'w> {
                 let reason = part.as_str().unwrap_or_default().to_owned();
                 Err(self.doubt(node, &format!("{what}: {reason}")))
             }
-            (None, None) => Err(self.doubt(node, &format!("{what} is no text"))),
+            (None, None) => Err(self.doubt(node, &format!("{what} is not a string"))),
         }
     }
 
-    /// A setting of an action. A variable of the pipeline is known only in a run.
+    /// Returns a setting of an action. Pipeline variables are known only at run time.
     fn setting(&mut self, node: Option<&Node>, what: &str, parent: &Node) -> Value {
         let value = self.text(node, what, parent)?;
         match value.contains("#{") {
             true => Err(self.doubt(
                 node.unwrap_or(parent),
-                &format!("{what}: the variables of `{value}` are known only in a run"),
+                &format!("{what}: the variables in `{value}` are known only at run time"),
             )),
             false => Ok(value),
         }
     }
 
-    /// A setting that may be left out.
+    /// Returns an optional setting.
     fn optional_setting(
         &mut self,
         node: Option<&Node>,
@@ -150,7 +152,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         node.map(|node| self.setting(Some(node), what, parent))
     }
 
-    /// A text that may be left out.
+    /// Returns an optional string.
     fn optional(&mut self, node: Option<&Node>, what: &str, parent: &Node) -> Option<Value> {
         node.map(|node| self.text(Some(node), what, parent))
     }
@@ -160,7 +162,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         let node = self.resource.node;
         let name = self.resolver.attribute(self.resource.id, "");
         let name = name.unwrap_or_else(|| {
-            let doubt = self.doubt(node, "the pipeline's name cannot be known");
+            let doubt = self.doubt(node, "the pipeline's name is unknown");
             self.unknown_objects = Some(doubt);
             self.resource.id.to_owned()
         });
@@ -186,8 +188,8 @@ impl<'r, 'w> Reader<'r, 'w> {
             let value = self.resolver.property(node, property);
             if let Some((name, place)) = value.as_ref().and_then(api_spelling) {
                 let reason =
-                    format!("`{name}` in `{property}` is the spelling of CodePipeline's API");
-                let fix = "CloudFormation accepts names with a capital first letter only";
+                    format!("`{name}` in `{property}` uses the spelling of the CodePipeline API");
+                let fix = "capitalize the first letter, as CloudFormation requires";
                 self.fault(&mut pipeline, place, reason, fix);
             }
         }
@@ -196,14 +198,14 @@ impl<'r, 'w> Reader<'r, 'w> {
             return pipeline;
         };
         if stages.items().is_none() {
-            self.doubt(&stages, "the pipeline's stages cannot be known");
+            self.doubt(&stages, "the pipeline's stages are unknown");
         }
         for stage in stages.items().unwrap_or_default() {
             let name = member(stage, "Name").and_then(known_text);
             let name = name.unwrap_or("a stage").to_owned();
             let actions = member(stage, "Actions").and_then(Node::items);
             if actions.is_none() {
-                self.doubt(stage, "its actions cannot be known");
+                self.doubt(stage, "the stage's actions are unknown");
             }
             for action in actions.unwrap_or_default() {
                 let action = self.action(&pipeline, &name, action);
@@ -215,8 +217,8 @@ impl<'r, 'w> Reader<'r, 'w> {
             .items()
             .filter(|stages| stages.iter().all(|stage| stage.tag.is_none()));
         if known.is_some_and(|stages| stages.len() < 2) {
-            let fix = "add a stage: the first has source actions only, and the others have none";
-            let reason = "a pipeline has at least two stages".to_owned();
+            let fix = "add a stage: only the first stage can contain source actions";
+            let reason = "a pipeline must have at least two stages".to_owned();
             self.fault(&mut pipeline, &stages, reason, fix);
         }
         self.faults(&mut pipeline);
@@ -237,13 +239,14 @@ impl<'r, 'w> Reader<'r, 'w> {
         });
     }
 
-    /// What CodePipeline refuses of a pipeline's actions, or what fails in every run of them.
+    /// Records the settings that CodePipeline rejects, or that make every execution fail.
     fn faults(&mut self, pipeline: &mut Pipeline) {
         if let Ok(role) = &pipeline.service_role
             && account_of(role) != pipeline.account
         {
-            let fix = "name a service role of the pipeline's own account";
-            let reason = format!("the service role {role} is of another account than the pipeline");
+            let fix = "specify a service role in the pipeline's account";
+            let reason =
+                format!("the service role {role} is in a different account than the pipeline");
             let node = self.resource.node;
             self.fault(pipeline, node, reason, fix);
         }
@@ -266,8 +269,8 @@ impl<'r, 'w> Reader<'r, 'w> {
             let mut stores = pipeline.stores.iter();
             if has_artifacts && !stores.any(|store| store.region == *region) {
                 add(
-                    format!("action {name} is in {region}, where no artifact store is"),
-                    "add a store of the region to `ArtifactStores`",
+                    format!("action {name} is in {region}, which has no artifact store"),
+                    "add a store for the region to `ArtifactStores`",
                 );
             }
             for artifact in &action.inputs {
@@ -275,9 +278,9 @@ impl<'r, 'w> Reader<'r, 'w> {
                 if !makers.any(|maker| maker.outputs.contains(artifact)) {
                     add(
                         format!(
-                            "action {name} reads the artifact {artifact}, which no action makes"
+                            "action {name} reads the artifact {artifact}, which no action outputs"
                         ),
-                        "name an artifact that an action before it makes",
+                        "specify an output artifact of an earlier action",
                     );
                 }
             }
@@ -289,8 +292,8 @@ impl<'r, 'w> Reader<'r, 'w> {
             if artifacts.is_some_and(|wanted| wanted != (action.inputs.len(), action.outputs.len()))
             {
                 add(
-                    format!("action {name} has not one artifact"),
-                    "an S3 source action has one output, and an S3 deploy action one input",
+                    format!("action {name} has the wrong number of artifacts"),
+                    "an S3 source action has one output, and an S3 deploy action has one input",
                 );
             }
             if let Work::Deploy(deploy) = &action.work
@@ -300,25 +303,27 @@ impl<'r, 'w> Reader<'r, 'w> {
                     .is_some_and(|bucket| bucket.is_owner_enforced == Some(true))
             {
                 add(
-                    format!("action {name} sets the ACL {acl} in a bucket without ACLs"),
-                    "leave out `CannedACL`, or write `ObjectOwnership: BucketOwnerPreferred`",
+                    format!("action {name} sets the ACL {acl} in a bucket with disabled ACLs"),
+                    "remove `CannedACL`, or set `ObjectOwnership: BucketOwnerPreferred`",
                 );
             }
             match &action.work {
                 Work::Deploy(deploy) if !deploy.says_extract => add(
-                    format!("action {name} does not say whether to extract the artifact"),
-                    "write `Extract: true` or `Extract: false`",
+                    format!("action {name} does not specify whether to extract the artifact"),
+                    "set `Extract: true` or `Extract: false`",
                 ),
                 Work::Deploy(deploy) if !deploy.extract && deploy.object_key.is_none() => add(
-                    format!("action {name} does not extract, and names no `ObjectKey`"),
-                    "name the key of the object, or write `Extract: true`",
+                    format!("action {name} does not extract the artifact and has no `ObjectKey`"),
+                    "set `ObjectKey`, or set `Extract: true`",
                 ),
                 Work::Source(source) => {
                     let bucket = self.world.land.bucket_named(&source.bucket);
                     if bucket.is_some_and(|bucket| bucket.is_versioned == Some(false)) {
                         add(
-                            format!("the source bucket of action {name} has no versioning"),
-                            "write `VersioningConfiguration: {Status: Enabled}`",
+                            format!(
+                                "versioning is not enabled in the source bucket of action {name}"
+                            ),
+                            "set `VersioningConfiguration: {Status: Enabled}`",
                         );
                     }
                 }
@@ -328,7 +333,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         pipeline.faults.extend(found);
     }
 
-    /// The pipeline's variables with their defaults, as far as they can be known.
+    /// Returns the known variables of the pipeline with their defaults.
     fn variables(&self) -> Vec<(String, String)> {
         let variables = self.resolver.property(self.resource.node, "Variables");
         let variables = variables.as_ref().and_then(Node::items).unwrap_or_default();
@@ -342,7 +347,8 @@ impl<'r, 'w> Reader<'r, 'w> {
             .collect()
     }
 
-    /// The rules of a stage's conditions (AWS CodePipeline, *Rule structure reference*).
+    /// Records the rules in the conditions of a stage (AWS CodePipeline, *Rule structure
+    /// reference*).
     fn conditions(&mut self, pipeline: &mut Pipeline, stage: &str, node: &Node) {
         for kind in ["BeforeEntry", "OnSuccess", "OnFailure"] {
             let what = &format!("the conditions of {kind}");
@@ -367,7 +373,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         }
     }
 
-    /// Notes a part that cannot be resolved.
+    /// Records a part that cannot be resolved.
     fn undecided(&mut self, part: Option<&Node>, what: &str) {
         if let Some(part) = part.filter(|part| part.tag.is_some()) {
             let why = part.as_str().unwrap_or_default();
@@ -375,7 +381,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         }
     }
 
-    /// What a rule calls. The documents of these two name no permission.
+    /// Returns the calls of a rule. The documentation of these two providers lists no permissions.
     fn check(&mut self, rule: &Node) -> Option<Check> {
         let provider = rule.at(["RuleTypeId", "Provider"]).and_then(known_text);
         if matches!(provider, Some("VariableCheck" | "DeploymentWindow")) {
@@ -388,7 +394,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         })
     }
 
-    /// A rule that compares a pipeline variable with a text.
+    /// Returns a rule that compares a pipeline variable with a value.
     fn gate(&self, stage: &str, rule: &Node) -> Option<Gate> {
         let setting = |name| rule.at(["Configuration", name]).and_then(known_text);
         if rule.at(["RuleTypeId", "Provider"]).and_then(known_text) != Some("VariableCheck")
@@ -423,13 +429,13 @@ impl<'r, 'w> Reader<'r, 'w> {
                     pipeline.stores.push(store);
                 }
                 (None, Some(entry), _) => {
-                    self.doubt(entry, "the region's artifact store is not given");
+                    self.doubt(entry, "the region's artifact store is not specified");
                 }
                 _ => {}
             }
         }
         if pipeline.stores.is_empty() {
-            let doubt = self.doubt(node, "the pipeline's artifact store cannot be known");
+            let doubt = self.doubt(node, "the pipeline's artifact store is unknown");
             pipeline.stores.push(Store {
                 region: pipeline.region.clone(),
                 bucket: Err(doubt.clone()),

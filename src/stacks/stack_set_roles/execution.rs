@@ -13,8 +13,8 @@ use crate::template::{Resource, Template, Value, list, map};
 pub(super) fn execution(plan: &Plan, group: &Group<'_>) -> Template {
     Template {
         header: format!(
-            "{GENERATED}\n\nEvery target account, one region of it: IAM is global. Deployed after \
-             the administration role of account {}.{}",
+            "{GENERATED}\n\nEvery target account, in one region: IAM is global. Deployed after the \
+             administration role in account {}.{}",
             group.account,
             warning(group.own)
         ),
@@ -40,7 +40,7 @@ pub(super) fn execution(plan: &Plan, group: &Group<'_>) -> Template {
 fn execution_role(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     let trust = Statement::allow(
         "AdministrationRoleAssumesTheRole",
-        "The administration role, and nobody else.",
+        "Only the administration role.",
     )
     .aws(list([&group.own.administration_role_arn]))
     .actions(["sts:AssumeRole"]);
@@ -51,18 +51,18 @@ fn execution_role(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
         )
         .with("AssumeRolePolicyDocument", document(&[trust]))
         .with_some("Tags", tags(plan));
-    let comment = "The role in which StackSets deploys here. It trusts exactly the administration \
-                   role. If that role is ever deleted and made again, this trust is dead: IAM \
-                   remembers the role, not its name.";
+    let comment = "The role that StackSets uses to deploy in this account. It trusts only the \
+                   administration role. If that role is deleted and recreated, this trust stops \
+                   working, because IAM stores the unique ID of the role instead of its name.";
     Some(
         Resource::new("ExecutionRole", "AWS::IAM::Role", comment, properties).suppress(
             "CFN_NO_EXPLICIT_RESOURCE_NAMES",
-            "The stack set and the administration role name it.",
+            "The stack set and the administration role refer to it by name.",
         ),
     )
 }
 
-/// A managed policy of the execution role.
+/// Builds a managed policy of the execution role.
 fn execution_policy(
     group: &Group<'_>,
     id: &str,
@@ -89,8 +89,8 @@ fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     let statements = [
         Statement::allow(
             "ManageStacks",
-            "Stacks of these stack sets; the same actions as in AWS's own managed policy for a \
-             tool that deploys so (AWSQuickSetupDeploymentRolePolicy), and reading.",
+            "Manages the stacks of these stack sets. The actions are those of a similar AWS \
+             managed policy (AWSQuickSetupDeploymentRolePolicy), and read actions.",
         )
         .actions([
             "cloudformation:CancelUpdateStack",
@@ -120,7 +120,7 @@ fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
         .on(unique(stacks)),
         Statement::allow(
             "FindStacks",
-            "Reading only; AWS has the first two without a stack's name.",
+            "Read actions only. AWS calls the first two without a stack name.",
         )
         .actions([
             "cloudformation:DescribeStackDriftDetectionStatus",
@@ -139,7 +139,7 @@ fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
         )
         .suppress(
             "IAM_NO_STAR_RESOURCES",
-            "The three actions read stacks, and are called without a stack's name.",
+            "The three actions only read stacks, and are called without a stack name.",
         ),
     )
 }
@@ -156,11 +156,11 @@ fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     if buckets.is_empty() {
         return None;
     }
-    // Deleting is for a first creation that is rolled back: a bucket that stands is retained, and
-    // one that holds objects cannot be deleted anyway.
+    // The deletion is for the rollback of a failed creation. An existing bucket is retained, and a
+    // bucket with objects cannot be deleted.
     let statement = Statement::allow(
         "ManageBuckets",
-        "Buckets of the template, with their settings; none of their objects.",
+        "Manages the buckets of the template and their settings, but not their objects.",
     )
     .actions(all([
         &handlers::BUCKET,
@@ -194,17 +194,17 @@ fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
         }))
     };
     let mut statements = vec![
-        Statement::allow("ManageDeployRole", "The deploy role.")
+        Statement::allow("ManageDeployRole", "Manages the deploy role.")
             .actions(handlers::ROLE)
             .on(unique(group.targets.iter().map(of))),
         Statement::allow(
             "AttachPolicies",
-            "It gets these policies and no others, least of all one of AWS's own.",
+            "Attaches only these policies to the deploy role, and no AWS managed policies.",
         )
         .actions(handlers::ATTACHMENT)
         .on(unique(group.targets.iter().map(of)))
         .when(map([("ArnLike", map([("iam:PolicyARN", policies())]))])),
-        Statement::allow("ManagePolicies", "The policies themselves.")
+        Statement::allow("ManagePolicies", "Manages the policies.")
             .actions(all([
                 &handlers::MANAGED_POLICY,
                 &["iam:ListPolicyTags", "iam:TagPolicy", "iam:UntagPolicy"],
@@ -221,7 +221,8 @@ fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     ))
 }
 
-/// A role with a permissions boundary is created with it only, and never loses it.
+/// Builds the statements for the creation of roles. A role with a permissions boundary can only be
+/// created with it, and never loses it.
 fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec<Statement> {
     let mut by_boundary: BTreeMap<Option<String>, Vec<String>> = BTreeMap::new();
     for target in &group.targets {
@@ -253,7 +254,7 @@ fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec
         .collect()
 }
 
-/// The actions of several lists, sorted.
+/// Returns the sorted actions of several lists.
 fn all<const N: usize>(lists: [&[&'static str]; N]) -> Vec<&'static str> {
     let mut all = lists.concat();
     all.sort_unstable();

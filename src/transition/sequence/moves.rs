@@ -1,4 +1,4 @@
-//! The steps of a transition and what is known of them.
+//! The steps of a transition and the facts about them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use super::super::versions::Version;
 use crate::template::Template;
 
 impl Sequence {
-    /// Whether a step switches the pipeline: the dev stack gets the new one for the first time.
+    /// Returns whether a step switches the pipeline: the dev stack gets the new pipeline for the
+    /// first time.
     pub(crate) fn is_switch(&self, step: &Move) -> bool {
         let mut moves = self.moves.iter();
         let has_own_step = moves.any(|one| one.version == Version::Switched);
@@ -20,27 +21,27 @@ impl Sequence {
     }
 }
 
-/// One step: a stack gets a template.
+/// A step: a stack gets a template.
 #[derive(Debug, Clone)]
 pub struct Move {
-    /// Whether it adds the key that the stacks of the following steps take as their parameter.
+    /// Whether the step adds the key that is the parameter of the stacks in the following steps.
     pub adds_key: bool,
-    /// The value of its key parameter; `None` for the dev stack, and while the key does not exist.
+    /// The value of the key parameter; `None` for the dev stack and while the key does not exist.
     pub key: Option<String>,
-    /// Number of the piece.
+    /// Index of the piece.
     pub piece: usize,
-    /// Its version.
+    /// Version of the template.
     pub version: Version,
-    /// The template, with the logical IDs of the stack.
+    /// The template, with the logical IDs of the deployed stack.
     pub template: Arc<Template>,
 }
 
 /// A state in which the deployed pipeline does not work.
 #[derive(Debug, Clone)]
 pub struct Break {
-    /// Number of the move that leads to it.
+    /// Index of the move that leads to this state.
     pub after: usize,
-    /// What does not work.
+    /// The faults of the state.
     pub faults: Vec<Fault>,
 }
 
@@ -49,42 +50,42 @@ pub struct Break {
 pub struct Sequence {
     /// The steps, in order.
     pub moves: Vec<Move>,
-    /// Pieces that keep what the deployed pipeline needs, since it cannot be seen from here that it
-    /// has switched.
+    /// Pieces that keep what the deployed pipeline needs, because it is not known whether the
+    /// pipeline has switched.
     pub held: Vec<usize>,
-    /// Targets and regions that already have all that the new pipeline needs, so that the first step
-    /// does not change them.
+    /// Targets and regions that already have what the new pipeline needs. The first step does not
+    /// change them.
     pub ready: Vec<usize>,
-    /// Whether the dev stack, which is not selected, must be deployed first.
+    /// Whether the dev stack is not selected but must be deployed first.
     pub needs_dev: bool,
     /// Whether the dev stack must wait for the targets.
     pub dev_waits: bool,
-    /// Pieces that are not selected and are not deployed from the new templates yet.
+    /// Pieces that are not selected and do not have their new templates yet.
     pub waiting: Vec<usize>,
-    /// Where the pipeline would not work.
+    /// The states in which the pipeline would not work.
     pub breaks: Vec<Break>,
-    /// Whether an earlier run has switched the pipeline and left what only the old one needed.
+    /// Whether an earlier run switched the pipeline but kept what only the old pipeline needed.
     pub is_switched: bool,
-    /// Whether the deployed pipeline does not even work before the first step.
+    /// Whether the deployed pipeline is already broken before the first step.
     pub is_broken_before: bool,
     /// Whether every stack was read, so that the states between the steps are proven.
     pub is_proven: bool,
-    /// The key that the stacks are to have, as far as it is known; set by the caller.
+    /// The new key of the stacks, if known; set by the caller.
     pub key: Option<String>,
-    /// Whether the dev stack is not deployed now and is not as configured.
+    /// Whether the dev stack is not selected and differs from the configuration.
     pub dev_is_behind: bool,
-    /// Buckets, keys and roles that leave a stack, which needs the user's consent.
+    /// Buckets, keys, and roles that leave a stack, which requires the user's consent.
     pub leaving: Vec<Leaving>,
-    /// Names that a stack is to have and another one has.
+    /// Names in the new template of a stack that another stack uses.
     pub conflicts: Vec<Conflict>,
 }
 
-/// A name that is taken by another stack.
+/// A name that another stack uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// Number of the piece that is to have it.
+    /// Index of the piece whose new template has the name.
     pub piece: usize,
-    /// Number of the piece that has it.
+    /// Index of the piece that uses the name.
     pub owner: usize,
     /// Type of the resource.
     pub kind: String,
@@ -95,14 +96,14 @@ pub struct Conflict {
 /// A protected resource that leaves its stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaving {
-    /// Number of the piece.
+    /// Index of the piece.
     pub piece: usize,
     /// Logical ID.
     pub id: String,
     /// Type.
     pub kind: String,
-    /// Name, where it is known.
+    /// Name, if known.
     pub name: Option<String>,
-    /// Whether AWS keeps it.
+    /// Whether the resource is retained.
     pub is_retained: bool,
 }

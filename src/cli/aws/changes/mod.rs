@@ -1,4 +1,4 @@
-//! What a change set would do, as a table and for machines.
+//! The changes of a change set, as a table and as JSON.
 
 mod properties;
 
@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::cli::output::{Stream, table_for};
 use crate::cli::shell::with_profile;
 
-/// The changes of a change set, the dangerous ones marked, and the properties that change.
+/// Formats the changes of a change set as a table, followed by the changed properties. Marks
+/// dangerous changes.
 pub(crate) fn table(stream: Stream, changes: &[Change]) -> String {
     let rows: Vec<Vec<String>> = changes
         .iter()
@@ -26,7 +27,7 @@ pub(crate) fn table(stream: Stream, changes: &[Change]) -> String {
             ]
         })
         .collect();
-    let header = ["", "action", "resource", "type", "because of"];
+    let header = ["", "action", "resource", "type", "cause"];
     let mut text = table_for(stream, &header, &rows, &[]);
     for change in changes {
         text.push_str(&properties::text(change, stream.width()));
@@ -34,7 +35,7 @@ pub(crate) fn table(stream: Stream, changes: &[Change]) -> String {
     text
 }
 
-/// As many causes as a line can hold.
+/// Formats the first causes on one line.
 fn causes(all: &[String]) -> String {
     const SHOWN: usize = 3;
     let mut text = all[..all.len().min(SHOWN)].join(", ");
@@ -44,7 +45,7 @@ fn causes(all: &[String]) -> String {
     text
 }
 
-/// The results of CloudFormation's validation: a line for each finding and each skipped check.
+/// Formats the results of CloudFormation's validation, one line per finding and skipped check.
 pub(crate) fn validations(found: &Validations, access: &Access) -> String {
     let mut lines: Vec<String> = (found.failed.iter())
         .map(|one| {
@@ -54,7 +55,7 @@ pub(crate) fn validations(found: &Validations, access: &Access) -> String {
                 format!("{} {}", one.logical_id, one.path)
             };
             let reason = shown(&one.reason);
-            format!("CloudFormation's validation: {}: {reason}", shown(&place))
+            format!("CloudFormation validation: {}: {reason}", shown(&place))
         })
         .collect();
     for one in found.skipped_checks() {
@@ -63,35 +64,35 @@ pub(crate) fn validations(found: &Validations, access: &Access) -> String {
             reason => format!(": {reason}"),
         };
         lines.push(format!(
-            "CloudFormation skipped the check {}{}",
+            "CloudFormation skipped check {}{}",
             shown(&one.name),
             shown(&reason)
         ));
     }
     if !found.skipped.is_empty() {
         lines.push(format!(
-            "`{}` prints the policy that these checks need.",
+            "Run `{}` to print the policy that these checks require.",
             with_profile("deployer-policy", access.profile())
         ));
     }
     if let Some(gap) = found.gap(access) {
         lines.push(format!(
-            "CloudFormation's validation may have warnings: {gap}."
+            "CloudFormation validation may have more warnings: {gap}."
         ));
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// A change of a change set.
+/// A change in a change set.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ChangeEntry {
     #[serde(flatten)]
     change: Change,
-    /// Whether a key, a bucket or a role would be replaced or deleted.
+    /// Whether the change replaces or deletes a key, a bucket, or a role.
     dangerous: bool,
 }
 
-/// The changes of a change set, for machines.
+/// Converts the changes of a change set for JSON output.
 pub(crate) fn entries(changes: Vec<Change>) -> Vec<ChangeEntry> {
     let entry = |change: Change| ChangeEntry {
         dangerous: change.is_dangerous(),
@@ -100,16 +101,15 @@ pub(crate) fn entries(changes: Vec<Change>) -> Vec<ChangeEntry> {
     changes.into_iter().map(entry).collect()
 }
 
-/// The results of CloudFormation's validation, for machines.
+/// The results of CloudFormation's validation, for JSON output.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ValidationMembers {
     /// Findings of CloudFormation's validation.
     validations: Vec<Validation>,
-    /// Checks of CloudFormation's validation that were skipped, for example because the profile lacks
-    /// a permission.
+    /// Validation checks that CloudFormation skipped, for example because of a missing permission.
     skipped_validations: Vec<Skipped>,
-    /// Why the results of the validation could not be read; null when they were read.
+    /// Why the validation results could not be read; null if they were read.
     validation_problem: Option<String>,
 }
 

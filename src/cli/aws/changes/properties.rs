@@ -1,24 +1,25 @@
-//! The properties of a resource that change, with their values before and after.
+//! The changed properties of a resource, with their values before and after the change.
 
 use crate::deploy::{Change, PropertyChange};
 use crate::escape::shown as escaped;
 
-/// No more properties of one resource than this are shown on a terminal.
+/// Maximum number of properties of one resource shown on a terminal.
 const SHOWN: usize = 12;
-/// No more characters of a value than this are shown on a terminal.
+/// Maximum number of characters of a value shown on a terminal.
 const LONGEST: usize = 160;
-/// So much of what two long values have in common is shown before their difference.
+/// Number of common characters shown before the first difference of two long values.
 const COMMON: usize = 24;
-/// Lines of this width stay on one line where no terminal says how wide they may be.
+/// Line width if the output is not a terminal.
 const WIDTH: usize = 100;
 
-/// The properties of a change that CloudFormation gives values for; empty when there are none.
+/// Formats the properties for which CloudFormation reports values. Returns an empty string if it
+/// reports none.
 pub(super) fn text(change: &Change, width: Option<usize>) -> String {
     if change.properties.is_empty() {
         return String::new();
     }
     let mut text = format!("{}:\n", change.logical_id);
-    // What goes to a file or another program is complete.
+    // Output to a file or a pipe is complete.
     let shown = width.map_or(usize::MAX, |_| SHOWN);
     for one in change.properties.iter().take(shown) {
         text.push_str(&property(one, width));
@@ -26,7 +27,7 @@ pub(super) fn text(change: &Change, width: Option<usize>) -> String {
     let more = change.properties.len().saturating_sub(shown);
     if more > 0 {
         text.push_str(&format!(
-            "  and {more} more (`s3ferry diff --format json` shows all)\n"
+            "  and {more} more (run `s3ferry diff --format json` to see all)\n"
         ));
     }
     text
@@ -44,7 +45,7 @@ fn property(one: &PropertyChange, width: Option<usize>) -> String {
     format!("  {path}:\n    - {before}\n    + {after}\n")
 }
 
-/// Both values without what would make them too long, so that their difference is seen.
+/// Shortens both values so that their first difference stays visible.
 fn shortened(before: Option<&str>, after: Option<&str>, longest: usize) -> (String, String) {
     let own = |text: &str| escaped(text).into_owned();
     let (old, new) = (before.map(own), after.map(own));

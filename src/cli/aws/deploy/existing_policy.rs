@@ -1,5 +1,6 @@
-//! The policy of an artifact bucket that exists already: compared with the live one, shown, and
-//! put only after asking. A stack cannot do it, since there is one policy for each bucket.
+//! Applies the merged policy to an existing artifact bucket: compares it with the live policy,
+//! shows the difference, and asks for confirmation. A stack cannot merge policies, because a bucket
+//! has only one policy.
 
 use crate::deploy::bucket_policy::{self, Standing};
 use crate::deploy::{Access, StackStep};
@@ -9,14 +10,14 @@ use super::session::Session;
 use crate::cli::Failure;
 use crate::cli::aws::merged_policy::{Examined, examine};
 
-/// Refuses to go on when the live policy is neither the one that was merged nor the result.
+/// Returns an error if the live policy is neither the original policy nor the merged policy.
 pub(super) async fn refuse_changed(
     session: &Session<'_>,
     dev: &StackStep,
     access: &Access,
 ) -> Result<(), Failure> {
     match examine(&session.accounts, access).await? {
-        Some(found) if matches!(found.standing, Standing::Changed(_)) => {
+        Some(found) if matches!(found.state, Standing::Changed(_)) => {
             Err(changed(session, dev, &found))
         }
         _ => Ok(()),
@@ -29,10 +30,10 @@ fn changed(session: &Session<'_>, dev: &StackStep, found: &Examined) -> Failure 
     } = found;
     session.screen.says(diff);
     Failure::finding(
-        format!("the policy of bucket `{bucket}` is not the one in `{path}` any more"),
+        format!("the policy of bucket `{bucket}` no longer matches `{path}`"),
         format!(
-            "nothing was overwritten: write the live policy to `{path}` (`{}`), run `s3ferry synth`, \
-             and deploy again",
+            "nothing was overwritten; write the live policy to `{path}` (`{}`), run `s3ferry \
+             synth`, and deploy again",
             Command::aws("s3api get-bucket-policy")
                 .option("--bucket", bucket)
                 .words("--query Policy --output text")
@@ -41,7 +42,7 @@ fn changed(session: &Session<'_>, dev: &StackStep, found: &Examined) -> Failure 
     )
 }
 
-/// Puts the merged policy, when there is one and it is not in force.
+/// Applies the merged policy if it is not already in force.
 pub(super) async fn put(
     session: &Session<'_>,
     dev: &StackStep,
@@ -52,32 +53,33 @@ pub(super) async fn put(
         return Ok(());
     };
     let bucket = &found.bucket;
-    match found.standing {
+    match found.state {
         Standing::InForce => {
             session
                 .screen
-                .says(format!("The policy of bucket {bucket} is in force."));
+                .says(format!("The policy of bucket {bucket} is up to date."));
             return Ok(());
         }
         Standing::Changed(_) => return Err(changed(session, dev, &found)),
         Standing::AsMerged => {}
     }
-    session
-        .screen
-        .says(format!("The policy of bucket {bucket}:\n{}", found.diff));
+    session.screen.says(format!(
+        "Changes to the policy of bucket {bucket}:\n{}",
+        found.diff
+    ));
     if session.options.dry_run {
         return Ok(());
     }
-    let question = format!("Put the merged policy on bucket {bucket}?");
+    let question = format!("Apply the merged policy to bucket {bucket}?");
     if !session.confirm(&question).await? {
         return Err(Failure::finding(
-            format!("the policy of bucket `{bucket}` was not put"),
-            "without it the targets cannot read the artifacts: run it again",
+            format!("the merged policy was not applied to bucket `{bucket}`"),
+            "the targets cannot read the artifacts without it: run the command again",
         ));
     }
     bucket_policy::put(access, bucket, &dev.account, merged).await?;
     session
         .screen
-        .says(format!("The policy of bucket {bucket} is put."));
+        .says(format!("Updated the policy of bucket {bucket}."));
     Ok(())
 }

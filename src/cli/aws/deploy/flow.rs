@@ -1,5 +1,5 @@
-//! The order of a deployment: dev without its pipeline, the targets, dev with it; once the
-//! pipeline stands, the targets first.
+//! The order of a deployment. Initially: dev without the pipeline, the targets, then dev with the
+//! pipeline. Once the pipeline exists: the targets, then dev.
 
 use crate::deploy::StackStep;
 use crate::stacks::{CREATE_PIPELINE, KEY_ID, Side};
@@ -13,10 +13,11 @@ use crate::cli::aws::seen::{first_missing, made_pipeline};
 use crate::cli::aws::{parameters, refuse, removed};
 use crate::cli::{Failure, Outcome, shell};
 
-/// Deploys what the user named.
+/// Deploys the stacks that the user selected.
 ///
 /// # Errors
-/// Anything that stops it; what was done until then stands, and a second run goes on.
+/// Returns the first error that stops the deployment. Completed steps remain deployed, and a second
+/// run continues from there.
 pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     let selected = session.accounts.select(session.options.stacks.profile())?;
     parameters::check(session.parameters(), &selected, &session.accounts.steps)?;
@@ -26,9 +27,9 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     let has_dev = selected.iter().any(|step| step.side == Side::Dev);
     if session.options.create_pipeline && !has_dev {
         return Err(Failure::new(
-            "--create-pipeline is about the dev stack, and this profile does not deploy it",
+            "--create-pipeline requires the dev stack, which this profile does not deploy",
             format!(
-                "leave the option out, or give --profile {}",
+                "remove the option, or use --profile {}",
                 shell::word(&session.accounts.project.plan.dev.profile)
             ),
         ));
@@ -64,15 +65,15 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         .partition(|step| matches!(step.side, Side::Pipeline(_)));
     let has_pipeline = made_pipeline(survey.dev());
     let adopts = !session.accounts.project.plan.dev.create_pipeline;
-    let told = has_pipeline || session.options.create_pipeline;
-    let missing = if told {
+    let is_decided = has_pipeline || session.options.create_pipeline;
+    let missing = if is_decided {
         None
     } else {
         first_missing(&mut session.accounts, &others).await
     };
     let no_targets_here = !before.iter().any(|step| step.is_target());
     let others_stand = missing.is_none();
-    let with_pipeline = told
+    let with_pipeline = is_decided
         || !adopts
             && no_targets_here
             && others_stand
@@ -81,7 +82,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         return Ok(Outcome::Findings);
     }
     if session.options.dry_run && !with_pipeline {
-        let next = "the same without --dry-run: what follows needs what the dev stack gives out";
+        let next = "run the command without --dry-run: the next steps need the dev stack's outputs";
         return session.finish(Some(next.to_owned()));
     }
     if !deploy_all(session, &before).await? {
@@ -95,7 +96,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         let next = next::adoption(&session.accounts);
         return session.finish(Some(next));
     }
-    // A later pipeline stands before the one that starts it.
+    // A later pipeline must exist before the pipeline that starts it.
     if !deploy_all(session, &further).await? || !deploy_dev(session, dev, true).await? {
         return Ok(Outcome::Findings);
     }
@@ -103,7 +104,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     session.finish(Some(next::push(dev)))
 }
 
-/// Changes a live pipeline, step by step.
+/// Changes a live pipeline step by step.
 async fn change(session: &mut Session<'_>, sequence: &Sequence) -> Result<Outcome, Failure> {
     session.targets_stand = !sequence.dev_waits;
     transition::look_ahead(session, sequence).await?;
@@ -118,29 +119,29 @@ async fn change(session: &mut Session<'_>, sequence: &Sequence) -> Result<Outcom
     session.finish(Some(next))
 }
 
-/// Refuses what would delete or make a pipeline that the configuration says exists on its own.
+/// Refuses to delete or create a pipeline that is managed outside the stack (`create: false`).
 fn check_adoption(session: &Session<'_>, has_pipeline: bool) -> Result<(), Failure> {
     let accounts = &session.accounts;
     if has_pipeline {
         return Err(Failure::new(
             format!(
-                "stack `{}` has the pipeline, and the configuration says `create: false` for it",
+                "stack `{}` contains the pipeline, but the configuration sets `create: false`",
                 accounts.dev().stack
             ),
-            "without it in the stack CloudFormation would delete it: remove `create: false` from \
-             `dev.pipeline`",
+            "remove `create: false` from `dev.pipeline`; otherwise, CloudFormation deletes the \
+             pipeline",
         ));
     }
     if session.options.create_pipeline {
         return Err(Failure::new(
-            "--create-pipeline makes a pipeline, and the configuration says that it exists",
-            format!("leave the option out; {}", next::adoption(accounts)),
+            "--create-pipeline conflicts with `create: false` in the configuration",
+            format!("remove the option; {}", next::adoption(accounts)),
         ));
     }
     Ok(())
 }
 
-/// Deploys dev's stack; `false`: the user said no.
+/// Deploys the dev stack. Returns `false` if the user declines.
 async fn deploy_dev(
     session: &mut Session<'_>,
     dev: &StackStep,
@@ -151,7 +152,7 @@ async fn deploy_dev(
     deploy(session, dev, &parameters).await
 }
 
-/// Deploys stacks that take the key's ID; `false`: the user said no.
+/// Deploys stacks that take the key ID as a parameter. Returns `false` if the user declines.
 async fn deploy_all(session: &mut Session<'_>, steps: &[&StackStep]) -> Result<bool, Failure> {
     for step in steps {
         let parameters = [(KEY_ID.to_owned(), session.key().await?.id)];

@@ -1,5 +1,6 @@
-//! The execution that CodePipeline starts when a pipeline is created: announced before the change
-//! set is executed, followed for a while afterwards (AWS CodePipeline, *Start a pipeline*).
+//! The execution that CodePipeline starts when a pipeline is created (AWS CodePipeline, *Start a
+//! pipeline*). s3ferry announces it before executing the change set, and follows it briefly
+//! afterward.
 
 use std::time::Duration;
 
@@ -15,21 +16,21 @@ use super::session::Session;
 use crate::cli::aws::watch;
 use crate::cli::shell::with_profile;
 
-/// How long the execution may take to appear, and how long it is followed.
+/// Time limits for the execution to appear, and for following it.
 const APPEARS: Duration = Duration::from_secs(60);
 const FOLLOWED: Duration = Duration::from_secs(5 * 60);
 
 /// The first execution of a pipeline that is about to be created.
 pub(super) struct InitialRun {
-    /// Whether an earlier pipeline must start it, so that it deploys nothing.
+    /// Whether this is an additional pipeline. Its first execution deploys nothing, because only
+    /// the previous pipeline starts deployments.
     is_additional: bool,
-    /// Whether it has a source object to deploy; `None` where that is not known.
+    /// Whether a source object exists; `None` if unknown.
     has_source: Option<bool>,
     execution: InitialExecution,
 }
 
-/// Announces the execution that a change set is going to start; `None` where it creates no
-/// pipeline.
+/// Announces the execution that a change set will start. Returns `None` if it creates no pipeline.
 pub(super) async fn announce(
     session: &Session<'_>,
     step: &StackStep,
@@ -37,7 +38,7 @@ pub(super) async fn announce(
     changes: &[Change],
 ) -> Option<InitialRun> {
     let creates = changes.iter().any(|change| {
-        // A pipeline with another name is a new one, too.
+        // A renamed pipeline is also new.
         change.resource_type == "AWS::CodePipeline::Pipeline"
             && (change.action == "Add" || change.replacement == "True")
     });
@@ -80,17 +81,17 @@ pub(super) async fn announce(
     })
 }
 
-/// What the first execution of an additional pipeline does.
+/// Describes the first execution of an additional pipeline.
 fn additional(pipeline: &PipelinePlan) -> String {
     let stage = pipeline.stages.first().map_or("", |stage| &stage.name);
     format!(
-        "Creating pipeline {} starts it. This execution fails before stage {stage} and deploys \
-         nothing: only the previous pipeline starts a deployment there.",
+        "CodePipeline starts pipeline {} after creating it. This execution fails before stage \
+         {stage} and deploys nothing: only the previous pipeline can start a deployment.",
         pipeline.name
     )
 }
 
-/// What the first execution of the first pipeline does.
+/// Describes the first execution of the first pipeline.
 fn first(
     plan: &Plan,
     object: &SourceObject,
@@ -104,29 +105,29 @@ fn first(
     let version = match look {
         Ok(Look::Missing) => {
             return format!(
-                "Creating pipeline {pipeline} starts it. There is no object {place} yet, so this \
-                 execution fails in the source action and deploys nothing."
+                "CodePipeline starts pipeline {pipeline} after creating it. Object {place} does \
+                 not exist yet, so this execution fails in the source action and deploys nothing."
             );
         }
         Ok(Look::Current(Current {
             version, modified, ..
         })) => format!("version {version}, uploaded {} UTC", time::utc(*modified)),
         Ok(Look::Forbidden) => format!(
-            "if there is one: profile `{}` may not look (s3:GetObject on the object and \
-             s3:ListBucket on the bucket)",
+            "if it exists: profile `{}` cannot check without s3:GetObject on the object and \
+             s3:ListBucket on the bucket",
             access.profile()
         ),
-        Err(error) => format!("if there is one: {}", error.message),
+        Err(error) => format!("if it exists: {}", error.message),
     };
     format!(
-        "Creating pipeline {pipeline} starts it. This execution deploys the newest version of \
-         {place} ({version}) to {targets}."
+        "CodePipeline starts pipeline {pipeline} after creating it. This execution deploys the \
+         newest version of {place} ({version}) to {targets}."
     )
 }
 
 fn target(target: &TargetPlan) -> String {
     let approval = if target.approval {
-        ", after an approval"
+        ", after approval"
     } else {
         ""
     };
@@ -144,13 +145,13 @@ fn target(target: &TargetPlan) -> String {
 }
 
 impl InitialRun {
-    /// What was announced, for machines.
+    /// Returns the announced execution, for JSON output.
     pub(super) fn into_execution(self) -> InitialExecution {
         self.execution
     }
 
-    /// Reports how the execution ends, or how to watch it. What cannot be read is no error: the
-    /// stack is complete.
+    /// Reports the result of the execution, or how to watch it. Read failures are not errors,
+    /// because the stack is already complete.
     pub(super) async fn report(
         mut self,
         session: &Session<'_>,
@@ -161,14 +162,14 @@ impl InitialRun {
         }
         let text = if self.has_source == Some(false) {
             format!(
-                "Nothing is deployed yet: `{}` uploads the first version.",
+                "Nothing is deployed yet. Run `{}` to upload the first version.",
                 with_profile("push SITE", access.profile())
             )
         } else {
             match self.follow(session, access).await {
                 Ok(text) => text,
                 Err(error) => format!(
-                    "The first execution of pipeline {} cannot be followed: {}",
+                    "Cannot follow the first execution of pipeline {}: {}",
                     self.execution.pipeline, error.message
                 ),
             }
@@ -184,14 +185,14 @@ impl InitialRun {
     ) -> Result<String, DeployError> {
         let limit = session.options.aws.wait_timeout;
         let pipeline = self.execution.pipeline.clone();
-        session.screen.begins("first execution of the pipeline");
+        session.screen.begins("first pipeline execution");
         let pick = |found: &[Execution]| found.last().cloned();
         let found = execution::appears(access, &pipeline, limit.min(APPEARS), pick).await;
         let Some(Execution { id, .. }) = found? else {
             session.screen.clear();
             return Ok(format!(
-                "No execution of pipeline {pipeline} has appeared yet; `s3ferry status` shows what \
-                 it deploys."
+                "No execution of pipeline {pipeline} has started yet. Run `s3ferry status` to \
+                 check it later."
             ));
         };
         let region = &session.accounts.project.plan.dev.region;
@@ -215,12 +216,12 @@ impl InitialRun {
         self.execution.status = Some(status);
         Ok(match state {
             Some(state) => said(&state, &page),
-            None => format!("Execution {id} cannot be read; watch it at {page}"),
+            None => format!("Cannot read execution {id}. Watch it at {page}"),
         })
     }
 }
 
-/// How an execution ended, or what it waits for.
+/// Describes the result of an execution, or its state if it is still running.
 fn said(state: &State, page: &str) -> String {
     let Execution {
         id,
@@ -230,28 +231,26 @@ fn said(state: &State, page: &str) -> String {
     } = &state.execution;
     if state.execution.is_running() {
         let why = match state.waits.is_empty() {
-            true => "still runs",
-            false => "waits (see above)",
+            true => "is still running",
+            false => "is waiting (see above)",
         };
-        return format!("Execution {id} {why}; watch it at {page}");
+        return format!("Execution {id} {why}. Watch it at {page}");
     }
     if state.execution.succeeded() {
         let version = versions
             .first()
             .map(|version| format!(" version {version}"));
-        return format!(
-            "Execution {id} has deployed{}.",
-            version.unwrap_or_default()
-        );
+        return format!("Execution {id} deployed{}.", version.unwrap_or_default());
     }
     let mut failed = state.actions.iter();
     match failed.find(|action| action.failed()) {
         Some(action) => format!(
-            "Execution {id} failed: action {} of stage {}: {}\n`s3ferry doctor` finds the cause.",
+            "Execution {id} failed in action {} of stage {}: {}\nRun `s3ferry doctor` to find the \
+             cause.",
             shown(&action.action),
             shown(&action.stage),
             shown(&action.message)
         ),
-        None => format!("Execution {id} ended as {status}."),
+        None => format!("Execution {id} ended with status {status}."),
     }
 }

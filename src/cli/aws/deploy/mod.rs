@@ -1,4 +1,4 @@
-//! `s3ferry deploy`: the stacks of a profile, or all of them, in the order that they need.
+//! `s3ferry deploy`: deploys the stacks of a profile, or all stacks, in the required order.
 
 mod existing_policy;
 mod flow;
@@ -23,7 +23,7 @@ pub(crate) use result::Document;
 use session::Session;
 
 pub(crate) fn run(global: &Global, options: &DeployOptions) -> Result<Outcome, Failure> {
-    // Without them, the rest of the change would be refused.
+    // The command that resumes an interrupted run needs the same consents.
     let consents = shell::given(&[
         (options.allow_replacement, "--allow-replacement"),
         (options.allow_interruption, "--allow-interruption"),

@@ -1,4 +1,4 @@
-//! What to do after a deployment.
+//! The next steps after a deployment.
 
 use crate::deploy::StackStep;
 use crate::shell::Command;
@@ -11,28 +11,28 @@ use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::seen::first_missing;
 use crate::cli::shell::with_profile;
 
-/// What to do when this target is the first that is not deployed.
+/// Returns the next step if this target is the first that is not deployed.
 pub(super) fn target(session: &Session<'_>, target: &StackStep) -> String {
     let accounts = &session.accounts;
     let dev = accounts.dev();
     let then = if accounts.project.plan.dev.create_pipeline {
         let what = match has_pipeline(accounts) {
-            true => "brings the pipeline up to date",
-            false => "makes the pipeline",
+            true => "update the pipeline",
+            false => "create the pipeline",
         };
         let deploy = with_profile("deploy", &dev.profile);
-        format!("`{deploy}` again, which {what}")
+        format!("run `{deploy}` again to {what}")
     } else {
         adoption(accounts)
     };
     format!(
-        "`{}` (target {}), then {then}",
+        "run `{}` (target {}), then {then}",
         with_profile("deploy", &target.profile),
         target.template.name
     )
 }
 
-/// What to do once targets are deployed, of which these are the others.
+/// Returns the next step after targets are deployed. `others` are the remaining targets.
 pub(super) async fn after_targets(
     session: &mut Session<'_>,
     others: &[&StackStep],
@@ -45,15 +45,15 @@ pub(super) async fn after_targets(
     let creates = accounts.project.plan.dev.create_pipeline;
     let what = match has_pipeline(accounts) {
         true if accounts.outputs.is_current(dev) || !creates => return None,
-        true => "brings the pipeline up to date",
+        true => "update the pipeline",
         false if !creates => return Some(adoption(accounts)),
-        false => "makes the pipeline",
+        false => "create the pipeline",
     };
     let deploy = with_profile("deploy", &dev.profile);
-    Some(format!("`{deploy}` {what}"))
+    Some(format!("run `{deploy}` to {what}"))
 }
 
-/// Whether the outputs file has a dev stack with a pipeline.
+/// Returns whether the outputs file contains a dev stack with a pipeline.
 fn has_pipeline(accounts: &Accounts<'_>) -> bool {
     let outputs = accounts.outputs.of(accounts.dev());
     outputs.is_some_and(|outputs| outputs.contains_key(PIPELINE_NAME))
@@ -61,26 +61,26 @@ fn has_pipeline(accounts: &Accounts<'_>) -> bool {
 
 pub(super) fn push(dev: &StackStep) -> String {
     format!(
-        "`{}` uploads a folder or zip file and follows the pipeline to its end; `s3ferry sample` \
-         writes one to try it with",
+        "run `{}` to upload a folder or zip file and follow the pipeline; `s3ferry sample` writes \
+         a sample site",
         with_profile("push SITE", &dev.profile)
     )
 }
 
-/// How a pipeline that exists is changed.
+/// Returns the step that changes an adopted pipeline.
 pub(super) fn adoption(accounts: &Accounts<'_>) -> String {
     let plan = &accounts.project.plan.dev;
     format!(
-        "`{}` shows what changes in the pipeline, and with --write changes it",
+        "run `{}` to see the changes to the pipeline, then add --write to apply them",
         Command::s3ferry("adopt")
             .option("--name", &plan.pipeline)
             .option("--profile", &accounts.dev().profile)
     )
 }
 
-/// What to do after a dry run of a change.
+/// Returns the next step after a dry run of a change.
 pub(super) fn after_dry_run(steps: &[StackStep], sequence: &Sequence) -> String {
-    let again = "the same without --dry-run";
+    let again = "run the command without --dry-run";
     let named: Vec<String> = sequence
         .leaving
         .iter()
@@ -89,13 +89,13 @@ pub(super) fn after_dry_run(steps: &[StackStep], sequence: &Sequence) -> String 
     match named.is_empty() {
         true => again.to_owned(),
         false => format!(
-            "{again}, and with --allow-replacement, since this would replace or delete {}",
+            "{again} and with --allow-replacement, which replaces or deletes {}",
             named.join(", ")
         ),
     }
 }
 
-/// What to do after a change.
+/// Returns the next step after a change.
 pub(super) fn after_change(accounts: &Accounts<'_>, sequence: &Sequence) -> String {
     let steps = &accounts.steps;
     let dev = accounts.dev();
@@ -108,7 +108,7 @@ pub(super) fn after_change(accounts: &Accounts<'_>, sequence: &Sequence) -> Stri
         recorded.is_some() && recorded != key.map(String::as_str)
     };
     let deploy = |step: &StackStep| {
-        // Without access to dev, another key than the deployed one needs confirmation.
+        // Without access to dev, a changed key needs confirmation.
         let is_other = step.side != Side::Dev && (adds_key || has_other_key(step));
         let key = key.filter(|_| is_other);
         let parameter = key.map(|key| format!("{KEY_ID}={key}"));
@@ -120,15 +120,15 @@ pub(super) fn after_change(accounts: &Accounts<'_>, sequence: &Sequence) -> Stri
         let mut targets: Vec<String> = waiting.map(deploy).collect();
         targets.dedup();
         return format!(
-            "{}, then {}, which switches the pipeline",
+            "run {}, then {} to switch the pipeline",
             targets.join(", "),
             deploy(dev)
         );
     }
     if let Some(held) = sequence.held.first() {
         return format!(
-            "{}, which switches the pipeline; then {} again, which removes what only the old one \
-             needed",
+            "run {} to switch the pipeline, then {} again to remove resources that only the old \
+             pipeline uses",
             deploy(dev),
             deploy(&steps[*held])
         );
@@ -138,18 +138,15 @@ pub(super) fn after_change(accounts: &Accounts<'_>, sequence: &Sequence) -> Stri
         let mut commands: Vec<String> = others.map(deploy).collect();
         commands.dedup();
         commands.push(deploy(dev));
-        return format!(
-            "{}, which brings the pipeline up to date",
-            commands.join(", then ")
-        );
+        return format!("run {} to update the pipeline", commands.join(", then "));
     }
     if let Some(step) = waiting.next() {
         let what = match sequence.is_proven {
-            true => "removes what only the old pipeline needed",
-            // It may not even have what the new one needs.
-            false => "completes the change",
+            true => "remove resources that only the old pipeline uses",
+            // The stack may still lack resources that the new pipeline needs.
+            false => "complete the change",
         };
-        return format!("{}, which {what}", deploy(step));
+        return format!("run {} to {what}", deploy(step));
     }
     let is_log = |id: &str| id.ends_with("LogBucket");
     let is_other_bucket = |one: &Leaving| {
@@ -162,7 +159,7 @@ pub(super) fn after_change(accounts: &Accounts<'_>, sequence: &Sequence) -> Stri
     };
     if sequence.leaving.iter().any(is_other_bucket) {
         let push = with_profile("push SITE --start", &dev.profile);
-        return format!("`{push}`: nothing is in the new output bucket yet");
+        return format!("run `{push}`: the new output bucket is empty");
     }
     push(dev)
 }

@@ -1,4 +1,4 @@
-//! One stack, as the user sees it: what would change, the question, the way to its end.
+//! The deployment of one stack: shows the changes, asks for confirmation, and follows the operation.
 
 use crate::checked::Permit;
 use crate::deploy::deployment::{Pending, Prepared};
@@ -14,11 +14,11 @@ use super::retries::Retries;
 use super::session::Session;
 use crate::cli::aws::changes::{self, ValidationMembers};
 use crate::cli::aws::place::heading;
-use crate::cli::aws::seen::{Standing, standing};
+use crate::cli::aws::seen::{Presence, presence};
 use crate::cli::shell::with_profile;
 use crate::cli::{Failure, output};
 
-/// Deploys one stack; `false`: the user said no.
+/// Deploys one stack. Returns `false` if the user declines.
 pub(super) async fn deploy(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -65,7 +65,7 @@ pub(super) async fn deploy(
             }
             Prepared::CreationFailed(left, _) if retries.are_under_way() => {
                 session.screen.says(format!(
-                    "Stack {} is in {}: deleting it before the next attempt.",
+                    "Stack {} is in {}. Deleting it before the next attempt.",
                     left.name, left.status
                 ));
                 session.deployment(&access, step).delete(&left).await?;
@@ -73,8 +73,8 @@ pub(super) async fn deploy(
             Prepared::CreationFailed(left, cause) => {
                 let because = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
                 session.screen.says(format!(
-                    "Stack {} is in {}{because}.\nIt must be deleted before it can be created \
-                     again; nothing of it is in use.",
+                    "Stack {} is in {}{because}.\nIt must be deleted before it can be recreated. \
+                     None of its resources are in use.",
                     left.name, left.status
                 ));
                 if session.options.dry_run {
@@ -84,7 +84,7 @@ pub(super) async fn deploy(
                     });
                     return Ok(true);
                 }
-                if !session.confirm("Delete it and create it again?").await? {
+                if !session.confirm("Delete and recreate the stack?").await? {
                     return Ok(false);
                 }
                 session.deployment(&access, step).delete(&left).await?;
@@ -93,7 +93,8 @@ pub(super) async fn deploy(
     }
 }
 
-/// Looking ahead changes nothing, not even what protects the stack: that is made up for now.
+/// Restores the protection of a stack whose change set was prepared in advance. The preparation
+/// changes nothing, not even the protection.
 async fn protected_again(
     session: &Session<'_>,
     step: &StackStep,
@@ -114,8 +115,8 @@ async fn protected_again(
     Ok(prepared)
 }
 
-/// Shows a change set, asks, and executes it; `false`: the user said no. `None`: it failed, and is to
-/// be tried again.
+/// Shows a change set, asks for confirmation, and executes it. Returns `false` if the user declines,
+/// and `None` if the change set failed and must be retried.
 async fn changes(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -159,7 +160,7 @@ async fn changes(
                 let name = &change_set.name;
                 session
                     .screen
-                    .says(format!("Change set {name} is left: {error}."));
+                    .says(format!("Cannot delete change set {name}: {error}."));
             }
             return Err(failure);
         }
@@ -188,7 +189,7 @@ async fn changes(
     };
     session
         .screen
-        .says(format!("Stack {} is {what}.", step.stack));
+        .says(format!("Stack {} was {what}.", step.stack));
     let result = StepResult {
         validations: Some(ValidationMembers::new(&change_set.validations)),
         retries: retries.waits().to_vec(),
@@ -202,7 +203,7 @@ async fn changes(
     Ok(Some(true))
 }
 
-/// Whether the change set is to be executed.
+/// Checks the changes and returns whether to execute the change set.
 async fn may_go_on(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -228,7 +229,7 @@ async fn may_go_on(
     Ok(agreed || session.confirm(&question).await?)
 }
 
-/// Refuses to replace or delete a key, a bucket or a role without consent.
+/// Refuses to replace or delete a key, a bucket, or a role without `--allow-replacement`.
 pub(super) fn refuse_dangerous(session: &Session<'_>, changes: &[Change]) -> Result<(), Failure> {
     let dangerous: Vec<&str> = changes
         .iter()
@@ -246,37 +247,38 @@ pub(super) fn refuse_dangerous(session: &Session<'_>, changes: &[Change]) -> Res
     if !dangerous.is_empty() && !session.options.allow_replacement && !session.options.dry_run {
         return Err(Failure::finding(
             format!(
-                "this would replace or delete {}, and nothing was changed",
+                "this would replace or delete {}; nothing was changed",
                 dangerous.join(", ")
             ),
             if other_key {
-                "a key cannot become a multi-Region key, nor stop being one: --allow-replacement \
-                 makes a new key beside the old one and switches the artifact store to it; the old \
-                 one is retained with its policy, so that old artifacts stay readable to whoever \
-                 may use it; deploy the targets again right after"
+                "a key cannot change between multi-Region and single-Region; with \
+                 --allow-replacement, the stack creates a new key and switches the artifact store \
+                 to it; the old key and its policy are retained, so principals that may use it \
+                 can still read old artifacts; deploy the targets again afterward"
             } else if only_roles {
-                "another role has another ARN: whatever trusts the old one or names it must \
-                 change as well; if that is meant, give --allow-replacement"
+                "a replaced role gets a new ARN: update everything that trusts or references the \
+                 old role; to replace it, use --allow-replacement"
             } else {
-                "a key that is replaced makes old artifacts unreadable, a bucket its objects \
-                 unreachable; if that is meant, give --allow-replacement"
+                "replacing a key makes old artifacts unreadable, and replacing a bucket makes its \
+                 objects unreachable; to continue, use --allow-replacement"
             },
         ));
     }
     Ok(())
 }
 
-/// CodePipeline refuses a pipeline whose deploy role does not exist: say which it is first.
+/// Checks that all targets are deployed. CodePipeline rejects a pipeline with a missing deploy role,
+/// so this check reports the missing target first.
 async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
     if session.targets_stand {
         return Ok(());
     }
     let steps = session.accounts.steps.clone();
     for target in steps.iter().filter(|step| step.is_target()) {
-        if standing(&mut session.accounts, target).await == Standing::No {
+        if presence(&mut session.accounts, target).await == Presence::No {
             let name = &target.template.name;
             let message = format!(
-                "target `{name}` does not stand yet, and CodePipeline refuses a pipeline whose deploy \
+                "target `{name}` is not deployed, and CodePipeline rejects a pipeline whose deploy \
                  role does not exist"
             );
             let deploy = with_profile("deploy", &target.profile);
@@ -290,7 +292,7 @@ async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A change of a pipeline, and its removal, ends an execution of it unfinished.
+/// Waits until no execution is running. Updating or deleting a pipeline aborts its executions.
 async fn wait_for_executions(
     session: &Session<'_>,
     access: &Access,
@@ -301,17 +303,17 @@ async fn wait_for_executions(
         && session.options.interrupt_execution
     {
         session.screen.says(format!(
-            "Execution {first} of the pipeline will end unfinished."
+            "The change aborts execution {first} of the pipeline."
         ));
         return Ok(());
     }
-    let why = "runs, and a change would end it unfinished: waiting for it (--interrupt-execution does \
-               not wait).";
+    let why = "is running, and a change would abort it. Waiting for it to finish (to skip the \
+               wait, use --interrupt-execution).";
     wait(session, access, pipeline, running, why, |_| true).await
 }
 
-/// Waits until no execution runs that began before the pipeline switched: it may still use what the
-/// next steps remove.
+/// Waits until all executions that started before the switch have ended. They may still use
+/// resources that the next steps remove.
 pub(super) async fn wait_for_old_executions(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -320,12 +322,12 @@ pub(super) async fn wait_for_old_executions(
     let pipeline = &session.accounts.project.plan.dev.pipeline;
     let old = execution::running(&access, pipeline).await?;
     let running = execution::running(&access, pipeline).await?;
-    let why = "began before the switch: waiting for it before the old access is removed.";
+    let why = "started before the switch. Waiting for it before removing the old permissions.";
     let is_old = |id: &String| old.contains(id);
     wait(session, &access, pipeline, running, why, is_old).await
 }
 
-/// Waits until none of these `running` executions runs, and says why.
+/// Waits until the awaited executions have ended, and prints the reason.
 async fn wait(
     session: &Session<'_>,
     access: &Access,
@@ -344,7 +346,7 @@ async fn wait(
             said = true;
             let text = format!("Execution {first} of pipeline {pipeline} {why}");
             session.screen.says(text);
-            session.screen.begins("execution of the pipeline");
+            session.screen.begins("pipeline execution");
         }
         pace.pause(&format!("execution {first} of pipeline `{pipeline}`"))
             .await?;
@@ -352,7 +354,8 @@ async fn wait(
     }
 }
 
-/// Another key cuts a target off from the artifacts that the first one encrypted.
+/// Reports a key change. With a new key, a target can no longer read artifacts encrypted with the
+/// old key.
 fn say_key_change(
     session: &Session<'_>,
     step: &StackStep,
@@ -367,15 +370,16 @@ fn say_key_change(
     };
     if old != new {
         let what = match step.template.text.json.contains(old) {
-            true => "; until the pipeline has switched, this target can use both keys",
-            false => ": from then on this target can read only what the new key encrypts",
+            true => "; the target can use both keys until the pipeline has switched",
+            false => "; the target can then read only artifacts encrypted with the new key",
         };
         let text = format!("{KEY_ID} changes from {old} to {new}{what}.");
         session.screen.says(text);
     }
 }
 
-/// CloudFormation takes over what has a name; a key has none.
+/// Reports that a new key is created for imported buckets. CloudFormation imports only named
+/// resources, and a key has no name.
 fn say_new_key(session: &Session<'_>, pending: &Pending) {
     let changes = &pending.change_set.changes;
     let has = |action: &str, kind: &str| {
@@ -384,15 +388,16 @@ fn say_new_key(session: &Session<'_>, pending: &Pending) {
     };
     if has("Import", "AWS::S3::Bucket") && has("Add", "AWS::KMS::Key") {
         session.screen.says(
-            "The buckets of an earlier stack are taken over, and its key is not, since \
-             CloudFormation imports only what has a name: a new key is made, and every target must \
-             be deployed again to get its ID. Artifacts that the old key encrypted stay readable \
-             in the dev account while that key exists.",
+            "The stack imports the buckets of an earlier stack, but creates a new key, because \
+             CloudFormation imports only named resources. Deploy every target again to pass it \
+             the new key ID. Artifacts encrypted with the old key remain readable in the dev \
+             account while that key exists.",
         );
     }
 }
 
-/// A stack is deployed: keep its outputs, show them, and see to an existing bucket's policy.
+/// Completes the deployment of a stack: stores and prints its outputs, and applies the merged policy
+/// of an existing bucket.
 async fn finish(
     session: &mut Session<'_>,
     step: &StackStep,

@@ -9,68 +9,72 @@ use crate::cli::aws::options::{
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry deploy --profile dev          key, buckets and roles of the dev account
-  s3ferry deploy --profile prod         prod's bucket and deploy role
-  s3ferry deploy --profile dev          the pipeline, now that prod stands
-  s3ferry deploy --all --yes            every step in order, without asking, for CI
+  s3ferry deploy --profile dev          key, buckets, and roles of the dev account
+  s3ferry deploy --profile prod         bucket and deploy role of the prod account
+  s3ferry deploy --profile dev          pipeline, after prod is deployed
+  s3ferry deploy --all --yes            all steps in order, without prompts, for CI
   s3ferry deploy --profile prod --dry-run
   s3ferry deploy --all --dry-run --write-steps steps
-                                        the steps of a change, and the template of each
+                                        show the steps of a change and write their templates
   s3ferry deploy --profile prod --parameter DeployKeyId=mrk-1234...
 
-Safe to interrupt, by Ctrl-C or in any other way: run it again and it resumes.";
+Safe to interrupt at any time: run it again and it resumes.";
 
-/// DeployOptions of `deploy`.
+/// Options of `s3ferry deploy`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = EXAMPLES,
     mut_args(stacks(
-        "deploys",
-        "Deploy every stack in order: dev without its pipeline, the targets, dev with it",
+        "Deploy",
+        "Deploy every stack in order: dev without the pipeline, the targets, dev with the pipeline",
     )),
 )]
 pub(crate) struct DeployOptions {
     #[command(flatten)]
     pub(super) stacks: StackOptions,
     #[command(flatten)]
-    pub(super) confirmation: YesOption,
-    /// Show what would change, and change nothing
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// Make the pipeline, though the targets cannot be seen from here
-    #[arg(long)]
-    pub(super) create_pipeline: bool,
-    #[command(flatten)]
     pub(super) parameters: ParameterOption,
-    /// Exit with 1 and deploy nothing also for unproven results, unresolved values and unexplained
-    /// excess
-    #[arg(long)]
+    /// Require the checked-in templates in this folder to be up to date
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "stacks",
+        help_heading = "Input"
+    )]
+    pub(super) out: PathBuf,
+    /// Refuse to deploy if results are unproven, values are unresolved, or permissions are excessive
+    #[arg(long, help_heading = "Checks")]
     pub(super) strict: bool,
-    /// Allow that a key, a bucket or a role is replaced or deleted, this once
-    #[arg(long)]
+    #[command(flatten)]
+    pub(super) confirmation: YesOption,
+    /// Show the changes without making them
+    #[arg(long, help_heading = "Behavior")]
+    pub(super) dry_run: bool,
+    /// Create the pipeline even if the targets cannot be read
+    #[arg(long, help_heading = "Behavior")]
+    pub(super) create_pipeline: bool,
+    /// Allow this deployment to replace or delete a key, a bucket, or a role
+    #[arg(long, help_heading = "Behavior")]
     pub(super) allow_replacement: bool,
-    /// Change the pipeline though an execution of it runs, which then ends unfinished
-    #[arg(long)]
+    /// Change the pipeline even if this aborts a running execution
+    #[arg(long, help_heading = "Behavior")]
     pub(super) interrupt_execution: bool,
-    /// Deploy although the pipeline cannot deploy between two of the steps
-    #[arg(long)]
+    /// Deploy even if the pipeline cannot deploy between two steps
+    #[arg(long, help_heading = "Behavior")]
     pub(super) allow_interruption: bool,
-    /// Deploy the targets as stack sets, also where the configuration has no `stack_set:`
-    #[arg(long)]
+    /// Deploy all targets as stack sets, even without `stack_set:` in the configuration
+    #[arg(long, help_heading = "Behavior")]
     pub(super) stack_set: bool,
-    /// Keep the stacks of accounts and regions that leave a stack set
-    #[arg(long)]
+    /// Retain the stacks of instances that are removed from a stack set
+    #[arg(long, help_heading = "Behavior")]
     pub(super) retain_stacks: bool,
     #[command(flatten)]
     pub(super) role: RoleOption,
     #[command(flatten)]
     pub(super) bucket: BucketOption,
-    /// Write the template of each step of a change to this folder, for review
-    #[arg(long, value_name = "DIR")]
+    /// Write the template of each step to this folder for review
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(super) write_steps: Option<PathBuf>,
-    /// Folder of the checked-in templates, which must be up to date
-    #[arg(long, value_name = "DIR", default_value = "stacks")]
-    pub(super) out: PathBuf,
     #[command(flatten)]
     pub(super) result: ResultOption,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The result of a deployment, for machines.
+//! The result of a deployment, for JSON output.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +18,9 @@ use crate::cli::json::Version;
 #[schemars(title = "s3ferry deploy")]
 pub(crate) struct Document {
     version: Version,
-    /// The steps, in their order; a stack that is deployed in two steps has two entries.
+    /// The steps, in order; a stack deployed in two steps has two entries.
     pub(super) stacks: Vec<StepResult>,
-    /// What to do next, in a sentence; null when nothing is left.
+    /// The next step, as a sentence; null if nothing is left to do.
     pub(super) next: Option<String>,
 }
 
@@ -35,27 +35,27 @@ pub(super) struct StepResult {
     /// Instances of a stack set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) instances: Option<Instances>,
-    /// What changes: a list for a stack, an object for a stack set.
+    /// Changes: a list for a stack, an object for a stack set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) changes: Option<Changes>,
     #[serde(flatten)]
     pub(super) validations: Option<ValidationMembers>,
-    /// Further attempts, because CodePipeline did not know a role yet.
+    /// Retries after CodePipeline could not assume a role.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) retries: Vec<Retry>,
     /// Outputs of the stack, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) outputs: Option<BTreeMap<String, String>>,
-    /// Status of the stack that would be deleted and created again (`--dry-run`).
+    /// Status of the stack that would be deleted and recreated (`--dry-run`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) delete: Option<String>,
-    /// Buckets that exist already where a stack set is to create them.
+    /// Existing buckets that prevent a stack set from creating its buckets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) buckets: Vec<ExistingBucket>,
     /// Inoperable instances of a stack set whose stacks must be deleted first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) inoperable: Vec<Inoperable>,
-    /// The execution that CodePipeline starts because a pipeline is created; only where one is.
+    /// The execution that CodePipeline starts after it creates a pipeline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) initial_execution: Option<InitialExecution>,
 }
@@ -64,7 +64,7 @@ pub(super) struct StepResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Done {
-    /// What would be done (`--dry-run`).
+    /// The step was only planned (`--dry-run`).
     Planned,
     Created,
     Updated,
@@ -75,7 +75,7 @@ pub(super) enum Done {
     Refused,
 }
 
-/// What changes.
+/// The changes of a step.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum Changes {
@@ -86,22 +86,22 @@ pub(super) enum Changes {
 /// Instances of a stack set.
 #[derive(Default, Serialize, JsonSchema)]
 pub(super) struct Instances {
-    /// Number of instances that are up to date.
+    /// Number of current instances.
     pub(super) current: usize,
     /// Instances that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) failed: Option<Vec<Failed>>,
-    /// Instances that are not up to date.
+    /// Other instances that are not current.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) behind: Option<Vec<Failed>>,
 }
 
-/// A further attempt.
+/// A retry.
 #[derive(Clone, Serialize, JsonSchema)]
 pub(super) struct Retry {
     /// ARN of the role that CodePipeline could not assume.
     pub(super) role: String,
-    /// Length of the pause before the attempt.
+    /// Pause before the retry, in seconds.
     #[schemars(range(min = 1))]
     pub(super) seconds: u64,
 }
@@ -125,24 +125,24 @@ pub(super) struct Inoperable {
     pub(super) stack_id: Option<String>,
 }
 
-/// The first execution of a pipeline.
+/// The first execution of a new pipeline.
 #[derive(Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InitialExecution {
     /// Name of the pipeline.
     pub(super) pipeline: String,
-    /// Names of the targets that it deploys to; none where it fails before that.
+    /// Names of the targets that it deploys to; empty if it fails before the deployment.
     pub(super) targets: Vec<String>,
-    /// Newest version of the source before the creation; null where it is not known.
+    /// Newest version of the source object before the creation; null if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version_id: Option<Option<String>>,
-    /// ID of the execution, once it has appeared.
+    /// Execution ID, once the execution has started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<String>,
-    /// Its page in the AWS console.
+    /// URL in the AWS console.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) url: Option<String>,
-    /// AWS's status when it was last seen.
+    /// Last known status from AWS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<Option<String>>,
 }

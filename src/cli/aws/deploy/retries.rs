@@ -1,4 +1,4 @@
-//! Further attempts at a stack whose roles CodePipeline refuses.
+//! Retries of a stack operation that failed because CodePipeline could not assume a role.
 
 use crate::deploy::deployment::Pending;
 use crate::deploy::pace::Attempts;
@@ -9,20 +9,20 @@ use super::result::Retry;
 use super::session::Session;
 use crate::cli::aws::refused_role::{Role, is_fresh, pause};
 
-/// The attempts at one stack.
+/// The retries for one stack.
 #[derive(Default)]
 pub(super) struct Retries {
     attempts: Option<Attempts>,
-    /// What is known of the role that was refused last.
+    /// The role that CodePipeline could not assume in the last attempt.
     role: Option<Role>,
-    /// The changes that the user agreed to.
+    /// The changes that the user confirmed.
     agreed: Vec<Change>,
     waits: Vec<Retry>,
 }
 
 impl Retries {
-    /// Waits for the next attempt; `false`: another one is of no use, or the failure has another
-    /// reason.
+    /// Waits for the next attempt. Returns `false` if a retry cannot help or the failure has another
+    /// cause.
     pub(super) async fn wait(
         &mut self,
         session: &mut Session<'_>,
@@ -57,17 +57,17 @@ impl Retries {
         waited.is_some()
     }
 
-    /// Whether the stack is being tried again.
+    /// Returns whether at least one retry was made.
     pub(super) fn are_under_way(&self) -> bool {
         !self.waits.is_empty()
     }
 
-    /// Whether the user agreed to these changes in an earlier attempt.
+    /// Returns whether the user confirmed these changes in an earlier attempt.
     pub(super) fn agreed_to(&self, changes: &[Change]) -> bool {
         self.are_under_way() && self.agreed == changes
     }
 
-    /// What to do, when the last attempt failed because of a role.
+    /// Returns the help if the last attempt failed because of a role.
     pub(super) fn help(&self, dev: &StackStep) -> Option<String> {
         self.role.as_ref().map(|role| role.help(&dev.profile))
     }

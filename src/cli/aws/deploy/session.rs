@@ -1,4 +1,4 @@
-//! What one run of `deploy` knows: the project, its accounts, and what the user says.
+//! The state of one `deploy` run: the project, its accounts, and the user's options.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::cli::aws::{dev_key, refuse};
 use crate::cli::project::Project;
 use crate::cli::{Failure, Outcome, checks, output, reports};
 
-/// Account, region and name of a stack.
+/// Account, region, and name of a stack.
 type StackKey = (String, String, String);
 
 fn key_of(step: &StackStep) -> StackKey {
@@ -27,7 +27,7 @@ fn key_of(step: &StackStep) -> StackKey {
     )
 }
 
-/// Synthesizes and checks what is to be deployed, and shows what is wrong with it.
+/// Synthesizes and checks the templates to deploy, and shows the findings.
 fn approve(
     screen: &Screen,
     project: &Project,
@@ -45,27 +45,29 @@ fn approve(
     })
 }
 
-/// What one run of `deploy` knows.
+/// The state of one `deploy` run.
 pub(super) struct Session<'a> {
     pub(super) options: &'a DeployOptions,
     pub(super) screen: &'a Screen<'a>,
     pub(super) accounts: Accounts<'a>,
     pub(super) run: DeploymentOptions,
     approved: Approved,
-    /// Whether every target was seen to stand: there may be hundreds, and several pipelines ask.
+    /// Whether all targets are known to be deployed. This avoids repeating the check for each
+    /// pipeline, since there may be hundreds of targets.
     pub(super) targets_stand: bool,
-    /// Stacks as they were read and not used yet, by stack.
+    /// Stacks that were read in advance, by stack.
     read: HashMap<StackKey, Option<Deployed>>,
-    /// Change sets that were created before the first step, by stack.
+    /// Change sets that were created in advance, by stack.
     prepared: HashMap<StackKey, (StackStep, Prepared)>,
     document: Document,
 }
 
 impl<'a> Session<'a> {
-    /// Synthesizes, lints and proves; nothing of AWS is asked yet.
+    /// Synthesizes, lints, and proves the templates. Does not call AWS.
     ///
     /// # Errors
-    /// Anything that `synth` refuses, the example's bucket names, stale checked-in templates.
+    /// Returns an error if a check of `synth` fails, if a bucket name is from the example, or if a
+    /// checked-in template is stale.
     pub(super) fn open(
         options: &'a DeployOptions,
         screen: &'a Screen<'a>,
@@ -99,49 +101,49 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// The parameters that the user gives.
+    /// Returns the parameters that the user sets.
     pub(super) fn parameters(&self) -> &'a [(String, String)] {
         &self.options.parameters.parameters
     }
 
-    /// The key for the targets.
+    /// Returns the key for the targets.
     pub(super) async fn key(&mut self) -> Result<Key, Failure> {
         dev_key::key(&mut self.accounts, &self.options.parameters.parameters).await
     }
 
-    /// Asks, unless `--yes` answers.
+    /// Asks for confirmation, unless `--yes` is set.
     pub(super) async fn confirm(&self, question: &str) -> Result<bool, Failure> {
         let yes = self.options.confirmation.yes;
         self.screen.confirm(yes, question).await
     }
 
-    /// Takes a new name for the change sets to come: each has its own.
+    /// Generates a new name for the next change set.
     pub(super) fn renew_token(&mut self) {
         self.run.token = self.accounts.token();
     }
 
-    /// Keeps a stack as it was read, so that it need not be read again.
+    /// Caches a stack, to avoid reading it again.
     pub(super) fn keep(&mut self, step: &StackStep, found: Option<Deployed>) {
         self.read.insert(key_of(step), found);
     }
 
-    /// A stack as it was read before; only once, since it changes.
+    /// Removes and returns a cached stack. A cached stack is used only once, because stacks change.
     pub(super) fn kept(&mut self, step: &StackStep) -> Option<Option<Deployed>> {
         self.read.remove(&key_of(step))
     }
 
-    /// Keeps what a deployment of a stack would change, until its turn comes.
+    /// Stores the prepared changes of a stack until its step begins.
     pub(super) fn keep_prepared(&mut self, step: &StackStep, prepared: Prepared) {
         self.prepared.insert(key_of(step), (step.clone(), prepared));
     }
 
-    /// What was prepared for a stack; only once.
+    /// Removes and returns the prepared changes of a stack.
     pub(super) fn take_prepared(&mut self, step: &StackStep) -> Option<Prepared> {
         let (_, prepared) = self.prepared.remove(&key_of(step))?;
         Some(prepared)
     }
 
-    /// Deletes the change sets that were prepared and are not executed.
+    /// Deletes the prepared change sets that were not executed.
     pub(super) async fn discard_prepared(&mut self) {
         for (_, (step, prepared)) in std::mem::take(&mut self.prepared) {
             let Prepared::Changes(pending) = prepared else {
@@ -156,7 +158,7 @@ impl<'a> Session<'a> {
             if let Err(failure) = discarded {
                 let name = &pending.change_set.name;
                 self.screen.says(format!(
-                    "The change set {name} of stack {} remains: {}.",
+                    "Cannot delete change set {name} of stack {}: {}.",
                     step.stack,
                     failure.message()
                 ));
@@ -164,10 +166,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Permits the deployment of the text of a stack's template.
+    /// Permits the deployment of a stack's template.
     ///
     /// # Errors
-    /// It is not the configuration's, and its lint has errors.
+    /// Returns an error if the template is not from the configuration and has lint errors.
     pub(super) fn permit<'t>(&mut self, stack: &str, text: &'t str) -> Result<Permit<'t>, Failure> {
         let name = || format!("transitional template of {stack}");
         let permit = self.approved.permit(name, text);
@@ -177,16 +179,16 @@ impl<'a> Session<'a> {
                 let text = reports::text(&found, self.screen.global.verbose);
                 output::note(self.screen.global, text.trim_end());
                 Failure::finding(
-                    "a template between the deployed configuration and the new one has errors; \
-                     nothing was changed",
-                    "make the change in smaller parts; --write-steps writes the templates of all \
-                     steps",
+                    "a transitional template between the deployed and the new configuration has \
+                     errors; nothing was changed",
+                    "split the change into smaller ones; to see the templates of all steps, use \
+                     --write-steps",
                 )
             }
         })
     }
 
-    /// A stack's deployment.
+    /// Returns the deployment of a stack.
     pub(super) fn deployment<'s>(
         &'s self,
         access: &'s Access,
@@ -200,19 +202,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Keeps a stack's result for the end.
+    /// Adds the result of a stack to the JSON output.
     pub(super) fn result(&mut self, result: StepResult) {
         self.document.stacks.push(result);
     }
 
-    /// Adds the execution that a pipeline's creation starts to the result of its stack.
+    /// Adds the first execution of a new pipeline to the last result.
     pub(super) fn initial_execution(&mut self, execution: InitialExecution) {
         if let Some(result) = self.document.stacks.last_mut() {
             result.initial_execution = Some(execution);
         }
     }
 
-    /// Prints the results for machines, if they are asked for; for people what is next.
+    /// Prints the next step as text, or all results as JSON.
     pub(super) fn finish(&mut self, next: Option<String>) -> Result<Outcome, Failure> {
         if self.options.result.is_text()
             && let Some(next) = &next
@@ -224,17 +226,17 @@ impl<'a> Session<'a> {
         Ok(Outcome::Done)
     }
 
-    /// Refuses to deploy a stack set, with its result.
+    /// Refuses to deploy a stack set, and prints its result.
     ///
     /// # Errors
-    /// Always: `failure`, or that the result cannot be printed.
+    /// Always returns an error: `failure`, or the error from printing the result.
     pub(super) fn refuse(&mut self, result: StepResult, failure: Failure) -> Result<(), Failure> {
         self.result(result);
         self.print_results()?;
         Err(failure)
     }
 
-    /// Prints the results for machines before a failure.
+    /// Prints the JSON results before a failure.
     pub(super) fn print_results(&self) -> Result<(), Failure> {
         self.options.result.print(&self.document)
     }

@@ -1,5 +1,5 @@
-//! What there is before a deployment: the selected stacks as they are deployed, and of the others what
-//! can be read from here.
+//! The deployed state before a deployment: the selected stacks, and the other stacks if they can be
+//! read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use crate::cli::aws::removed::{self, Removed};
 use crate::cli::aws::seen::{Seen, look, look_at_set};
 use crate::cli::aws::stack_set;
 
-/// What there is before a deployment: every stack of the configuration, as far as it was read.
+/// The deployed state of every stack before a deployment.
 pub(super) struct Survey {
     pub(super) pieces: Vec<Piece>,
-    /// The stacks, by number of the piece, where they were read.
+    /// The stacks that were read, by index of the piece.
     pub(super) stacks: Vec<Option<Stack>>,
-    /// The stacks of the last pieces, which the configuration no longer names.
+    /// The stacks that are no longer in the configuration. They correspond to the last pieces.
     pub(super) removed: Vec<StackStep>,
 }
 
-/// Reads the selected stacks, and with them whether each account can be reached.
+/// Reads the selected stacks, which also checks the access to their accounts.
 pub(super) async fn survey(
     session: &mut Session<'_>,
     selected: &[StackStep],
@@ -44,7 +44,7 @@ pub(super) async fn survey(
         let access = session.accounts.access(step).await?;
         session
             .screen
-            .begins(&format!("stack {} as it is deployed", step.stack));
+            .begins(&format!("state of stack {}", step.stack));
         if step.stack_set {
             let found = stack_set::look(&session.accounts.project, &access, step).await?;
             survey.pieces[number].found = deployed_set(step, found);
@@ -52,7 +52,7 @@ pub(super) async fn survey(
             let found = session.deployment(&access, step).settled().await?;
             let state = condition(found.as_ref());
             if matches!(state, Condition::RollbackFailed | Condition::DeletionFailed) {
-                // It cannot be deployed in this state, and no other stack changes before it.
+                // A stack in this state cannot be deployed. Fail before any other stack changes.
                 let deployment = session.deployment(&access, step);
                 deployment.compare(found.clone(), &[]).await?;
             }
@@ -61,7 +61,7 @@ pub(super) async fn survey(
             session.keep(step, found);
         }
         session.screen.ended();
-        // Without a transition, too, the stack keeps its logical IDs.
+        // The stack keeps its logical IDs even without a transition.
         if let Some(step) = survey.follow(number, step) {
             session.accounts.steps[number] = step;
         }
@@ -99,7 +99,7 @@ impl Survey {
         }
     }
 
-    /// Gives a stack the logical IDs and policy names that are deployed; returns it if anything changed.
+    /// Applies the deployed logical IDs and policy names to a stack. Returns the step if it changed.
     fn follow(&mut self, number: usize, step: &StackStep) -> Option<StackStep> {
         let piece = &mut self.pieces[number];
         let Found::Deployed(found) = &piece.found else {
@@ -110,13 +110,13 @@ impl Survey {
         Some(step)
     }
 
-    /// The dev stack, if it was read.
+    /// Returns the dev stack, if it was read.
     pub(super) fn dev(&self) -> Option<&Stack> {
         self.stacks.first().and_then(Option::as_ref)
     }
 
-    /// The ID of the key that the other stacks are to have, by the dev stack: that of the new template,
-    /// if there is one, or the one that it gives out.
+    /// Returns the key ID for the other stacks: the key of the new dev template if it changes, or
+    /// the output of the deployed dev stack.
     pub(super) fn key(&self) -> Option<String> {
         let dev = self.dev()?;
         let next = match self.pieces.first().map(|dev| (&dev.found, &dev.new)) {
@@ -126,7 +126,7 @@ impl Survey {
         next.or_else(|| dev.outputs.get(KEY_ID).cloned())
     }
 
-    /// Sets the key that the stacks are to have which are not deployed now.
+    /// Sets the expected key of the stacks that this command does not deploy.
     pub(super) fn set_key_of_others(&mut self) {
         let key = self.key();
         for piece in &mut self.pieces {
@@ -136,8 +136,8 @@ impl Survey {
         }
     }
 
-    /// Reads the stacks that are not selected, as far as their profiles are at hand, and those that
-    /// the configuration no longer names.
+    /// Reads the stacks that are not selected, if their profiles are configured, and the stacks that
+    /// are no longer in the configuration.
     pub(super) async fn read_others(&mut self, accounts: &mut Accounts<'_>) -> Result<(), Failure> {
         for Removed { step } in removed::recorded(accounts) {
             if step.stack_set {
@@ -153,7 +153,7 @@ impl Survey {
             if self.pieces[number].is_selected {
                 continue;
             }
-            // A target that was deployed with another key than dev gives out is not ready.
+            // A target that was deployed with a key other than the current dev key is not ready.
             let recorded_key = accounts.outputs.key_of(step);
             let has_key = key.is_none() || recorded_key.is_none() || recorded_key == key.as_deref();
             let unknown = Found::Unknown {
@@ -161,7 +161,7 @@ impl Survey {
             };
             self.pieces[number].found = if step.stack_set {
                 match look_at_set(accounts, step).await {
-                    // What an instance has that is not current cannot be told.
+                    // The permissions of an outdated instance are unknown.
                     Seen::Read(Some((_, instances))) if !instances.are_current => {
                         Found::Unknown { is_recorded: false }
                     }
@@ -175,7 +175,7 @@ impl Survey {
                         let piece = deployed(&access, step, found.as_ref()).await;
                         self.stacks[number] = found;
                         match piece {
-                            // It is there, and what it allows cannot be told.
+                            // The stack exists, but its permissions are unknown.
                             Ok(Found::Foreign(_)) | Err(_) => unknown,
                             Ok(found) => found,
                         }
@@ -188,7 +188,7 @@ impl Survey {
         Ok(())
     }
 
-    /// Adds a stack set that the configuration no longer names, if it can be read.
+    /// Adds a stack set that is no longer in the configuration, if it can be read.
     async fn add_removed_set(&mut self, accounts: &mut Accounts<'_>, step: StackStep) {
         let Ok(access) = accounts.access(&step).await else {
             return;
@@ -208,7 +208,7 @@ impl Survey {
         }
     }
 
-    /// Adds a stack that the configuration no longer names.
+    /// Adds a stack that is no longer in the configuration.
     async fn add_removed(
         &mut self,
         access: &Access,
@@ -256,7 +256,7 @@ async fn deployed(
         Condition::Absent | Condition::Reviewing | Condition::CreationFailed => {
             return Ok(Found::Absent);
         }
-        // What it will have is not known: it may be all that the deployed pipeline needs.
+        // The final state is unknown. The deployed pipeline may depend on any of its resources.
         Condition::InProgress | Condition::RollbackFailed | Condition::DeletionFailed => {
             return Ok(Found::Unknown { is_recorded: false });
         }

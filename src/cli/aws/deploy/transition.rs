@@ -1,5 +1,5 @@
-//! A change of a live pipeline: what is deployed is read first, the steps are planned and proven, and
-//! whatever would be refused on the way is refused before the first of them.
+//! The change of a live pipeline: reads the deployed state, then plans and proves the steps. Errors
+//! that would stop a later step are reported before the first step.
 
 use std::sync::Arc;
 
@@ -19,35 +19,34 @@ use crate::cli::aws::seen::made_pipeline;
 use crate::cli::shell::with_profile;
 use crate::cli::{Failure, files};
 
-/// The steps of a change of a live pipeline; `None` when nothing is live, or nothing changes.
+/// Plans the change of a live pipeline. Returns `None` if no pipeline is live or nothing changes.
 ///
 /// # Errors
-/// A stack cannot be read, or a step would be refused.
+/// Returns an error if a stack cannot be read or a step would be refused.
 pub(super) async fn plan(
     session: &mut Session<'_>,
     survey: &mut Survey,
 ) -> Result<Option<Sequence>, Failure> {
     let planned = planned(session, survey).await;
     if planned.is_err() && !session.options.dry_run {
-        // A run that was killed may have left them without protection. The refusal is what matters.
+        // A killed run may have left the stacks unprotected. The planning error takes precedence.
         if let Err(failure) = protect(session, survey).await {
-            session.screen.says(format!(
-                "The stacks cannot be protected: {}.",
-                failure.message()
-            ));
+            session
+                .screen
+                .says(format!("Cannot protect the stacks: {}.", failure.message()));
         }
     }
     planned
 }
 
-/// Puts the protection of the selected stacks in force.
+/// Restores the protection of the selected stacks.
 async fn protect(session: &mut Session<'_>, survey: &Survey) -> Result<(), Failure> {
     let steps = session.accounts.steps.clone();
     for ((piece, step), stack) in survey.pieces.iter().zip(&steps).zip(&survey.stacks) {
         if let (Some(stack), Found::Deployed(deployed)) = (stack, &piece.found)
             && piece.is_selected
         {
-            // What is protected is what is deployed, not what would be.
+            // Protect the deployed resources, not those of the new template.
             let step = step.with_template(&Arc::new(deployed.template.clone()));
             let access = session.accounts.access(&step).await?;
             let deployment = session.deployment(&access, &step);
@@ -97,8 +96,8 @@ async fn planned(
         let dev = &steps[0];
         return Err(Failure::finding(
             format!(
-                "stack `{}` must be deployed first: it creates the key or the service role that this \
-                 change needs; nothing was changed",
+                "stack `{}` must be deployed first, because it creates the key or the service role \
+                 for this change; nothing was changed",
                 dev.stack
             ),
             format!(
@@ -115,7 +114,7 @@ async fn planned(
     Ok(Some(sequence))
 }
 
-/// Sets the key that each stack is to have, as far as it is known before the first step.
+/// Sets the key of each stack, if it is known before the first step.
 async fn set_keys(session: &mut Session<'_>, survey: &mut Survey) -> Result<(), Failure> {
     let takes_key = |piece: &Piece| piece.is_selected && piece.side != Side::Dev;
     if !survey.pieces.iter().any(takes_key) {
@@ -142,14 +141,13 @@ async fn set_keys(session: &mut Session<'_>, survey: &mut Survey) -> Result<(), 
         {
             return Err(Failure::finding(
                 format!(
-                    "stack `{}` uses the key {old}, and .s3ferry/outputs.json has the key {}; \
+                    "stack `{}` uses key {old}, but .s3ferry/outputs.json contains key {}; \
                      nothing was changed",
                     step.stack, key.id
                 ),
                 format!(
-                    "the dev stack cannot be read from here to tell which one is right: bring \
-                     .s3ferry/outputs.json up to date, or confirm the key with --parameter \
-                     {KEY_ID}={}",
+                    "the dev stack cannot be read to verify the key: update \
+                     .s3ferry/outputs.json, or confirm the new key with --parameter {KEY_ID}={}",
                     key.id
                 ),
             ));
@@ -159,7 +157,7 @@ async fn set_keys(session: &mut Session<'_>, survey: &mut Survey) -> Result<(), 
     Ok(())
 }
 
-/// Writes the template of each step, where the user asks for it.
+/// Writes the template of each step if `--write-steps` is set.
 fn write_steps(
     session: &Session<'_>,
     steps: &[StackStep],
@@ -170,8 +168,8 @@ fn write_steps(
     };
     if folder.as_os_str() == "-" {
         return Err(Failure::new(
-            "--write-steps takes a folder, and several templates cannot be written to standard output",
-            "name a folder",
+            "--write-steps requires a folder: it cannot write several templates to standard output",
+            "set it to a folder",
         ));
     }
     for (number, one) in sequence.moves.iter().enumerate() {
@@ -187,10 +185,11 @@ fn write_steps(
     Ok(())
 }
 
-/// The change sets that can be created before the first step: those of the first step of each stack.
+/// Creates the change sets for the first step of each stack before any step is taken.
 ///
 /// # Errors
-/// CloudFormation or s3ferry refuses one of them. None of them is left behind then.
+/// Returns an error if CloudFormation or s3ferry rejects a change set. In that case, all change sets
+/// are deleted.
 pub(super) async fn look_ahead(
     session: &mut Session<'_>,
     sequence: &Sequence,
@@ -221,8 +220,8 @@ async fn prepare_all(session: &mut Session<'_>, sequence: &Sequence) -> Result<(
         seen.push(step.piece);
         let stack = steps[step.piece].with_template(&step.template);
         key_is_new |= step.adds_key;
-        // What a stack set would change is only known to StackSets, and the ID of a new key only
-        // after the dev stack has it.
+        // StackSets has no change sets, and the ID of a new key is unknown until the dev stack
+        // creates it.
         if !first || stack.stack_set || (key_is_new && stack.side != Side::Dev) {
             continue;
         }
@@ -248,7 +247,7 @@ async fn prepare_all(session: &mut Session<'_>, sequence: &Sequence) -> Result<(
     Ok(())
 }
 
-/// The parameters of a stack of a live pipeline; with the `planned` key, if that exists.
+/// Returns the parameters of a stack of a live pipeline, with the `planned` key if set.
 async fn parameters(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -263,11 +262,11 @@ async fn parameters(
     Ok(vec![(KEY_ID.to_owned(), session.key().await?.id)])
 }
 
-/// Takes the steps; `false`: the user said no.
+/// Takes the steps. Returns `false` if the user declines.
 ///
 /// # Errors
-/// A stack failed, or AWS refuses; what was done until then is deployed, the pipeline works, and a
-/// second run continues.
+/// Returns an error if a stack operation fails or AWS denies a call. Completed steps remain
+/// deployed, the pipeline works, and a second run continues from there.
 pub(super) async fn run(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Failure> {
     let done = take(session, sequence).await;
     if !matches!(done, Ok(true)) {
@@ -276,8 +275,8 @@ pub(super) async fn run(session: &mut Session<'_>, sequence: &Sequence) -> Resul
     done
 }
 
-/// Records the stacks that need no first step: who deploys the dev stack without access to them must
-/// know that the pipeline can switch.
+/// Records the stacks that need no first step. A user who deploys the dev stack without access to
+/// them needs this record to switch the pipeline.
 fn record_ready(session: &mut Session<'_>, steps: &[StackStep], sequence: &Sequence) {
     if session.options.dry_run {
         return;
@@ -298,7 +297,7 @@ async fn take(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Fa
         let mut step = steps[one.piece].with_template(&one.template);
         let is_dev = step.side == Side::Dev;
         if is_dev && one.version == Version::Both {
-            // It is not the dev stack of the new configuration yet.
+            // The dev stack does not match the new configuration yet.
             step.configured.clear();
         }
         if session.options.dry_run
@@ -307,22 +306,23 @@ async fn take(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Fa
                 .iter()
                 .any(|earlier| earlier.piece == one.piece)
         {
-            // What a second step changes is known only once the first is deployed.
+            // The changes of a second step are unknown until the first step is deployed.
             continue;
         }
         let is_switch = sequence.is_switch(one);
         if is_dev && sequence.is_switched && !session.options.dry_run {
-            // The run that switched may have been stopped while it waited.
+            // The run that switched the pipeline may have been interrupted while it waited.
             one::wait_for_old_executions(session, &step).await?;
         }
         if is_switch {
-            // It has the old statements, too, so it can precede the switch.
+            // The merged policy keeps the old statements, so it can be applied before the switch.
             let access = session.accounts.access(&step).await?;
             existing_policy::put(session, &step, &access).await?;
         }
         let parameters = parameters(session, &step, one.key.as_ref()).await?;
         let is_done = if step.stack_set {
-            // An account that is closed would stop every update of the stack set.
+            // With `--allow-interruption`, instances are removed immediately, because a closed
+            // account would block every update.
             let keeps = one.version == Version::Both && !session.options.allow_interruption;
             stack_set::deploy(session, &step, &parameters, keeps).await?
         } else {

@@ -1,4 +1,4 @@
-//! What is refused before the first step of a change of a live pipeline.
+//! Checks before the first step of a change of a live pipeline.
 
 use crate::deploy::StackStep;
 use crate::stacks::{PIPELINE_NAME, Side};
@@ -11,16 +11,16 @@ use super::transition_show as show;
 use crate::cli::Failure;
 use crate::cli::aws::removed::{self, Removed};
 
-/// How many resources a message names.
+/// Maximum number of resources in a message.
 const NAMED: usize = 10;
 
-/// Refuses to deploy the dev stack to another account or region than the live pipeline's: the
-/// targets would leave that pipeline.
+/// Refuses to deploy the dev stack to an account or region other than that of the live pipeline. The
+/// live pipeline would lose its targets.
 pub(super) fn moved(session: &Session<'_>) -> Result<(), Failure> {
     let accounts = &session.accounts;
     let moved = removed::recorded(accounts).into_iter().find(|left| {
         let step = &left.step;
-        // A pipeline whose stacks have other names keeps its targets.
+        // A pipeline with other stack names keeps its targets.
         if step.stack != accounts.dev().stack {
             return false;
         }
@@ -30,18 +30,18 @@ pub(super) fn moved(session: &Session<'_>) -> Result<(), Failure> {
     match moved {
         Some(Removed { step }) if !session.options.allow_interruption => Err(Failure::finding(
             format!(
-                "the pipeline is deployed in account {}, {} (stack `{}`), and s3ferry does not move \
-                 it; nothing was changed",
+                "s3ferry cannot move the pipeline, which is deployed in account {}, {} (stack \
+                 `{}`); nothing was changed",
                 step.account, step.region, step.stack
             ),
-            "give the new pipeline another name, and its buckets and roles too; or accept with \
-             --allow-interruption that the deployed one stops working",
+            "choose other names for the new pipeline, its buckets, and its roles; or use \
+             --allow-interruption, after which the deployed pipeline stops working",
         )),
         _ => Ok(()),
     }
 }
 
-/// Refuses a change that an adopted pipeline must follow: only `adopt` can switch it.
+/// Refuses a change that also requires a change of an adopted pipeline. Only `adopt` can change it.
 pub(super) fn adopted(session: &Session<'_>, survey: &Survey) -> Result<(), Failure> {
     let plan = &session.accounts.project.plan.dev;
     let is_affected = !plan.create_pipeline && survey.pieces.first().is_some_and(changes_agreement);
@@ -50,16 +50,16 @@ pub(super) fn adopted(session: &Session<'_>, survey: &Survey) -> Result<(), Fail
     }
     Err(Failure::finding(
         format!(
-            "pipeline `{}` is not in a stack, and it may not be able to deploy between this \
-             deployment and `s3ferry adopt --write`; nothing was changed",
+            "pipeline `{}` is not managed by a stack and may be unable to deploy until `s3ferry \
+             adopt --write` runs; nothing was changed",
             plan.pipeline
         ),
-        "to accept the interruption, give --allow-interruption; then run `s3ferry adopt --write` at \
-         once",
+        "to accept the interruption, use --allow-interruption, then run `s3ferry adopt --write` \
+         immediately",
     ))
 }
 
-/// Refuses to change a stack next to a live pipeline whose template cannot be merged.
+/// Refuses to change a stack of a live pipeline if its deployed template cannot be merged.
 pub(super) fn foreign(session: &Session<'_>, survey: &Survey) -> Result<(), Failure> {
     let foreign = survey
         .pieces
@@ -73,18 +73,18 @@ pub(super) fn foreign(session: &Session<'_>, survey: &Survey) -> Result<(), Fail
     match foreign {
         Some((why, step)) if !session.options.allow_interruption => Err(Failure::finding(
             format!(
-                "the deployed template of stack `{}` was not written by s3ferry: {why}; nothing was \
-                 changed",
+                "the deployed template of stack `{}` was not created by s3ferry: {why}; nothing \
+                 was changed",
                 step.stack
             ),
-            "s3ferry cannot keep what the deployed pipeline needs while it changes this stack; \
-             --allow-interruption replaces the template at once",
+            "s3ferry cannot keep the pipeline working while it changes this stack; to replace the \
+             template in one step, use --allow-interruption",
         )),
         _ => Ok(()),
     }
 }
 
-/// Refuses names that another stack of the pipeline has.
+/// Refuses resource names that another stack of the pipeline uses.
 pub(super) fn conflicts(
     steps: &[StackStep],
     survey: &Survey,
@@ -95,12 +95,12 @@ pub(super) fn conflicts(
     };
     let help = match first.owner < steps.len() {
         true => {
-            "one run cannot exchange names: give the first stack a third name, deploy, and then \
-             deploy the second with the name that is free"
+            "s3ferry cannot swap names in one run: deploy the owner with a third name, then deploy \
+             the other stack with the free name"
         }
         false => {
-            "give the new stack other names (`bucket:` and `role:`); once the pipeline deploys to it, \
-             `s3ferry destroy --removed` deletes the old one"
+            "choose other names for the new stack (`bucket:` and `role:`); once the pipeline deploys \
+             to it, delete the old stack with `s3ferry destroy --removed`"
         }
     };
     let owner = match first.owner.checked_sub(steps.len()) {
@@ -123,7 +123,7 @@ pub(super) fn conflicts(
     ))
 }
 
-/// Refuses to let a bucket, a key or a role leave its stack without consent.
+/// Refuses to remove a bucket, a key, or a role from its stack without `--allow-replacement`.
 pub(super) fn leaving(
     session: &Session<'_>,
     steps: &[StackStep],
@@ -146,12 +146,12 @@ pub(super) fn leaving(
             "this would replace or delete {}{more}; nothing was changed",
             named.join(", ")
         ),
-        "buckets and keys that leave a stack stay in the account; roles and pipelines are deleted, \
-         once the new ones are in use; to allow it this once, give --allow-replacement",
+        "removed buckets and keys are retained in the account; removed roles and pipelines are \
+         deleted once the new ones are in use; to allow this, use --allow-replacement",
     ))
 }
 
-/// Refuses steps between which the pipeline would not work.
+/// Refuses a sequence of steps that interrupts the pipeline.
 pub(super) fn breaks(
     session: &Session<'_>,
     steps: &[StackStep],
@@ -172,19 +172,20 @@ pub(super) fn breaks(
         .collect();
     Err(Failure::finding(
         format!(
-            "after the step on stack `{}` the pipeline could not deploy until the last step: {}; \
+            "after the step for stack `{}`, the pipeline could not deploy until the last step: {}; \
              nothing was changed",
             step.stack,
             what.join("; ")
         ),
-        "make the change in two deployments, or accept the interruption with --allow-interruption",
+        "split the change into two deployments, or accept the interruption with \
+         --allow-interruption",
     ))
 }
 
-/// Refuses transitional templates that have errors, as every other template is refused.
+/// Refuses transitional templates with errors, like all other templates.
 ///
 /// # Errors
-/// One of them has an error: CloudFormation would refuse it, or a reviewer.
+/// Returns an error if a transitional template has lint errors.
 pub(super) fn lint(
     session: &mut Session<'_>,
     steps: &[StackStep],

@@ -1,4 +1,4 @@
-//! The steps of a change of a live pipeline, in words.
+//! Describes the steps of a change of a live pipeline.
 
 use crate::deploy::StackStep;
 use crate::stacks::Side;
@@ -6,7 +6,7 @@ use crate::transition::sequence::{Leaving, Sequence, Version};
 
 use super::session::Session;
 
-/// Shows the steps, where a stack takes more than one or has to wait.
+/// Shows the steps if a stack takes more than one step or has to wait.
 pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Sequence) {
     let is_transition = sequence
         .moves
@@ -15,37 +15,41 @@ pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Seque
     if sequence.is_broken_before {
         session
             .screen
-            .says("The deployed pipeline does not work as it is: `s3ferry doctor` explains why.");
+            .says("The deployed pipeline does not work. To find the cause, run `s3ferry doctor`.");
     }
     if !is_transition {
         return;
     }
     let mut text = String::from(match sequence.is_proven {
         true => "The pipeline works after each of these steps:",
-        false => "The steps, proven as far as the stacks can be read from here:",
+        false => "Steps (proven only for the stacks that can be read):",
     });
     for (number, one) in sequence.moves.iter().enumerate() {
         let earlier = &sequence.moves[..number];
         let is_second = earlier.iter().any(|other| other.piece == one.piece);
         let step = &steps[one.piece];
         let what = match (one.version, &step.side) {
-            (Version::Both, Side::Dev) => "adds what the new pipeline needs; the pipeline stays",
-            (Version::Both, _) => "adds what the new pipeline needs, keeps what the old one needs",
-            (Version::Switched, _) => "switches the pipeline, keeps what the old one needed",
-            (_, Side::Dev) if !sequence.is_switch(one) => {
-                "removes what only the old pipeline needed"
+            (Version::Both, Side::Dev) => {
+                "add resources for the new pipeline; do not change the pipeline"
             }
-            (_, Side::Dev) => "switches the pipeline",
-            (_, Side::Pipeline(_)) => "switches this pipeline",
-            _ if is_second => "removes what only the old pipeline needed",
-            _ => "gets its new template",
+            (Version::Both, _) => {
+                "add resources for the new pipeline; keep those for the old pipeline"
+            }
+            (Version::Switched, _) => "switch the pipeline; keep resources for the old pipeline",
+            (_, Side::Dev) if !sequence.is_switch(one) => {
+                "remove resources that only the old pipeline uses"
+            }
+            (_, Side::Dev) => "switch the pipeline",
+            (_, Side::Pipeline(_)) => "switch this pipeline",
+            _ if is_second => "remove resources that only the old pipeline uses",
+            _ => "deploy the new template",
         };
         text.push_str(&format!("\n  {}. {}: {what}", number + 1, step.stack));
     }
     session.screen.says(text);
 }
 
-/// A protected resource that leaves its stack.
+/// Describes a protected resource that is removed from its stack.
 pub(super) fn leaving(one: &Leaving, step: &StackStep) -> String {
     let kind = kind(&one.kind);
     match &one.name {
@@ -54,7 +58,7 @@ pub(super) fn leaving(one: &Leaving, step: &StackStep) -> String {
     }
 }
 
-/// A word for the type of a resource.
+/// Returns a short name for a resource type.
 pub(super) fn kind(kind: &str) -> &'static str {
     match kind {
         "AWS::S3::Bucket" => "bucket",

@@ -1,4 +1,4 @@
-//! The stacks and stack sets to delete: found, and deleted one by one.
+//! Finds and deletes stacks and stack sets.
 
 use crate::deploy::deployment::{Deployment, DeploymentOptions};
 use crate::deploy::retained::{self, StackResource};
@@ -12,12 +12,12 @@ use crate::cli::aws::screen::Screen;
 use crate::cli::aws::stack_set::{self, show::failures};
 use crate::cli::{Failure, output};
 
-/// A stack that is to be deleted.
+/// A stack or stack set to delete.
 pub(super) struct Deletion {
     pub(super) step: StackStep,
     pub(super) access: Access,
     pub(super) what: What,
-    /// Resources of a stack, or instances of a stack set.
+    /// Number of resources of a stack, or of instances of a stack set.
     pub(super) parts: usize,
     pub(super) retained: Vec<StackResource>,
 }
@@ -28,8 +28,8 @@ pub(super) enum What {
     Set(Box<Wanted>),
 }
 
-/// The stack with what would stay of it; `None` when there is none. An operation in progress, such
-/// as a deletion that was begun earlier, is followed to its end first.
+/// Finds a stack and the resources that its deletion retains. Returns `None` if the stack does not
+/// exist. Follows an operation in progress first, such as an earlier deletion.
 pub(super) async fn find(
     step: &StackStep,
     access: Access,
@@ -111,7 +111,8 @@ pub(super) async fn delete(
     Ok(())
 }
 
-/// Removes every instance, with its stack or without, then the stack set.
+/// Removes all instances, then the stack set. With `retain_stacks`, keeps the stacks of the
+/// instances.
 pub(super) async fn delete_stack_set(
     one: &Deletion,
     wanted: &Wanted,
@@ -137,11 +138,11 @@ pub(super) async fn delete_stack_set(
     screen.says(failures(output::Stream::Notes, &report).trim_end());
     let first = report.failed.first().map(|one| one.reason.as_str());
     Err(Failure::finding(
-        format!("stack set `{name}` was not deleted: instances failed, as shown above"),
+        format!("stack set `{name}` was not deleted: the instances shown above failed"),
         match first.map(reasons::hint).filter(|hint| !hint.is_empty()) {
-            Some(hint) => format!("{hint}; then run it again"),
-            None => "mend the cause, then run it again: it goes on from there; --retain-stacks \
-                     gives the instances up and leaves their stacks"
+            Some(hint) => format!("{hint}; then run the command again"),
+            None => "fix the cause, then run the command again to continue; --retain-stacks \
+                     removes the instances but keeps their stacks"
                 .to_owned(),
         },
     ))

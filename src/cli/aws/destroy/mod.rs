@@ -1,4 +1,4 @@
-//! `s3ferry destroy`: deletes stacks, never by accident, and says what stays.
+//! `s3ferry destroy`: deletes stacks after confirmation, and lists the retained resources.
 
 mod delete;
 mod options;
@@ -24,9 +24,9 @@ use removed::removed_steps;
 pub(crate) use report::Document;
 use report::{DestroyResult, plan, report, say_gone};
 
-/// Deletes.
+/// Runs `s3ferry destroy`.
 pub(crate) fn run(global: &Global, options: &DestroyOptions) -> Result<Outcome, Failure> {
-    // Without them, it would delete something else.
+    // The command that resumes an interrupted run must select the same stacks.
     let given = shell::given(&[
         (options.removed, "--removed"),
         (options.retain_stacks, "--retain-stacks"),
@@ -44,14 +44,14 @@ async fn destroy(mut accounts: Accounts<'_>, options: &DestroyOptions) -> Result
         true => removed_steps(&mut accounts, options).await?,
         false => {
             let mut steps = accounts.select(options.stacks.profile())?;
-            // What was deployed last is deleted first.
+            // Delete in reverse order of deployment.
             steps.reverse();
             (steps, false)
         }
     };
     if options.removed && steps.is_empty() {
         if !remain {
-            screen.says("There is no stack here that the configuration no longer names.");
+            screen.says("All deployed stacks are in the configuration. Nothing to delete.");
         }
         return Ok(Outcome::findings(remain));
     }
@@ -102,7 +102,7 @@ async fn destroy(mut accounts: Accounts<'_>, options: &DestroyOptions) -> Result
         };
         accounts.outputs.forget(&one.step);
         screen.says(format!(
-            "{kind} {} in account {}, {} is deleted.",
+            "{kind} {} in account {}, {} was deleted.",
             one.step.stack, one.step.account, one.step.region
         ));
         document.add(&one.step, DestroyResult::Deleted, &one.retained);
@@ -114,28 +114,29 @@ async fn destroy(mut accounts: Accounts<'_>, options: &DestroyOptions) -> Result
     Ok(Outcome::Done)
 }
 
-/// A name that is confirmed and belongs to no stack is a mistake to say before anything is done.
+/// Checks that every name in `--confirm` belongs to a stack to delete.
 fn check_names(steps: &[StackStep], confirmed: &[String]) -> Result<(), Failure> {
     let known: BTreeSet<&str> = steps.iter().map(|step| step.stack.as_str()).collect();
     match confirmed.iter().find(|name| !known.contains(name.as_str())) {
         None => Ok(()),
         Some(name) => Err(Failure::new(
-            format!("--confirm names `{name}`, and no stack to delete has that name"),
+            format!("--confirm specifies `{name}`, but no stack to delete has that name"),
             format!(
-                "they are: {}",
+                "use the name of a stack to delete: {}",
                 known.into_iter().collect::<Vec<_>>().join(", ")
             ),
         )),
     }
 }
 
-/// A target without dev is of no use, and cannot be updated: dev goes last.
+/// Refuses to delete the dev stack while a target is deployed. A target cannot work or be updated
+/// without the dev stack.
 async fn refuse_while_targets_stand(
     accounts: &mut Accounts<'_>,
     options: &DestroyOptions,
     deletions: &[StackStep],
 ) -> Result<(), Failure> {
-    // A dev stack that the configuration does not have is not that of its targets.
+    // A dev stack that is not in the configuration does not belong to the configured targets.
     let keeps_dev = options.removed || !deletions.iter().any(|step| step.side == Side::Dev);
     if options.force || keeps_dev {
         return Ok(());
@@ -148,62 +149,62 @@ async fn refuse_while_targets_stand(
         .collect();
     for target in others {
         if target.stack_set {
-            // Whether it is there, not whether it is complete.
+            // Check only whether the stack set exists, not whether it is complete.
             if let Ok(access) = accounts.access(&target).await
                 && find_stack_set(accounts, &target, access).await?.is_none()
             {
                 continue;
             }
-            return Err(still_stands(&target));
+            return Err(still_deployed(&target));
         }
-        let stands = match look(accounts, &target).await {
+        let exists = match look(accounts, &target).await {
             Seen::Read(None) => false,
             Seen::Read(Some(_)) => true,
             _ if accounts.outputs.of(&target).is_some() => true,
             Seen::Unreadable(failure) => {
                 return Err(Failure::with_code(
                     format!(
-                        "whether stack `{}` of target `{}` stands cannot be seen: {}",
+                        "cannot determine whether stack `{}` of target `{}` exists: {}",
                         target.stack,
                         target.template.name,
                         failure.message()
                     ),
-                    "mend that, or give --force if you know that it is gone",
+                    "fix the error, or use --force if the stack does not exist",
                     failure.exit_code(),
                 ));
             }
             Seen::NoProfile => {
                 accounts.screen.says(format!(
-                    "Whether stack {} of target {} stands cannot be seen: there is no \
-                     profile {} here, and .s3ferry/outputs.json does not have it.",
+                    "Cannot determine whether stack {} of target {} exists: profile {} is not \
+                     configured, and .s3ferry/outputs.json does not contain the stack.",
                     target.stack, target.template.name, target.profile
                 ));
                 false
             }
         };
-        if stands {
-            return Err(still_stands(&target));
+        if exists {
+            return Err(still_deployed(&target));
         }
     }
     Ok(())
 }
 
-fn still_stands(target: &StackStep) -> Failure {
+fn still_deployed(target: &StackStep) -> Failure {
     let (name, stack, account) = (&target.template.name, &target.stack, &target.account);
     Failure::finding(
         format!(
-            "target `{name}` still stands (stack `{stack}` in account {account}), and it cannot \
-             work without the dev account's stack"
+            "target `{name}` is still deployed (stack `{stack}` in account {account}) and needs \
+             the dev stack"
         ),
         format!(
-            "delete it first: `{}`, or everything in order: `s3ferry destroy --all`; --force \
-             deletes dev all the same",
+            "delete it first (`{}`), or delete everything in order (`s3ferry destroy --all`); to \
+             delete only dev, use --force",
             shell::with_profile("destroy", &target.profile)
         ),
     )
 }
 
-/// Whether every stack's name was given, once for all accounts that have a stack of that name.
+/// Asks for the name of every stack, once per name. Returns whether all names were confirmed.
 async fn is_confirmed(
     deletions: &[Deletion],
     options: &DestroyOptions,
@@ -222,7 +223,7 @@ async fn is_confirmed(
             .collect();
         let accounts: Vec<&str> = accounts.into_iter().collect();
         let question = format!(
-            "Type the stack's name, {name}, to delete it in {}: ",
+            "To delete the stack in {}, type its name ({name}): ",
             match accounts.as_slice() {
                 [only] => format!("account {only}"),
                 several => format!("{} accounts", several.len()),

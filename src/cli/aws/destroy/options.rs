@@ -4,35 +4,35 @@ use crate::cli::aws::options::{AwsOptions, ResultOption, RoleOption, StackOption
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry destroy --profile prod        asks for the stack's name first
-  s3ferry destroy --profile dev         refused while a target stands
-  s3ferry destroy --all                 targets, then dev
-  s3ferry destroy --all --removed       only stacks that the configuration no longer names
-  s3ferry destroy --profile prod --confirm crossaccountdeploy-prod   without a terminal
+  s3ferry destroy --profile prod        ask for the stack name, then delete the stack
+  s3ferry destroy --profile dev         fails while a target is deployed
+  s3ferry destroy --all                 delete the targets, then dev
+  s3ferry destroy --all --removed       delete only stacks that are no longer configured
+  s3ferry destroy --profile prod --confirm crossaccountdeploy-prod   skip the prompt
 
-The key and the buckets stay, with all that is in them; how to remove them is printed.
+The key and the buckets are retained with their contents. The command prints how to remove them.
 Safe to interrupt: run it again and it resumes.";
 
-/// DestroyOptions of `destroy`.
+/// Options of `s3ferry destroy`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = EXAMPLES,
-    mut_args(stacks("deletes", "Delete every stack: the targets', then the dev account's")),
+    mut_args(stacks("Delete", "Delete every stack: the targets, then the dev account")),
 )]
 pub(crate) struct DestroyOptions {
     #[command(flatten)]
     pub(super) stacks: StackOptions,
-    /// Delete the stacks that the configuration no longer names, and no others
-    #[arg(long)]
+    /// Delete only the stacks that are no longer in the configuration
+    #[arg(long, help_heading = "Selection")]
     pub(super) removed: bool,
-    /// Name of a stack to delete, instead of typing it; may be repeated
-    #[arg(long, value_name = "STACK")]
+    /// Confirm the deletion of this stack without a prompt; can be repeated
+    #[arg(long, value_name = "STACK", help_heading = "Behavior")]
     pub(super) confirm: Vec<String>,
-    /// Delete the dev account's stacks though a target stands, or cannot be seen from here
-    #[arg(long)]
+    /// Delete the dev stacks even if a target is deployed or cannot be read
+    #[arg(long, help_heading = "Behavior")]
     pub(super) force: bool,
-    /// Keep the stacks of a stack set's instances, as stacks without a stack set
-    #[arg(long)]
+    /// Retain the stacks of stack set instances as standalone stacks
+    #[arg(long, help_heading = "Behavior")]
     pub(super) retain_stacks: bool,
     #[command(flatten)]
     pub(super) role: RoleOption,

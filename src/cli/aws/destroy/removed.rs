@@ -1,4 +1,4 @@
-//! The stacks that the configuration no longer names, as far as they may be deleted.
+//! The stacks that are no longer in the configuration and that can be deleted.
 
 use crate::deploy::StackStep;
 use crate::deploy::stack::{self, Deployed};
@@ -10,11 +10,11 @@ use crate::cli::aws::removed::{self as left, Removed};
 use crate::cli::aws::seen::{Seen, look};
 use crate::cli::{Failure, shell};
 
-/// The stacks that the configuration no longer names, those of targets first; and whether others
-/// remain, since no profile is of their account.
+/// Returns the stacks that are no longer in the configuration, targets first, and whether other
+/// stacks remain because no profile has access to their account.
 ///
 /// # Errors
-/// A live pipeline uses one of them, or may use it as far as can be seen from here.
+/// Returns an error if a live pipeline uses or may use one of the stacks.
 pub(super) async fn removed_steps(
     accounts: &mut Accounts<'_>,
     options: &DestroyOptions,
@@ -28,7 +28,7 @@ pub(super) async fn removed_steps(
         match options.stacks.profile() {
             Some(profile) if step.profile.is_empty() || step.profile == profile => {
                 profile.clone_into(&mut step.profile);
-                // The profile may be of another account.
+                // The profile may belong to another account.
                 if accounts.access(&step).await.is_ok() {
                     steps.push(step);
                 }
@@ -37,8 +37,9 @@ pub(super) async fn removed_steps(
             None if step.profile.is_empty() => {
                 remain = true;
                 accounts.screen.says(format!(
-                    "{kind} {} in account {} remains: no profile of the configuration is of that \
-                     account. Name one: `s3ferry destroy --removed --profile PROFILE`.",
+                    "{kind} {} in account {} was not deleted: the configuration has no profile \
+                     for that account. To delete it, run `s3ferry destroy --removed --profile \
+                     PROFILE`.",
                     step.stack, step.account
                 ));
             }
@@ -52,8 +53,8 @@ pub(super) async fn removed_steps(
     Ok((steps, remain))
 }
 
-/// Refuses to delete the stack of a live pipeline that has no successor, and a stack that a live
-/// pipeline still uses, or may use as far as can be seen from here.
+/// Refuses to delete the stack of a live pipeline without a successor, and any stack that a live
+/// pipeline uses or may use.
 async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Result<(), Failure> {
     let dev = accounts.dev().clone();
     let seen = look(accounts, &dev).await;
@@ -74,7 +75,7 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
     }
     for old in others.iter().filter(|step| !step.is(&dev)) {
         let is_old_dev = old.side == Side::Dev;
-        // Nothing uses an old pipeline when the new one is there.
+        // The new pipeline replaces an old one.
         if is_old_dev && has_successor || !(is_old_dev || matches!(old.side, Side::Pipeline(_))) {
             continue;
         }
@@ -88,7 +89,7 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
         };
         let is_live = is_old_dev && found.outputs.contains_key(PIPELINE_NAME);
         if is_live && steps.iter().any(|step| step.is(old)) {
-            let what = format!("stack `{}` has the live pipeline", old.stack);
+            let what = format!("stack `{}` contains the live pipeline", old.stack);
             return Err(in_use(&what, &dev));
         }
         pipelines.push((old.clone(), template(accounts, old, &found).await?));
@@ -97,13 +98,13 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
         if is_unknown {
             return Err(Failure::finding(
                 format!(
-                    "whether the deployed pipeline still uses stack `{}` cannot be seen: its own stack \
-                     cannot be read; nothing was deleted",
+                    "cannot determine whether the deployed pipeline still uses stack `{}`: the \
+                     pipeline stack cannot be read; nothing was deleted",
                     step.stack
                 ),
                 format!(
-                    "give access to the dev account (profile {}), or --force if the pipeline no longer \
-                     uses the stack",
+                    "provide access to the dev account (profile {}), or use --force if the pipeline \
+                     no longer uses the stack",
                     shell::word(&dev.profile)
                 ),
             ));
@@ -133,14 +134,14 @@ fn in_use(what: &str, dev: &StackStep) -> Failure {
     Failure::finding(
         format!("{what}; nothing was deleted"),
         format!(
-            "deploy the configuration without it first: `{}`; --force deletes it all the same",
+            "deploy the configuration without it first (`{}`), or use --force",
             shell::with_profile("deploy", &dev.profile)
         ),
     )
 }
 
-/// Whether one of these templates, other than its own, has a name of a stack or a stack set: the role
-/// of a target, the bucket of a region, the pipeline of a further pipeline.
+/// Returns whether another stack's template contains a name from this stack or stack set: the role of
+/// a target, the bucket of a region, or the name of an additional pipeline.
 async fn is_used(
     accounts: &mut Accounts<'_>,
     step: &StackStep,
@@ -174,7 +175,7 @@ async fn is_used(
     Ok(others.any(|(_, template)| names.iter().any(|name| has_name(template, name))))
 }
 
-/// Whether a text has a name, and not only a longer one.
+/// Returns whether a text contains a name that is not part of a longer name.
 fn has_name(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
     text.match_indices(name).any(|(at, _)| {

@@ -1,4 +1,4 @@
-//! What a deletion would do, what it did, and what it leaves behind.
+//! The plan and the result of a deletion, and the retained resources.
 
 use std::fmt::Write as _;
 
@@ -20,7 +20,7 @@ use crate::cli::{Failure, output, shell};
 #[schemars(title = "s3ferry destroy")]
 pub(crate) struct Document {
     version: Version,
-    /// The stacks, in the order of their deletion.
+    /// The stacks, in order of deletion.
     stacks: Vec<Entry>,
 }
 
@@ -31,17 +31,17 @@ struct Entry {
     place: Place,
     /// Result.
     result: DestroyResult,
-    /// Resources that stay.
+    /// Retained resources.
     retained: Vec<StackResource>,
 }
 
-/// What was done with a stack.
+/// The result for a stack.
 #[derive(Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum DestroyResult {
-    /// It was deleted.
+    /// The stack was deleted.
     Deleted,
-    /// It did not exist.
+    /// The stack did not exist.
     Absent,
 }
 
@@ -55,7 +55,7 @@ impl Document {
     }
 }
 
-/// What would be deleted, and what would stay.
+/// Formats the stacks to delete and the resources to retain.
 pub(super) fn plan(deletions: &[Deletion]) -> String {
     let rows: Vec<Vec<String>> = deletions
         .iter()
@@ -83,7 +83,7 @@ pub(super) fn plan(deletions: &[Deletion]) -> String {
         "region",
         "state",
         "resources",
-        "stay",
+        "retained",
     ];
     let notes = output::Stream::Notes;
     let mut out = output::table_for(notes, &header, &rows, &[4, 5]);
@@ -100,7 +100,7 @@ pub(super) fn plan(deletions: &[Deletion]) -> String {
         out.push('\n');
         out.push_str(&output::table_for(
             notes,
-            &["what stays", "type", "account"],
+            &["retained", "type", "account"],
             &stay,
             &[],
         ));
@@ -108,7 +108,8 @@ pub(super) fn plan(deletions: &[Deletion]) -> String {
     out
 }
 
-/// What an earlier run deleted, and what that left behind as far as the outputs file knows.
+/// Reports a stack that does not exist, and the resources in the outputs file that it may have
+/// retained.
 pub(super) fn say_gone(accounts: &Accounts<'_>, step: &StackStep) {
     let mut said = format!(
         "Stack {} in account {}, {} does not exist.",
@@ -123,7 +124,7 @@ pub(super) fn say_gone(accounts: &Accounts<'_>, step: &StackStep) {
         if !left.is_empty() {
             let _ = write!(
                 said,
-                " What it left may still be there: {}.",
+                " Its retained resources may still exist: {}.",
                 left.join(", ")
             );
         }
@@ -131,7 +132,7 @@ pub(super) fn say_gone(accounts: &Accounts<'_>, step: &StackStep) {
     accounts.screen.says(said);
 }
 
-/// What stays, and how it is removed.
+/// Prints the retained resources and how to remove them.
 pub(super) fn report(
     accounts: &Accounts<'_>,
     options: &DestroyOptions,
@@ -147,7 +148,7 @@ pub(super) fn report(
         for resource in &one.retained {
             let (region, profile) = (&one.step.region, &one.step.profile);
             let days = plan.key_deletion_window_days;
-            // A command stays on one line, so that it can be copied.
+            // Keep each command on one line, so that it can be copied.
             let _ = writeln!(
                 rows,
                 "  {} ({}, account {})",
@@ -162,8 +163,9 @@ pub(super) fn report(
     if !rows.is_empty() {
         let _ = write!(
             out,
-            "These resources stay. To remove them:\n{rows}\nA bucket must be empty first. All versions, a thousand at a time:\n  {}\n\
-             What a key encrypted can never be read again once it is deleted.\n",
+            "These resources are retained. To remove them:\n{rows}\n\
+             Empty each bucket first. To delete up to 1,000 object versions at a time:\n  {}\n\
+             After a key is deleted, data that it encrypted cannot be recovered.\n",
             retained::EMPTYING
         );
     }
@@ -174,9 +176,9 @@ pub(super) fn report(
         if !options.retain_stacks && !names.is_empty() {
             let _ = writeln!(
                 out,
-                "\nThe buckets of the instances of stack set {} stay: {}. StackSets cannot import \
-                 them: empty and delete them before a stack set deploys to their accounts again. \
-                 All versions, a thousand at a time:\n  {}",
+                "\nThe buckets of the instances of stack set {} are retained: {}. StackSets cannot \
+                 import them. Empty and delete them before a stack set deploys to their accounts \
+                 again. To delete up to 1,000 object versions at a time:\n  {}",
                 one.step.stack,
                 names.join(", "),
                 retained::EMPTYING
@@ -189,8 +191,8 @@ pub(super) fn report(
             let bucket = &plan.artifact_bucket.name;
             let _ = writeln!(
                 out,
-                "\nThe policy of bucket {bucket} still has the statements that were merged into \
-                 it. To put the earlier one back:\n  {}",
+                "\nThe policy of bucket {bucket} still contains the merged statements. To restore \
+                 the original policy:\n  {}",
                 shell::Command::aws("s3api put-bucket-policy")
                     .option("--bucket", bucket)
                     .option("--policy", format!("file://{path}"))
@@ -204,15 +206,15 @@ pub(super) fn report(
             .any(|one| one.resource_type == "AWS::KMS::Key")
         {
             out.push_str(
-                "\nAnother deploy takes the buckets over again, but makes a new key: \
-                 CloudFormation imports only what has a name. Artifacts that the old key \
-                 encrypted stay readable in the dev account while that key exists.\n",
+                "\nA new deployment imports the buckets but creates a new key, because \
+                 CloudFormation imports only named resources. Artifacts encrypted with the old \
+                 key remain readable in the dev account while that key exists.\n",
             );
         }
         if options.force {
             out.push_str(
-                "\nIAM knows the service role by its unique ID in the targets' trust policies: \
-                 after another deploy of dev, destroy and deploy the targets too.\n",
+                "\nThe trust policies of the targets reference the unique ID of the deleted service \
+                 role. After you deploy dev again, destroy and deploy the targets too.\n",
             );
         }
     }

@@ -40,13 +40,13 @@ pub(crate) struct DoctorOptions {
     #[command(flatten)]
     pub(super) profile: ProfileOption,
     /// Only look at the dev account and this target
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Selection")]
     pub(super) target: Option<String>,
     /// Folder of the templates [default: stacks, where it has them]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Input")]
     pub(super) dir: Option<PathBuf>,
     /// Write trust policies again that name a deleted role
-    #[arg(long)]
+    #[arg(long, help_heading = "Behavior")]
     pub(super) repair_trust: bool,
     #[command(flatten)]
     pub(super) confirmation: YesOption,

@@ -37,24 +37,24 @@ pub(crate) struct PushOptions {
     pub(super) path: PathBuf,
     #[command(flatten)]
     pub(super) profile: ProfileOption,
-    /// Follow the pipeline to its end, which is the default
-    #[arg(long, overrides_with = "no_watch")]
-    watch: bool,
-    /// Upload, and do not wait for the pipeline
-    #[arg(long)]
-    pub(super) no_watch: bool,
-    /// Start the pipeline though the content is the same as before
-    #[arg(long)]
-    pub(super) start: bool,
     /// Take the folder's hidden files too, whose names begin with a dot
-    #[arg(long)]
+    #[arg(long, help_heading = "Input")]
     pub(super) hidden: bool,
     /// Refuse to upload if there is a warning about the files; notes are accepted
-    #[arg(long)]
+    #[arg(long, help_heading = "Checks")]
     pub(super) strict: bool,
     /// Leave out a kind of warning or note; can be repeated
-    #[arg(long, value_name = "KIND", value_enum)]
+    #[arg(long, value_name = "KIND", value_enum, help_heading = "Checks")]
     pub(super) allow: Vec<Code>,
+    /// Follow the pipeline to its end, which is the default
+    #[arg(long, overrides_with = "no_watch", help_heading = "Behavior")]
+    watch: bool,
+    /// Upload, and do not wait for the pipeline
+    #[arg(long, help_heading = "Behavior")]
+    pub(super) no_watch: bool,
+    /// Start the pipeline though the content is the same as before
+    #[arg(long, help_heading = "Behavior")]
+    pub(super) start: bool,
     #[command(flatten)]
     pub(super) result: ResultOption,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The lines that the screen shows.
+//! Formats the lines of the screen.
 
 use crate::deploy::events::Event;
 use crate::deploy::stack_set::Progress;
@@ -7,12 +7,12 @@ use crate::escape::shown;
 use crate::cli::aws::live;
 use crate::cli::output;
 
-/// Widths of the columns of an event: status and type, as far as most of them need.
+/// Column widths of an event. Most statuses and types fit.
 const STATUS: usize = 18;
 const TYPE: usize = 22;
 
-/// An event on one line. On a terminal it fits the width, and types are without `AWS::`, which all
-/// of them begin with.
+/// Formats an event on one line. On a terminal, the line is cut to the width, and types omit the
+/// prefix `AWS::`.
 pub(super) fn event_text(event: &Event, width: Option<usize>) -> String {
     let (status, id) = (&event.status, &event.logical_id);
     match width {
@@ -25,7 +25,7 @@ pub(super) fn event_text(event: &Event, width: Option<usize>) -> String {
     }
 }
 
-/// A text on indented lines of its own, broken between words.
+/// Wraps a text between words, on separate indented lines.
 pub(super) fn wrapped(text: &str, width: usize) -> String {
     const INDENT: &str = "      ";
     let room = width.saturating_sub(INDENT.len() + 1).max(20);
@@ -48,14 +48,14 @@ pub(super) fn wrapped(text: &str, width: usize) -> String {
     out
 }
 
-/// A sentence with its first letter in upper case.
+/// Capitalizes the first letter of a sentence.
 pub(super) fn capitalized(sentence: &str) -> String {
     let mut rest = sentence.chars();
     let first = rest.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(rest).collect()
 }
 
-/// A number of bytes, such as `4.2 MiB`.
+/// Formats a number of bytes, such as `4.2 MiB`.
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
 pub(super) fn bytes(number: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -71,7 +71,7 @@ pub(super) fn bytes(number: u64) -> String {
     shown
 }
 
-/// One line for a whole operation, however many instances it has.
+/// Formats the progress of a stack set operation on one line.
 pub(super) fn progress_line(progress: &Progress) -> String {
     let counts = &progress.counts;
     let number = output::thousands;
@@ -81,9 +81,9 @@ pub(super) fn progress_line(progress: &Progress) -> String {
         number(counts.total())
     )];
     for (count, what) in [
-        (counts.running, "under way"),
+        (counts.running, "in progress"),
         (counts.failed, "failed"),
-        (counts.cancelled, "cancelled"),
+        (counts.cancelled, "canceled"),
     ] {
         if count > 0 {
             parts.push(format!("{} {what}", number(count)));
@@ -96,7 +96,8 @@ pub(super) fn progress_line(progress: &Progress) -> String {
     }
 }
 
-/// Whether a plain line is worth it: a tenth of the instances more, a failure, or another status.
+/// Returns whether to print a plain line: after another tenth of the instances, the first failure,
+/// or a status change.
 pub(super) fn is_news(before: Option<&Progress>, now: &Progress) -> bool {
     let Some(before) = before.filter(|before| before.stack_set == now.stack_set) else {
         return true;

@@ -47,12 +47,17 @@ could not be read, unless only its profile is missing here.";
 pub(crate) struct StatusOptions {
     #[command(flatten)]
     stacks: StackOptions,
-    /// Detect drift first, and list what has drifted
-    #[arg(long)]
-    drift: bool,
     /// Folder of the checked-in templates
-    #[arg(long, value_name = "DIR", default_value = "stacks")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "stacks",
+        help_heading = "Input"
+    )]
     out: PathBuf,
+    /// Detect drift first, and list what has drifted
+    #[arg(long, help_heading = "Checks")]
+    drift: bool,
     #[command(flatten)]
     result: ResultOption,
     #[command(flatten)]

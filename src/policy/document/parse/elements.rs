@@ -1,4 +1,4 @@
-//! Reads the parts that the elements of a document are made of, and reports what is unknown.
+//! Reads the parts of elements, and reports unknown ones.
 
 use super::Reader;
 use crate::diagnostic::{Diagnostic, Entry, Node, Span, Value, may_be_name};
@@ -17,7 +17,7 @@ impl Reader {
         self.problem(Diagnostic::new(span, message).help(help));
     }
 
-    /// A part that was read, or nothing after its problem is reported.
+    /// Returns the part, or reports its problem.
     pub(super) fn read<T>(&mut self, part: Result<T, Diagnostic>) -> Option<T> {
         part.map_err(|problem| self.problem(problem)).ok()
     }
@@ -56,7 +56,7 @@ impl Reader {
         let help = match near {
             Some((0, name)) => format!("names are case-sensitive here: write `{name}`"),
             Some((_, name)) => format!("did you mean `{name}`?"),
-            None => format!("there are: {}", known.join(", ")),
+            None => format!("use one of: {}", known.join(", ")),
         };
         self.fault(
             entry.key_span,
@@ -65,7 +65,7 @@ impl Reader {
         );
     }
 
-    /// An element or its negation, of which a statement has at most one.
+    /// Returns an element or its negation. A statement can have only one of them.
     pub(super) fn either<'n>(
         &mut self,
         node: &'n Node,
@@ -95,14 +95,14 @@ impl Reader {
             _ => {
                 self.problem(Diagnostic::new(
                     value.span,
-                    format!("`{name}` must be a text, but this is {}", kind_of(value)),
+                    format!("`{name}` must be a string, but this is {}", kind_of(value)),
                 ));
                 None
             }
         }
     }
 
-    /// One text or a list of them; never none without a problem.
+    /// Returns the strings in a single string or a list. Reports a problem if the result is empty.
     pub(super) fn texts<'n>(&mut self, node: &'n Node, name: &str) -> Vec<(&'n str, Span)> {
         if node.items().is_some_and(<[Node]>::is_empty) {
             self.problem(Diagnostic::new(node.span, format!("`{name}` is empty")));
@@ -111,7 +111,7 @@ impl Reader {
         for item in node.one_or_many() {
             let text = match &item.value {
                 Value::String(text) => Some(text),
-                // An account ID that lost its quotes keeps its digits.
+                // An unquoted account ID keeps its digits.
                 Value::Number(text) if name == "AWS" => Some(text),
                 _ => None,
             };
@@ -119,7 +119,10 @@ impl Reader {
                 Some(text) => texts.push((text.as_str(), item.span)),
                 None => self.problem(Diagnostic::new(
                     item.span,
-                    format!("`{name}` takes texts, but this is {}", kind_of(item)),
+                    format!(
+                        "`{name}` must contain strings, but this is {}",
+                        kind_of(item)
+                    ),
                 )),
             }
         }

@@ -1,4 +1,4 @@
-//! Binary values, written in base 64.
+//! Binary values in Base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,13 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 pub struct Binary(Vec<u8>);
 
 impl Binary {
-    /// Reads standard base 64 with its padding; `None` for anything else.
+    /// Parses standard Base64 with padding. `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         STANDARD.decode(text).ok().map(Self)
     }
 
-    /// Whether a request's value is this one: written in base 64, as a request in JSON has to
-    /// write it, or the very bytes.
+    /// Returns whether a value of the request is equal. The value can be in Base64, as in a JSON
+    /// request, or be the bytes themselves.
     pub fn is(&self, value: &str) -> bool {
         self.0 == value.as_bytes() || Self::parse(value).as_ref() == Some(self)
     }

@@ -6,12 +6,12 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 ///
 /// Follows the AWS document *IAM JSON policy elements: Condition operators*, section *Date
 /// condition operators*: a W3C profile of ISO 8601, or seconds since 1970. Four digits are a
-/// year. A time without an offset, which that profile does not know, is taken as UTC.
+/// year. A time without an offset, which that profile does not define, is UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(DateTime<Utc>);
 
 impl Instant {
-    /// Reads a date; `None` for anything else.
+    /// Parses a date. `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let day = |year: &str, month: &str, day: &str| {
             Some(Self(
@@ -25,7 +25,7 @@ impl Instant {
             ))
         };
         if let Some((_, time)) = text.split_once('T') {
-            // RFC 3339 knows no time without seconds; the W3C profile does.
+            // RFC 3339 requires seconds, but the W3C profile does not.
             let seconds = time.bytes().filter(|byte| *byte == b':').count();
             let zoned = time.contains(['+', '-']);
             let full = if seconds == if zoned { 2 } else { 1 } {

@@ -1,5 +1,5 @@
-//! The values that condition operators compare, other than strings: how they are written in
-//! policies and in request contexts alike, and how two of them compare.
+//! The values that condition operators compare, except strings: their syntax in policies and
+//! request contexts, and their comparison.
 
 mod binary;
 mod date;
@@ -11,7 +11,7 @@ pub use date::Instant;
 pub use ip::Network;
 pub use numeric::Number;
 
-/// Reads a boolean of a policy or a request, in any case.
+/// Parses a boolean in a policy or a request, ignoring case.
 pub(crate) fn parse_bool(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") {
         Some(true)

@@ -8,7 +8,7 @@
 pub struct Number(f64);
 
 impl Number {
-    /// Reads a number; `None` for anything else, infinity among it.
+    /// Parses a number. `None` for anything else, including infinity.
     pub fn parse(text: &str) -> Option<Self> {
         let begins = text.trim_start_matches(['-', '+']);
         if !begins.starts_with(|c: char| c.is_ascii_digit() || c == '.') {

@@ -1,5 +1,5 @@
-//! Buckets of earlier stacks where a stack set is to create its own: StackSets cannot import them,
-//! so they are looked for before anything changes, in the accounts that a profile reaches.
+//! Checks for existing buckets that a stack set would create. StackSets cannot import them, so the
+//! check runs before any change, in the accounts with a profile.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -17,16 +17,16 @@ use crate::cli::aws::deploy::session::Session;
 use crate::cli::aws::stack_set;
 use crate::cli::output::thousands;
 
-/// How many buckets are shown.
+/// Maximum number of buckets shown.
 const SHOWN: usize = 20;
 
-/// A bucket that may be in the way of a stack instance.
+/// A bucket that may conflict with a stack instance.
 struct InTheWay {
     instance: Instance,
     place: Place,
 }
 
-/// Looks for buckets that the new instances of a stack set are to create and that exist already.
+/// Searches for existing buckets that the new instances of a stack set would create.
 pub(super) async fn check(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -49,11 +49,11 @@ pub(super) async fn check(
         ..StepResult::new(step, Done::Refused)
     };
     let message = format!(
-        "stack set `{}` is to create {} that exist already; nothing was changed",
+        "stack set `{}` cannot create {}; nothing was changed",
         step.stack,
         match found.len() {
-            1 => "a bucket".to_owned(),
-            number => format!("{} buckets", thousands(number)),
+            1 => "a bucket that already exists".to_owned(),
+            number => format!("{} buckets that already exist", thousands(number)),
         }
     );
     let help = "StackSets cannot import buckets: empty and delete them with the commands above, or \
@@ -80,7 +80,7 @@ async fn in_the_way(
     let reached = reach(session, profiles).await?;
     for problem in &reached.problems {
         session.screen.says(format!(
-            "{problem} Buckets of earlier stacks in its account are not looked for."
+            "{problem} Existing buckets in its account are not checked."
         ));
     }
     let mut candidates = Vec::new();
@@ -113,16 +113,16 @@ async fn in_the_way(
     }
     for problem in unknown {
         session.screen.says(format!(
-            "Whether a bucket exists already is unknown: {problem}."
+            "Cannot determine whether a bucket already exists: {problem}."
         ));
     }
     Ok(found)
 }
 
-/// The buckets, and how each is removed.
+/// Lists the buckets and the commands that remove them.
 fn text(session: &Session<'_>, found: &[InTheWay]) -> String {
     let days = session.accounts.project.plan.dev.key_deletion_window_days;
-    let mut text = "These buckets exist already. To remove them:\n".to_owned();
+    let mut text = "These buckets already exist. To remove them:\n".to_owned();
     for one in found.iter().take(SHOWN) {
         let bucket = StackResource {
             logical_id: String::new(),
@@ -130,7 +130,7 @@ fn text(session: &Session<'_>, found: &[InTheWay]) -> String {
             resource_type: "AWS::S3::Bucket".to_owned(),
         };
         let (region, profile) = (&one.instance.region, one.place.access.profile());
-        // A command stays on one line, so that it can be copied.
+        // Keep each command on one line, so that it can be copied.
         let command = retained::removal(&bucket, region, profile, days).unwrap_or_default();
         text.push_str(&format!(
             "  {} (account {})\n    {command}\n",
@@ -138,10 +138,10 @@ fn text(session: &Session<'_>, found: &[InTheWay]) -> String {
         ));
     }
     if found.len() > SHOWN {
-        text.push_str(&format!("{} more\n", thousands(found.len() - SHOWN)));
+        text.push_str(&format!("and {} more\n", thousands(found.len() - SHOWN)));
     }
     text.push_str(&format!(
-        "A bucket must be empty first. All versions, a thousand at a time:\n  {}",
+        "Empty each bucket first. To delete up to 1,000 object versions at a time:\n  {}",
         retained::EMPTYING
     ));
     text

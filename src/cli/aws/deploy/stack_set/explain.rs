@@ -1,4 +1,4 @@
-//! Explains why instances failed.
+//! Explains why stack instances failed.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,11 +13,11 @@ use crate::cli::aws::deploy::session::Session;
 use crate::cli::aws::stack_set::show::{failures, listed, number};
 use crate::cli::output::{self, Stream, thousands};
 
-/// How many failed instances are explained from their own stacks' events.
+/// Maximum number of failed instances for which the stack events are read.
 const EXPLAINED: usize = 20;
 
-/// Looks for the first causes in the failed instances' own stacks, where a profile reaches them,
-/// and gives what to do about the first of them.
+/// Searches the stacks of the failed instances for the root causes, in the accounts with a profile.
+/// Returns a hint for the first failure.
 pub(super) async fn explain(
     session: &Session<'_>,
     step: &StackStep,
@@ -51,10 +51,10 @@ pub(super) async fn explain(
             let there = account.in_region(&one.instance.region);
             match from_own_events(access, &there, wanted, one).await {
                 Ok(found) => own = found,
-                // StackSets' own reason remains.
+                // Keep the reason from StackSets.
                 Err(error) => {
                     problems.insert(format!(
-                        "The events of a failed stack cannot be read: {error}."
+                        "Cannot read the events of a failed stack: {error}."
                     ));
                 }
             }
@@ -69,7 +69,7 @@ pub(super) async fn explain(
     hint
 }
 
-/// What to do about suspended accounts; empty when there are none.
+/// Returns a hint about suspended accounts, or an empty string if there are none.
 pub(super) fn suspended_hint(report: &Report) -> String {
     let all = report.behind.iter().filter(|one| one.status == "SUSPENDED");
     let accounts: BTreeSet<&str> = all.map(|one| one.instance.account.as_str()).collect();
@@ -84,7 +84,7 @@ pub(super) fn suspended_hint(report: &Report) -> String {
     )
 }
 
-/// Looks for the first cause in a failed instance's own stack; gives what to do about it.
+/// Searches the stack of a failed instance for the root cause. Returns a hint.
 async fn from_own_events(
     access: &Access,
     there: &Access,
@@ -95,7 +95,7 @@ async fn from_own_events(
     reasons::from_events(there, failed).await
 }
 
-/// The table of what failed, the result for machines, and the error that ends the run.
+/// Prints the failed instances as a table or JSON, and returns the error that ends the run.
 pub(super) fn failed(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -112,7 +112,7 @@ pub(super) fn failed(
     session.print_results()?;
     let count = report.failed.len() + report.behind.len();
     let mut message = format!(
-        "stack set `{}`: {} of {} not as wanted",
+        "stack set `{}`: {} of {} not current",
         step.stack,
         thousands(count),
         number(count + report.current)
@@ -122,8 +122,8 @@ pub(super) fn failed(
     }
     let help = if hint.is_empty() {
         format!(
-            "`s3ferry events --profile {}` shows the instances; fix the cause, then run the same \
-             command again: it tries only the instances that are not current",
+            "run `s3ferry events --profile {}` to see the instances; fix the cause, then run the \
+             same command again: it retries only the instances that are not current",
             step.profile
         )
     } else {

@@ -1,5 +1,5 @@
-//! Inoperable instances of a stack set. StackSets can only give them up and create others, which
-//! fails while the stack of the old instance exists. So that stack must be deleted first.
+//! Checks the inoperable instances of a stack set. StackSets can only remove and recreate them,
+//! which fails while the stack of the old instance exists. That stack must be deleted first.
 
 use crate::deploy::stack_set::Existing;
 use crate::deploy::stack_set::deployment::Prepared;
@@ -12,11 +12,11 @@ use crate::cli::aws::deploy::session::Session;
 use crate::cli::aws::stack_set::show::number;
 use crate::cli::{Failure, output};
 
-/// How many instances are shown.
+/// Maximum number of instances shown.
 const SHOWN: usize = 20;
 
-/// Checks that no inoperable instance has a stack. In accounts that no profile reaches, the user is
-/// asked; with `--yes` the command stops at the instruction.
+/// Checks that no inoperable instance still has a stack. For accounts without a profile, asks the
+/// user. With `--yes`, shows the stacks to delete and stops.
 pub(super) async fn check(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -52,9 +52,9 @@ pub(super) async fn check(
     let exists = !left.is_empty();
     left.extend(unknown);
     session.screen.says(instruction(&left));
-    // `--yes` is no answer: a stack that still exists makes the operation fail.
+    // `--yes` does not answer this question: the operation fails if a stack still exists.
     if !exists && !session.options.confirmation.yes {
-        let question = "Are these stacks deleted?";
+        let question = "Have these stacks been deleted?";
         if session.screen.confirm(false, question).await? {
             return Ok(());
         }
@@ -68,24 +68,24 @@ pub(super) async fn check(
         ..StepResult::new(step, Done::Refused)
     };
     let message = format!(
-        "stack set `{}` has {} inoperable, and nothing was changed",
+        "stack set `{}`: {} inoperable; nothing was changed",
         step.stack,
         number(left.len())
     );
     let help = match exists {
         true => "delete the stacks listed above, then run the same command again",
         false => {
-            "delete the stacks listed above, then run the same command without --yes and confirm it, \
+            "delete the stacks listed above; then run the same command without --yes and confirm, \
              or with a profile for each account"
         }
     };
     session.refuse(result, Failure::finding(message, help))
 }
 
-/// The stacks to delete, and how.
+/// Lists the stacks to delete and the commands that delete them.
 fn instruction(left: &[(&Existing, Option<Access>)]) -> String {
-    let mut text = "These instances are inoperable: StackSets cannot update them, only create \
-                    them again. Delete their stacks first:"
+    let mut text = "These instances are inoperable. StackSets cannot update them, only recreate \
+                    them. Delete their stacks first:"
         .to_owned();
     for (one, access) in left.iter().take(SHOWN) {
         let (account, region) = (&one.instance.account, &one.instance.region);

@@ -1,5 +1,5 @@
-//! A target's stack set, as the user sees it: what would change, the questions, the way to its
-//! end, and which instances failed and why.
+//! The deployment of a target's stack set: shows the changes, asks for confirmation, follows the
+//! operation, and explains failed instances.
 
 mod buckets;
 mod explain;
@@ -23,8 +23,8 @@ use crate::cli::output::Stream;
 use crate::cli::shell::with_profile;
 use explain::{explain, failed};
 
-/// Deploys the stack set of a target; `false`: the user said no. With `keeps_instances`, those that the configuration no longer
-/// has stay: the deployed pipeline uses them.
+/// Deploys the stack set of a target. Returns `false` if the user declines. With `keeps_instances`,
+/// retains instances that are no longer in the configuration but that the deployed pipeline uses.
 pub(super) async fn deploy(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -59,18 +59,18 @@ pub(super) async fn deploy(
         prepared.comparison.remove = gone;
         if !kept.is_empty() {
             screen.says(format!(
-                "{} that the configuration no longer has: kept until the pipeline no longer deploys \
-                 there.",
+                "{} no longer in the configuration: kept until the pipeline stops deploying to \
+                 them.",
                 number(kept.len())
             ));
         }
     }
-    say_beside(session, &wanted, &prepared);
+    say_notes(session, &wanted, &prepared);
     if prepared.is_up_to_date() {
         let current = prepared.comparison.current;
         screen.says(format!("No changes: {} current.", number(current)));
         let result = StepResult::new(step, Done::Unchanged);
-        stands(session, step, parameters, current, result)?;
+        record_current(session, step, parameters, current, result)?;
         return Ok(true);
     }
     let shown = show::changes(Stream::Notes, &prepared);
@@ -98,7 +98,7 @@ pub(super) async fn deploy(
             None => ("created", Done::Created),
         };
         screen.says(format!(
-            "Stack set {} is {what}: {} current.",
+            "Stack set {} was {what}: {} current.",
             step.stack,
             number(report.current)
         ));
@@ -106,7 +106,7 @@ pub(super) async fn deploy(
             changes: Some(changes(&prepared)),
             ..StepResult::new(step, done)
         };
-        stands(session, step, parameters, report.current, result)?;
+        record_current(session, step, parameters, report.current, result)?;
         say_of_dev(session, &prepared);
         return Ok(true);
     }
@@ -114,28 +114,28 @@ pub(super) async fn deploy(
     Err(failed(session, step, &report, &hint)?)
 }
 
-/// What the user should know whether or not something changes.
-fn say_beside(session: &Session<'_>, wanted: &Wanted, prepared: &Prepared) {
+/// Prints notes that apply even if nothing changes.
+fn say_notes(session: &Session<'_>, wanted: &Wanted, prepared: &Prepared) {
     if let StackSetPermissions::ServiceManaged(own) = &wanted.plan.permissions
         && own.auto_deployment.enabled
     {
         session.screen.says(
-            "Automatic deployment is on: an account that joins the organizational units gets a \
-             stack by itself, and has no deploy action until the configuration names it.",
+            "Automatic deployment is on: accounts that join the organizational units get a stack \
+             automatically, but no deploy action until you add them to the configuration.",
         );
     }
     let unnamed = show::by_account(prepared.comparison.unnamed.iter().map(|one| &one.instance));
     if !unnamed.is_empty() {
         session.screen.says(format!(
-            "These accounts have a stack and no deploy action, since the configuration does not name \
-             them: {}.\nNext: add them to target `{}`, and deploy dev.",
+            "These accounts have a stack but no deploy action, because they are not in the \
+             configuration: {}.\nNext: add them to target `{}` and deploy dev.",
             named(unnamed.keys()),
             wanted.plan.name
         ));
     }
 }
 
-/// Asks. Nothing: the user says no. Otherwise whether instances may be removed.
+/// Asks for confirmation. Returns `None` if the user declines, or whether instances may be removed.
 async fn may_go_on(
     session: &Session<'_>,
     step: &StackStep,
@@ -146,9 +146,9 @@ async fn may_go_on(
     let mut remove = false;
     if leaving > 0 {
         let stacks = if session.options.retain_stacks {
-            "their stacks stay, without a stack set"
+            "retains their stacks"
         } else {
-            "with their stacks; buckets stay, as the template retains them"
+            "deletes their stacks, retains the buckets"
         };
         let question = format!(
             "Remove {} of stack set {} ({stacks})?",
@@ -164,7 +164,7 @@ async fn may_go_on(
         || !comparison.update.is_empty()
         || !comparison.recreate.is_empty();
     if !others {
-        // Suspended accounts change nothing, and are reported at the end.
+        // Suspended accounts do not change, and are reported at the end.
         let is_only_report = leaving == 0;
         return Ok((remove || is_only_report).then_some(remove));
     }
@@ -178,8 +178,8 @@ async fn may_go_on(
     Ok(go_on.then_some(remove))
 }
 
-/// Asks whether accounts that were suspended during the last operation are tried again. Without
-/// anybody to ask they are not, since every attempt ends in the same way.
+/// Asks whether to retry accounts that were suspended during the last operation. With `--yes`, does
+/// not retry them, because every attempt would fail again.
 async fn retry_suspended(session: &Session<'_>, prepared: &mut Prepared) -> Result<(), Failure> {
     let comparison = &mut prepared.comparison;
     if comparison.suspended.is_empty() || session.options.confirmation.yes {
@@ -188,7 +188,7 @@ async fn retry_suspended(session: &Session<'_>, prepared: &mut Prepared) -> Resu
     let accounts = comparison.suspended.iter();
     let accounts = accounts.map(|one| one.instance.account.as_str());
     let question = format!(
-        "The last operation skipped {}, because of a suspension. Try again?",
+        "The last operation skipped {} (suspended). Try again?",
         show::listed(&accounts.collect())
     );
     if session.confirm(&question).await? {
@@ -197,7 +197,7 @@ async fn retry_suspended(session: &Session<'_>, prepared: &mut Prepared) -> Resu
     Ok(())
 }
 
-/// Accounts that came or went are nothing to the pipeline before dev is deployed.
+/// Reports that added and removed accounts do not affect the pipeline until dev is deployed.
 fn say_of_dev(session: &Session<'_>, prepared: &Prepared) {
     let comparison = &prepared.comparison;
     let dev = &session.accounts.project.plan.dev.profile;
@@ -205,14 +205,14 @@ fn say_of_dev(session: &Session<'_>, prepared: &Prepared) {
     let has_moved = !(comparison.add.is_empty() && comparison.remove.is_empty());
     if is_alone && prepared.set.is_some() && has_moved {
         session.screen.says(format!(
-            "The pipeline's deploy actions are still the old ones: `{}` brings them up to date.",
+            "The deploy actions of the pipeline are not updated yet. To update them, run `{}`.",
             with_profile("deploy", dev)
         ));
     }
 }
 
-/// Every instance is up to date: keep it for the dev stack, and for machines.
-fn stands(
+/// Records that every instance is current, in the outputs file and the JSON output.
+fn record_current(
     session: &mut Session<'_>,
     step: &StackStep,
     parameters: &[(String, String)],

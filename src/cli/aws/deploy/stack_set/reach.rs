@@ -1,4 +1,4 @@
-//! The accounts of the instances of a stack set, as far as profiles reach them.
+//! The access to the accounts of stack set instances, for accounts with a profile.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,19 +6,19 @@ use crate::deploy::{Access, DeployError, ProfileState, Settings, profile_state, 
 
 use crate::cli::aws::deploy::session::Session;
 
-/// How many profiles are tried at the same time.
+/// Maximum number of concurrent attempts.
 const TOGETHER: usize = 8;
 
-/// Accounts that profiles reach.
+/// The accounts that profiles have access to.
 #[derive(Default)]
 pub(super) struct Reached {
-    /// The way into each account.
+    /// The access to each account.
     pub(super) accounts: HashMap<String, Access>,
-    /// Why profiles that exist cannot be used.
+    /// Why configured profiles cannot be used.
     pub(super) problems: BTreeSet<String>,
 }
 
-/// The accounts of these profiles, as far as the AWS configuration files have them.
+/// Opens the accounts of these profiles. Skips profiles that are not in the AWS configuration files.
 pub(super) async fn reach(
     session: &Session<'_>,
     profiles: impl IntoIterator<Item = &str>,
@@ -56,7 +56,7 @@ pub(super) async fn reach(
     Ok(found)
 }
 
-/// The account of a profile, and the way into it.
+/// Opens a profile, and returns its account ID and access.
 async fn open(
     profile: &str,
     region: &str,
@@ -67,7 +67,7 @@ async fn open(
     Ok((identity.account, access))
 }
 
-/// The accounts of all instances and of the dev account's profile.
+/// Opens the accounts of all instances and of the dev profile.
 pub(super) async fn reach_all(session: &Session<'_>) -> Result<Reached, DeployError> {
     let plan = &session.accounts.project.plan;
     let instances = plan.instances();

@@ -1,0 +1,326 @@
+//! The layout of `--help`: commands grouped by task, options in the same groups and order in every
+//! command, and texts that are wrapped once, to the width of the terminal.
+//!
+//! The commands declare their options and texts. None of them decides how they are laid out.
+
+use clap::{Arg, ArgAction, Command};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::output::Stream;
+use super::table::wrapped;
+
+/// The widest help. Longer lines are hard to read.
+const WIDEST: usize = 100;
+/// The narrowest help. A narrower terminal breaks lines itself.
+const NARROWEST: usize = 40;
+/// The widest column of commands in a list of examples. A longer command has its note below.
+const WIDEST_COMMAND: usize = 38;
+/// A note with less space next to its command goes below the command.
+const NARROWEST_NOTE: usize = 24;
+
+/// The commands by task, in the order in which a user meets them.
+const TASKS: [(&str, &[&str]); 6] = [
+    ("Start", &["init", "synth", "sample"]),
+    ("Check", &["lint", "prove", "authorize"]),
+    ("Deploy", &["diff", "deploy", "adopt", "deployer-policy"]),
+    (
+        "Operate",
+        &["push", "status", "events", "doctor", "rollback", "destroy"],
+    ),
+    ("Review", &["report", "graph", "targets"]),
+    ("Tools", &["schema", "completions", "man", "help"]),
+];
+
+/// The group of the options that every command has.
+pub(super) const GLOBAL: &str = "Global options";
+
+/// Lays the help of a command and of its subcommands out.
+pub(super) fn laid_out(command: Command) -> Command {
+    let width = Stream::Results.width().unwrap_or(WIDEST);
+    laid_out_for(command, width.clamp(NARROWEST, WIDEST))
+}
+
+fn laid_out_for(command: Command, width: usize) -> Command {
+    let template = overview(&command, width);
+    let mut command = each(command, width)
+        .term_width(width)
+        .help_template(template)
+        .disable_version_flag(true)
+        .arg(
+            Arg::new("version")
+                .short('V')
+                .long("version")
+                .action(ArgAction::Version)
+                .help("Print the version")
+                .help_heading(GLOBAL),
+        );
+    let names: Vec<String> = (command.get_subcommands())
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    for name in names {
+        command = command.mut_subcommand(name, |command| each(command, width));
+    }
+    command
+}
+
+/// The layout of one command.
+fn each(command: Command, width: usize) -> Command {
+    let after = command.get_after_help().map(ToString::to_string);
+    let heading = *command.get_styles().get_header();
+    let mut command = command
+        .disable_help_flag(true)
+        .arg(
+            Arg::new("help")
+                .short('h')
+                .long("help")
+                .action(ArgAction::Help)
+                .help("Print this help")
+                .help_heading(GLOBAL),
+        )
+        .mut_args(compact);
+    if let Some(text) = after {
+        let text: Vec<String> = flowed(&text, width)
+            .lines()
+            .map(|line| match line.starts_with(' ') || !line.ends_with(':') {
+                true => line.to_owned(),
+                false => format!("{heading}{line}{heading:#}"),
+            })
+            .collect();
+        command = command.after_help(text.join("\n"));
+    }
+    command
+}
+
+/// Lists the possible values in the option's line. Otherwise, each value with a description takes a
+/// paragraph, and so does everything else.
+fn compact(arg: Arg) -> Arg {
+    let values = arg.get_possible_values();
+    if !values.iter().any(|value| value.get_help().is_some()) {
+        return arg;
+    }
+    let names: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = format!("{help} [possible values: {}]", names.join(", "));
+    arg.hide_possible_values(true).help(help)
+}
+
+/// The template of the program's own help, with the commands by task.
+fn overview(command: &Command, width: usize) -> String {
+    let heading = *command.get_styles().get_header();
+    let literal = *command.get_styles().get_literal();
+    let about = |name: &str| match command.find_subcommand(name) {
+        Some(found) => found.get_about().map(ToString::to_string),
+        None => (name == "help").then(|| "Print the help of a command".to_owned()),
+    };
+    let names = TASKS.iter().flat_map(|(_, names)| names.iter());
+    let column = names.map(|name| name.len()).max().unwrap_or(0);
+    let mut text = "{about-with-newline}\n{usage-heading} {usage}\n".to_owned();
+    for (task, names) in TASKS {
+        text += &format!("\n{heading}{task}:{heading:#}\n");
+        for name in names {
+            // Without the feature `deploy`, some commands do not exist.
+            let Some(about) = about(name) else { continue };
+            let left = 2 + column + 2;
+            let padding = " ".repeat(column - name.len() + 2);
+            let lines = wrapped(&about, width - left);
+            let about = lines.join(&format!("\n{}", " ".repeat(left)));
+            text += &format!("  {literal}{name}{literal:#}{padding}{about}\n");
+        }
+    }
+    text + &format!("\n{heading}{GLOBAL}:{heading:#}\n{{options}}{{after-help}}")
+}
+
+/// Examples and paragraphs in lines of at most this width. A command is never broken.
+///
+/// Indented lines are entries: a command, two or more spaces, and a note, which can continue below
+/// in the same column. Entries without notes, such as JSON, stay as they are. Other lines are
+/// paragraphs.
+fn flowed(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    for section in text.split("\n\n") {
+        if !out.is_empty() {
+            out += "\n\n";
+        }
+        let lines: Vec<&str> = section.lines().collect();
+        let mut parts: Vec<String> = Vec::new();
+        for group in lines.chunk_by(|a, b| a.starts_with(' ') == b.starts_with(' ')) {
+            match group.first() {
+                Some(first) if first.starts_with(' ') => parts.push(entries(group, width)),
+                // The heading of a list has its own line.
+                _ => parts.push(wrapped(&group.join(" "), width).join("\n")),
+            }
+        }
+        out += &parts.join("\n");
+    }
+    out
+}
+
+/// An entry of a list: a command and its note.
+fn entry(line: &str) -> (&str, Option<(usize, &str)>) {
+    let indent = line.len() - line.trim_start().len();
+    match line[indent..].find("  ") {
+        Some(end) => {
+            let end = indent + end;
+            let note = line[end..].trim_start();
+            (&line[..end], Some((line.len() - note.len(), note)))
+        }
+        None => (line, None),
+    }
+}
+
+fn entries(lines: &[&str], width: usize) -> String {
+    let mut notes = lines.iter().filter_map(|line| entry(line).1);
+    let Some((noted_at, _)) = notes.next() else {
+        return lines.join("\n");
+    };
+    let mut found: Vec<(&str, String)> = Vec::new();
+    for line in lines {
+        let (command, note) = entry(line);
+        let indent = line.len() - line.trim_start().len();
+        match found.last_mut() {
+            Some((_, above)) if indent >= noted_at => {
+                if !above.is_empty() {
+                    above.push(' ');
+                }
+                above.push_str(line.trim());
+            }
+            _ => found.push((
+                command,
+                note.map(|(_, note)| note.to_owned()).unwrap_or_default(),
+            )),
+        }
+    }
+    let widths = found.iter().filter(|(_, note)| !note.is_empty());
+    let widths = widths.map(|(command, _)| command.width());
+    let column = widths.filter(|width| *width <= WIDEST_COMMAND).max();
+    let mut column = column.unwrap_or(6) + 2;
+    if width.saturating_sub(column) < NARROWEST_NOTE {
+        column = 6;
+    }
+    let mut out = Vec::new();
+    for (command, note) in found {
+        let mut first = command.to_owned();
+        for line in wrapped(&note, width.saturating_sub(column)) {
+            if line.is_empty() {
+                continue;
+            }
+            if first.width() + 2 > column {
+                out.push(std::mem::take(&mut first));
+            }
+            let padding = " ".repeat(column - first.width());
+            out.push(format!("{}{padding}{line}", std::mem::take(&mut first)));
+        }
+        if !first.is_empty() {
+            out.push(first);
+        }
+    }
+    out.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::CommandFactory as _;
+
+    /// The groups of options, in the order in which each help shows them.
+    const GROUPS: [&str; 6] = ["Selection", "Input", "Checks", "Behavior", "Output", "AWS"];
+
+    fn helps(width: usize) -> Vec<(String, String)> {
+        let mut command = laid_out_for(Cli::command(), width);
+        command.build();
+        let mut found = vec![("s3ferry".to_owned(), command.render_help().to_string())];
+        let names: Vec<String> = (command.get_subcommands())
+            .map(|command| command.get_name().to_owned())
+            .filter(|name| name != "help")
+            .collect();
+        for name in names {
+            let command = command.find_subcommand_mut(&name).expect("a command");
+            assert_eq!(
+                command.render_help().to_string(),
+                command.render_long_help().to_string(),
+                "-h and --help of {name}"
+            );
+            found.push((name, command.render_help().to_string()));
+        }
+        found
+    }
+
+    #[test]
+    fn every_command_has_one_task() {
+        let mut listed: Vec<&str> = TASKS
+            .iter()
+            .flat_map(|(_, names)| *names)
+            .copied()
+            .collect();
+        let command = Cli::command();
+        let mut known: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+        known.push("help");
+        listed.retain(|name| cfg!(feature = "deploy") || known.contains(name));
+        listed.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(listed, known);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for width in [60, 80, 100] {
+            for (name, help) in helps(width) {
+                for line in help
+                    .lines()
+                    .filter(|line| width >= 80 || !line.contains("s3ferry "))
+                {
+                    // JSON is shown as it is.
+                    if width < 80 && name == "authorize" {
+                        continue;
+                    }
+                    assert!(line.width() <= width, "{name} at {width}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn options_have_the_same_groups_in_the_same_order() {
+        let mut seen = std::collections::HashMap::<String, (String, String)>::new();
+        let mut command = laid_out_for(Cli::command(), 80);
+        command.build();
+        for command in command
+            .get_subcommands()
+            .filter(|one| one.get_name() != "help")
+        {
+            let name = command.get_name();
+            let mut last = 0;
+            for arg in command.get_arguments().filter(|arg| !arg.is_positional()) {
+                let heading = arg.get_help_heading().unwrap_or("none");
+                if heading == GLOBAL {
+                    continue;
+                }
+                let id = arg.get_id().as_str();
+                let rank = GROUPS.iter().position(|group| *group == heading);
+                let rank = rank.unwrap_or_else(|| panic!("{name}: --{id} is in group {heading}"));
+                assert!(rank >= last, "{name}: --{id} ({heading}) is out of order");
+                last = rank;
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                let before = seen.insert(id.to_owned(), (heading.to_owned(), help));
+                if let Some((before, _)) = before {
+                    assert_eq!(before, heading, "--{id} of {name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_example_stays_in_one_piece_and_its_note_wraps_in_its_column() {
+        let text = "Examples:\n  run it          a note that is long enough to wrap\n  run it again\n  \
+                    run --with many options that leave no space\n                  below\n\nA paragraph \
+                    that\nis wrapped again.";
+        assert_eq!(
+            flowed(text, 40),
+            "Examples:\n  run it  a note that is long enough to\n          wrap\n  run it again\n  run --with \
+             many options that leave no space\n          below\n\nA paragraph that is wrapped again."
+        );
+        let json = "A case:\n  {\"a\": 1,\n   \"b\": 2}";
+        assert_eq!(flowed(json, 40), json);
+    }
+}
