@@ -1,48 +1,77 @@
-# Everything that a contributor or CI runs. `make help` lists it.
+# The commands of contributors and CI. `make help` lists them.
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-.PHONY: help synth schemas test test-all test-browser check-stacks demo bench fmt clean
+# The tests use these features, so that everything is compiled once.
+TESTED = --features slow-tests
+BUILT = $${CARGO_TARGET_DIR:-target}/debug/s3ferry
+
+.PHONY: help binary synth schemas docs test test-all test-browser test-docs check-stacks check-workflows demo bench package deny fmt clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-synth: ## Show the example's templates: write them to stacks/
-	$(CARGO) run --quiet --no-default-features -- synth --example
+synth: ## Write the templates of the example to stacks/
+	@test -x "$(BUILT)" || echo "The first build takes 2 to 4 minutes on two cores, and 1.1 GB in target/."
+	$(CARGO) run --no-default-features -- synth --example
 
 schemas: ## Write the schemas of the JSON output to schemas/
-	S3FERRY_WRITE_SCHEMAS=1 $(CARGO) test --quiet --lib schemas_are_current
+	S3FERRY_WRITE_SCHEMAS=1 $(CARGO) test $(TESTED) --lib schemas_are_current
 
-test: ## Format, lints, all tests (makes its own Python environment), stale files
+docs: binary ## Write the generated pages of the book, and build it in target/book
+	python3 -B docs/reference.py "$(BUILT)"
+	sh tests/book.sh
+
+test: ## Check the format and the lints, and run the tests (10 to 20 minutes the first time, 5 GB)
 	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets --features slow-tests -- -D warnings
-	$(CARGO) test
+	$(CARGO) clippy --all-targets $(TESTED) -- -D warnings
+	$(CARGO) test $(TESTED) --lib --bins --test it
+	$(CARGO) test $(TESTED) --doc
 	$(MAKE) --no-print-directory check-stacks
 
-check-stacks: ## Fail when the checked-in templates are stale
-	$(CARGO) run --quiet -- synth --example --check
+# The program as the tests use it. `cargo build` would compile most dependencies again, without the
+# features that only the tests need.
+binary:
+	$(CARGO) test $(TESTED) --no-run --test it
 
-demo: ## Deploy to an emulator, play a run of the pipeline, break a policy, find the cause
+check-stacks: binary
+	"$(BUILT)" synth --example --check
+
+demo: binary ## Deploy to an emulator, run the pipeline, break a policy, and find the cause
 	sh tests/python/venv.sh
-	$(CARGO) build --quiet
-	.venv/bin/python -B demo/demo.py $${CARGO_TARGET_DIR:-target}/debug/s3ferry
+	.venv/bin/python -B demo/demo.py "$(BUILT)"
 
-test-browser: ## The report and the pictures, in Chromium, Mermaid and Graphviz
-	$(CARGO) build --quiet
-	sh tests/browser.sh $${CARGO_TARGET_DIR:-target}/debug/s3ferry
+test-browser: binary ## Test the report and the diagrams in Chromium, Mermaid, and Graphviz
+	sh tests/browser.sh "$(BUILT)"
 
-test-all: test demo test-browser ## The same, the demonstration, the browser, 10,000 worlds of the proof, 1,000 more changes of a live pipeline, and stack sets, with an emulator that is built once (12 minutes)
-	S3FERRY_WORLDS=10000 S3FERRY_FIRST_WORLD=500 $(CARGO) test --test it differential
-	S3FERRY_PAIRS=500 S3FERRY_SEED=1 $(CARGO) test --test it a_pipeline_works
+test-docs: binary ## Build the book, and check its links and generated pages
+	python3 -B docs/reference.py "$(BUILT)" --check
+	sh tests/book.sh
+
+check-workflows: ## Check the action and the workflows, including those in the documentation
+	sh tests/python/venv.sh
+	.venv/bin/python -B tests/python/workflows.py
+
+# The tests share the machine with nothing else: one target after the other.
+.NOTPARALLEL:
+test-all: test demo test-browser test-docs check-workflows ## Run all tests, with more cases, the demo, a browser, and slow emulators (60 minutes)
+	S3FERRY_WORLDS=10000 S3FERRY_FIRST_WORLD=500 $(CARGO) test $(TESTED) --test it differential
+	S3FERRY_PAIRS=500 S3FERRY_SEED=1 $(CARGO) test $(TESTED) --test it a_pipeline_works
 	fakecloud=$$(sh tests/fakecloud.sh) && \
-	S3FERRY_FAKECLOUD="$$fakecloud" $(CARGO) test --features slow-tests --test slow
+	S3FERRY_FAKECLOUD="$$fakecloud" $(CARGO) test $(TESTED) --test slow
 
-bench: ## Measure: whole process (hyperfine), parts (criterion), deploys beside the AWS CLI
+bench: ## Measure processes (hyperfine), parts (criterion), and deployments next to the AWS CLI
 	benches/run
+
+package: ## Build the package for the registry, and run its tests outside of the checkout
+	sh tests/package.sh
+
+deny: ## Check licenses, sources, and advisories of the dependencies (needs cargo-deny)
+	$(CARGO) deny check
 
 fmt: ## Format the code
 	$(CARGO) fmt
 
-clean: ## Remove what was built
+clean: ## Remove everything that was built
 	$(CARGO) clean
 	rm -rf .venv

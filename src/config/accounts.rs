@@ -1,5 +1,5 @@
-//! Accounts files: the accounts of a target as a table of comma-separated values, such as a
-//! spreadsheet or a list of an organization's accounts gives.
+//! Accounts files: the accounts of a target as comma-separated values, such as an export from a
+//! spreadsheet or from AWS Organizations.
 
 use std::collections::HashMap;
 
@@ -11,15 +11,15 @@ use crate::escape;
 
 const COLUMNS: [&str; 3] = ["account", "region", "name"];
 
-/// A field: its text without quotes, and its place.
+/// A field: its text without quotes, and its position.
 struct Field {
     text: String,
     span: Span,
 }
 
 impl Document {
-    /// The accounts files that are still to be read: the number of the target, and the path as it
-    /// is written.
+    /// Returns the accounts files to read: the index of the target and the path in the
+    /// configuration.
     pub(crate) fn accounts_files(&self) -> Vec<(usize, String)> {
         let targets = self.config.targets.iter().enumerate();
         targets
@@ -27,10 +27,10 @@ impl Document {
             .collect()
     }
 
-    /// Takes in what an accounts file says.
+    /// Adds the accounts of an accounts file.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in its order; places are in `file`.
+    /// All problems of the file, in order. Their positions are in `file`.
     pub(crate) fn take_accounts(
         &mut self,
         target: usize,
@@ -48,7 +48,7 @@ impl Document {
         if let Some(at) = columns.region.filter(|_| given) {
             let problem = Diagnostic::new(
                 header[at].span,
-                format!("target `{}` says its regions already", settings.name),
+                format!("target `{}` already has regions in the configuration", settings.name),
             );
             return Err(vec![problem.help(
                 "remove this column, or `region` and `regions` of the target",
@@ -69,7 +69,7 @@ impl Document {
                         problems.push(
                             Diagnostic::new(
                                 span,
-                                format!("{}` stands in line {first} too", message.trim_end()),
+                                format!("{}` is already in line {first}", message.trim_end()),
                             )
                             .help("remove one of the lines"),
                         );
@@ -82,8 +82,8 @@ impl Document {
         if listed.is_empty() && problems.is_empty() {
             let span = header.first().map_or(Span::default(), |field| field.span);
             problems.push(
-                Diagnostic::new(span, "the file lists no account")
-                    .help("write a line for each account below the first"),
+                Diagnostic::new(span, "the file lists no accounts")
+                    .help("add a line for each account after the first line"),
             );
         }
         if !problems.is_empty() {
@@ -103,7 +103,7 @@ impl Document {
         if line.len() != count {
             let span = line.last().map_or(Span::default(), |field| field.span);
             let message = format!(
-                "this line has {} fields, and the first line names {count} columns",
+                "wrong number of fields: expected {count}, found {}",
                 line.len()
             );
             return Err(vec![
@@ -114,7 +114,7 @@ impl Document {
         let account = &line[columns.account];
         if let Some(message) = account_id_problem(&account.text) {
             let help = if account.text.len() < 12 {
-                "write all 12 digits: spreadsheets like to drop the zeros at the beginning"
+                "write all 12 digits: spreadsheets often drop leading zeros"
             } else {
                 "write the 12 digits of the account ID"
             };
@@ -137,7 +137,7 @@ impl Document {
     }
 }
 
-/// Which columns a file has.
+/// The columns of a file.
 struct Columns {
     account: usize,
     region: Option<usize>,
@@ -147,17 +147,17 @@ fn columns(header: &[Field]) -> Result<Columns, Vec<Diagnostic>> {
     let at = |name: &str| header.iter().position(|field| field.text == name);
     let mut problems = Vec::new();
     for (number, field) in header.iter().enumerate() {
-        let wanted = "the columns are `account`, `region` and `name`";
+        let wanted = "the columns are `account`, `region`, and `name`";
         if !COLUMNS.contains(&field.text.as_str()) {
             let help = match near(&field.text, COLUMNS) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => wanted.to_owned(),
             };
-            let message = format!("there is no column {}", escape::key(&field.text));
+            let message = format!("unknown column {}", escape::key(&field.text));
             problems.push(Diagnostic::new(field.span, message).help(help));
         } else if at(&field.text) != Some(number) {
-            let message = format!("the column `{}` is there twice", field.text);
-            problems.push(Diagnostic::new(field.span, message).help("remove one"));
+            let message = format!("duplicate column `{}`", field.text);
+            problems.push(Diagnostic::new(field.span, message).help("remove one of them"));
         }
     }
     match at("account") {
@@ -168,7 +168,7 @@ fn columns(header: &[Field]) -> Result<Columns, Vec<Diagnostic>> {
         None if problems.is_empty() => {
             let span = header.first().map_or(Span::default(), |field| field.span);
             Err(vec![
-                Diagnostic::new(span, "the first line does not name the column `account`")
+                Diagnostic::new(span, "the first line has no column `account`")
                     .help("begin the file with a line such as `account` or `account,region`"),
             ])
         }
@@ -176,10 +176,10 @@ fn columns(header: &[Field]) -> Result<Columns, Vec<Diagnostic>> {
     }
 }
 
-/// The lines that are not empty, as fields (RFC 4180, without line breaks within quotes).
+/// Returns the fields of each line that is not empty (RFC 4180, without line breaks in quotes).
 fn lines(text: &str) -> Result<Vec<Vec<Field>>, Diagnostic> {
     let mut found = Vec::new();
-    // Spreadsheets begin a file with a byte order mark.
+    // Spreadsheets write a byte order mark at the beginning of a file.
     let mut start = if text.starts_with('\u{feff}') { 3 } else { 0 };
     for line in text[start..].split_inclusive('\n') {
         let content = line.trim_end_matches(['\n', '\r']);
@@ -204,8 +204,8 @@ fn fields(line: &str, start: usize) -> Result<Vec<Field>, Diagnostic> {
                         start: start + at + blank,
                         end: start + line.len(),
                     };
-                    return Err(Diagnostic::new(span, "this quote is not closed")
-                        .help("add a quote at the field's end, or remove this one"));
+                    return Err(Diagnostic::new(span, "unclosed quote")
+                        .help("add a quote at the end of the field, or remove this one"));
                 };
                 let behind = quoted[end + 1..]
                     .find(',')

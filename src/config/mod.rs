@@ -1,6 +1,6 @@
-//! The configuration file: its types, its reading with positions, and what may stand in it.
+//! The configuration file: its types, its parser with positions, and its validation.
 //!
-//! Names that follow from others are decided in [`crate::plan`], not here.
+//! The [`crate::plan`] module derives names from others.
 
 mod accounts;
 mod model;
@@ -21,10 +21,10 @@ pub(crate) use stack_set::*;
 
 use crate::diagnostic::{self, Diagnostic, Node, Source, Span};
 
-/// The built-in example: what stands in the repository's own `s3ferry.yaml`.
+/// The built-in example, which is the `s3ferry.yaml` of the repository.
 pub const EXAMPLE: &str = include_str!("../../s3ferry.yaml");
 
-/// A configuration that was read, with the tree that its errors point into.
+/// A parsed configuration, with its tree for the positions of errors.
 #[derive(Debug, Clone)]
 pub struct Document {
     /// The text.
@@ -34,20 +34,20 @@ pub struct Document {
     node: Node,
 }
 
-/// A complaint about a setting: its path in the file, what is wrong and what to do.
+/// A problem with a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
-    /// Keys and list indexes from the top; a key that the file leaves out is allowed, since
-    /// a default can be wrong too.
+    /// Path of the setting: keys and list indexes from the root. The setting may be missing in the
+    /// file, because a default can also be invalid.
     pub path: Vec<String>,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
-    /// What to do.
+    /// Suggested fix.
     pub help: String,
 }
 
 impl Complaint {
-    /// A complaint about the setting at `path`, its steps separated by dots.
+    /// Creates a complaint about the setting at `path`, whose steps are separated by dots.
     pub(crate) fn new(path: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             path: path.split('.').map(str::to_owned).collect(),
@@ -58,10 +58,10 @@ impl Complaint {
 }
 
 impl Document {
-    /// Reads and checks a configuration.
+    /// Parses and validates a configuration.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in the order of the file.
+    /// All problems, in the order of the file.
     pub fn read(source: Source) -> Result<Self, Vec<Diagnostic>> {
         let node = diagnostic::read(&source).map_err(|problem| vec![problem])?;
         let problems = schema::check(&node);
@@ -73,7 +73,7 @@ impl Document {
             let at = at.min(source.text().len());
             vec![Diagnostic::new(
                 Span { start: at, end: at },
-                format!("this is not a configuration: {error}"),
+                format!("invalid configuration: {error}"),
             )]
         })?;
         let document = Self {
@@ -85,10 +85,10 @@ impl Document {
         Ok(document)
     }
 
-    /// Checks the values: once more when accounts files are read.
+    /// Validates the values. Call it again after the accounts files are read.
     ///
     /// # Errors
-    /// Everything that is wrong with them, in the order of the file.
+    /// All problems, in the order of the file.
     pub fn check(&self) -> Result<(), Vec<Diagnostic>> {
         let complaints = validate::complaints(&self.config);
         if complaints.is_empty() {
@@ -98,7 +98,7 @@ impl Document {
         }
     }
 
-    /// Complaints with the places that they are about, in the order of the file.
+    /// Adds positions to complaints and sorts them in the order of the file.
     pub fn problems(&self, complaints: &[Complaint]) -> Vec<Diagnostic> {
         let mut problems: Vec<Diagnostic> = complaints
             .iter()
@@ -114,8 +114,8 @@ impl Document {
         problems
     }
 
-    /// The path of the setting at an offset of a configuration's text: keys and list indexes from the
-    /// top. Empty for a text that cannot be read.
+    /// Returns the path of the setting at an offset: keys and list indexes from the root. The path
+    /// is empty if the text cannot be parsed.
     pub(crate) fn path_at(source: &Source, offset: usize) -> Vec<String> {
         let mut path = Vec::new();
         let Ok(root) = diagnostic::read(source) else {
@@ -145,7 +145,7 @@ impl Document {
         }
     }
 
-    /// The place of a setting, or of the nearest one around it that the file has.
+    /// Returns the position of a setting, or of its nearest parent in the file.
     fn span(&self, path: &[String]) -> Span {
         let mut node = &self.node;
         let mut span = Span::default();
@@ -165,7 +165,7 @@ impl Document {
             };
             node = found;
             match node.entries() {
-                // A whole block underlined helps nobody: its first key does.
+                // Underlining the first key is more readable than underlining the whole block.
                 Some([first, ..]) => span = first.key_span,
                 _ => span = node.span,
             }

@@ -1,5 +1,5 @@
-//! The configuration file's types, one field for each key, with the descriptions and examples
-//! that the JSON Schema shows. Defaults that depend on other keys are the plan's.
+//! The types of the configuration file, with one field for each key. The JSON Schema contains their
+//! descriptions and examples. The plan sets defaults that depend on other keys.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::aws::arn_kind as arn;
 pub struct Config {
     /// The account that owns the pipeline.
     pub dev: Dev,
-    /// The places that are deployed to, in the order of the pipeline's stages.
+    /// The targets, in the order of the pipeline's stages.
     #[schemars(length(min = 1))]
     pub targets: Vec<Target>,
     /// ID of the AWS organization of all accounts, such as `o-exampleorg1`.
@@ -24,23 +24,23 @@ pub struct Config {
     #[schemars(example = &"o-exampleorg1")]
     #[schemars(regex(pattern = names::ORGANIZATION))]
     pub organization: Option<String>,
-    /// What the policies grant: `least`, the actions that AWS documents for each call, or
-    /// `article`, the wildcards of AWS's published procedure, statement by statement.
+    /// Permissions in the policies: `least` grants the actions that AWS documents for each call.
+    /// `article` uses the wildcards of AWS's published procedure, statement by statement.
     #[serde(default)]
     pub permissions: Permissions,
-    /// Quotas of the accounts that AWS raised, by name.
+    /// Quotas that AWS increased for the accounts, by name.
     #[serde(default)]
     pub quotas: Quotas,
-    /// Tags, put on every resource that takes them.
+    /// Tags for all resources that support tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
 }
 
-/// The dev account: key, buckets, pipeline and service role.
+/// The dev account: key, buckets, pipeline, and service role.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dev {
-    /// Account ID: twelve digits, in quotes.
+    /// Account ID: 12 digits in quotes.
     #[schemars(example = &"111111111111")]
     #[schemars(regex(pattern = names::ACCOUNT_ID))]
     pub account: String,
@@ -55,21 +55,23 @@ pub struct Dev {
     /// The KMS key that encrypts the artifacts.
     #[serde(default)]
     pub key: Key,
-    /// Where the pipeline takes its source from.
+    /// The source of the pipeline.
     #[serde(default)]
     pub source: SourceBucket,
-    /// Where the pipeline stores its artifacts.
+    /// The artifact store of the pipeline.
     #[serde(default)]
     pub artifacts: Artifacts,
     /// The pipeline and its role.
     #[serde(default)]
     pub pipeline: Pipeline,
-    /// ARN of a managed policy that is set as permissions boundary on every role created here.
+    /// ARN of a managed policy that is the permissions boundary of all roles created in this
+    /// account.
     #[serde(default)]
     #[schemars(example = &"arn:aws:iam::111111111111:policy/boundary")]
     #[schemars(regex(pattern = arn::POLICY_ARN))]
     pub permissions_boundary: Option<String>,
-    /// Whether the buckets created here, and the targets', log their accesses to a log bucket.
+    /// Whether the buckets created in the dev account and for the targets log access to a log
+    /// bucket.
     #[serde(default = "yes")]
     pub access_logs: bool,
 }
@@ -81,14 +83,14 @@ pub struct Key {
     /// Alias, without `alias/`.
     #[schemars(example = &"s3deploykey")]
     pub alias: String,
-    /// ARNs of IAM roles or users of the dev account that administer the key.
+    /// ARNs of IAM roles or users in the dev account that administer the key.
     #[schemars(example = ["arn:aws:iam::111111111111:role/key-admin"])]
     #[schemars(inner(regex(pattern = arn::ROLE_OR_USER_ARN)))]
     pub administrators: Vec<String>,
-    /// Days between the scheduling of the key's deletion and the deletion.
+    /// Waiting period in days before a scheduled deletion of the key.
     #[schemars(range(min = 7, max = 30))]
     pub deletion_window_days: u32,
-    /// Whether the key is a multi-Region primary key. A later change replaces the key.
+    /// Whether the key is a multi-Region primary key. Changing this setting later replaces the key.
     pub multi_region: bool,
 }
 
@@ -103,14 +105,14 @@ pub struct SourceBucket {
     #[schemars(example = &"sample-website.zip")]
     #[schemars(regex(pattern = names::OBJECT_KEY_TEXT))]
     pub object_key: String,
-    /// `false`: the bucket exists in the dev account; it must be versioned and send events to
-    /// EventBridge.
+    /// Whether to create the bucket. With `false`, the bucket must exist in the dev account, be
+    /// versioned, and send events to EventBridge.
     pub create: bool,
-    /// How the pipeline learns of a new version.
+    /// How the pipeline detects a new version.
     pub detect_changes: DetectChanges,
-    /// ARN of a customer managed KMS key of the dev account and region that encrypts the bucket by
-    /// default: the service role may then decrypt with it. A bucket that is created here gets it as
-    /// its default encryption.
+    /// ARN of the customer managed KMS key for the default encryption of the bucket, in the dev
+    /// account and region. The service role can then decrypt with this key. A created bucket gets
+    /// it as its default encryption.
     #[schemars(
         example = &"arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555"
     )]
@@ -122,10 +124,10 @@ pub struct SourceBucket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DetectChanges {
-    /// An EventBridge rule starts it at once.
+    /// An EventBridge rule starts the pipeline immediately.
     #[default]
     Events,
-    /// CodePipeline asks S3 about once a minute.
+    /// CodePipeline polls S3 about once a minute.
     Polling,
 }
 
@@ -133,15 +135,15 @@ pub enum DetectChanges {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Artifacts {
-    /// Bucket name; by default `codepipeline-{region}-0123456789`. `{region}` stands for the
-    /// store's region: with targets in other regions each has a bucket of its own, named so, or
-    /// with the region added at the end.
+    /// Bucket name; default: `codepipeline-{region}-0123456789`. `{region}` is the region of the
+    /// store. If targets are in other regions, each region has a separate bucket. A name without
+    /// `{region}` gets the region as a suffix there.
     #[schemars(example = &"codepipeline-us-east-1-0123456789")]
     pub bucket: Option<String>,
-    /// `false`: the bucket exists.
+    /// Whether to create the bucket; `false` if it already exists.
     pub create: bool,
-    /// For a bucket that exists: the file with its current policy (JSON), whose statements are
-    /// kept. The path is relative to the configuration file, and may lead out of its folder.
+    /// For an existing bucket: the JSON file with its current policy, whose statements are kept.
+    /// The path is relative to the configuration file and can be outside of its folder.
     #[schemars(example = &"policies/artifacts.json")]
     pub existing_policy: Option<String>,
 }
@@ -153,83 +155,85 @@ pub struct Pipeline {
     /// Pipeline name.
     #[schemars(example = &"crossaccountdeploy")]
     pub name: String,
-    /// `false`: the pipeline exists; `s3ferry adopt` changes it, and no stack has it.
+    /// Whether to create the pipeline. With `false`, the pipeline must exist, `s3ferry adopt`
+    /// changes it, and no stack contains it.
     pub create: bool,
-    /// ARN of a service role of the dev account that exists already; without it, one is created.
+    /// ARN of an existing service role in the dev account; if not set, a role is created.
     #[schemars(example = &"arn:aws:iam::111111111111:role/service-role/pipeline")]
     #[schemars(regex(pattern = arn::ROLE_ARN))]
     pub service_role: Option<String>,
 }
 
-/// A place that is deployed to: accounts and regions, each with an output bucket and a role.
+/// A deployment target: accounts and regions, each with an output bucket and a deploy role.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// Name: of the template's file, and in the names of stages and policies.
+    /// Name of the target. It is the name of the template file and part of the names of stages and
+    /// policies.
     #[schemars(example = &"prod")]
     pub name: String,
-    /// Account ID: twelve digits, in quotes.
+    /// Account ID: 12 digits in quotes.
     #[serde(default)]
     #[schemars(example = &"222222222222")]
     #[schemars(regex(pattern = names::ACCOUNT_ID))]
     pub account: Option<String>,
-    /// Several account IDs, instead of `account`: one template serves them all.
+    /// Several account IDs, instead of `account`. They share one template.
     #[serde(default)]
     #[schemars(length(min = 1))]
     #[schemars(inner(regex(pattern = names::ACCOUNT_ID)))]
     pub accounts: Option<Vec<String>>,
-    /// A CSV file with the accounts, instead of `account` or `accounts`: its first line names the
-    /// columns, `account` and if wanted `region` and `name` (a note). The path is relative to the
-    /// configuration file, and may lead out of its folder.
+    /// A CSV file with the accounts, instead of `account` or `accounts`. Its first line names the
+    /// columns: `account`, and optionally `region` and `name` (a note). The path is relative to the
+    /// configuration file and can be outside of its folder.
     #[serde(default)]
     #[schemars(example = &"accounts.csv")]
     pub accounts_file: Option<String>,
-    /// What the accounts file says, once it is read.
+    /// Contents of the accounts file, after it is read.
     #[serde(skip)]
     #[schemars(skip)]
     pub listed: Vec<Listed>,
-    /// Region of the output bucket; by default the dev region.
+    /// Region of the output bucket; default: the dev region.
     #[serde(default)]
     #[schemars(example = &"us-east-1")]
     pub region: Option<String>,
-    /// Several regions, instead of `region`: each account has a bucket and a role in each.
+    /// Several regions, instead of `region`. Each account has a bucket and a role for each region.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub regions: Option<Vec<String>>,
-    /// Named profile of the AWS configuration that deploys the stack; by default the name. With
-    /// several accounts `{account}` and `{region}` stand for the instance's.
+    /// Named profile of the AWS configuration that deploys the stack; default: the target name. The
+    /// placeholders `{account}` and `{region}` are allowed.
     #[serde(default)]
     #[schemars(regex(pattern = names::PROFILE))]
     pub profile: Option<String>,
-    /// Output bucket; `{account}` and `{region}` stand for the target's, and must be used where it
-    /// has several.
+    /// Output bucket. The placeholders `{account}` and `{region}` are required if the target has
+    /// several accounts or regions.
     #[serde(default = "default_output_bucket")]
     #[schemars(example = &"codepipeline-output-bucket")]
     pub bucket: String,
-    /// `false`: the bucket exists in the target's account.
+    /// Whether to create the bucket; `false` if it already exists in the target's account.
     #[serde(default = "yes")]
     pub create: bool,
-    /// Name of the deploy role; by default the target's name and `s3role`, and with `regions` the
-    /// region. `{account}` and `{region}` may be used.
+    /// Name of the deploy role; default: the target name and `s3role`, and with `regions` also the
+    /// region. The placeholders `{account}` and `{region}` are allowed.
     #[serde(default)]
     #[schemars(example = &"prods3role")]
     #[schemars(regex(pattern = names::ROLE))]
     pub role: Option<String>,
-    /// Deployment path: the folder of the bucket that the files are extracted to.
+    /// Deployment path: the folder in the bucket that the files are extracted to.
     #[serde(default)]
     #[schemars(example = &"site")]
     #[schemars(regex(pattern = names::PATH))]
     pub path: String,
-    /// Whether the artifact is extracted; `false` puts it as one object, under `object_key`.
+    /// Whether to extract the artifact. With `false`, it is stored as one object with `object_key`.
     #[serde(default = "yes")]
     pub extract: bool,
-    /// Key of the one object, with `extract: false`.
+    /// Key of the object, with `extract: false`.
     #[serde(default)]
     #[schemars(example = &"releases/site.zip")]
     #[schemars(regex(pattern = names::OBJECT_KEY_TEXT))]
     pub object_key: Option<String>,
-    /// Canned ACL of the deployed objects. A bucket that is created here enforces its owner's
-    /// ownership, and then only `bucket-owner-full-control` is possible.
+    /// Canned ACL of the deployed objects. A created bucket has the Object Ownership setting
+    /// "Bucket owner enforced", which allows only `bucket-owner-full-control`.
     #[serde(default)]
     pub canned_acl: Option<CannedAcl>,
     /// `Cache-Control` of the deployed objects.
@@ -237,27 +241,27 @@ pub struct Target {
     #[schemars(example = &"max-age=300")]
     #[schemars(regex(pattern = names::HEADER))]
     pub cache_control: Option<String>,
-    /// Whether the source object has S3 object tags: the deploy role may then read the artifact's
-    /// tags and tag the deployed objects.
+    /// Whether the source object has S3 object tags. The deploy role can then read the tags of the
+    /// artifact and tag the deployed objects.
     #[serde(default)]
     pub tagged_objects: bool,
-    /// ARN of a customer managed KMS key of the target's account and region that encrypts the
-    /// deployed objects. A bucket that is created here gets it as its default encryption. Name it
-    /// for an existing bucket whose default encryption uses such a key, too.
+    /// ARN of a customer managed KMS key in the target's account and region that encrypts the
+    /// deployed objects. A created bucket gets it as its default encryption. Also set it for an
+    /// existing bucket whose default encryption uses a customer managed key.
     #[serde(default)]
     #[schemars(
         example = &"arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555"
     )]
     #[schemars(regex(pattern = arn::KEY_ARN))]
     pub encryption_key: Option<String>,
-    /// Whether somebody approves in the pipeline before this target is deployed.
+    /// Whether the pipeline requires a manual approval before it deploys to this target.
     #[serde(default)]
     pub approval: bool,
-    /// ARN of a managed policy that is set as permissions boundary on the deploy role.
+    /// ARN of a managed policy that is the permissions boundary of the deploy role.
     #[serde(default)]
     #[schemars(regex(pattern = names::BOUNDARY))]
     pub permissions_boundary: Option<String>,
-    /// Deployment by CloudFormation StackSets.
+    /// Deployment with CloudFormation StackSets.
     #[serde(default)]
     pub stack_set: Option<StackSet>,
 }
@@ -267,22 +271,22 @@ pub struct Target {
 pub struct Listed {
     /// Account ID.
     pub account: String,
-    /// Region, where the file has a column for it.
+    /// Region, if the file has a column for it.
     pub region: Option<String>,
 }
 
 impl Target {
-    /// Whether its template serves several accounts.
+    /// Returns whether the template serves several accounts.
     pub(crate) fn has_many_accounts(&self) -> bool {
         self.accounts.is_some() || self.accounts_file.is_some()
     }
 
-    /// Whether its template serves several regions.
+    /// Returns whether the template serves several regions.
     pub(crate) fn has_many_regions(&self) -> bool {
         self.regions.is_some() || self.listed.iter().any(|line| line.region.is_some())
     }
 
-    /// Every account and region that it is deployed to, in the configuration's order.
+    /// Returns the accounts and regions of the target, in the order of the configuration.
     pub(crate) fn places(&self, dev_region: &str) -> Vec<(String, String)> {
         let regions = match (&self.regions, &self.region) {
             (Some(regions), _) => regions.clone(),
@@ -308,7 +312,7 @@ impl Target {
     }
 }
 
-/// A canned ACL, as the S3 deploy action takes them.
+/// A canned ACL that the S3 deploy action accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the names are S3's own")]
@@ -323,7 +327,7 @@ pub enum CannedAcl {
 }
 
 impl CannedAcl {
-    /// The name as S3 writes it.
+    /// Returns the S3 name of the ACL.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Private => "private",
@@ -337,31 +341,31 @@ impl CannedAcl {
     }
 }
 
-/// What the policies grant.
+/// Permissions in the policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Permissions {
-    /// What each call of a run needs, and no more.
+    /// Only the actions that each call of a pipeline execution needs.
     #[default]
     Least,
     /// The wildcards of AWS's published procedure.
     Article,
 }
 
-/// Quotas of the accounts that AWS raised, and how many actions the plan puts together. Defaults
-/// and maximums are in `docs/quotas.md`.
+/// Quotas that AWS increased for the accounts, and the number of actions per stage and pipeline.
+/// The quota reference in the documentation lists the defaults and maximums.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quotas {
-    /// Characters of a role's trust policy: 2,048, which AWS raises up to 8,192.
+    /// Length of a role trust policy in characters; default: 2,048. AWS increases it up to 8,192.
     pub trust_policy_characters: Option<u64>,
-    /// Managed policies attached to a role: 20, which AWS raises up to 25.
+    /// Managed policies per role; default: 20. AWS increases it up to 25.
     pub managed_policies_per_role: Option<u64>,
-    /// Actions that the plan puts into a stage: 50 by default, and at most 100, AWS's fixed limit.
-    /// A change moves deploy actions to other stages.
+    /// Maximum number of actions per stage; default: 50. The fixed AWS limit is 100. Changing it
+    /// moves deploy actions to other stages.
     pub actions_per_stage: Option<u64>,
-    /// Actions that the plan puts into a pipeline before it opens another one: 500 by default, and
-    /// at most 1,000, AWS's fixed limit. A change moves the accounts of a large fleet to other
+    /// Maximum number of actions per pipeline before another pipeline is added; default: 500. The
+    /// fixed AWS limit is 1,000. Changing it moves the accounts of a large fleet to other
     /// pipelines.
     pub actions_per_pipeline: Option<u64>,
 }

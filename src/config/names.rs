@@ -1,13 +1,14 @@
-//! What a configuration can give as a name. Each check gives what is wrong, or nothing.
+//! Validates the names in a configuration. Each `…_problem` function returns a message, or `None`
+//! for a valid value.
 
 use crate::aws::names::characters;
 use crate::aws::quotas::{OBJECT_KEY, STACK_SET_NAME, grouped};
 
-/// Why this is not the name of a stack set (AWS CloudFormation, *CreateStackSet*).
+/// Checks the name of a stack set (AWS CloudFormation, *CreateStackSet*).
 pub(super) fn stack_set_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > STACK_SET_NAME.length() {
         format!(
-            "it has {}, and StackSets allows 1 to {}",
+            "it has {}, but StackSets allows 1 to {}",
             characters(name.len()),
             STACK_SET_NAME.value
         )
@@ -17,15 +18,15 @@ pub(super) fn stack_set_problem(name: &str) -> Option<String> {
         .chars()
         .find(|c| !(c.is_ascii_alphanumeric() || *c == '-'))
     {
-        format!("`{bad}` is none of the letters, digits and hyphens that are allowed")
+        format!("it contains `{bad}`; only letters, digits, and hyphens are allowed")
     } else {
         return None;
     };
-    Some(format!("`{name}` cannot be a stack set's name: {fault}"))
+    Some(format!("`{name}` cannot be a stack set name: {fault}"))
 }
 
-/// Why this is neither an organizational unit's ID nor a root's (AWS Organizations,
-/// *OrganizationalUnit*, *Root*).
+/// Checks the ID of an organizational unit or a root (AWS Organizations, *OrganizationalUnit*,
+/// *Root*).
 pub(super) fn organizational_unit_problem(id: &str) -> Option<String> {
     let part = |text: &str, from: usize| {
         (from..=32).contains(&text.len())
@@ -38,73 +39,74 @@ pub(super) fn organizational_unit_problem(id: &str) -> Option<String> {
         .and_then(|rest| rest.split_once('-'))
         .is_some_and(|(root, unit)| part(root, 4) && part(unit, 8));
     let root = id.strip_prefix("r-").is_some_and(|rest| part(rest, 4));
-    (!unit && !root).then(|| format!("`{id}` is not the ID of an organizational unit or a root"))
+    (!unit && !root).then(|| format!("`{id}` is not a valid ID of an organizational unit or root"))
 }
 
-/// Why this is not an object key that a policy can name exactly (Amazon S3, *Naming objects*;
-/// IAM, *Policy elements: Variables and tags*).
+/// Checks that a policy can name an object key exactly (Amazon S3, *Naming objects*; IAM, *Policy
+/// elements: Variables and tags*).
 pub(super) fn object_key_problem(key: &str) -> Option<String> {
     let fault = if key.is_empty() || key.len() > OBJECT_KEY.length() {
         format!(
-            "it has {} bytes, and S3 allows 1 to {}",
+            "it has {} bytes, but S3 allows 1 to {}",
             key.len(),
             grouped(OBJECT_KEY.value)
         )
     } else if key.starts_with('/') || key.ends_with('/') {
         "it must not begin or end with `/`".to_owned()
     } else if key.contains(['*', '?']) || key.contains("${") {
-        "`*`, `?` and `${` would be wildcards or variables in the policies".to_owned()
+        "`*`, `?`, and `${` would be wildcards or variables in the policies".to_owned()
     } else if key.contains("#{") {
-        // A pipeline's variable, which would stand in the policies as it is written.
-        "policies cannot name a value that is known only in a run (`#{`)".to_owned()
+        // The policies would contain the literal name of the pipeline variable.
+        "policies cannot contain pipeline variables (`#{`)".to_owned()
     } else if key.chars().any(char::is_control) {
-        "it has a control character".to_owned()
+        "it contains a control character".to_owned()
     } else {
         return None;
     };
     Some(format!("`{key}` cannot be an object key: {fault}"))
 }
 
-/// Why this is not a deployment path. The S3 deploy action writes `/` for `\`, fails at `../`, and
-/// no browser asks for a key with `./` or `//`.
+/// Checks a deployment path. The S3 deploy action replaces `\` with `/` and fails for `../`.
+/// Browsers never request keys with `./` or `//`.
 pub(super) fn path_problem(path: &str) -> Option<String> {
     let is_plain = |part: &str| !part.is_empty() && part != "." && !part.ends_with("..");
     object_key_problem(path).or_else(|| {
         let is_usable = !path.contains('\\') && path.split('/').all(is_plain);
         (!is_usable).then(|| {
             format!(
-                "`{path}` cannot be a deployment path: it must be names with `/` between them, \
-                 without `\\`, `//`, `./` and `../`"
+                "`{path}` cannot be a deployment path: it must consist of names separated by `/`, \
+                 without `\\`, `//`, `./`, and `../`"
             )
         })
     })
 }
 
-/// Why this is not a target name. It names a file, a stage and parts of policy names.
+/// Checks the name of a target, which is the name of a file and a stage and a part of policy names.
 pub(super) fn target_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > 40 {
-        format!("it has {}, and 1 to 40 are allowed", characters(name.len()))
+        format!("it has {}, but 1 to 40 are allowed", characters(name.len()))
     } else if !name
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
         || !name.starts_with(|c: char| c.is_ascii_alphanumeric())
     {
-        "only letters, digits, `-` and `_` are allowed, and a letter or digit first".to_owned()
+        "only letters, digits, `-`, and `_` are allowed, and it must begin with a letter or digit"
+            .to_owned()
     } else if name.eq_ignore_ascii_case("dev")
         || name.to_ascii_lowercase().starts_with("dev-")
         || name.eq_ignore_ascii_case("source")
     {
-        "it is taken by the dev side's own file or stage".to_owned()
+        "the name is reserved for a file or stage of the dev account".to_owned()
     } else if is_device(name) {
-        "Windows reserves it, and the target's template has this name".to_owned()
+        "the name of the template file would be reserved on Windows".to_owned()
     } else {
         return None;
     };
-    Some(format!("`{name}` cannot be a target's name: {fault}"))
+    Some(format!("`{name}` cannot be a target name: {fault}"))
 }
 
-/// Whether Windows reserves the name for a device, so that no file can have it (Microsoft, *Naming
-/// Files, Paths, and Namespaces*).
+/// Returns whether Windows reserves the name for a device, so that no file can have it (Microsoft,
+/// *Naming Files, Paths, and Namespaces*).
 fn is_device(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let port = name
@@ -116,24 +118,24 @@ fn is_device(name: &str) -> bool {
 
 /// Regular expression of an account ID, for the schema.
 pub(super) const ACCOUNT_ID: &str = "^[0-9]{12}$";
-/// Regular expression of an organization's ID (AWS Organizations, *Organization*), for the schema.
+/// Regular expression of an organization ID (AWS Organizations, *Organization*), for the schema.
 pub(super) const ORGANIZATION: &str = "^o-[a-z0-9]{10,32}$";
-/// Regular expression of a profile's name, for the schema.
+/// Regular expression of a profile name, for the schema.
 pub(super) const PROFILE: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
-/// Regular expression of a header's value, for the schema.
+/// Regular expression of a header value, for the schema.
 pub(super) const HEADER: &str = "^[!-~]([ -~]*[!-~])?$";
-/// Regular expression of an object key, for the schema: without wildcards of policies.
+/// Regular expression of an object key without policy wildcards, for the schema.
 pub(super) const OBJECT_KEY_TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f*?]+$";
 /// Regular expression of a deployment path, for the schema; it may be empty.
 pub(super) const PATH: &str = r"^[^\u0000-\u001f\u007f-\u009f*?]*$";
-/// Regular expression of a target's permissions boundary, for the schema; `{account}` and
-/// `{region}` may be in it.
+/// Regular expression of a target's permissions boundary, for the schema. It can contain
+/// `{account}` and `{region}`.
 pub(super) const BOUNDARY: &str = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws|\\{account\\}):policy/\
     ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@{}-]+$";
-/// Regular expression of a role's name, for the schema; `{account}` may be in it.
+/// Regular expression of a role name, for the schema. It can contain `{account}` and `{region}`.
 pub(super) const ROLE: &str = "^[A-Za-z0-9_+=,.@{}-]+$";
 
-/// Why this is not an organization's ID.
+/// Checks the ID of an organization.
 pub(super) fn organization_problem(id: &str) -> Option<String> {
     let is_valid = id.strip_prefix("o-").is_some_and(|tail| {
         (10..=32).contains(&tail.len())
@@ -141,36 +143,36 @@ pub(super) fn organization_problem(id: &str) -> Option<String> {
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     });
-    (!is_valid).then(|| format!("`{id}` is not the ID of an organization"))
+    (!is_valid).then(|| format!("`{id}` is not a valid organization ID"))
 }
 
-/// Why this cannot be the name of a profile in the AWS configuration. Control characters are
-/// rejected in every value of the configuration.
+/// Checks the name of a profile in the AWS configuration. Control characters are already rejected
+/// in all values of the configuration.
 pub(super) fn profile_problem(name: &str) -> Option<String> {
     let fault = if name.trim().is_empty() {
         "it is empty"
     } else if name.trim() != name {
-        "it begins or ends with white space"
+        "it begins or ends with whitespace"
     } else if name.contains([']', '[']) {
-        "a section of the AWS configuration cannot have `[` or `]` in its name"
+        "a section name in the AWS configuration cannot contain `[` or `]`"
     } else {
         return None;
     };
-    Some(format!("`{name}` cannot be the name of a profile: {fault}"))
+    Some(format!("`{name}` cannot be a profile name: {fault}"))
 }
 
-/// Why this cannot be the value of an HTTP header (RFC 9110, *Field Values*).
+/// Checks the value of an HTTP header (RFC 9110, *Field Values*).
 pub(super) fn header_problem(value: &str) -> Option<String> {
     let fault = if value.trim().is_empty() {
         "it is empty"
     } else if value.trim() != value {
-        "it begins or ends with white space"
+        "it begins or ends with whitespace"
     } else if !value.chars().all(|c| matches!(c, ' '..='~')) {
         "only printable ASCII characters are allowed"
     } else {
         return None;
     };
     Some(format!(
-        "`{value}` cannot be the value of a header: {fault}"
+        "`{value}` cannot be a header value: {fault}"
     ))
 }

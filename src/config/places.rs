@@ -1,4 +1,4 @@
-//! Where targets are: their accounts and regions, and the names that differ between them.
+//! Validates the accounts and regions of targets, and the names that differ between them.
 
 use crate::aws::partition_of;
 use std::collections::HashSet;
@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::validate::Found;
 use super::{Config, Target, pipeline_region_problem};
 
-/// Why a target cannot be in a region, and what to do.
+/// Returns the reason why a target cannot be in a region, and a fix.
 pub(super) fn region_problem(
     config: &Config,
     target: &str,
@@ -21,22 +21,22 @@ pub(super) fn region_problem(
     if theirs != ours {
         return Some((
             format!(
-                "`{region}` is in partition `{}`, and the dev region in `{}`: accounts of one \
-                 cannot be reached from the other",
+                "`{region}` is in partition `{}`, but the dev region is in `{}`: accounts in \
+                 different partitions cannot access each other",
                 theirs.as_str(),
                 ours.as_str()
             ),
-            "choose regions of one partition".to_owned(),
+            "choose regions in one partition".to_owned(),
         ));
     }
     (region != dev.region && !dev.key.multi_region).then(|| {
         (
             format!(
-                "target `{target}` is in `{region}` and the pipeline in `{}`: that needs a \
+                "target `{target}` is in `{region}`, but the pipeline is in `{}`: this requires a \
                  multi-Region key",
                 dev.region
             ),
-            "set `multi_region: true` under `dev.key` before the first deploy (a later change \
+            "set `multi_region: true` in `dev.key` before the first deployment (changing it later \
              replaces the key)"
                 .to_owned(),
         )
@@ -53,7 +53,7 @@ impl Found {
             (None, None, None) => self.add(
                 &at("account"),
                 format!("target `{}` has no account", target.name),
-                "add `account:` with the 12 digits in quotes, or a list of them as `accounts:`",
+                "add `account:` with 12 digits in quotes, or `accounts:` with a list",
             ),
             _ => self.add(
                 &at(if target.accounts.is_some() {
@@ -61,7 +61,7 @@ impl Found {
                 } else {
                     "accounts_file"
                 }),
-                "of `account`, `accounts` and `accounts_file` one says where a target is",
+                "only one of `account`, `accounts`, and `accounts_file` is allowed",
                 "keep one of them",
             ),
         }
@@ -73,16 +73,16 @@ impl Found {
                     let path = at(&format!("regions.{number}"));
                     self.target_region(config, target, &path, region);
                     if !seen.insert(region) {
-                        self.add(&path, format!("`{region}` is listed twice"), "remove one");
+                        self.add(&path, format!("duplicate region `{region}`"), "remove one");
                     }
                 }
                 if regions.is_empty() {
-                    self.add(&at("regions"), "there is no region", "list one at least");
+                    self.add(&at("regions"), "no regions", "list at least one region");
                 }
             }
             (Some(_), Some(_)) => self.add(
                 &at("regions"),
-                "`region` and `regions` are both given",
+                "`region` and `regions` cannot be used together",
                 "keep one of them",
             ),
             (None, None) => {}
@@ -95,17 +95,17 @@ impl Found {
             let path = format!("{path}.{number}");
             self.account(&path, id);
             if !seen.insert(id) {
-                self.add(&path, format!("`{id}` is listed twice"), "remove one");
+                self.add(&path, format!("duplicate account `{id}`"), "remove one");
             }
         }
         if ids.is_empty() {
-            self.add(path, "there is no account", "list one at least");
+            self.add(path, "no accounts", "list at least one account");
         }
     }
 
-    /// Several accounts or regions need names that differ.
+    /// Checks that names differ between several accounts or regions.
     pub(super) fn patterns(&mut self, config: &Config, index: usize, target: &Target) {
-        // What an accounts file adds is not known before it is read.
+        // The accounts are unknown until the accounts file is read.
         if target.accounts_file.is_some() && target.listed.is_empty() {
             return;
         }
@@ -122,12 +122,12 @@ impl Found {
             self.add(
                 &at("bucket"),
                 format!(
-                    "every account and region of target `{}` needs an output bucket of its own, \
-                     and `{}` is one name",
+                    "every account and region of target `{}` requires a different output bucket, \
+                     but `{}` is a single name",
                     target.name, target.bucket
                 ),
                 format!(
-                    "add `{}`: such as `{}-{}`",
+                    "add `{}`, such as `{}-{}`",
                     wanted.join("` and `"),
                     target.bucket,
                     wanted.join("-")
@@ -141,11 +141,11 @@ impl Found {
             self.add(
                 "dev.artifacts.bucket",
                 format!(
-                    "target `{}` has one template for several regions, and `{bucket}` does not \
-                     say what the artifact bucket is called in each",
+                    "target `{}` has one template for several regions, but `{bucket}` does not \
+                     contain the region of the artifact bucket",
                     target.name
                 ),
-                "write it with `{region}`, or write a target for each region",
+                "add `{region}` to it, or add a separate target for each region",
             );
         }
         if let Some(role) = &target.role
@@ -154,8 +154,8 @@ impl Found {
         {
             self.add(
                 &at("role"),
-                format!("roles are global, so each region needs one of its own, and `{role}` is one name"),
-                format!("add `{{region}}`: such as `{role}-{{region}}`"),
+                format!("roles are global, so each region requires a different name than `{role}`"),
+                format!("add `{{region}}`, such as `{role}-{{region}}`"),
             );
         }
     }

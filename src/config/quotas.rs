@@ -1,4 +1,4 @@
-//! The quotas of a configuration: their defaults, and which values AWS can grant.
+//! The quotas of a configuration: their defaults, and the values that AWS can grant.
 
 use super::Quotas;
 use super::validate::Found;
@@ -8,29 +8,29 @@ use crate::aws::quotas::{
 };
 
 impl Quotas {
-    /// Returns how many characters a trust policy can have.
+    /// Returns the maximum length of a trust policy.
     pub(crate) fn trust_policy(&self) -> u64 {
         self.trust_policy_characters.unwrap_or(TRUST_POLICY.value)
     }
 
-    /// Returns how many managed policies a role can have.
+    /// Returns the maximum number of managed policies per role.
     pub(crate) fn managed_policies(&self) -> u64 {
         self.managed_policies_per_role
             .unwrap_or(MANAGED_POLICIES_PER_ROLE.value)
     }
 
-    /// Returns how many actions the plan puts into a stage.
+    /// Returns the maximum number of actions that the plan puts into a stage.
     pub(crate) fn stage_actions(&self) -> u64 {
         self.actions_per_stage.unwrap_or(PLANNED_ACTIONS_PER_STAGE)
     }
 
-    /// Returns how many actions the plan puts into a pipeline.
+    /// Returns the maximum number of actions that the plan puts into a pipeline.
     pub(crate) fn pipeline_actions(&self) -> u64 {
         self.actions_per_pipeline
             .unwrap_or(PLANNED_ACTIONS_PER_PIPELINE)
     }
 
-    /// Reports values that no account can have, and values that no deployment fits into.
+    /// Reports values that AWS does not grant and values that are too small for a deployment.
     pub(super) fn check(&self, found: &mut Found) {
         for (name, value, least, quota) in [
             (
@@ -45,7 +45,7 @@ impl Quotas {
                 1,
                 MANAGED_POLICIES_PER_ROLE,
             ),
-            // A deploy action and its approval.
+            // An approval and a deploy action.
             (
                 "actions_per_stage",
                 self.actions_per_stage,
@@ -65,14 +65,14 @@ impl Quotas {
             if value < least {
                 found.add(
                     &path,
-                    format!("{value} {} are too few for any deployment", quota.unit),
-                    format!("write the quota of the account, or at least {least}"),
+                    format!("{value} {} are not enough for a deployment", quota.unit),
+                    format!("set the quota of the account, or at least {least}"),
                 );
             } else if let Some(most) = quota.maximum().filter(|most| value > *most) {
                 found.add(
                     &path,
                     too_large(value, most, quota),
-                    format!("write at most {most}"),
+                    format!("set at most {most}"),
                 );
             }
         }
@@ -89,11 +89,11 @@ fn too_large(value: u64, most: u64, quota: Quota) -> String {
     } = quota;
     match quota.increase {
         Increase::UpTo(_) => {
-            format!("{value} {unit}: {service} raises the quota ({name}) to at most {shown}")
+            format!("{value} {unit}: {service} increases the quota ({name}) to at most {shown}")
         }
         Increase::Fixed | Increase::OnRequest => {
             format!(
-                "{value} {unit}: {service} allows {shown} ({name}), and does not raise this quota"
+                "{value} {unit}: {service} allows {shown} ({name}) and does not increase this quota"
             )
         }
     }

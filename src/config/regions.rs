@@ -1,12 +1,12 @@
-//! What is wrong with a region that a configuration names.
+//! Validates the regions in a configuration.
 
 use super::near;
 use crate::aws::regions::{
     AS_OF, has_codepipeline, is_region, partition_of, regions, with_codepipeline,
 };
 
-/// Why AWS has no such region or no CodePipeline in it, and what to do. `what` is what is to be
-/// there: `the pipeline`.
+/// Returns the problem and a fix if AWS does not have the region or does not offer CodePipeline in
+/// it. `what` is the resource for the region, such as `the pipeline`.
 pub(crate) fn pipeline_region_problem(region: &str, what: &str) -> Option<(String, String)> {
     if let Some(problem) = unknown_region(region) {
         return Some(problem);
@@ -16,20 +16,24 @@ pub(crate) fn pipeline_region_problem(region: &str, what: &str) -> Option<(Strin
         let others = with_codepipeline(partition);
         let help = if others.is_empty() {
             format!(
-                "partition `{}` has no region with CodePipeline: choose one of another partition",
+                "partition `{}` has no region with CodePipeline: choose a region in another \
+                 partition",
                 partition.as_str()
             )
         } else {
             format!("choose one of: {}", others.join(", "))
         };
         (
-            format!("{what} cannot be in `{region}`: CodePipeline is not available there (as of {AS_OF})"),
+            format!(
+                "{what} cannot be in `{region}`: CodePipeline is not available there (as of \
+                 {AS_OF})"
+            ),
             help,
         )
     })
 }
 
-/// Why AWS has no such region, and what to do.
+/// Returns the problem and a fix if AWS does not have the region.
 pub(super) fn unknown_region(region: &str) -> Option<(String, String)> {
     if is_region(region) {
         return None;
@@ -37,7 +41,7 @@ pub(super) fn unknown_region(region: &str) -> Option<(String, String)> {
     let partition = partition_of(region).as_str();
     let help = match near(region, regions()) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => "write a region's code, such as `us-east-1`".to_owned(),
+        None => "use a region code, such as `us-east-1`".to_owned(),
     };
     Some((
         format!("partition `{partition}` has no region `{region}` (as of {AS_OF})"),

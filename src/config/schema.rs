@@ -1,5 +1,5 @@
-//! The JSON Schema of the configuration, and the check of a file's shape against it: unknown
-//! keys, missing keys and wrong types, all at once. What a value may say is checked elsewhere.
+//! The JSON Schema of the configuration, and the check of a file against it. The check reports all
+//! unknown keys, missing keys, and wrong types. Other modules check the values.
 
 use serde_json::Value as Json;
 
@@ -9,14 +9,14 @@ use crate::aws::names::digits;
 use crate::diagnostic::{Diagnostic, Entry, Node, Span, Value, may_be_name};
 use crate::escape::{is_hidden, is_unseen, named, spelled};
 
-/// The JSON Schema (draft 2020-12) of the configuration file.
+/// Returns the JSON Schema (draft 2020-12) of the configuration file.
 pub fn json_schema() -> Json {
     let mut schema = schemars::schema_for!(Config).to_value();
     schema["title"] = Json::from("s3ferry configuration");
     schema
 }
 
-/// Everything in which the shape of a file differs from the schema.
+/// Returns all differences between a file and the schema.
 pub(super) fn check(node: &Node) -> Vec<Diagnostic> {
     let schema = json_schema();
     let mut checker = Checker {
@@ -33,7 +33,7 @@ pub(super) fn check(node: &Node) -> Vec<Diagnostic> {
     checker.problems
 }
 
-/// The candidate that was probably meant by `text`, if one is near enough.
+/// Returns the candidate that is most similar to `text`, if it is similar enough.
 pub fn near<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     if !may_be_name(text) {
         return None;
@@ -56,13 +56,14 @@ struct Checker<'s> {
 }
 
 impl<'s> Checker<'s> {
-    /// `place` is where to point when the node itself is empty; `name` is the key above it.
+    /// Checks a node. `place` is the position for errors if the node is empty, and `name` is the
+    /// key of the node.
     fn value(&mut self, node: &Node, place: Span, name: &str, schema: &'s Json) {
         let (schema, nullable) = self.resolve(schema);
         if node.tag.is_some() {
             self.problems.push(
                 Diagnostic::new(node.span, format!("`{name}` has a tag"))
-                    .help("tags such as `!Sub` mean nothing in a configuration: write the value"),
+                    .help("remove the tag: the configuration does not support tags such as `!Sub`"),
             );
             return;
         }
@@ -83,7 +84,7 @@ impl<'s> Checker<'s> {
                     node.span,
                     format!("`{name}` contains {}: `{text}`", named(hidden)),
                 )
-                .help("remove it: a value has no control characters and no invisible ones"),
+                .help("remove it: control and invisible characters are not allowed"),
             );
             return;
         }
@@ -134,7 +135,7 @@ impl<'s> Checker<'s> {
         }
         let list = allowed.join(", ");
         let help = match near(text, allowed.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`? Possible: {list}"),
+            Some(meant) => format!("did you mean `{meant}`? Allowed values: {list}"),
             None => format!("possible: {list}"),
         };
         self.problems
@@ -153,7 +154,7 @@ impl<'s> Checker<'s> {
             let (least, most) = (minimum.unwrap_or(0), maximum.unwrap_or(u64::MAX));
             self.problems.push(
                 Diagnostic::new(node.span, format!("`{name}` is out of range"))
-                    .help(format!("write a number from {least} to {most}")),
+                    .help(format!("set a number from {least} to {most}")),
             );
         }
     }
@@ -184,7 +185,7 @@ impl<'s> Checker<'s> {
                     let names: Vec<&str> = names.map(String::as_str).collect();
                     let help = match near(&entry.key, names.iter().copied()) {
                         Some(meant) => format!("did you mean `{meant}`?"),
-                        None => format!("possible here: {}", names.join(", ")),
+                        None => format!("allowed keys: {}", names.join(", ")),
                     };
                     self.problems.push(
                         Diagnostic::new(entry.key_span, format!("unknown key `{}`", entry.key))
@@ -200,15 +201,15 @@ impl<'s> Checker<'s> {
             if node.get(name).is_none() {
                 let span = entries.first().map_or(place, |entry| entry.key_span);
                 self.problems.push(
-                    Diagnostic::new(span, format!("`{name}` is missing here"))
+                    Diagnostic::new(span, format!("missing key `{name}`"))
                         .help(format!("add `{name}:`")),
                 );
             }
         }
     }
 
-    /// The problem of a line with a key whose colon, or the space after it, is missing. YAML reads it
-    /// as text.
+    /// Returns the problem and a fix for a line without the colon after a key, or without the space
+    /// after the colon. YAML parses such a line as text.
     fn key_without_colon(&self, text: &str, schema: &Json) -> Option<(String, String)> {
         let properties = schema["properties"].as_object()?;
         let (key, rest) = properties.keys().find_map(|key| {
@@ -227,7 +228,7 @@ impl<'s> Checker<'s> {
         ))
     }
 
-    /// A key with a character that looks like another one, or like none.
+    /// Reports a key with a confusable or invisible character.
     fn foreign<'n>(&mut self, entry: &Entry, names: impl Iterator<Item = &'n str>) {
         let Some(c) = foreign_character(&entry.key) else {
             return;
@@ -251,7 +252,7 @@ impl<'s> Checker<'s> {
             .push(Diagnostic::new(entry.key_span, message).help(help));
     }
 
-    /// Follows references, and tells whether the value may be null.
+    /// Follows references, and returns whether the value can be null.
     fn resolve(&self, schema: &'s Json) -> (&'s Json, bool) {
         if let Some(options) = schema["anyOf"].as_array() {
             let nullable = options.iter().any(|option| option["type"] == "null");
@@ -274,8 +275,7 @@ impl<'s> Checker<'s> {
     }
 }
 
-/// The character of a key that a reader cannot see, or takes for one of ASCII: no key of the
-/// configuration has others.
+/// Returns an invisible or non-ASCII character in a key. All keys of the configuration are ASCII.
 fn foreign_character(key: &str) -> Option<char> {
     let mut unseen = key.chars().filter(|c| is_unseen(*c));
     unseen
@@ -283,7 +283,7 @@ fn foreign_character(key: &str) -> Option<char> {
         .or_else(|| key.chars().find(|c| !c.is_ascii()))
 }
 
-/// The type of a schema, `null` aside.
+/// Returns the type of a schema, ignoring `null`.
 fn kind(schema: &Json) -> Option<&str> {
     match &schema["type"] {
         Json::String(kind) => Some(kind),
@@ -295,7 +295,7 @@ fn kind(schema: &Json) -> Option<&str> {
     }
 }
 
-/// The values of an enumeration; schemars writes it in one of two ways.
+/// Returns the values of an enumeration, in both forms that schemars writes.
 fn allowed_values(schema: &Json) -> Option<Vec<&str>> {
     let mut values: Vec<&str> = schema["enum"]
         .as_array()
@@ -316,7 +316,7 @@ fn allowed_values(schema: &Json) -> Option<Vec<&str>> {
     (!values.is_empty()).then_some(values)
 }
 
-/// The problem of a number where the schema has text, and what to do.
+/// Returns the problem and a fix for a number where the schema requires text.
 fn unquoted(name: &str, text: &str, schema: &Json) -> (String, String) {
     if schema["pattern"] != ACCOUNT_ID {
         return (
@@ -328,14 +328,14 @@ fn unquoted(name: &str, text: &str, schema: &Json) -> (String, String) {
         return (
             format!("`{name}` is not in quotes"),
             format!(
-                "write \"{text}\": YAML reads an account ID without quotes as a number, and drops a \
+                "write \"{text}\": YAML reads an account ID without quotes as a number and drops a \
                  leading zero"
             ),
         );
     }
     (
         format!(
-            "`{name}` is not in quotes, and has {} instead of 12",
+            "`{name}` is not in quotes and has {} instead of 12",
             digits(text.len())
         ),
         "write all 12 digits in quotes, such as \"012345678901\"".to_owned(),

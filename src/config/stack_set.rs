@@ -1,87 +1,87 @@
-//! The part of the configuration that is about CloudFormation StackSets.
+//! The configuration of CloudFormation StackSets.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::names;
 
-/// Deployment of a target's template by CloudFormation StackSets: one stack set, and a stack
-/// instance in each of the target's accounts and regions.
+/// Deployment of a target's template with CloudFormation StackSets: one stack set, with a stack
+/// instance in each account and region of the target.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StackSet {
-    /// Name of the stack set; by default the names of pipeline and target.
+    /// Name of the stack set; default: the names of the pipeline and the target.
     #[schemars(example = &"crossaccountdeploy-prod")]
     pub name: Option<String>,
-    /// Administrator account, which has the stack set: twelve digits, in quotes; by default the
-    /// dev account.
+    /// Administrator account of the stack set: 12 digits in quotes; default: the dev account.
     #[schemars(example = &"111111111111")]
     #[schemars(regex(pattern = names::ACCOUNT_ID))]
     pub account: Option<String>,
-    /// Region of the stack set itself; by default the dev region.
+    /// Region of the stack set itself; default: the dev region.
     #[schemars(example = &"us-east-1")]
     pub region: Option<String>,
-    /// Named profile of the AWS configuration for the administrator account; by default the dev
-    /// account's.
+    /// Named profile of the AWS configuration for the administrator account; default: the profile
+    /// of the dev account.
     #[schemars(regex(pattern = names::PROFILE))]
     pub profile: Option<String>,
-    /// Who creates the roles that StackSets needs.
+    /// Permission model: who creates the roles for StackSets.
     pub permission_model: PermissionModel,
-    /// Name of the administration role in the administrator account; self-managed only; by
-    /// default `AWSCloudFormationStackSetAdministrationRole`.
+    /// Name of the administration role in the administrator account (self-managed only); default:
+    /// `AWSCloudFormationStackSetAdministrationRole`.
     #[schemars(example = &"s3ferry-stack-set-administration")]
     #[schemars(regex(pattern = names::ROLE))]
     pub administration_role: Option<String>,
-    /// Name of the execution role in the target accounts; self-managed only; by default
+    /// Name of the execution role in the target accounts (self-managed only); default:
     /// `AWSCloudFormationStackSetExecutionRole`.
     #[schemars(example = &"s3ferry-stack-set-execution")]
     #[schemars(regex(pattern = names::ROLE))]
     pub execution_role: Option<String>,
-    /// Organizational units (or the root) that hold the target's accounts; service-managed only.
+    /// Organizational units or root that contain the target's accounts (service-managed only).
     #[schemars(example = ["ou-ab12-11111111"])]
     pub organizational_units: Vec<String>,
-    /// Which accounts of the organizational units are deployed to; service-managed only; by
-    /// default `intersection`.
+    /// Filter for the accounts of the organizational units (service-managed only); default:
+    /// `intersection`.
     pub account_filter: Option<AccountFilter>,
-    /// Accounts of the organizational units that are left out, with `account_filter: difference`.
+    /// Excluded accounts of the organizational units, with `account_filter: difference`.
     #[schemars(example = ["333333333333"])]
     #[schemars(inner(regex(pattern = names::ACCOUNT_ID)))]
     pub excluded_accounts: Vec<String>,
-    /// What happens when an account joins or leaves an organizational unit; service-managed only.
+    /// Automatic deployment when an account joins or leaves an organizational unit (service-managed
+    /// only).
     pub auto_deployment: Option<AutoDeployment>,
     /// Whether the administrator account is the organization's management account (`self`) or a
-    /// delegated administrator (`delegated-admin`); service-managed only.
+    /// delegated administrator (`delegated-admin`, service-managed only).
     pub call_as: CallAs,
-    /// Managed execution: StackSets runs operations that do not get in each other's way at the
-    /// same time, and queues the others.
+    /// Managed execution: StackSets runs operations that do not conflict concurrently, and queues
+    /// the others.
     pub managed_execution: bool,
-    /// How an operation proceeds over accounts and regions.
+    /// Preferences for operations.
     pub operation_preferences: OperationPreferences,
 }
 
-/// A stack set's permission model.
+/// The permission model of a stack set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PermissionModel {
-    /// Administration and execution roles that you create.
+    /// You create the administration role and the execution roles.
     #[default]
     SelfManaged,
-    /// Roles that AWS Organizations creates.
+    /// AWS Organizations creates the roles.
     ServiceManaged,
 }
 
-/// How accounts narrow organizational units down.
+/// The filter for the accounts of organizational units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountFilter {
-    /// The target's accounts, as far as they are in the organizational units.
+    /// The target's accounts that are in the organizational units.
     #[default]
     Intersection,
-    /// All accounts of the organizational units but `excluded_accounts`.
+    /// All accounts of the organizational units except `excluded_accounts`.
     Difference,
     /// All accounts of the organizational units.
     None,
-    /// Refused: StackSets does not create instances with it.
+    /// Not supported: StackSets does not create stack instances with it.
     Union,
 }
 
@@ -89,23 +89,23 @@ pub enum AccountFilter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AutoDeployment {
-    /// Whether an account that joins an organizational unit gets a stack by itself. It has no
-    /// deploy action in the pipeline until the configuration names it.
+    /// Whether an account that joins an organizational unit automatically gets a stack. It has no
+    /// deploy action in the pipeline until you add it to the configuration.
     pub enabled: bool,
-    /// Whether the stack of an account that leaves is kept.
+    /// Whether to retain the stack of an account that leaves.
     #[serde(default = "yes")]
     pub retain_stacks_on_account_removal: bool,
 }
 
-/// As whom the administrator account calls StackSets.
+/// The role of the administrator account in the organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallAs {
-    /// As the organization's management account, or with self-managed permissions.
+    /// The management account of the organization, or an account with self-managed permissions.
     #[default]
     #[serde(rename = "self")]
     ItSelf,
-    /// As a delegated administrator of the organization.
+    /// A delegated administrator of the organization.
     DelegatedAdmin,
 }
 
@@ -113,35 +113,36 @@ pub enum CallAs {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OperationPreferences {
-    /// Accounts per region in which the operation may fail before it stops (0).
+    /// Number of accounts per region in which the operation can fail before it stops; default: 0.
     #[schemars(range(max = 100000))]
     pub failure_tolerance_count: Option<u32>,
     /// The same as a percentage of the accounts.
     #[schemars(range(min = 0, max = 100))]
     pub failure_tolerance_percentage: Option<u32>,
-    /// Accounts that are deployed to at the same time (1).
+    /// Maximum number of accounts to deploy to concurrently; default: 1.
     #[schemars(range(min = 1, max = 100000))]
     pub max_concurrent_count: Option<u32>,
     /// The same as a percentage of the accounts.
     #[schemars(range(min = 1, max = 100))]
     pub max_concurrent_percentage: Option<u32>,
-    /// Whether failures lower the number of accounts that are deployed to at the same time.
+    /// Whether failures reduce the number of concurrent accounts.
     pub concurrency_mode: ConcurrencyMode,
-    /// Order of the regions.
+    /// Deployment order of the regions.
     #[schemars(example = ["us-east-1", "eu-west-1"])]
     pub region_order: Vec<String>,
-    /// Whether regions are deployed to at the same time.
+    /// Whether to deploy to the regions in parallel.
     pub parallel_regions: bool,
 }
 
-/// What failures do to the concurrency of an operation.
+/// The effect of failures on the concurrency of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConcurrencyMode {
-    /// They lower it, so that no more than the tolerated number and one can fail.
+    /// Failures reduce the concurrency, so that at most one more than the tolerated number can
+    /// fail.
     #[default]
     Strict,
-    /// They do not.
+    /// Failures do not reduce the concurrency.
     Soft,
 }
 

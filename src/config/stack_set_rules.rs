@@ -1,4 +1,4 @@
-//! What the stack set of a target must satisfy (AWS CloudFormation, *CreateStackSet*,
+//! Validates the stack set of a target (AWS CloudFormation, *CreateStackSet*,
 //! *StackSetOperationPreferences*, *DeploymentTargets*).
 
 use crate::aws::partition_of;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::aws::names::{account_id_problem, role_problem};
 
-/// Everything that is wrong with the stack set of the target at `index`.
+/// Returns all problems with the stack set of the target at `index`.
 pub(super) fn complaints(config: &Config, index: usize, target: &Target) -> Vec<Complaint> {
     let Some(set) = &target.stack_set else {
         return Vec::new();
@@ -54,10 +54,10 @@ impl Found {
             self.add(
                 key,
                 format!(
-                    "`{region}` is in another partition than the dev region `{}`",
+                    "`{region}` and the dev region `{}` are in different partitions",
                     config.dev.region
                 ),
-                "choose regions of one partition",
+                "choose regions in one partition",
             );
         }
     }
@@ -73,7 +73,7 @@ impl Found {
             self.check(
                 "profile",
                 profile_problem(profile),
-                "write the name of a profile, as `aws configure list-profiles` shows it",
+                "use a profile from `aws configure list-profiles`",
             );
         }
         let Some(account) = &set.account else {
@@ -88,10 +88,9 @@ impl Found {
             self.add(
                 "account",
                 format!(
-                    "the administrator account {account} is not the dev account, and has no profile"
+                    "the administrator account {account} is not the dev account and has no profile"
                 ),
-                "add `profile:` beside it: the named profile of the AWS configuration that manages \
-                 the stack set",
+                "add `profile:` with the named profile that manages the stack set",
             );
         }
     }
@@ -102,36 +101,36 @@ impl Found {
             ("execution_role", &set.execution_role),
         ] {
             if let Some(role) = role {
-                self.check(key, role_problem(role), "the role's name, without a path");
+                self.check(key, role_problem(role), "write the role name without a path");
             }
         }
         let given = [
             (
                 "organizational_units",
                 !set.organizational_units.is_empty(),
-                "a self-managed stack set is deployed to accounts, not to organizational units",
+                "a self-managed stack set deploys to accounts, not to organizational units",
             ),
             (
                 "account_filter",
                 set.account_filter.is_some(),
-                "an account filter narrows organizational units down, which a self-managed stack \
-                 set does not have",
+                "a self-managed stack set has no organizational units, so it cannot have an \
+                 account filter",
             ),
             (
                 "excluded_accounts",
                 !set.excluded_accounts.is_empty(),
-                "a self-managed stack set is deployed to the target's accounts only, so none need \
-                 be left out",
+                "a self-managed stack set deploys only to the target's accounts, so it cannot \
+                 exclude accounts",
             ),
             (
                 "auto_deployment",
                 set.auto_deployment.is_some(),
-                "only a service-managed stack set deploys by itself",
+                "only a service-managed stack set supports automatic deployment",
             ),
             (
                 "call_as",
                 set.call_as != CallAs::ItSelf,
-                "a delegated administrator is for service-managed stack sets",
+                "only a service-managed stack set supports a delegated administrator",
             ),
         ];
         for (key, is_given, message) in given {
@@ -153,7 +152,7 @@ impl Found {
             if role.is_some() {
                 self.add(
                     key,
-                    "a service-managed stack set has the roles that AWS Organizations creates",
+                    "a service-managed stack set uses the roles that AWS Organizations creates",
                     format!("remove `{key}`, or set `permission_model: self-managed`"),
                 );
             }
@@ -161,8 +160,8 @@ impl Found {
         if set.organizational_units.is_empty() {
             self.add(
                 "organizational_units",
-                "a service-managed stack set needs the organizational units of its accounts",
-                "add `organizational_units:` with IDs such as `ou-ab12-11111111`, or the root's, \
+                "a service-managed stack set requires the organizational units of its accounts",
+                "add `organizational_units:` with IDs such as `ou-ab12-11111111`, or the root ID, \
                  such as `r-ab12`",
             );
         }
@@ -172,11 +171,11 @@ impl Found {
             self.check(
                 &key,
                 organizational_unit_problem(id),
-                "such as `ou-ab12-11111111`; `aws organizations list-organizational-units-for-parent` \
-                 shows them",
+                "use an ID such as `ou-ab12-11111111` from `aws organizations \
+                 list-organizational-units-for-parent`",
             );
             if !seen.insert(id) {
-                self.add(&key, format!("`{id}` is listed twice"), "remove one");
+                self.add(&key, format!("duplicate ID `{id}`"), "remove one");
             }
         }
         self.filter(target, set);
@@ -187,21 +186,21 @@ impl Found {
         if filter == AccountFilter::Union {
             self.add(
                 "account_filter",
-                "StackSets does not create or delete stack instances by the union of accounts and \
+                "StackSets does not create or delete stack instances for the union of accounts and \
                  organizational units",
-                "write `intersection` (the target's accounts), `difference` (all but \
-                 `excluded_accounts`) or `none` (all), and list all organizational units",
+                "use `intersection` (the target's accounts), `difference` (all except \
+                 `excluded_accounts`), or `none` (all), and list all organizational units",
             );
         } else if filter == AccountFilter::Difference && set.excluded_accounts.is_empty() {
             self.add(
                 "account_filter",
-                "`difference` leaves accounts out, and none is listed",
-                "add `excluded_accounts:`, or write `account_filter: none`",
+                "`difference` requires excluded accounts",
+                "add `excluded_accounts:`, or set `account_filter: none`",
             );
         } else if filter != AccountFilter::Difference && !set.excluded_accounts.is_empty() {
             self.add(
                 "excluded_accounts",
-                "accounts are left out with `account_filter: difference` only",
+                "`excluded_accounts` requires `account_filter: difference`",
                 "set `account_filter: difference`, or remove `excluded_accounts`",
             );
         }
@@ -220,8 +219,8 @@ impl Found {
             if given.chain(listed).any(|account| account == id) {
                 self.add(
                     &key,
-                    format!("account {id} is left out, and it is an account of the target too"),
-                    "remove it here, or from the target",
+                    format!("account {id} is excluded, but it is also an account of the target"),
+                    "remove it from this list or from the target",
                 );
             }
         }
@@ -247,7 +246,7 @@ impl Found {
             if both {
                 self.add(
                     &at(percentage),
-                    format!("`{count}` and `{percentage}` are both given"),
+                    format!("`{count}` and `{percentage}` cannot be used together"),
                     "keep one of them",
                 );
             }
@@ -264,10 +263,10 @@ impl Found {
                 self.add(
                     &at("max_concurrent_count"),
                     format!(
-                        "with `concurrency_mode: strict` StackSets deploys to at most {most} \
+                        "with `concurrency_mode: strict`, StackSets deploys to at most {most} \
                          accounts at a time: one more than `failure_tolerance_count`"
                     ),
-                    "set `concurrency_mode: soft`, or raise `failure_tolerance_count`",
+                    "set `concurrency_mode: soft`, or increase `failure_tolerance_count`",
                 );
             }
         }
@@ -276,7 +275,7 @@ impl Found {
             let key = at(&format!("region_order.{number}"));
             self.region(config, &key, region);
             if !seen.insert(region) {
-                self.add(&key, format!("`{region}` is listed twice"), "remove one");
+                self.add(&key, format!("duplicate region `{region}`"), "remove one");
             }
         }
     }

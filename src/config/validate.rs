@@ -1,4 +1,4 @@
-//! What the values of a configuration must satisfy, each on its own or together with others.
+//! Validates the values of a configuration, individually and in combination.
 
 use crate::aws::partition_of;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use crate::aws::names::{
 };
 use crate::aws::quotas::{TAG_KEY, TAG_VALUE, TAGS};
 
-/// Everything that is wrong with the values.
+/// Returns all problems with the values.
 pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
     let mut found = Found(Vec::new());
     found.dev(config);
@@ -25,7 +25,7 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
     if config.targets.is_empty() {
         found.add(
             "targets",
-            "there is no target",
+            "no targets",
             "add a target with `name` and `account`",
         );
     }
@@ -36,14 +36,14 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
         found.name(
             "organization",
             organization_problem(id),
-            "write `o-` and 10 to 32 lowercase letters and digits; `aws organizations \
-             describe-organization` shows it",
+            "use the ID from `aws organizations describe-organization`: `o-` and 10 to 32 \
+             lowercase letters and digits",
         );
     }
     found.0
 }
 
-/// A target's name as far as it tells files and statement IDs apart.
+/// Normalizes the name of a target to the part that distinguishes files and statement IDs.
 fn bare_name(name: &str) -> String {
     let kept = name.chars().filter(char::is_ascii_alphanumeric);
     kept.map(|c| c.to_ascii_lowercase()).collect()
@@ -108,8 +108,8 @@ impl Found {
         if dev.artifacts.existing_policy.is_some() && dev.artifacts.create {
             self.add(
                 "dev.artifacts.existing_policy",
-                "`existing_policy` is for a bucket that exists already",
-                "set `create: false` beside it, or remove it",
+                "`existing_policy` requires an existing bucket",
+                "set `create: false`, or remove `existing_policy`",
             );
         }
         self.name(
@@ -131,8 +131,8 @@ impl Found {
         let at = |key: &str| format!("targets.{index}.{key}");
         self.name(&at("name"), target_problem(&target.name), "such as `prod`");
         self.account_and_region(config, index, target);
-        // One place stands for all: names differ by accounts, which are all of one length, and
-        // by regions.
+        // One account is enough for the check, because all account IDs have the same length. Names
+        // can only differ in validity by region.
         let places = target.places(&config.dev.region);
         let (account, region) = places
             .iter()
@@ -147,7 +147,7 @@ impl Found {
         self.name(
             &at("bucket"),
             bucket_problem(&expand(&target.bucket)),
-            "see the S3 bucket naming rules; `{account}` and `{region}` may be used",
+            "see the S3 bucket naming rules; `{account}` and `{region}` are allowed",
         );
         if let Some(role) = &target.role {
             self.name(
@@ -177,13 +177,13 @@ impl Found {
         match (&target.object_key, target.extract) {
             (None, false) => self.add(
                 &at("extract"),
-                "`extract: false` puts one object, and `object_key` does not say under which key",
+                "`extract: false` requires `object_key`",
                 "add `object_key:`, or remove `extract: false`",
             ),
             (Some(_), true) => self.add(
                 &at("object_key"),
-                "`object_key` is for `extract: false`",
-                "write the folder that is extracted to as `path:`, or set `extract: false`",
+                "`object_key` requires `extract: false`",
+                "set `extract: false`, or use `path:` for the folder to extract to",
             ),
             (Some(key), false) => {
                 self.name(
@@ -194,8 +194,8 @@ impl Found {
                 if !target.path.is_empty() {
                     self.add(
                         &at("path"),
-                        "`path` is where an artifact is extracted to, and this one is not extracted",
-                        "write the whole key as `object_key:`",
+                        "`path` and `extract: false` cannot be used together",
+                        "write the full key in `object_key:`",
                     );
                 }
             }
@@ -208,10 +208,10 @@ impl Found {
             self.add(
                 &at("canned_acl"),
                 format!(
-                    "the output bucket enforces its owner's ownership, and then S3 refuses `{}`",
+                    "the output bucket enforces bucket owner ownership, so S3 rejects `{}`",
                     acl.as_str()
                 ),
-                "write `bucket-owner-full-control`, leave it out, or use a bucket of your own \
+                "set `bucket-owner-full-control`, remove `canned_acl`, or use an existing bucket \
                  with `create: false`",
             );
         }
@@ -219,8 +219,8 @@ impl Found {
             if target.has_many_accounts() || target.has_many_regions() {
                 self.add(
                     &at("encryption_key"),
-                    "a key is of one account and region, and this target has several",
-                    "write a target for each account and region that has a key of its own",
+                    "a key belongs to one account and region, but this target has several",
+                    "add a separate target for each account and region with a key",
                 );
             } else {
                 self.encryption_key(config, &at("encryption_key"), arn, account, region);
@@ -234,7 +234,7 @@ impl Found {
             .extend(stack_set_rules::complaints(config, index, target));
     }
 
-    /// A customer managed key of an account and region, by its ARN.
+    /// Checks the ARN of a customer managed key in an account and region.
     fn encryption_key(
         &mut self,
         config: &Config,
@@ -245,24 +245,24 @@ impl Found {
     ) {
         let partition = partition_of(&config.dev.region).as_str();
         let form = format!(
-            "write `{}`, with the key's own ID: an alias or a bare ID names another key in another \
-             account",
+            "use `{}` with the key ID: in another account, an alias or a bare ID refers to a \
+             different key",
             arn::key(partition, region, account, "ID")
         );
         let message = match ArnKind::Key.parse(arn) {
             Err(fault) => format!("`{arn}` {fault}"),
             Ok(key) if key.account != account => format!(
-                "the key belongs to account {}, and the bucket to account {account}",
+                "the key belongs to account {}, but the bucket belongs to account {account}",
                 key.account
             ),
             Ok(key) if key.region != region => {
                 format!(
-                    "the key is in region {}, and the bucket in {region}",
+                    "the key is in region {}, but the bucket is in {region}",
                     key.region
                 )
             }
             Ok(key) if key.partition != partition => format!(
-                "the key is in partition `{}`, and the bucket in `{partition}`",
+                "the key is in partition `{}`, but the bucket is in `{partition}`",
                 key.partition
             ),
             Ok(_) => return,
@@ -270,7 +270,7 @@ impl Found {
         self.add(path, message, form);
     }
 
-    /// The ARN of something in IAM, in an account of the configuration's partition.
+    /// Checks the ARN of an IAM resource in an account of the configuration's partition.
     fn iam_arn(&mut self, config: &Config, path: &str, arn: &str, account: &str, kind: ArnKind) {
         let partition = partition_of(&config.dev.region).as_str();
         let resource = match kind {
@@ -279,19 +279,19 @@ impl Found {
         };
         let message = match kind.parse(arn) {
             Err(fault) => format!("`{arn}` {fault}"),
-            // AWS's own managed policies are in no account.
+            // AWS managed policies belong to no account.
             Ok(found) if found.account != account && found.account != "aws" => format!(
-                "`{arn}` is of account {}, and must be of account {account}",
+                "`{arn}` belongs to account {}, but must belong to account {account}",
                 found.account
             ),
             Ok(found) if found.partition != partition => format!(
-                "`{arn}` is in partition `{}`, and the region in `{partition}`",
+                "`{arn}` is in partition `{}`, but the region is in `{partition}`",
                 found.partition
             ),
             Ok(_) => return,
         };
         let resource = format_args!("{resource}/NAME");
-        let form = format!("write `{}`", arn::iam(partition, account, resource));
+        let form = format!("use the form `{}`", arn::iam(partition, account, resource));
         self.add(path, message, form);
     }
 
@@ -299,7 +299,7 @@ impl Found {
         self.name(
             path,
             profile_problem(name),
-            "write the name of a profile, as `aws configure list-profiles` shows it",
+            "use a profile from `aws configure list-profiles`",
         );
     }
 
@@ -310,7 +310,7 @@ impl Found {
                 self.add(
                     &format!("targets.{index}.name"),
                     format!("targets {} and {} have the same name", first + 1, index + 1),
-                    "give each target a name of its own; upper and lower case, `-` and `_` do not count",
+                    "give each target a unique name; case, `-`, and `_` are ignored",
                 );
             }
         }
@@ -318,22 +318,22 @@ impl Found {
 
     fn tags(&mut self, config: &Config) {
         if config.tags.len() > TAGS.length() {
-            let message = format!("AWS allows {} tags on a resource", TAGS.value);
+            let message = format!("AWS allows at most {} tags per resource", TAGS.value);
             self.add("tags", message, "remove some");
         }
         for (key, value) in &config.tags {
             let fault = if key.is_empty() || key.chars().count() > TAG_KEY.length() {
-                format!("a tag's key has 1 to {} characters", TAG_KEY.value)
+                format!("a tag key must have 1 to {} characters", TAG_KEY.value)
             } else if value.chars().count() > TAG_VALUE.length() {
-                format!("a tag's value has at most {} characters", TAG_VALUE.value)
+                format!("a tag value can have at most {} characters", TAG_VALUE.value)
             } else if key.to_lowercase().starts_with("aws:") {
-                "AWS reserves tags that begin with `aws:`".to_owned()
+                "AWS reserves tag keys that begin with `aws:`".to_owned()
             } else if key
                 .chars()
                 .chain(value.chars())
                 .any(|c| !(c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)))
             {
-                "a tag has letters, digits, spaces and `_.:/=+-@`".to_owned()
+                "only letters, digits, spaces, and `_.:/=+-@` are allowed".to_owned()
             } else {
                 continue;
             };

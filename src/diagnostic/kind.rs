@@ -1,11 +1,11 @@
-//! What a file is meant to be, and whether it looks like it.
+//! The kinds of documents, and the check whether a file looks like the expected kind.
 //!
-//! A configuration or an option can name any file, such as `/etc/shadow`. An error may quote a
-//! file only when it is of the kind that was asked for; of any other file it says just that.
+//! A configuration or an option can name any file, such as `/etc/shadow`. An error may quote a file
+//! only if it looks like the expected kind. For other files, the error says only that they do not.
 
 use super::{Node, Source, Value, read_last_values};
 
-/// The kind of document that a file is read as.
+/// The expected kind of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// An s3ferry configuration.
@@ -25,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What the document is called, and what tells that a file is none.
+    /// Returns the name of the kind, and the reason why a file is not of this kind.
     pub fn name_and_sign(self) -> (&'static str, &'static str) {
         match self {
             Self::Configuration => (
@@ -34,23 +34,23 @@ impl Kind {
             ),
             Self::Accounts => (
                 "an accounts file",
-                "its first line does not name the column `account`",
+                "its first line has no column `account`",
             ),
             Self::Template => ("a CloudFormation template", "it has no `Resources`"),
             Self::Policy => ("a policy document", "it has no `Statement`"),
             Self::Definition => ("a pipeline definition", "it has no `stages`"),
             Self::Cases => (
                 "a file of authorization cases",
-                "it has no case with a `request`",
+                "it has no cases with a `request`",
             ),
             Self::Rules => ("a file of Guard rules", "it has no `rule`"),
         }
     }
 
-    /// Whether a document looks like this kind, so that an error may quote it. An empty one does:
-    /// it has nothing to hide.
+    /// Returns whether a document looks like this kind, so that an error may quote it. An empty
+    /// document does, because it contains no secrets.
     ///
-    /// A document that can be parsed is judged by its keys; one with a syntax error by its lines.
+    /// The check uses the keys of the document, or its lines if it has a syntax error.
     pub fn fits(self, source: &Source) -> bool {
         let text = source.text();
         let is_blank = |line: &str| line.trim().is_empty() || line.trim().starts_with('#');
@@ -62,7 +62,7 @@ impl Kind {
                 .lines()
                 .find(|line| !line.trim().is_empty())
                 .is_some_and(
-                    // A misspelt name is quoted as well, if it is a name at all.
+                    // A misspelled column name may also be quoted.
                     |first| {
                         first
                             .split(',')
@@ -97,7 +97,7 @@ impl Kind {
     }
 }
 
-/// Whether a field of a first line is the name of a column, or is meant to be one.
+/// Returns whether a field of the first line is a column name, possibly misspelled.
 fn is_column(field: &str) -> bool {
     let is_word =
         field.len() <= 12 && (field.chars()).all(|c| c.is_ascii_alphabetic() || "_- ".contains(c));
@@ -107,7 +107,7 @@ fn is_column(field: &str) -> bool {
             .any(|column| strsim::jaro_winkler(&field.to_lowercase(), column) > 0.8)
 }
 
-/// Whether there is nothing in a document that could be quoted.
+/// Returns whether a document contains nothing to quote.
 fn is_empty(node: &Node) -> bool {
     match &node.value {
         Value::Null => true,
@@ -117,7 +117,7 @@ fn is_empty(node: &Node) -> bool {
     }
 }
 
-/// Whether a document, or one of a list, has one of the keys.
+/// Returns whether a document, or an item of a list, has one of the keys.
 fn has_key(node: &Node, keys: &[&str]) -> bool {
     match &node.value {
         Value::Mapping(entries) => entries
@@ -128,7 +128,7 @@ fn has_key(node: &Node, keys: &[&str]) -> bool {
     }
 }
 
-/// Whether a line of a text that cannot be parsed begins with one of the keys, as YAML or JSON.
+/// Returns whether a line of invalid YAML or JSON begins with one of the keys.
 fn has_key_line(text: &str, keys: &[&str]) -> bool {
     let begins = |part: &str| {
         let part = part.trim_start_matches([' ', '\t', '-', '{', '[', ',']);
@@ -139,7 +139,7 @@ fn has_key_line(text: &str, keys: &[&str]) -> bool {
                     .and_then(|rest| rest.strip_prefix(['"', '\''])),
                 None => part.strip_prefix(key),
             };
-            // `dev:x:1000` is a line of /etc/group, and `dev: x` one of a configuration.
+            // `dev:x:1000` is from /etc/group, but `dev: x` is from a configuration.
             rest.map(str::trim_start)
                 .and_then(|rest| rest.strip_prefix(':'))
                 .is_some_and(|rest| {

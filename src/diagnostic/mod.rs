@@ -1,8 +1,8 @@
-//! YAML and JSON documents with positions: what every error points at.
+//! YAML and JSON documents with positions for errors.
 //!
-//! Here live the text of a document ([`Source`]), byte ranges in it ([`Span`]), its tree
-//! ([`Node`]) and the one kind of thing that there is to say about a place in it
-//! ([`Diagnostic`]). What a document means (a configuration, a template, a policy) does not.
+//! This module defines the text of a document ([`Source`]), byte ranges in it ([`Span`]), its tree
+//! ([`Node`]), and messages about positions in it ([`Diagnostic`]). It does not interpret documents
+//! as configurations, templates, or policies.
 
 mod kind;
 mod node;
@@ -17,8 +17,8 @@ pub use source::{Position, Source, Span};
 
 use serde::Serialize;
 
-/// Whether a text is short enough to be compared with names that it may be a misspelling of. The
-/// comparison takes time and memory by the lengths of both.
+/// Returns whether a text is short enough to search for similar names. The time and memory of the
+/// comparison depend on the lengths of both texts.
 pub fn may_be_name(text: &str) -> bool {
     text.len() <= 256
 }
@@ -29,11 +29,11 @@ pub fn may_be_name(text: &str) -> bool {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It must be fixed.
+    /// A problem that must be fixed.
     Error,
-    /// It works, but should be better.
+    /// A problem that should be fixed.
     Warning,
-    /// It is worth knowing.
+    /// Additional information.
     Note,
 }
 
@@ -48,24 +48,24 @@ impl Severity {
     }
 }
 
-/// One thing to say about a place in a document: an error in a configuration or a policy, or a
-/// finding of the lint or the proof in a template.
+/// A message about a position in a document: an error in a configuration or a policy, or a finding
+/// of the lint or the proof in a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// How much it matters.
+    /// Severity of the problem.
     pub severity: Severity,
-    /// What is wrong: lowercase, one line.
+    /// Description of the problem: lowercase, one line.
     pub message: String,
-    /// What to do.
+    /// Suggested fix.
     pub help: Option<String>,
-    /// The place in the text.
+    /// Position in the text.
     pub span: Span,
-    /// The words beside the underlined text; may be empty.
+    /// Label of the underlined text; can be empty.
     pub label: String,
     origin: Option<Box<Origin>>,
 }
 
-/// The rule that a finding is from, and its place in the template.
+/// The rule of a finding, and the location in the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Origin {
     code: String,
@@ -74,7 +74,7 @@ struct Origin {
 }
 
 impl Diagnostic {
-    /// An error at `span`.
+    /// Creates an error at `span`.
     pub fn new(span: Span, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -86,21 +86,21 @@ impl Diagnostic {
         }
     }
 
-    /// Says beside the underlined text what stands there.
+    /// Sets the label of the underlined text.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
 
-    /// Says what to do.
+    /// Sets the suggested fix.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Makes it a finding of a rule, about a resource of a template or a path in it.
+    /// Makes it a finding of a rule about a resource or a path in a template.
     #[must_use]
     pub(crate) fn of_rule(
         mut self,
@@ -118,17 +118,17 @@ impl Diagnostic {
         self
     }
 
-    /// The rule that found it, such as `S3_BUCKET_VERSIONED`; empty if no rule did.
+    /// Returns the rule of the finding, such as `S3_BUCKET_VERSIONED`; empty if it has no rule.
     pub fn code(&self) -> &str {
         self.origin.as_ref().map_or("", |origin| &origin.code)
     }
 
-    /// The logical ID of the resource that a finding is about.
+    /// Returns the logical ID of the resource of the finding.
     pub fn resource(&self) -> Option<&str> {
         self.origin.as_ref()?.resource.as_deref()
     }
 
-    /// The place of a finding in its template, such as
+    /// Returns the path of the finding in the template, such as
     /// `Resources.Key.Properties.EnableKeyRotation`; empty for the whole template.
     pub fn path(&self) -> &str {
         self.origin.as_ref().map_or("", |origin| &origin.path)

@@ -2,54 +2,54 @@
 
 use super::Span;
 
-/// One node of a document: its value, its place, and its tag (`Sub` for `!Sub`).
+/// A node of a document: its value, its position, and its tag (`Sub` for `!Sub`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// The value.
     pub value: Value,
-    /// Where it stands. A mapping or sequence runs from its first entry to its last.
+    /// The position. The span of a mapping or sequence is from its first to its last entry.
     pub span: Span,
-    /// The tag without its exclamation mark; `None` where there is none.
+    /// The tag without its exclamation mark, if any.
     pub tag: Option<String>,
 }
 
-/// What a node holds.
+/// The value of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// `null`, `~` or nothing at all.
+    /// `null`, `~`, or an empty value.
     Null,
     /// A plain `true` or `false`.
     Bool(bool),
-    /// A plain number, as it is written: so `012345678901` is not lost.
+    /// A plain number as text, which preserves `012345678901`.
     Number(String),
     /// Any other scalar.
     String(String),
     /// A list.
     Sequence(Vec<Node>),
-    /// A mapping, in the document's order, without repeated keys.
+    /// A mapping in document order, without repeated keys.
     Mapping(Vec<Entry>),
 }
 
-/// One entry of a mapping.
+/// An entry of a mapping.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// The key's text.
+    /// The text of the key.
     pub key: String,
-    /// Where the key stands.
+    /// The position of the key.
     pub key_span: Span,
     /// The value.
     pub value: Node,
 }
 
 impl Entry {
-    /// The key as messages show it, with the name of what a reader cannot see in it.
+    /// Formats the key for messages, with the name of an invisible character in it.
     pub(crate) fn shown_key(&self) -> String {
         crate::escape::key(&self.key)
     }
 }
 
 impl Node {
-    /// A node that no document holds, placed where the one that it was made from stands.
+    /// Creates a node that is not in the document, at the position of the node that it replaces.
     pub fn synthetic(value: Value, span: Span) -> Self {
         Self {
             value,
@@ -58,7 +58,7 @@ impl Node {
         }
     }
 
-    /// The text of a string; `None` for anything else.
+    /// Returns the text of a string; `None` for other values.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
             Value::String(text) => Some(text),
@@ -66,7 +66,7 @@ impl Node {
         }
     }
 
-    /// The text of a string, number or boolean, as CloudFormation reads them alike.
+    /// Returns the text of a string, number, or boolean, which CloudFormation treats alike.
     pub fn scalar_text(&self) -> Option<&str> {
         match &self.value {
             Value::String(text) | Value::Number(text) => Some(text),
@@ -76,7 +76,7 @@ impl Node {
         }
     }
 
-    /// The entries of a mapping; `None` for anything else.
+    /// Returns the entries of a mapping; `None` for other values.
     pub fn entries(&self) -> Option<&[Entry]> {
         match &self.value {
             Value::Mapping(entries) => Some(entries),
@@ -84,7 +84,7 @@ impl Node {
         }
     }
 
-    /// The items of a sequence; `None` for anything else.
+    /// Returns the items of a sequence; `None` for other values.
     pub fn items(&self) -> Option<&[Node]> {
         match &self.value {
             Value::Sequence(items) => Some(items),
@@ -92,23 +92,22 @@ impl Node {
         }
     }
 
-    /// The items of a sequence, or the node itself as the only one: the way in which
-    /// policies write one or several.
+    /// Returns the items of a sequence, or the node itself as a single item, as in policies.
     pub fn one_or_many(&self) -> &[Node] {
         self.items().unwrap_or(std::slice::from_ref(self))
     }
 
-    /// The entry of a mapping under `key`.
+    /// Returns the entry of a mapping with this key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries()?.iter().find(|entry| entry.key == key)
     }
 
-    /// The value of a mapping under `key`.
+    /// Returns the value of a mapping for this key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|entry| &entry.value)
     }
 
-    /// The node at a path of keys and list indexes (from 0, as decimal text).
+    /// Returns the node at a path of keys and list indexes (zero-based, as decimal text).
     pub fn at<'p>(&self, path: impl IntoIterator<Item = &'p str>) -> Option<&Node> {
         path.into_iter()
             .try_fold(self, |node, step| match &node.value {
@@ -117,7 +116,7 @@ impl Node {
             })
     }
 
-    /// The node and all that is in it at another place.
+    /// Returns a copy of the node and its contents at a different position.
     pub(crate) fn placed(&self, span: Span) -> Self {
         let value = match &self.value {
             Value::Sequence(items) => {
@@ -140,7 +139,7 @@ impl Node {
         }
     }
 
-    /// What kind of value it is, for messages: `a string`, `a mapping`…
+    /// Returns the kind of the value for messages: `a string`, `a mapping`…
     pub fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "nothing",
@@ -152,7 +151,7 @@ impl Node {
         }
     }
 
-    /// The same as plain JSON. Tags become CloudFormation's long forms (`!Sub x` is
+    /// Converts the node to plain JSON. Tags become the long forms of CloudFormation (`!Sub x` is
     /// `{"Fn::Sub": "x"}`, `!GetAtt a.b` is `{"Fn::GetAtt": ["a", "b"]}`).
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;

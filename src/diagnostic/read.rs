@@ -1,4 +1,4 @@
-//! Text to tree: YAML, of which JSON is a part.
+//! Parses YAML, which includes JSON, into a tree.
 
 use std::collections::HashMap;
 use std::mem;
@@ -7,40 +7,40 @@ use granit_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan, StrI
 
 use super::{Diagnostic, Entry, Node, Source, Span, Value, syntax};
 
-/// Nesting beyond this is refused, so that no document can exhaust the stack.
+/// Maximum nesting depth, so that no document can overflow the call stack.
 pub(super) const DEPTH_LIMIT: usize = 64;
 
-/// A key that a mapping has more than once.
+/// A repeated key of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepeatedKey {
-    /// Where the mapping has it first.
+    /// Position of the first occurrence.
     pub first: Span,
-    /// Where the mapping has it last, with the value that counts.
+    /// Position of the last occurrence, whose value is used.
     pub last: Span,
-    /// How often the mapping has it.
+    /// Number of occurrences.
     pub times: usize,
 }
 
-/// Reads a document of one YAML or JSON value.
+/// Parses a document with one YAML or JSON value.
 ///
-/// Plain scalars are read as CloudFormation does (YAML 1.1 booleans, but dates and numbers
-/// with a leading zero stay text). Flow collections and quoted text may be indented less than YAML
-/// 1.2 asks for, since CloudFormation accepts that. CloudFormation supports no anchors across all of
-/// its tools, so anchors, aliases and merge keys are refused, as are repeated keys and a second
-/// document.
+/// Plain scalars are parsed as in CloudFormation (YAML 1.1 booleans, but dates and numbers with a
+/// leading zero remain text). Flow collections and quoted text can be indented less than YAML 1.2
+/// requires, because CloudFormation accepts this. Anchors, aliases, and merge keys are rejected,
+/// because not all CloudFormation tools support them. Repeated keys and a second document are also
+/// rejected.
 ///
 /// # Errors
-/// The first problem, with its place: text that is not YAML, or one of the above.
+/// The text is not YAML or contains a rejected construct. The error is the first problem.
 pub fn read(source: &Source) -> Result<Node, Diagnostic> {
     Reader::new(source, Repeated::Refused).document()
 }
 
-/// Reads a document as [`read`] does, except that of a repeated key the last value counts.
+/// Parses a document like [`read`], but uses the last value of a repeated key.
 ///
-/// Returns the repeated keys, too. A key in a value that does not count is among them.
+/// Also returns the repeated keys, including those in values that are not used.
 ///
 /// # Errors
-/// The first problem, with its place.
+/// The text is not YAML or contains a rejected construct. The error is the first problem.
 pub fn read_last_values(source: &Source) -> Result<(Node, Vec<RepeatedKey>), Diagnostic> {
     let mut reader = Reader::new(source, Repeated::Kept(Vec::new()));
     let root = reader.document()?;
@@ -52,7 +52,7 @@ pub fn read_last_values(source: &Source) -> Result<(Node, Vec<RepeatedKey>), Dia
     Ok((root, repeated))
 }
 
-/// What becomes of repeated keys.
+/// The treatment of repeated keys.
 enum Repeated {
     Refused,
     Kept(Vec<RepeatedKey>),
@@ -67,10 +67,10 @@ struct Reader<'s> {
 impl<'s> Reader<'s> {
     fn new(source: &'s Source, repeated: Repeated) -> Self {
         let options = granit_parser::options! {
-            // Both as in libyaml.
+            // The behavior of libyaml.
             strict_indentation: false,
             block_scalar_eof_without_line_feed: true,
-            // An alias is refused in words of ours, whether there is an anchor for it or not.
+            // All aliases get the same error, with or without an anchor.
             emit_unresolved_aliases: true,
         };
         Self {
@@ -89,9 +89,9 @@ impl<'s> Reader<'s> {
                 Event::DocumentStart(..) => {
                     return Err(Diagnostic::new(
                         self.span(span),
-                        "a second YAML document begins here",
+                        "a second YAML document starts here",
                     )
-                    .help("keep one document in a file"));
+                    .help("keep one document per file"));
                 }
                 other => root = Some(self.node(other, span, 0)?),
             }
@@ -107,12 +107,12 @@ impl<'s> Reader<'s> {
     }
 
     fn byte(&self, marker: Marker) -> usize {
-        // A parser of a text gives the bytes of every place.
+        // A parser of a string always provides byte offsets.
         let at = marker.byte_offset().unwrap_or(usize::MAX);
         at.min(self.text.len())
     }
 
-    /// The place of an event, with the tag.
+    /// Returns the position of an event, including its tag.
     fn span(&self, span: ParserSpan) -> Span {
         let start = self.byte(span.tag_start().unwrap_or(span.start));
         let end = self.byte(span.end);
@@ -179,7 +179,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// The entries of a mapping that count, and where all of them stand.
+    /// Returns the used entries of a mapping, and the position of all entries.
     fn mapping(&mut self, depth: usize) -> Result<(Vec<Entry>, Option<Span>), Diagnostic> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut keys = Keys::default();
@@ -201,20 +201,20 @@ impl<'s> Reader<'s> {
             };
             if key == "<<" {
                 return Err(Diagnostic::new(key_span, "merge keys are not supported")
-                    .help("write the merged entries out"));
+                    .help("write out the merged entries"));
             }
             let is_repeated = keys.add(&key, key_span, entries.len());
             if is_repeated && matches!(self.repeated, Repeated::Refused) {
                 let key = crate::escape::spelled(&key);
-                return Err(Diagnostic::new(key_span, format!("`{key}` is given twice"))
-                    .help("keep one of the two"));
+                return Err(Diagnostic::new(key_span, format!("duplicate key `{key}`"))
+                    .help("keep one of them"));
             }
             let Some((event, at)) = self.next()? else {
                 return Err(Diagnostic::new(key_span, format!("`{key}` has no value")));
             };
             let mut value = self.node(event, at, depth + 1)?;
             if value.span.start >= value.span.end {
-                // An empty value has no place of its own: point at its key.
+                // An empty value has no position, so use the position of its key.
                 value.span = key_span;
             }
             entries.push(Entry {
@@ -237,17 +237,17 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// The keys of a mapping while it is read.
+/// The keys of a mapping during parsing.
 #[derive(Default)]
 struct Keys {
-    /// Each key, with the number of the entry that counts.
+    /// Each key with the index of its used entry.
     seen: HashMap<String, (usize, RepeatedKey)>,
-    /// The numbers of the entries that do not count.
+    /// The indexes of the unused entries.
     dropped: Vec<usize>,
 }
 
 impl Keys {
-    /// Adds the key of the entry `number`. Returns whether the mapping has it already.
+    /// Adds the key of the entry at index `number`. Returns whether the mapping already has it.
     fn add(&mut self, key: &str, span: Span, number: usize) -> bool {
         if let Some((counts, key)) = self.seen.get_mut(key) {
             self.dropped.push(mem::replace(counts, number));
@@ -264,7 +264,7 @@ impl Keys {
         false
     }
 
-    /// Removes the entries that do not count, and adds their keys to `repeated`.
+    /// Removes the unused entries and adds their keys to `repeated`.
     fn keep_last(mut self, entries: &mut Vec<Entry>, repeated: &mut Vec<RepeatedKey>) {
         if self.dropped.is_empty() {
             return;
@@ -290,17 +290,18 @@ fn refuse_anchor(anchor: usize, span: Span) -> Result<(), Diagnostic> {
 }
 
 fn alias_problem(span: Span) -> Diagnostic {
-    Diagnostic::new(span, "anchors and aliases are not supported").help("write the value out")
+    Diagnostic::new(span, "anchors and aliases are not supported").help("write out the value")
 }
 
-/// `!Sub` is the tag `Sub`; a tag of YAML's own (`!!str`, `!`) is none.
+/// Returns the name of a tag, such as `Sub` for `!Sub`; `None` for standard YAML tags (`!!str`,
+/// `!`).
 fn tag_name(tag: &Tag) -> Option<String> {
     let is_own = tag.is_yaml_core_schema() || matches!(tag.parts(), ("", "!") | ("!", ""));
     (!is_own).then(|| tag.suffix().to_owned())
 }
 
-/// Reads an unquoted scalar as YAML 1.1 does, except that what merely looks like a date, a
-/// sexagesimal or an octal number stays the text that its author saw.
+/// Parses an unquoted scalar as in YAML 1.1, except that dates and sexagesimal or octal numbers
+/// remain text.
 fn plain_scalar(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,

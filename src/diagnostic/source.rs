@@ -1,9 +1,9 @@
-//! A document's text, and places in it.
+//! The text of a document, and positions in it.
 
 use super::Kind;
 use crate::escape::shown;
 
-/// A range of bytes in a document's text.
+/// A range of bytes in the text of a document.
 #[derive(
     Debug,
     Clone,
@@ -24,7 +24,7 @@ pub struct Span {
     pub end: usize,
 }
 
-/// A place in a document's text, as editors count.
+/// A position in the text of a document, as shown in editors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// Line, from 1.
@@ -33,7 +33,7 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A document: its name, as errors show it, and its text.
+/// A document: its name for errors, and its text.
 #[derive(Debug, Clone)]
 pub struct Source {
     name: String,
@@ -43,7 +43,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// A document called `name` (usually its path). The name is escaped, since it is only shown.
+    /// Creates a document called `name` (usually its path). The name is escaped for display.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let line_starts = std::iter::once(0)
@@ -57,29 +57,29 @@ impl Source {
         }
     }
 
-    /// The same document, of which errors quote nothing unless it is of this kind.
+    /// Sets the expected kind. Errors quote the document only if it is of this kind.
     #[must_use]
     pub fn of_kind(mut self, kind: Kind) -> Self {
         self.kind = Some(kind);
         self
     }
 
-    /// The kind that the document should be and is not.
+    /// Returns the expected kind if the document is not of this kind.
     pub fn misses_kind(&self) -> Option<Kind> {
         self.kind.filter(|kind| !kind.fits(self))
     }
 
-    /// The name that errors show.
+    /// Returns the name for errors.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The whole text.
+    /// Returns the text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The line and column of a byte; past the end, those of the end.
+    /// Returns the line and column of a byte offset. An offset past the end is the end of the text.
     pub fn position(&self, byte: usize) -> Position {
         let (line, offset) = self.place(byte);
         let start = self.line_starts[line - 1];
@@ -89,8 +89,8 @@ impl Source {
         }
     }
 
-    /// The line of a byte, from 1, and its offset in the line in bytes. Within a character, those
-    /// of the character; past the end, those of the end.
+    /// Returns the line of a byte offset, from 1, and the byte offset in the line. An offset within
+    /// a character is the start of the character. An offset past the end is the end of the text.
     pub fn place(&self, byte: usize) -> (usize, usize) {
         let mut byte = byte.min(self.text.len());
         while !self.text.is_char_boundary(byte) {
@@ -100,7 +100,8 @@ impl Source {
         (line, byte - self.line_starts[line - 1])
     }
 
-    /// The text of a line (from 1), without its line break; empty where there is none.
+    /// Returns the text of a line (from 1), without its line break; empty if the line does not
+    /// exist.
     pub fn line(&self, line: usize) -> &str {
         let Some(start) = line.checked_sub(1).and_then(|at| self.line_starts.get(at)) else {
             return "";

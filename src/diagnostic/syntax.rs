@@ -1,16 +1,16 @@
-//! What is wrong with a text that is not YAML, and what to do.
+//! Error messages and fixes for invalid YAML.
 
 use granit_parser::ErrorKind;
 
 use super::read::DEPTH_LIMIT;
 use super::{Diagnostic, Span};
 
-/// The problem of a text that is nested too deep.
+/// Returns the error for text that is nested too deeply.
 pub(super) fn too_deep(span: Span) -> Diagnostic {
     Diagnostic::new(span, format!("nested more than {DEPTH_LIMIT} levels deep"))
 }
 
-/// The problem that the parser found at a byte of a text.
+/// Returns the error that the parser found at a byte offset.
 pub(super) fn problem(text: &str, at: usize, kind: &ErrorKind) -> Diagnostic {
     let span = Span { start: at, end: at };
     if matches!(kind, ErrorKind::RecursionLimitExceeded) {
@@ -19,35 +19,35 @@ pub(super) fn problem(text: &str, at: usize, kind: &ErrorKind) -> Diagnostic {
     if is_of_tab(kind)
         && let Some(tabs) = tabs(text, at)
     {
-        return refused(tabs, "a tab indents this line", "indent it with spaces");
+        return refused(tabs, "tabs cannot be used for indentation", "indent it with spaces");
     }
     let (what, help) = words(kind);
     refused(span, &what, &help)
 }
 
 fn refused(span: Span, what: &str, help: &str) -> Diagnostic {
-    Diagnostic::new(span, format!("this is not valid YAML: {what}")).help(help)
+    Diagnostic::new(span, format!("invalid YAML: {what}")).help(help)
 }
 
-/// What is wrong and what to do.
+/// Returns the message and the help for a parser error.
 fn words(kind: &ErrorKind) -> (String, String) {
     let closing = |open: &char| if *open == '[' { ']' } else { '}' };
     let (what, help) = match kind {
         ErrorKind::UnclosedFlowCollection { open } => {
             return (
-                format!("the `{open}` here is not closed"),
+                format!("unclosed `{open}`"),
                 format!("add `{}`", closing(open)),
             );
         }
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
             return (
-                format!("the `{open}` here is closed by a `{close}`"),
+                format!("`{open}` is closed by `{close}`"),
                 format!("write `{}` instead of `{close}`", closing(open)),
             );
         }
         ErrorKind::UnexpectedCharacter { character } if "@`%".contains(*character) => {
             return (
-                format!("text cannot begin with a `{character}`"),
+                format!("text cannot begin with `{character}`"),
                 "put the text in quotes".to_owned(),
             );
         }
@@ -58,45 +58,45 @@ fn words(kind: &ErrorKind) -> (String, String) {
             );
         }
         ErrorKind::UnclosedQuotedScalar => (
-            "the quote here is not closed",
+            "unclosed quote",
             "add the same quote at the end of the text",
         ),
         ErrorKind::InvalidTrailingSingleQuotedScalar
         | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
-            "something follows the closing quote",
-            "put the whole text in quotes, or write `:` or `,` behind them",
+            "unexpected text after the closing quote",
+            "put the whole text in quotes, or add `:` or `,` after them",
         ),
         ErrorKind::MappingValueNotAllowed => (
-            "there is no key for this `:`",
-            "write `:` and a space after the key in the line above, or put text with `: ` in quotes",
+            "missing key before `:`",
+            "add `:` and a space after the key in the line above, or put text with `: ` in quotes",
         ),
         ErrorKind::InvalidColonPlacement => (
-            "there is no key for this `:`",
-            "close the bracket that is open before it, or put text with `: ` in quotes",
+            "missing key before `:`",
+            "close the preceding bracket, or put text with `: ` in quotes",
         ),
         ErrorKind::SimpleKeyExpected => (
-            "there is no `:` after this key",
+            "missing `:` after the key",
             "write `key: value`, or indent text that continues the line above",
         ),
         ErrorKind::ExpectedBlockMappingKey => (
-            "there is no key where one is expected",
+            "a key is expected here",
             "indent the line like the other keys of its mapping",
         ),
         ErrorKind::BlockSequenceEntryNotAllowed => (
-            "a list cannot begin here",
-            "write each `- ` in a line of its own",
+            "a list cannot start here",
+            "write each `- ` on a separate line",
         ),
         other => {
             return (
                 other.to_string(),
-                "check indentation and quotes around this line".to_owned(),
+                "check the indentation and quotes around this line".to_owned(),
             );
         }
     };
     (what.to_owned(), help.to_owned())
 }
 
-/// Whether the parser says that a tab is the reason.
+/// Returns whether a tab caused the parser error.
 fn is_of_tab(kind: &ErrorKind) -> bool {
     matches!(
         kind,
@@ -108,8 +108,8 @@ fn is_of_tab(kind: &ErrorKind) -> bool {
     )
 }
 
-/// The first tabs that indent a line, in the line of a byte or below. A problem of a text of several
-/// lines is placed at its beginning.
+/// Finds the first tabs in the indentation of a line, starting at the line of the byte offset. The
+/// parser reports errors in multi-line text at its beginning.
 fn tabs(text: &str, at: usize) -> Option<Span> {
     let before = text.get(..at)?;
     let mut start = before.rfind('\n').map_or(0, |end| end + 1);

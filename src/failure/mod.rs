@@ -1,9 +1,9 @@
-//! The errors of CodePipeline: what each means, why it occurs, and what to do next.
+//! Explains the errors of CodePipeline: the meaning, the cause, and the next step.
 //!
-//! The codes and messages are those of a real CodePipeline. Where only a code was seen, the
-//! configuration of the action decides between the known causes.
+//! The codes and messages were observed in CodePipeline. If an error has only a code, the
+//! configuration of the action determines the cause.
 //!
-//! What a refusal or a missing object looks like is [`signs`]'s.
+//! [`signs`] recognizes denied calls and missing objects.
 
 mod signs;
 
@@ -21,40 +21,40 @@ pub(crate) enum Kind {
     ActionRole,
     /// The pipeline cannot be saved: CodePipeline cannot assume the service role.
     ServiceRole,
-    /// The pipeline cannot be saved: the configuration of an action is not complete, or has an
+    /// The pipeline cannot be saved: the configuration of an action is incomplete or has an
     /// unknown key.
     Declaration,
-    /// The deploy role cannot write into the output bucket.
+    /// The deploy role cannot write to the output bucket.
     PutDenied,
-    /// The deploy role may not copy the tags of the source object.
+    /// The deploy role is not allowed to copy the tags of the source object.
     ObjectTags,
-    /// The artifact is not a zip file that can be unpacked.
+    /// The artifact is not a zip file that can be extracted.
     ArchiveMalformed,
-    /// The S3 deploy action fails at its configuration or at the name of a file.
+    /// The S3 deploy action fails because of its configuration or a file name.
     DeployConfiguration,
-    /// The source action finds no source object.
+    /// The source object does not exist.
     SourceMissing,
-    /// The target of a rollback belongs to an earlier version of the pipeline.
+    /// The target execution of a rollback belongs to an earlier version of the pipeline.
     RollbackOutdated,
 }
 
 impl Kind {
-    /// Whether a permission is missing, so that the proof of the policies can say which.
+    /// Returns whether a permission is missing, which the proof of the policies can identify.
     pub(crate) fn is_access(self) -> bool {
         matches!(self, Self::ActionRole | Self::ServiceRole | Self::PutDenied)
     }
 }
 
-/// What a failure means.
+/// The explanation of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Meaning {
-    /// The kind of the failure.
+    /// Kind of the failure.
     pub kind: Kind,
-    /// What happened, as one sentence without a full stop.
+    /// Description of the failure: one sentence without a period.
     pub meaning: String,
-    /// Why it happened, as one sentence without a full stop.
+    /// Cause of the failure: one sentence without a period.
     pub cause: String,
-    /// What to do, as one sentence without a full stop.
+    /// Next step: one sentence without a period.
     pub next: String,
 }
 
@@ -78,18 +78,18 @@ impl Meaning {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Action<'a> {
     Source,
-    /// An S3 deploy action; its configuration, where it is known.
+    /// An S3 deploy action, with its configuration if known.
     Deploy(Option<&'a Json>),
-    /// Another action, or an unknown one.
+    /// Another or an unknown action.
     Other,
 }
 
-/// How CodePipeline says that it could not assume a role. It tries every role when a pipeline is
-/// saved, and refuses a role that IAM has not made known everywhere yet like a role that does not
-/// exist (`InvalidStructureException` in both cases).
+/// Message of CodePipeline about a role that it could not assume. It assumes every role when a
+/// pipeline is saved. It rejects a role that IAM has not propagated yet in the same way as a role
+/// that does not exist (`InvalidStructureException`).
 const NOT_AUTHORIZED: &str = "is not authorized to perform AssumeRole on ";
 
-/// Returns the ARN of the role that CodePipeline could not assume, if that is the reason of a
+/// Returns the ARN of the role that CodePipeline could not assume, if this is the reason for a
 /// failure.
 pub(crate) fn refused_role(reason: &str) -> Option<&str> {
     let (_, rest) = reason.split_once(NOT_AUTHORIZED)?;
@@ -116,11 +116,11 @@ pub(crate) fn of_save(text: &str) -> Option<Meaning> {
     is_declaration.then(|| {
         Meaning::new(
             Kind::Declaration,
-            "CodePipeline refuses the declaration of an action",
-            "a required key is missing in the action's configuration, such as `BucketName` or \
-             `Extract` of an S3 deploy action, or a key is unknown",
-            "correct the action that AWS names; `s3ferry lint` checks the S3 deploy actions of \
-             a template",
+            "CodePipeline rejects the declaration of an action",
+            "the configuration of the action has an unknown key or lacks a required key, such as \
+             `BucketName` or `Extract` of an S3 deploy action",
+            "correct the action in the message from AWS; `s3ferry lint` checks the S3 deploy \
+             actions of a template",
         )
     })
 }
@@ -129,15 +129,15 @@ fn action_role(role: &str) -> Meaning {
     Meaning::new(
         Kind::ActionRole,
         format!(
-            "CodePipeline checks that it can assume the role of every action, and the service \
-             role cannot assume {role}"
+            "CodePipeline checks that the service role can assume the role of every action, but it \
+             cannot assume {role}"
         ),
-        "the role does not exist yet, its trust policy does not name the service role, or \
-         no policy of the service role allows sts:AssumeRole on it; IAM also needs some \
-         seconds before a new role or policy applies everywhere",
+        "the role does not exist yet, its trust policy does not allow the service role, or no \
+         policy of the service role allows sts:AssumeRole on it; a new role or policy also takes \
+         a few seconds to propagate in IAM",
         format!(
-            "deploy the targets first, with the one that has {role}, then dev again; if both \
-             exist, repeat the command after some seconds"
+            "deploy the targets first, including the one that has {role}, then deploy dev again; \
+             if both exist, run the command again after a few seconds"
         ),
     )
 }
@@ -146,10 +146,10 @@ fn service_role(role: &str) -> Meaning {
     Meaning::new(
         Kind::ServiceRole,
         format!("CodePipeline cannot assume the pipeline's service role {role}"),
-        "its trust policy does not allow codepipeline.amazonaws.com to assume it; IAM also \
-         needs some seconds before a new role applies everywhere",
-        "allow sts:AssumeRole to codepipeline.amazonaws.com in the trust policy of the \
-         service role; if it does, repeat the command after some seconds",
+        "its trust policy does not allow codepipeline.amazonaws.com to assume it; a new role \
+         also takes a few seconds to propagate in IAM",
+        "allow codepipeline.amazonaws.com to assume the service role in its trust policy; if \
+         this is already allowed, run the command again after a few seconds",
     )
 }
 
@@ -163,20 +163,21 @@ pub(crate) fn of_run(code: &str, message: &str, action: Action<'_>) -> Option<Me
     if has("call s3.putobject for the deployment bucket") {
         return Some(Meaning::new(
             Kind::PutDenied,
-            "S3 refuses to let the deploy role write into the output bucket",
-            "s3:PutObject is not allowed, or the key of the output bucket does not allow the \
-             role kms:GenerateDataKey and kms:Decrypt; AWS names s3.putObject in both cases",
-            "`s3ferry doctor` finds the policy that does not allow it; then retry the stage",
+            "S3 denies the deploy role write access to the output bucket",
+            "s3:PutObject is not allowed, or the key of the output bucket does not allow \
+             kms:GenerateDataKey and kms:Decrypt for the role; AWS reports s3.putObject in both \
+            cases",
+            "run `s3ferry doctor` to find the missing permission, fix it, then retry the stage",
         ));
     }
     if has("the archive is malformed") {
         return Some(Meaning::new(
             Kind::ArchiveMalformed,
-            "the S3 deploy action cannot unpack the artifact",
+            "the S3 deploy action cannot extract the artifact",
             "the source object is not a zip file, is damaged, or uses an encryption or \
-             compression that the action does not know",
-            "upload it again with `s3ferry push`, which checks the file first; a retry of the \
-             stage takes the same version again",
+             compression that the action does not support",
+            "upload it again with `s3ferry push`, which checks the file first; retrying the \
+             stage uses the same version",
         ));
     }
     if code == "PipelineExecutionOutdatedException"
@@ -185,9 +186,9 @@ pub(crate) fn of_run(code: &str, message: &str, action: Action<'_>) -> Option<Me
     {
         return Some(Meaning::new(
             Kind::RollbackOutdated,
-            "CodePipeline does not roll back to this execution",
-            "the pipeline's definition changed after the execution: a rollback takes only \
-             executions of the current version of the pipeline",
+            "CodePipeline cannot roll back to this execution",
+            "the pipeline's definition changed after the execution: the target of a rollback must \
+             be an execution of the current version of the pipeline",
             "push the older content again with `s3ferry push`",
         ));
     }
@@ -208,13 +209,13 @@ pub(crate) fn of_run(code: &str, message: &str, action: Action<'_>) -> Option<Me
     }
 }
 
-/// What it means that a call on the tags of an object is refused, by the target's name.
+/// Explains why a call on object tags was denied. `target` is the name of the target.
 pub(crate) fn object_tags(target: &str) -> Meaning {
     Meaning::new(
         Kind::ObjectTags,
-        "the deploy role may not copy the tags of the source object",
-        format!("the source object has tags, and target `{target}` does not set `tagged_objects`"),
-        format!("set `tagged_objects: true` in target `{target}`, then `s3ferry deploy --all`"),
+        "the deploy role is not allowed to copy the tags of the source object",
+        format!("the source object has tags, but target `{target}` does not set `tagged_objects`"),
+        format!("set `tagged_objects: true` in target `{target}`, then run `s3ferry deploy --all`"),
     )
 }
 
@@ -225,17 +226,17 @@ fn deploy_configuration(configuration: Option<&Json>) -> Meaning {
             "correct the configuration of the action; `s3ferry lint` checks it in a template",
         ),
         Some(None) => (
-            "the name of a file in the artifact contains `../`: the action stops there, and the \
-             files before it are in the bucket already"
+            "the name of a file in the artifact contains `../`: the action stopped at this file, \
+             and the files before it are already in the bucket"
                 .to_owned(),
-            "upload the site again with `s3ferry push`, which checks the names first; a retry of \
-             the stage takes the same version again",
+            "upload the site again with `s3ferry push`, which checks the names first; retrying \
+             the stage uses the same version",
         ),
         None => (
             "`Extract` of the live pipeline is neither `true` nor `false`, or is `false` without \
              `ObjectKey`; or the name of a file in the artifact contains `../`"
                 .to_owned(),
-            "`s3ferry doctor` compares the live pipeline with the templates",
+            "run `s3ferry doctor` to compare the live pipeline with the templates",
         ),
     };
     Meaning {
@@ -246,8 +247,9 @@ fn deploy_configuration(configuration: Option<&Json>) -> Meaning {
     }
 }
 
-/// Returns what makes every run of an S3 deploy action fail, although CodePipeline accepts it:
-/// any other `Extract` than `true` and `false`, and `false` without `ObjectKey`.
+/// Returns the error in the configuration of an S3 deploy action that CodePipeline accepts, but
+/// that makes every execution fail: `Extract` is neither `true` nor `false`, or it is `false`
+/// without `ObjectKey`.
 pub(crate) fn configuration_fault(configuration: &Json) -> Option<String> {
     let extract = match &configuration["Extract"] {
         Json::String(text) => text.clone(),
@@ -262,7 +264,7 @@ pub(crate) fn configuration_fault(configuration: &Json) -> Option<String> {
         "false" if has_key => None,
         "false" => Some("`Extract` is `false`, and `ObjectKey` is missing".to_owned()),
         other => Some(format!(
-            "`Extract` is `{other}`, neither `true` nor `false`"
+            "`Extract` is `{other}`, but must be `true` or `false`"
         )),
     }
 }
@@ -318,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn both_role_errors_are_told_apart() {
+    fn both_role_errors_are_distinguished() {
         let role = "arn:aws:iam::222222222222:role/prods3role";
         let service = "arn:aws:iam::111111111111:role/service-role/pipeline";
         let found = of_save(&format!(

@@ -1,7 +1,7 @@
-//! What the code and message of a failed action say about its cause. The documents give no list
-//! of messages: the words here are those of S3's and IAM's own errors, which CodePipeline repeats.
+//! Derives the cause of a failed action from its code and message. AWS does not document the
+//! messages. The words here occur in errors from S3 and IAM, which CodePipeline repeats.
 
-/// Words by which AWS's services say that a call was refused.
+/// Words in messages from AWS services about a denied call.
 const REFUSALS: [&str; 7] = [
     "access denied",
     "accessdenied",
@@ -12,7 +12,7 @@ const REFUSALS: [&str; 7] = [
     "forbidden",
 ];
 
-/// The actions on the tags of objects.
+/// Actions on object tags.
 const TAGGING: [&str; 4] = [
     "s3:GetObjectTagging",
     "s3:GetObjectVersionTagging",
@@ -20,11 +20,11 @@ const TAGGING: [&str; 4] = [
     "s3:PutObjectVersionTagging",
 ];
 
-/// The code of a source action whose object does not exist, among other faults of its
-/// configuration.
+/// Error code of a source action whose object does not exist. Other errors in its configuration
+/// have the same code.
 const CONFIGURATION_ERROR: &str = "configurationerror";
 
-/// Words about an object that does not exist.
+/// Words in messages about an object that does not exist.
 const NOT_FOUND: [&str; 4] = [
     "status code: 404",
     "not found",
@@ -32,25 +32,25 @@ const NOT_FOUND: [&str; 4] = [
     "doesn't exist",
 ];
 
-/// Words about something else of the source action: its bucket, or one version of the object.
+/// Words in messages about the bucket of the source action or about a version of the object.
 const NOT_THE_OBJECT: [&str; 3] = ["nosuchbucket", "bucket does not exist", "version"];
 
-/// What AWS's words about a failed action are a sign of.
+/// The cause that the code and message of a failed action indicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sign {
     /// The source object does not exist.
     MissingSource,
-    /// A call on the tags of an object was refused.
+    /// A call on object tags was denied.
     TagsRefused,
-    /// Another call was refused.
+    /// Another call was denied.
     Refused,
-    /// Anything else.
+    /// Any other cause.
     Other,
 }
 
 impl Sign {
-    /// Reads the error code and message of an action, which may be empty. `is_source` says that
-    /// it is a source action.
+    /// Classifies the error code and message of an action. Both may be empty. `is_source` is true
+    /// for a source action.
     pub(crate) fn of(is_source: bool, code: &str, message: &str) -> Self {
         let said = format!("{code} {message}").to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
@@ -70,7 +70,7 @@ impl Sign {
     }
 }
 
-/// Whether a message names an action: as `s3:PutObject`, or as `s3.putObject`.
+/// Returns whether a message names an action, either as `s3:PutObject` or as `s3.putObject`.
 pub(crate) fn names_action(message: &str, action: &str) -> bool {
     let (said, action) = (message.to_lowercase(), action.to_lowercase());
     let found = |text: &str| {
@@ -82,7 +82,7 @@ pub(crate) fn names_action(message: &str, action: &str) -> bool {
     };
     found(&action)
         || found(&action.replace(':', "."))
-        // CodePipeline says so about `sts:AssumeRole`, without the service.
+        // CodePipeline names `sts:AssumeRole` without the service prefix.
         || action == "sts:assumerole" && found("assumerole")
 }
 
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forbidden_or_about_something_else_is_no_missing_object() {
+    fn denied_calls_and_other_missing_resources_are_not_missing_objects() {
         for message in [
             "Amazon S3:AccessDenied:Access Denied (Service: Amazon S3; Status Code: 403; Error \
              Code: AccessDenied; Request ID: 1)",
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_tagging_action_is_told_from_another() {
+    fn a_denied_tagging_action_is_distinguished_from_others() {
         let plain = "You do not have sufficient permissions to call s3.putObject for the \
                      deployment bucket, out.";
         let tagging = plain.replace("s3.putObject", "s3.putObjectTagging");

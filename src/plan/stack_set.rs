@@ -64,7 +64,7 @@ pub struct SelfManaged {
 pub struct ServiceManaged {
     /// Organizational units, or the root.
     pub organizational_units: Vec<String>,
-    /// How accounts filter the organizational units; never `Union`.
+    /// Filter for the accounts of the organizational units; never `Union`.
     pub filter: AccountFilter,
     /// Excluded accounts, with `Difference`.
     pub excluded_accounts: Vec<String>,

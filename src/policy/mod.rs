@@ -1,8 +1,8 @@
 //! IAM policies: the contents of a document ([`document`]), and whether AWS allows a request
 //! ([`evaluation`]).
 //!
-//! The only dependency in this crate is the positioned trees of [`diagnostic`](crate::diagnostic).
-//! Each item names the AWS document that it follows.
+//! Within this crate, the module depends only on the syntax trees in
+//! [`diagnostic`](crate::diagnostic). Each item names the AWS document that it follows.
 //!
 //! Policies are read strictly. Everything that AWS would reject is reported with its place:
 //!
@@ -18,8 +18,8 @@
 //! assert_eq!(&text[problems[0].span.start..problems[0].span.end], "\"site\"");
 //! ```
 //!
-//! The policies that apply to a request decide it. Here, a role reads an object in another account,
-//! whose bucket policy does not allow it:
+//! The policies that apply to a request determine the decision. In this example, a role reads an
+//! object in another account, and no bucket policy allows it:
 //!
 //! ```
 //! use s3ferry::diagnostic::{Source, read};

@@ -46,7 +46,7 @@ pub struct Decisive {
     pub sid: Option<String>,
     /// Its `Effect`.
     pub effect: Effect,
-    /// Whether something unknown determines if the statement applies.
+    /// Whether the statement may or may not apply, because something is unknown.
     pub is_open: bool,
     /// Whether it comes from the user's files. Otherwise, the proof assumes it, such as an
     /// attacker's policy.

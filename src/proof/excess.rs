@@ -1,4 +1,4 @@
-//! Finds unneeded grants: the calls that each statement serves, and the actions that it grants
+//! Finds unnecessary grants: the calls that each statement serves, and the actions that it grants
 //! beyond them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -108,7 +108,7 @@ pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[Strin
     let mut order: Vec<(PolicyId, usize, Uses)> = Vec::new();
     let mut by_place: HashMap<(usize, usize, usize), usize> = HashMap::new();
     for (id, held) in world.policies.iter().enumerate() {
-        // Policies that the proof assumes belong to no one.
+        // Skip the policies that the proof assumes.
         if !held.given {
             continue;
         }
@@ -141,7 +141,7 @@ pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[Strin
                 });
             }
         }
-        // Excess in a policy that the user provides is not the template's.
+        // Only Allow statements in templates can have excess.
         if statement.effect == Effect::Deny || held.place.file >= world.templates {
             continue;
         }
@@ -221,7 +221,7 @@ fn documented(
     administrators: &[String],
 ) -> Option<&'static str> {
     let entries = &statement.principal.as_ref()?.entries;
-    // Only a key policy has such reasons, and only for the account that owns the key.
+    // Such reasons exist only for a key policy, and only for the account that owns the key.
     let owner = &key?.account;
     let all = |test: &dyn Fn(&crate::policy::document::PrincipalEntry) -> bool| {
         !entries.is_empty() && entries.iter().all(test)

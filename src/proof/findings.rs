@@ -191,8 +191,8 @@ fn attack(attack: &Attack) -> Option<Placed> {
     Some(finding(kind, place, resource, message, Some(fix)))
 }
 
-/// Returns the place of the policy that lets an attack through: the resource's policy, or if there
-/// is none, the attacker's own statement.
+/// Returns the place of the policy that lets an attack through: the resource's policy, or if the
+/// resource has no policy, the attacker's own statement.
 fn attack_place(decided: &Decided) -> (Place, Option<&str>) {
     let of = |layer| {
         let mut decisive = decided.decisive.iter();

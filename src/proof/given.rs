@@ -1,5 +1,5 @@
-//! Maps the policies that are not in the templates to their subjects. Each name or ARN must be that
-//! of a role, bucket, or key in the run, so that no policy is ignored by mistake.
+//! Maps the policies outside the templates to their subjects. Each name or ARN must be that of a
+//! role, bucket, or key in the run, so that no policy is ignored by mistake.
 
 use std::cmp::Ordering;
 

@@ -60,7 +60,7 @@ pub struct Inputs {
     pub by_region: bool,
 }
 
-/// A template and its deployment targets.
+/// A template, and the accounts and regions that it is deployed to.
 #[derive(Debug, Clone)]
 pub struct Stack {
     /// File name without its extension.
@@ -205,7 +205,7 @@ impl Inputs {
                     (vec![(&*plan.dev.account, &*plan.dev.region)], false)
                 }
             };
-            // After the first step, no target exists, and nothing that depends on one.
+            // After the first step, neither the targets nor anything that depends on them exists.
             if dev_step && matches!(side, Side::Target(_) | Side::Pipeline(_)) {
                 continue;
             }

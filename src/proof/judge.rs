@@ -135,7 +135,7 @@ fn undecided(call: Call, because: String, doubts: Vec<Doubt>) -> Decided {
 
 /// Decides the call of an attack. A denied attack has no explanation.
 ///
-/// Takes the context of the call for the request. The context of a denied call is not restored.
+/// Moves the context of the call into the request. The context of a denied call is not restored.
 pub(super) fn judge_attack(world: &World<'_>, call: &mut Call) -> (Verdict, Option<Decided>) {
     if let Some(doubt) = undecidable(world, call) {
         let decided = undecided(call.clone(), DEPENDS.to_owned(), vec![doubt]);
@@ -225,7 +225,7 @@ impl<'j, 'w> Judge<'j, 'w> {
             && (self.requests.iter()).all(|request| self.allows(request, Bound::Least))
     }
 
-    /// Returns whether the call can be allowed in the best case.
+    /// Returns whether the call is allowed if every unknown is favorable.
     fn is_possible(&self) -> bool {
         let mut requests = self.requests.iter();
         requests.any(|request| self.allows(request, Bound::Most))
@@ -340,8 +340,8 @@ impl<'j, 'w> Judge<'j, 'w> {
         &self.world.policies[id].document
     }
 
-    /// Returns the policies. The bound determines how policies count that were not provided or not
-    /// resolved.
+    /// Returns the policies. The bound determines how to treat policies that were not provided or
+    /// not resolved.
     fn policies(&self, request: &Request, bound: Bound) -> PolicySet<'j> {
         let policy = |id: PolicyId| -> &'j Policy {
             let document = self.document(id);

@@ -73,7 +73,7 @@ impl Keys<'_> {
         self.context.get("kms:viaservice").is_some()
     }
 
-    /// Returns a global key of a role session or root user.
+    /// Returns the value of a global key for a role session or root user.
     fn of_role(&self, key: &str) -> Known {
         let is_root = matches!(self.caller, Caller::Root(_));
         match key {
@@ -122,7 +122,7 @@ impl Keys<'_> {
         }
     }
 
-    /// Returns a global key of an AWS service that makes its own calls.
+    /// Returns the value of a global key for an AWS service that makes its own calls.
     fn of_service(&self, key: &str) -> Known {
         match key {
             "aws:principalarn"
@@ -141,7 +141,7 @@ impl Keys<'_> {
         }
     }
 
-    /// Returns a global key that does not depend on the type of caller.
+    /// Returns the value of a global key that does not depend on the type of caller.
     fn common(&self, key: &str) -> Known {
         match key {
             "aws:currenttime" | "aws:epochtime" | "aws:useragent" | "aws:requestedregion" => {
@@ -186,7 +186,8 @@ impl Keys<'_> {
     }
 
     /// Returns the tags of the role or key that the call acts on. The tags of a bucket are sent
-    /// with requests only if it is enabled for that, which templates do not specify.
+    /// with requests only if this feature is enabled for the bucket, which templates do not
+    /// specify.
     fn resource_tags(&self) -> Option<&Tags> {
         match self.resource.split(':').nth(2) {
             Some("iam") => self.world.role(self.resource)?.tags.as_ref(),
@@ -203,7 +204,7 @@ impl Keys<'_> {
         self.world.land.known_key(self.resource)
     }
 
-    /// Returns a key of Amazon S3, depending on the actions that it is listed for.
+    /// Returns the value of an Amazon S3 key, according to the actions that it is listed for.
     fn of_s3(&self, key: &str) -> Known {
         let action = self.action;
         let puts = action == "s3:PutObject";
@@ -265,7 +266,7 @@ impl Keys<'_> {
         }
     }
 
-    /// Returns a key of AWS KMS.
+    /// Returns the value of an AWS KMS key.
     fn of_kms(&self, key: &str) -> Known {
         let encrypts = matches!(
             self.action,
@@ -322,7 +323,7 @@ impl Keys<'_> {
     }
 }
 
-/// Returns a key of AWS STS.
+/// Returns the value of an AWS STS key.
 fn of_sts(key: &str) -> Known {
     match key {
         // A pipeline action cannot specify an external ID.

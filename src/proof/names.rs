@@ -199,7 +199,7 @@ impl Names {
         self.aliases.insert(arn, key);
     }
 
-    /// Returns the roles with a name, or the role with an ARN.
+    /// Returns the roles for a name, or the role for an ARN.
     pub(super) fn roles_of(&self, name: &str) -> Result<Option<Subject>, InputError> {
         let found: Vec<(&RoleKey, &Role)> = if name.starts_with("arn:") {
             let key = role_key(name);
@@ -238,7 +238,7 @@ impl Names {
         Some(Subject::Bucket(known.clone()))
     }
 
-    /// Returns the key with an ARN, an alias ARN, or an alias.
+    /// Returns the key for a key ARN, an alias ARN, or an alias.
     pub(super) fn key_of(&self, name: &str) -> Result<Option<Subject>, InputError> {
         let named: Vec<&String> = if name.starts_with("alias/") {
             let aliases = self.aliases.keys();

@@ -231,8 +231,8 @@ impl Alike {
         }
     }
 
-    /// Returns the index of the first equivalent call. If there is none, records this call at index
-    /// `next` and returns `None`.
+    /// Returns the index of the first equivalent call. If there is no such call, records this call
+    /// at index `next` and returns `None`.
     fn find(&mut self, call: &Call, decisive: &[Decisive], next: usize) -> Option<usize> {
         let instance = call.instance.as_ref().filter(|_| !self.expand)?;
         let mut hasher = DefaultHasher::new();

@@ -1,5 +1,4 @@
-//! Suggests statements to add if a call is denied, ready to paste, with the policy that each
-//! belongs to.
+//! Suggests statements for denied calls, ready to paste, and the policy that each belongs to.
 
 use super::decided::{Decided, Verdict};
 use super::world::World;

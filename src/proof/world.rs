@@ -106,12 +106,12 @@ pub(super) struct World<'a> {
     pub(super) open_trust: PolicyId,
     /// The policy of another party's key. It delegates to the policies of its account.
     pub(super) open_key: PolicyId,
-    /// The policy of another party's bucket. It allows everyone everything.
+    /// The policy of another party's bucket. It allows everyone to do everything.
     pub(super) open_bucket: PolicyId,
     /// The broadest policy that a bucket, key, or role may have if its policy was not provided.
     pub(super) open_resource: PolicyId,
     pub(super) open_roles: PolicyId,
-    /// The policy of the AWS managed key of S3 in each account.
+    /// The policy of the AWS managed key for S3 in each account.
     pub(super) managed_key: PolicyId,
     /// Unresolved values outside policies.
     pub(super) other_doubts: Vec<Doubt>,

@@ -16,8 +16,8 @@ use Strength::{Documented, Needed};
 type Numbered<'a> = (usize, &'a Action);
 
 impl Run<'_> {
-    /// Adds the check that CodePipeline makes when a pipeline is created or updated: the service
-    /// role can assume the role of every action.
+    /// Adds the check that CodePipeline performs when a pipeline is created or updated: whether the
+    /// service role can assume the role of every action.
     pub(super) fn role_checks(&mut self, pipeline: &Pipeline, service_role: &Caller) {
         let actions = pipeline.actions.iter();
         let of_actions =

@@ -74,9 +74,9 @@ impl Run<'_> {
         self.store(pipeline, store, artifact, &scope, is_service_role);
     }
 
-    /// Adds the calls that copy an artifact to the store of another region. The caller is not
-    /// documented. The service role is the one with access to the stores (*Manage the CodePipeline
-    /// service role*).
+    /// Adds the calls that copy an artifact to the store of another region. AWS does not document
+    /// the caller. The service role has access to the stores (*Manage the CodePipeline service
+    /// role*).
     fn copy(
         &mut self,
         pipeline: &Pipeline,

@@ -152,7 +152,7 @@ pub enum Caller {
     Service(String),
     /// The root user of an account.
     Root(String),
-    /// A session of a role whose own account allows it everything.
+    /// A session of a role with full access in its own account.
     Administrator(String),
     /// An unknown role: its owner, and why it is unknown.
     Unknown(String, Box<Doubt>),

@@ -45,8 +45,7 @@ pub(crate) fn via_s3(
     via_s3_for(context, Some(store_region), Some(encrypted))
 }
 
-/// Adds the same context for a region that may be unknown and an encryption context that may be
-/// unknown.
+/// Adds the same context for a region and an encryption context, either of which may be unknown.
 pub(super) fn via_s3_for(
     mut context: Context,
     region: Option<&str>,

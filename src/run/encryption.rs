@@ -258,9 +258,9 @@ fn bare_id(land: &Landscape, id: &str, account: &str, region: &str) -> String {
     arn::key(&land.partition, region, account, id)
 }
 
-/// Returns what prevents KMS from an operation on a key: the kind, state, or region of the key.
-/// `region` is the region of the bucket that S3 uses the key for, if any. `Some(None)` means that
-/// the region is unknown.
+/// Returns what prevents an operation on a key: the kind, state, or region of the key. `region` is
+/// the region of the bucket that S3 uses the key for, if any. `Some(None)` means that the region is
+/// unknown.
 #[expect(
     clippy::option_option,
     reason = "no bucket and an unknown region are different"

@@ -26,7 +26,7 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    /// Returns the state with a name (AWS KMS API Reference, *KeyMetadata*).
+    /// Returns the state with this name (AWS KMS API Reference, *KeyMetadata*).
     pub(crate) fn of(name: &str) -> Self {
         match name {
             "Enabled" => Self::Enabled,

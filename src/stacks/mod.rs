@@ -61,13 +61,13 @@ pub(crate) const GUARDED_TYPES: [&str; 4] = [
 pub struct Stack {
     /// Name of the file: `dev`, `dev-REGION`, `dev-pipeline-NUMBER`, or the name of the target.
     pub name: String,
-    /// Where it is deployed.
+    /// Account and region of the stack.
     pub side: Side,
     /// The template.
     pub template: Arc<Template>,
 }
 
-/// Where a stack is deployed.
+/// The account and region of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Side {
     /// In the dev account and the pipeline's region: key, buckets, roles, and in a second step the

@@ -1,4 +1,4 @@
-//! A template's text with its tree, which is read once.
+//! The text of a template with its tree, which is read once.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -26,7 +26,7 @@ impl TemplateFile {
     /// Returns the tree of the template. The first call reads it.
     ///
     /// # Errors
-    /// The text is not a CloudFormation template, or it has no resources.
+    /// Returns an error if the text is not a CloudFormation template, or if it has no resources.
     pub(crate) fn root(&self) -> Result<Arc<Node>, Diagnostic> {
         match self.tree() {
             Ok(tree) => Ok(Arc::clone(&tree.root)),
@@ -34,7 +34,7 @@ impl TemplateFile {
         }
     }
 
-    /// Returns the repeated keys of the template, in its order; none if it cannot be read.
+    /// Returns the repeated keys of the template, in order, or no keys if it cannot be read.
     pub(crate) fn repeated_keys(&self) -> &[RepeatedKey] {
         self.tree().as_ref().map_or(&[], |tree| &tree.repeated)
     }

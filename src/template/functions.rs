@@ -1,9 +1,9 @@
-//! Templates as they are written: resources, and calls of intrinsic functions in short form
-//! (`!Sub x`) and long form (`{"Fn::Sub": "x"}`).
+//! Templates as written: resources, and calls of intrinsic functions in short form (`!Sub x`) and
+//! long form (`{"Fn::Sub": "x"}`).
 
 use crate::diagnostic::{Entry, Node};
 
-/// Returns the resources of a template, in its order.
+/// Returns the resources of a template, in order.
 pub(crate) fn resources(template: &Node) -> &[Entry] {
     let resources = template.get("Resources").and_then(Node::entries);
     resources.unwrap_or_default()
@@ -32,7 +32,7 @@ pub(crate) fn function(node: &Node) -> Option<(&str, &Node)> {
 pub(super) enum SubPart<'t> {
     /// Text that stays as it is.
     Text(&'t str),
-    /// The inside of `${…}`; of `${!…}` with the exclamation mark.
+    /// The content of `${…}`; for `${!…}`, with the exclamation mark.
     Variable(&'t str),
 }
 
@@ -47,7 +47,7 @@ pub(super) fn sub_parts(text: &str) -> impl Iterator<Item = SubPart<'_>> {
             rest = behind;
             return Some(SubPart::Variable(name));
         }
-        // A `${` that is never closed is text.
+        // A `${` without a closing brace is text.
         let end = rest.find("${").filter(|at| *at > 0).unwrap_or(rest.len());
         let (text, behind) = rest.split_at(end);
         rest = behind;

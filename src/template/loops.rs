@@ -1,4 +1,4 @@
-//! Loops of a template (`Fn::ForEach`) written out.
+//! Expands the loops of a template (`Fn::ForEach`).
 //!
 //! Follows the AWS document *CloudFormation template reference guide*, section *`Fn::ForEach`*.
 
@@ -7,26 +7,26 @@ use std::borrow::Cow;
 use super::{Deployment, Marker, Resolver, function, unknown_in};
 use crate::diagnostic::{Entry, Node, Span, Value};
 
-/// The beginning of the key of a loop; its name follows.
+/// The prefix of the key of a loop, before its name.
 const LOOP: &str = "Fn::ForEach::";
 
-/// Maximum number of entries that the loops of a template make: more than a template may have
-/// resources, whatever they are nested in.
+/// The maximum number of entries that the loops of a template can generate. It exceeds the maximum
+/// number of resources in a template.
 const LIMIT: usize = 10_000;
 
-/// A loop that cannot be written out.
+/// A loop that cannot be expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OpenLoop {
     /// Name of the loop.
     pub(crate) name: String,
-    /// Where its key is.
+    /// Position of its key.
     pub(crate) span: Span,
-    /// Why not.
+    /// The reason why it cannot be expanded.
     pub(crate) reason: &'static str,
 }
 
-/// Returns a template with its loops written out, each copy at the place of the loop's text; and
-/// the loops that are left out because their items are unknown.
+/// Returns a template with expanded loops, and the loops that are left out because their items are
+/// unknown. Each copy has the position of the loop's text.
 pub(crate) fn without_loops(template: &Node) -> (Cow<'_, Node>, Vec<OpenLoop>) {
     if !has_loop(template) {
         return (Cow::Borrowed(template), Vec::new());
@@ -40,14 +40,14 @@ pub(crate) fn without_loops(template: &Node) -> (Cow<'_, Node>, Vec<OpenLoop>) {
     (Cow::Owned(node), writer.open)
 }
 
-/// The loops that make resources, for those who see the template as it is written.
+/// Returns the loops that generate resources, for rules that check the template as written.
 pub(crate) fn loops_as_written(template: &Node) -> Vec<OpenLoop> {
     let entries = template.get("Resources").and_then(Node::entries);
     let loops = entries.unwrap_or_default().iter().filter_map(|entry| {
         Some(OpenLoop {
             name: entry.key.strip_prefix(LOOP)?.to_owned(),
             span: entry.key_span,
-            reason: "the rules of `--rules` see the template as it is written",
+            reason: "the rules of `--rules` check the template as written",
         })
     });
     loops.collect()
@@ -63,7 +63,7 @@ fn has_loop(node: &Node) -> bool {
     }
 }
 
-/// An identifier of a loop and its present value.
+/// An identifier of a loop and its current value.
 type Variable = (String, String);
 
 struct Writer<'t> {
@@ -123,7 +123,7 @@ impl Writer<'_> {
             _ => None,
         };
         let Some((identifier, collection, fragment)) = parts else {
-            let reason = "it has not an identifier, a collection and a fragment";
+            let reason = "it requires an identifier, a collection, and a fragment";
             return self.open.push(open(reason));
         };
         let collection = self.node(collection, variables);
@@ -137,7 +137,7 @@ impl Writer<'_> {
             for entry in fragment {
                 self.written += 1;
                 if self.written > LIMIT {
-                    let reason = "the loops make more entries than a template may have";
+                    let reason = "the loops generate more entries than a template can have";
                     return self.open.push(open(reason));
                 }
                 self.entry(entry, &variables, into);
@@ -166,7 +166,8 @@ fn referred<'v>(node: &Node, variables: &'v [Variable]) -> Option<&'v str> {
     value_of(name, variables)
 }
 
-/// Of two loops with the same identifier, the inner one counts.
+/// Returns the value of an identifier. If two loops have the same identifier, the inner loop takes
+/// precedence.
 fn value_of<'v>(name: &str, variables: &'v [Variable]) -> Option<&'v str> {
     let mut variables = variables.iter().rev();
     variables
@@ -174,8 +175,8 @@ fn value_of<'v>(name: &str, variables: &'v [Variable]) -> Option<&'v str> {
         .map(|(_, value)| value.as_str())
 }
 
-/// Fills in the identifiers of a text: `${Name}`, and `&{Name}`, which leaves only letters and
-/// digits of the value.
+/// Replaces the identifiers in a text: `${Name}` with the value, and `&{Name}` with only the
+/// letters and digits of the value.
 fn filled(text: &str, variables: &[Variable]) -> String {
     if variables.is_empty() || !text.contains('{') {
         return text.to_owned();

@@ -1,6 +1,6 @@
-//! CloudFormation templates as data: values with intrinsic functions and comments, resources,
-//! and their writers; the reader, and what templates mean once deployed ([`Resolver`]). The content
-//! of s3ferry's templates is decided in [`crate::stacks`].
+//! CloudFormation templates as data: values with intrinsic functions and comments, resources, the
+//! writers, the reader, and the resolved values of a deployment ([`Resolver`]). [`crate::stacks`]
+//! defines the content of s3ferry's templates.
 
 mod file;
 mod functions;

@@ -1,15 +1,15 @@
-//! A whole template and its sections (AWS CloudFormation, *Template sections*).
+//! The model of a template and its sections (AWS CloudFormation, *Template sections*).
 
 use serde_json::Value as Json;
 
 use super::value::{Field, Value, list, map};
 
-/// A CloudFormation template, its sections in the order in which they are read.
+/// A CloudFormation template, with its sections in reading order.
 #[derive(Debug, Clone, Default)]
 pub struct Template {
-    /// Comment at the top of the file, its lines separated by line breaks.
+    /// Comment at the top of the file, with its line breaks.
     pub header: String,
-    /// What the stack is.
+    /// Description of the stack.
     pub description: String,
     pub parameters: Vec<Parameter>,
     pub conditions: Vec<Condition>,
@@ -20,18 +20,18 @@ pub struct Template {
 #[derive(Debug, Clone)]
 pub struct Parameter {
     pub id: String,
-    /// What it is, in one sentence.
+    /// Description, in one sentence.
     pub description: String,
     /// Label in the console.
     pub label: String,
     pub default: Option<String>,
-    /// The values that are possible; empty for any.
+    /// The allowed values; empty for any value.
     pub allowed_values: Vec<String>,
-    /// Pattern that a value matches, and what to say when one does not.
+    /// Pattern for the value, and the message for a value that does not match.
     pub allowed_pattern: Option<(String, String)>,
 }
 
-/// A condition: two values are equal.
+/// A condition, which compares two values.
 #[derive(Debug, Clone)]
 pub struct Condition {
     pub id: String,
@@ -40,7 +40,7 @@ pub struct Condition {
 
 #[derive(Debug, Clone)]
 pub struct Resource {
-    /// Comment above it: what it is for.
+    /// Comment above it, which explains its purpose.
     pub comment: String,
     pub id: String,
     /// Type, such as `AWS::S3::Bucket`.
@@ -49,10 +49,11 @@ pub struct Resource {
     pub condition: Option<String>,
     /// Resources that must exist before it.
     pub depends_on: Vec<String>,
-    /// Whether it outlives its stack and its replacement. A first creation that is rolled back
-    /// is removed all the same, so that the next attempt does not collide with it.
+    /// Whether it is retained when its stack is deleted or when it is replaced. If its first
+    /// creation is rolled back, it is deleted nevertheless, so that the next attempt does not
+    /// conflict with it.
     pub retained: bool,
-    /// Guard rules that are suppressed on it, each with the reason.
+    /// The Guard rules that are suppressed on it, each with a reason.
     pub suppressed: Vec<(String, String)>,
     pub properties: Value,
 }
@@ -60,7 +61,7 @@ pub struct Resource {
 #[derive(Debug, Clone)]
 pub struct Output {
     pub id: String,
-    /// What it is.
+    /// Description, in one sentence.
     pub description: String,
     pub value: Value,
     /// Condition under which it exists.
@@ -68,7 +69,7 @@ pub struct Output {
 }
 
 impl Resource {
-    /// A resource without any options.
+    /// Creates a resource without options.
     pub(crate) fn new(id: &str, kind: &str, comment: &str, properties: Value) -> Self {
         Self {
             comment: comment.to_owned(),
@@ -82,14 +83,14 @@ impl Resource {
         }
     }
 
-    /// The same, kept when its stack is deleted or it is replaced.
+    /// Returns the resource, retained when its stack is deleted or when it is replaced.
     #[must_use]
     pub(crate) fn retained(mut self) -> Self {
         self.retained = true;
         self
     }
 
-    /// The same, with a Guard rule suppressed for a reason.
+    /// Returns the resource with a Guard rule suppressed for a reason.
     #[must_use]
     pub(crate) fn suppress(mut self, rule: &str, reason: &str) -> Self {
         self.suppressed.push((rule.to_owned(), reason.to_owned()));
@@ -131,7 +132,7 @@ impl Template {
         Some(&output.value)
     }
 
-    /// The sections as one mapping; the writers and [`Template::to_json`] share it.
+    /// Returns the sections as a mapping for the writers and [`Template::to_json`].
     pub(super) fn to_value(&self) -> Value {
         let mut value = map([
             ("AWSTemplateFormatVersion", "2010-09-09"),
@@ -174,17 +175,17 @@ impl Template {
         map([("AWS::CloudFormation::Interface", interface)])
     }
 
-    /// The template as YAML, with comments and short-form intrinsic functions.
+    /// Returns the template as YAML, with comments and short-form intrinsic functions.
     pub fn to_yaml(&self) -> String {
         super::yaml::write(&self.header, &self.to_value())
     }
 
-    /// The template as indented JSON, with long-form intrinsic functions.
+    /// Returns the template as indented JSON, with long-form intrinsic functions.
     pub fn to_json_text(&self) -> String {
         crate::escape::json(&format!("{:#}\n", self.to_json())).into_owned()
     }
 
-    /// The template as JSON data.
+    /// Returns the template as JSON data.
     pub fn to_json(&self) -> Json {
         self.to_value().to_json()
     }

@@ -1,8 +1,8 @@
-//! The reader of templates: as a tree with positions, and deployed ones as the model, which a
-//! merge with a new template needs.
+//! Reads templates as trees with positions, and deployed templates as the model, which is required
+//! to merge them with new templates.
 //!
-//! The model has no sections that s3ferry never writes (mappings, rules, transforms); a template that
-//! has one cannot be merged, and [`Template::read`] refuses it.
+//! The model does not have the sections that s3ferry never writes (mappings, rules, transforms).
+//! [`Template::read`] rejects a template with such a section, because it cannot be merged.
 
 use super::model::{Condition, Output, Parameter, Resource, Template};
 use super::value::{Item, Value, list, map};
@@ -19,19 +19,21 @@ const SECTIONS: [&str; 7] = [
     "Outputs",
 ];
 
-/// Reads a CloudFormation template, in YAML or JSON. Of a repeated key the last value counts, as
-/// CloudFormation has it.
+/// Reads a CloudFormation template in YAML or JSON. As in CloudFormation, the last value of a
+/// repeated key applies.
 ///
 /// # Errors
-/// The text is neither, or it has no resources.
+///
+/// Returns an error if the text is not a CloudFormation template, or if it has no resources.
 pub fn read_template(source: &Source) -> Result<Node, Diagnostic> {
     read_with_repeated_keys(source).map(|(node, _)| node)
 }
 
-/// Reads a CloudFormation template as [`read_template`] does. Returns its repeated keys, too.
+/// Reads a CloudFormation template like [`read_template`]. Also returns its repeated keys.
 ///
 /// # Errors
-/// The text is no template, or it has no resources.
+///
+/// Returns the same errors as [`read_template`].
 pub(super) fn read_with_repeated_keys(
     source: &Source,
 ) -> Result<(Node, Vec<RepeatedKey>), Diagnostic> {
@@ -41,20 +43,20 @@ pub(super) fn read_with_repeated_keys(
     match node.get("Resources").map(|resources| resources.entries()) {
         Some(Some([_, ..])) => Ok((node, repeated)),
         Some(_) => Err(
-            Diagnostic::new(place, "nothing was checked: `Resources` is empty")
-                .help("name a CloudFormation template with resources"),
+            Diagnostic::new(place, "nothing to check: `Resources` is empty")
+                .help("specify a CloudFormation template with resources"),
         ),
         None => Err(
-            Diagnostic::new(place, "this is not a CloudFormation template")
-                .label("there is no `Resources` in this file")
-                .help("name a CloudFormation template"),
+            Diagnostic::new(place, "not a CloudFormation template")
+                .label("this file has no `Resources` section")
+                .help("specify a CloudFormation template"),
         ),
     }
 }
 
 impl Value {
-    /// The value of a node of a template. Short and long forms of intrinsic functions give the same
-    /// value.
+    /// Returns the value of a node of a template. The short and the long form of an intrinsic
+    /// function have the same value.
     pub(crate) fn from_node(node: &Node) -> Self {
         let plain = match &node.value {
             diagnostic::Value::Null => Self::String(String::new()),
@@ -86,7 +88,7 @@ impl Value {
         }
     }
 
-    /// Text that is known without deployment: a string, whatever its notation.
+    /// Returns the text of a string, which is known without a deployment.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -95,7 +97,7 @@ impl Value {
     }
 }
 
-/// A function by its long name; a mapping of one field is written in the same way.
+/// Returns a function by its long name. A mapping with one field has the same notation.
 fn function(name: &str, argument: Value) -> Value {
     match (name, argument) {
         ("Ref", Value::String(id)) => Value::Ref(id),
@@ -131,10 +133,12 @@ fn single(key: &str, value: Value) -> Value {
 }
 
 impl Template {
-    /// Reads the text of a template, YAML or JSON, without its comments.
+    /// Reads the text of a template in YAML or JSON, without its comments.
     ///
     /// # Errors
-    /// The text is not a template, or has a section that the model does not represent.
+    ///
+    /// Returns an error if the text is not a template, or if it has a section that the model does
+    /// not represent.
     pub(crate) fn read(source: &Source) -> Result<Self, Diagnostic> {
         let (root, _) = diagnostic::read_last_values(source)?;
         let Some(sections) = root.entries() else {

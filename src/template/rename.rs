@@ -1,4 +1,4 @@
-//! Logical IDs of a template exchanged for others, with every reference to them.
+//! Renames logical IDs in a template, including every reference to them.
 
 use std::collections::HashMap;
 
@@ -6,11 +6,11 @@ use super::functions::{SubPart, sub_parts};
 use super::model::Template;
 use super::value::Value;
 
-/// New logical IDs of resources, by the old ones.
+/// The new logical IDs of resources, by their old logical IDs.
 pub(crate) type Renames = HashMap<String, String>;
 
 impl Template {
-    /// The same template with other logical IDs of resources.
+    /// Returns the template with renamed resources.
     #[must_use]
     pub(crate) fn renamed(&self, ids: &Renames) -> Self {
         let mut template = self.clone();
@@ -33,7 +33,7 @@ impl Template {
 }
 
 impl Value {
-    /// The same value with other logical IDs in its references.
+    /// Returns the value with renamed resources in its references.
     #[must_use]
     pub(crate) fn renamed(&self, ids: &Renames) -> Self {
         self.mapped(&|value| match value {
@@ -57,7 +57,7 @@ impl Value {
         })
     }
 
-    /// The same value with known parameters written out.
+    /// Returns the value with known parameters replaced by their values.
     #[must_use]
     pub(crate) fn with_parameters(&self, known: &HashMap<String, String>) -> Self {
         self.mapped(&|value| match value {
@@ -70,7 +70,7 @@ impl Value {
         })
     }
 
-    /// Returns the value with every part replaced that `change` has a replacement for.
+    /// Returns the value with each part replaced for which `change` returns a replacement.
     pub(crate) fn mapped(&self, change: &impl Fn(&Self) -> Option<Self>) -> Self {
         if let Some(changed) = change(self) {
             return changed;
@@ -97,8 +97,8 @@ impl Value {
     }
 }
 
-/// The text of a `!Sub` with references exchanged, where `with` gives something for them. The
-/// literal `${!…}` stays.
+/// Returns the text of a `!Sub` with each reference replaced for which `with` returns a
+/// replacement. The literal `${!…}` stays.
 fn replace_references(text: &str, with: &impl Fn(&str) -> Option<String>) -> String {
     let parts = sub_parts(text).map(|part| match part {
         SubPart::Text(text) => text.to_owned(),

@@ -1,4 +1,4 @@
-//! Template values: JSON's, CloudFormation's intrinsic functions, and comments between them.
+//! The values of templates: JSON values, intrinsic functions, and comments.
 
 use serde_json::Value as Json;
 
@@ -11,9 +11,9 @@ pub enum Value {
     List(Vec<Item>),
     /// A mapping, in this order.
     Map(Vec<Field>),
-    /// `!Ref`: a parameter, or a resource's main identifier.
+    /// `!Ref`: a parameter, or the main identifier of a resource.
     Ref(String),
-    /// `!GetAtt`: a resource and its attribute.
+    /// `!GetAtt`: a resource and an attribute.
     GetAtt(String, String),
     /// `!Sub`: text with `${…}`.
     Sub(String),
@@ -24,7 +24,7 @@ pub enum Value {
 /// An item of a list, with the comment above it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
-    /// Comment, or nothing.
+    /// Comment; may be empty.
     pub comment: String,
     pub value: Value,
 }
@@ -32,7 +32,7 @@ pub struct Item {
 /// A field of a mapping, with the comment above it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
-    /// Comment, or nothing.
+    /// Comment; may be empty.
     pub comment: String,
     pub key: String,
     pub value: Value,
@@ -57,7 +57,7 @@ impl Field {
     }
 }
 
-/// A mapping of these fields.
+/// Creates a mapping of these fields.
 pub(crate) fn map<K: Into<String>, V: Into<Value>>(
     fields: impl IntoIterator<Item = (K, V)>,
 ) -> Value {
@@ -65,18 +65,18 @@ pub(crate) fn map<K: Into<String>, V: Into<Value>>(
     Value::Map(fields.map(|(key, value)| Field::new(key, value)).collect())
 }
 
-/// A list of these items.
+/// Creates a list of these items.
 pub(crate) fn list<V: Into<Value>>(items: impl IntoIterator<Item = V>) -> Value {
     Value::List(items.into_iter().map(Item::from).collect())
 }
 
 impl Value {
-    /// `!Ref` to a resource or parameter.
+    /// Creates a `!Ref` to a resource or parameter.
     pub(crate) fn reference(id: &str) -> Self {
         Self::Ref(id.to_owned())
     }
 
-    /// Returns text: `!Sub` where it has variables.
+    /// Creates a text, as `!Sub` if it has variables.
     pub(crate) fn text(text: String) -> Self {
         match text.contains("${") {
             true => Self::Sub(text),
@@ -84,12 +84,12 @@ impl Value {
         }
     }
 
-    /// `!GetAtt` of a resource's attribute.
+    /// Creates a `!GetAtt` of a resource's attribute.
     pub(crate) fn attribute(id: &str, attribute: &str) -> Self {
         Self::GetAtt(id.to_owned(), attribute.to_owned())
     }
 
-    /// The value of a mapping under `key`.
+    /// Returns the value of a field of a mapping.
     pub(crate) fn field(&self, key: &str) -> Option<&Self> {
         match self {
             Self::Map(fields) => {
@@ -102,7 +102,7 @@ impl Value {
         }
     }
 
-    /// The same text with another before it; of what is no text nothing changes.
+    /// Returns the text with a prefix. Other values stay unchanged.
     #[must_use]
     pub(crate) fn prefixed(&self, text: &str) -> Self {
         match self {
@@ -112,7 +112,7 @@ impl Value {
         }
     }
 
-    /// The same text with another behind it; of what is no text nothing changes.
+    /// Returns the text with a suffix. Other values stay unchanged.
     #[must_use]
     pub(crate) fn suffixed(&self, text: &str) -> Self {
         match self {
@@ -122,7 +122,7 @@ impl Value {
         }
     }
 
-    /// Adds a field to a mapping; other values stay as they are.
+    /// Adds a field to a mapping. Other values stay unchanged.
     #[must_use]
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         if let Self::Map(fields) = &mut self {
@@ -131,7 +131,7 @@ impl Value {
         self
     }
 
-    /// Changes the value of a field that a mapping has; other values stay as they are.
+    /// Changes the value of an existing field of a mapping. Other values stay unchanged.
     pub(crate) fn set(&mut self, key: &str, value: Value) {
         if let Self::Map(fields) = self
             && let Some(field) = fields.iter_mut().find(|field| field.key == key)
@@ -140,7 +140,7 @@ impl Value {
         }
     }
 
-    /// Adds a field, if there is a value for it.
+    /// Adds a field if it has a value.
     #[must_use]
     pub(crate) fn with_some(self, key: &str, value: Option<impl Into<Value>>) -> Self {
         match value {
@@ -149,7 +149,7 @@ impl Value {
         }
     }
 
-    /// The same as JSON, with the long forms of intrinsic functions and without comments.
+    /// Returns the value as JSON, with long-form intrinsic functions and without comments.
     pub(crate) fn to_json(&self) -> Json {
         match self {
             Self::String(text) => Json::from(text.as_str()),

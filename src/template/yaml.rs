@@ -1,5 +1,5 @@
-//! The YAML writer. Its output means the same to YAML 1.1 readers (CloudFormation, PyYAML) and
-//! to YAML 1.2 readers: every scalar that any of them could take for something else is quoted.
+//! The YAML writer. YAML 1.1 readers (CloudFormation, PyYAML) and YAML 1.2 readers interpret its
+//! output identically: every ambiguous scalar is quoted.
 
 use std::fmt::Write as _;
 
@@ -9,11 +9,11 @@ use crate::escape::{is_hidden, shown};
 /// Comments are wrapped to this column.
 const WIDTH: usize = 100;
 
-/// Words that YAML 1.1 or 1.2 reads as a boolean or as nothing, in lower case.
+/// Words that YAML 1.1 or 1.2 reads as a boolean or as null, in lowercase.
 const RESERVED: &[&str] = &["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
-/// Writes a document: `header` as a comment, and a mapping whose top-level keys, and the keys of
-/// its `Resources`, are set apart by empty lines.
+/// Writes a document: `header` as a comment, followed by a mapping. Empty lines separate its
+/// top-level keys and the keys of its `Resources`.
 pub(super) fn write(header: &str, document: &Value) -> String {
     let mut out = String::new();
     comment(&mut out, header, 0);
@@ -66,7 +66,7 @@ fn field(out: &mut String, field: &Field, indent: usize) {
     value(out, &field.value, indent + 2);
 }
 
-/// Writes a value behind `key:`, with the line break at its end.
+/// Writes a value after `key:`, with a line break at its end.
 fn value(out: &mut String, value: &Value, indent: usize) {
     match value {
         Value::Map(fields) if !fields.is_empty() => {
@@ -91,7 +91,7 @@ fn item(out: &mut String, item: &Item, indent: usize) {
     comment(out, &item.comment, indent);
     match &item.value {
         Value::Map(fields) if !fields.is_empty() => {
-            // The first field stands on the dash's line, the others below it.
+            // The first field is on the line of the dash, and the others are below it.
             let mut body = String::new();
             for entry in fields {
                 field(&mut body, entry, indent + 2);
@@ -123,7 +123,7 @@ fn inline(value: &Value) -> String {
     }
 }
 
-/// A value within brackets, where a comma would end a plain scalar.
+/// Returns a value for use within brackets, where a comma would end a plain scalar.
 fn flow(value: &Value) -> String {
     match value {
         Value::String(text) => quoted(text),
@@ -131,7 +131,7 @@ fn flow(value: &Value) -> String {
     }
 }
 
-/// Text, without quotes where no reader can misunderstand it.
+/// Returns a text, without quotes if it is unambiguous.
 fn scalar(text: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || " /_.:@+=,()-*';".contains(c);
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
@@ -143,8 +143,8 @@ fn scalar(text: &str) -> String {
     if plain { text.to_owned() } else { quoted(text) }
 }
 
-/// Text in double quotes. What is neither ASCII nor a letter or digit is escaped: YAML 1.1 takes
-/// some of it for line breaks.
+/// Returns a text in double quotes. Characters that are neither ASCII nor letters or digits are
+/// escaped, because YAML 1.1 interprets some of them as line breaks.
 fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');

@@ -104,7 +104,7 @@ pub enum Found {
 pub struct Piece {
     /// Name of the template.
     pub name: String,
-    /// Where it is deployed.
+    /// Account and region of the stack.
     pub side: Side,
     /// Account and region of the stack, or of each instance of a stack set.
     pub instances: Vec<(String, String)>,

@@ -14,7 +14,7 @@ use crate::stacks::{CREATE_PIPELINE, Side};
 pub(crate) struct StackState {
     /// Name of the template.
     pub name: String,
-    /// Where it is deployed.
+    /// Account and region of the stack.
     pub side: Side,
     /// Accounts and regions.
     pub instances: Vec<(String, String)>,

@@ -141,10 +141,7 @@ fn the_reason_names_what_decided_and_what_nearly_did() {
     assert_eq!(wanted, &["blue", "green"]);
     assert_eq!(actual.as_deref(), Some(&["red".to_owned()][..]));
     let text = result.reason.to_string();
-    assert!(
-        text.contains("across accounts both sides must allow it"),
-        "{text}"
-    );
+    assert!(text.contains("both accounts must allow the call"), "{text}");
     assert!(text.contains("the request has `red`"), "{text}");
 }
 
@@ -191,20 +188,24 @@ fn a_malformed_request_is_refused() {
         (
             "\"s3:GetObject\", \"resource\"",
             "\"s3:*\", \"resource\"",
-            "no action",
+            "not a valid action",
         ),
         (
             "assumed-role/deploy/run",
             "assumed-role/deploy",
-            "no principal",
+            "not a valid principal",
         ),
         ("arn:aws:s3:::b/k", "b/k", "neither an ARN"),
-        ("\"resourceAccount\": \"111111111111\",", "", "is not given"),
-        ("\"111111111111\"", "\"1111\"", "no account ID"),
+        (
+            "\"resourceAccount\": \"111111111111\",",
+            "",
+            "is not specified",
+        ),
+        ("\"111111111111\"", "\"1111\"", "not a valid account ID"),
         ("\"expect\"", "\"expected\"", "unknown member of a case"),
         ("\"context\"", "\"contexts\"", "unknown member of a request"),
-        ("\"red\"", "{}", "not a text"),
-        ("\"id\": \"one\",", "", "there is no `id`"),
+        ("\"red\"", "{}", "must be a string"),
+        ("\"id\": \"one\",", "", "`id` is missing"),
     ] {
         let text = CASE.replacen(from, to, 1);
         assert_ne!(text, CASE);

@@ -44,11 +44,11 @@ fn regions_are_those_that_aws_lists() {
 
 #[test]
 fn the_table_of_quotas_is_the_one_in_the_documentation() {
-    let path = root().join("docs/quotas.md");
+    let path = root().join("docs/src/reference/quotas.md");
     let text = std::fs::read_to_string(&path).expect("the documentation");
     let table = quotas::markdown();
     assert!(
         text.contains(&table),
-        "docs/quotas.md does not have this table:\n{table}"
+        "docs/src/reference/quotas.md does not contain this table:\n{table}"
     );
 }

@@ -102,7 +102,7 @@ fn the_adopted_definition_is_a_file_and_adopting_it_again_changes_nothing() {
     assert_eq!(value, before);
     let run = project.expect(&format!("adopt adopted.json --key-arn {KEY} --out -"), 0);
     assert_eq!(run.stdout, adopted);
-    assert!(run.stderr.contains("nothing changes"), "{}", run.stderr);
+    assert!(run.stderr.contains("No changes."), "{}", run.stderr);
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn the_live_pipeline_is_changed_as_it_was_shown() {
         0,
     );
     assert!(
-        run.stderr.contains("is adopted: version 8"),
+        run.stderr.contains("Adopted pipeline site (version 8)"),
         "{}",
         run.stderr
     );
@@ -312,7 +312,7 @@ fn a_pipeline_that_changed_or_runs_is_left_alone() {
     played.plays([("GetPipeline", vec![newer.clone()])]);
     let run = project.expect(&write, 1);
     assert!(
-        run.stderr.contains("version 8 there, version 7 here"),
+        run.stderr.contains("the live pipeline has version 8, expected version 7"),
         "{}",
         run.stderr
     );
@@ -388,19 +388,19 @@ fn a_role_that_iam_has_not_made_known_yet_is_tried_again() {
         0,
     );
     assert_eq!(
-        run.stderr.matches("Trying again in").count(),
+        run.stderr.matches("Retrying in").count(),
         2,
         "{}",
         run.stderr
     );
     assert!(
         run.stderr
-            .contains("whether target `prod` exists cannot be seen from here"),
+            .contains("the state of target `prod` is unknown"),
         "{}",
         run.stderr
     );
     assert!(
-        run.stderr.contains("is adopted: version 8"),
+        run.stderr.contains("Adopted pipeline site (version 8)"),
         "{}",
         run.stderr
     );

@@ -74,7 +74,7 @@ fn an_unknown_key_with_the_near_one() {
         "6:1",
         "zzz",
         "unknown key `zzz`",
-        "possible here: dev, targets",
+        "allowed keys: dev, targets",
     );
 }
 
@@ -102,7 +102,7 @@ fn an_account_of_the_wrong_form() {
         &SMALL.replace("222222222222", "22222222222a"),
         "5:14",
         "\"22222222222a\"",
-        "other characters than digits",
+        "only digits are allowed",
         "12 digits",
     );
 }
@@ -110,14 +110,14 @@ fn an_account_of_the_wrong_form() {
 #[test]
 fn a_bad_bucket_name() {
     for (name, why) in [
-        ("My-bucket", "`M` is none of the lowercase letters"),
-        ("ab", "it has 2 characters, and S3 allows 3 to 63"),
+        ("My-bucket", "contains `M`; only lowercase letters"),
+        ("ab", "it has 2 characters, but S3 allows 3 to 63"),
         ("-ab", "begin and end with a letter or digit"),
-        ("a..b", "two dots in a row"),
+        ("a..b", "two consecutive dots"),
         ("192.168.0.1", "form of an IP address"),
         ("xn--ab", "begin with `xn--`"),
         ("abc-s3alias", "end with `-s3alias`"),
-        ("under_score", "`_` is none of"),
+        ("under_score", "contains `_`"),
     ] {
         one(
             &dev(&format!("  source:\n    bucket: {name}")),
@@ -139,7 +139,7 @@ fn a_bad_bucket_name() {
         "6:13",
         "'{acount}-out'",
         "cannot be a bucket name",
-        "`{account}` and `{region}` may be used",
+        "`{account}` and `{region}` are allowed",
     );
 }
 
@@ -174,7 +174,7 @@ fn a_bad_pipeline_or_role_name() {
     assert!(
         found[0]
             .message
-            .contains("101 characters, and CodePipeline allows 1 to 100")
+            .contains("101 characters, but CodePipeline allows 1 to 100")
     );
     one(
         &target("    role: a/b"),
@@ -188,21 +188,21 @@ fn a_bad_pipeline_or_role_name() {
         &target(&format!("    role: {long}")),
         "6:11",
         &long,
-        "65 characters, and IAM allows 1 to 64",
+        "65 characters, but IAM allows 1 to 64",
         "prods3role",
     );
     one(
         &SMALL.replace("name: prod", "name: dev"),
         "4:11",
         "dev",
-        "taken by the dev side",
+        "reserved for a file or stage",
         "prod",
     );
     one(
         &SMALL.replace("name: prod", "name: ../x"),
         "4:11",
         "../x",
-        "cannot be a target's name",
+        "cannot be a target name",
         "prod",
     );
 }
@@ -216,7 +216,7 @@ fn two_targets_with_the_same_name_bucket_or_role() {
         "6:11",
         "Prod",
         "targets 1 and 2 have the same name",
-        "a name of its own",
+        "a unique name",
     );
     // Their log buckets would share a name too.
     let found = problems(&format!(
@@ -228,14 +228,14 @@ fn two_targets_with_the_same_name_bucket_or_role() {
         "8:13",
         "codepipeline-output-bucket",
         "the output bucket of target `prod` and the output bucket of target `other` are both named",
-        "another name",
+        "rename one of them",
     );
     one(
         &format!("{SMALL}{SECOND}    role: PRODS3ROLE\n"),
         "9:11",
         "PRODS3ROLE",
         "are both named `PRODS3ROLE`",
-        "another name",
+        "rename one of them",
     );
     let found = problems(&target("    bucket: codepipeline-input-bucket"));
     assert_problem(
@@ -243,7 +243,7 @@ fn two_targets_with_the_same_name_bucket_or_role() {
         "6:13",
         "codepipeline-input-bucket",
         "the source bucket and the output bucket of target `prod`",
-        "another name",
+        "rename one of them",
     );
 }
 
@@ -335,25 +335,25 @@ fn quotas_that_aws_does_not_grant() {
             "actions_per_stage",
             2,
             100,
-            "CodePipeline allows 100 (actions of a stage), and does not raise this quota",
+            "CodePipeline allows 100 (actions per stage) and does not increase this quota",
         ),
         (
             "actions_per_pipeline",
             4,
             1_000,
-            "CodePipeline allows 1,000 (actions of a pipeline), and does not raise this quota",
+            "CodePipeline allows 1,000 (actions per pipeline) and does not increase this quota",
         ),
         (
             "managed_policies_per_role",
             20,
             25,
-            "IAM raises the quota (managed policies of a role) to at most 25",
+            "IAM increases the quota (managed policies per role) to at most 25",
         ),
         (
             "trust_policy_characters",
             2_048,
             8_192,
-            "IAM raises the quota (trust policy) to at most 8,192",
+            "IAM increases the quota (trust policy) to at most 8,192",
         ),
     ] {
         for value in [least, most] {
@@ -366,7 +366,7 @@ fn quotas_that_aws_does_not_grant() {
             &format!("6:{}", "quotas: {".len() + name.len() + 3),
             &over.to_string(),
             reason,
-            &format!("write at most {most}"),
+            &format!("set at most {most}"),
         );
     }
 }
@@ -377,21 +377,21 @@ fn extract_and_object_key_belong_together() {
         &target("    extract: false"),
         "6:14",
         "false",
-        "`object_key` does not say under which key",
+        "`extract: false` requires `object_key`",
         "add `object_key:`",
     );
     one(
         &target("    object_key: a.zip"),
         "6:17",
         "a.zip",
-        "`object_key` is for `extract: false`",
+        "`object_key` requires `extract: false`",
         "`path:`",
     );
     one(
         &target("    extract: false\n    object_key: a.zip\n    path: b"),
         "8:11",
         "b",
-        "this one is not extracted",
+        "`path` and `extract: false` cannot be used together",
         "`object_key:`",
     );
 }
@@ -412,7 +412,7 @@ fn a_path_makes_keys_that_the_action_puts_and_a_browser_asks_for() {
     wrong("site/", "must not begin or end with `/`");
     wrong("/site", "must not begin or end with `/`");
     for path in ["a//b", "a\\b", "./a", "a/..", "a/../b", "v1../b"] {
-        wrong(path, "without `\\`, `//`, `./` and `../`");
+        wrong(path, "without `\\`, `//`, `./`, and `../`");
     }
     let project = Project::with(&target("    path: v1.2/a..b/.well-known"));
     project.expect("synth --no-lint", 0);
@@ -424,7 +424,7 @@ fn a_canned_acl_that_the_bucket_cannot_take() {
         &target("    canned_acl: public-read"),
         "6:17",
         "public-read",
-        "S3 refuses `public-read`",
+        "S3 rejects `public-read`",
         "bucket-owner-full-control",
     );
     one(
@@ -442,49 +442,49 @@ fn a_target_elsewhere() {
         &target("    region: eu-west-1"),
         "6:13",
         "eu-west-1",
-        "needs a multi-Region key",
-        "set `multi_region: true` under `dev.key`",
+        "requires a multi-Region key",
+        "set `multi_region: true` in `dev.key`",
     );
     one(
         &target("    region: cn-north-1"),
         "6:13",
         "cn-north-1",
-        "cannot be reached from the other",
+        "cannot access each other",
         "one partition",
     );
     one(
         &target("    regions: [us-east-1, eu-west-1]\n    bucket: out-{region}"),
         "6:26",
         "eu-west-1",
-        "needs a multi-Region key",
-        "set `multi_region: true` under `dev.key`",
+        "requires a multi-Region key",
+        "set `multi_region: true` in `dev.key`",
     );
     one(
         &target("    regions: [us-east-1]\n    bucket: one-output"),
         "7:13",
         "one-output",
-        "needs an output bucket of its own",
-        "`{region}`: such as `one-output-{region}`",
+        "requires a different output bucket",
+        "`{region}`, such as `one-output-{region}`",
     );
     one(
         &target("    regions: [us-east-1]\n    bucket: out-{region}\n    role: same"),
         "8:11",
         "same",
-        "roles are global, so each region needs one of its own",
+        "roles are global, so each region requires a different name",
         "such as `same-{region}`",
     );
     one(
         &target("    regions: [us-east-1, us-east-1]\n    bucket: out-{region}"),
         "6:26",
         "us-east-1",
-        "`us-east-1` is listed twice",
+        "duplicate region `us-east-1`",
         "remove one",
     );
     one(
         &target("    regions: [us-east-1]\n    bucket: out-{region}\n    region: us-east-1"),
         "6:14",
         "[us-east-1",
-        "`region` and `regions` are both given",
+        "`region` and `regions` cannot be used together",
         "keep one",
     );
     one(
@@ -495,8 +495,8 @@ fn a_target_elsewhere() {
         ),
         "2:23",
         "store",
-        "does not say what the artifact bucket is called in each",
-        "write it with `{region}`",
+        "does not contain the region of the artifact bucket",
+        "add `{region}` to it",
     );
 }
 
@@ -512,8 +512,8 @@ fn many_accounts() {
         &accounts("\"222222222222\"", "bucket: one-output"),
         "6:13",
         "one-output",
-        "needs an output bucket of its own",
-        "`{account}`: such as `one-output-{account}`",
+        "requires a different output bucket",
+        "`{account}`, such as `one-output-{account}`",
     );
     one(
         &accounts("\"222222222222\", \"22222222222\"", "bucket: out-{account}"),
@@ -529,15 +529,15 @@ fn many_accounts() {
         ),
         "5:32",
         "\"222222222222\"",
-        "`222222222222` is listed twice",
+        "duplicate account `222222222222`",
         "remove one",
     );
     one(
         &accounts("", "bucket: out-{account}"),
         "5:15",
         "[]",
-        "there is no account",
-        "list one at least",
+        "no accounts",
+        "list at least one account",
     );
     one(
         &accounts(
@@ -546,7 +546,7 @@ fn many_accounts() {
         ),
         "5:15",
         "[\"222222222222\"",
-        "one says where a target is",
+        "only one of `account`, `accounts`, and `accounts_file` is allowed",
         "keep one of them",
     );
     one(
@@ -556,8 +556,8 @@ fn many_accounts() {
         ),
         "7:21",
         "\"arn:aws:kms:us-east-1:222222222222:key/1\"",
-        "a key is of one account and region",
-        "write a target for each",
+        "a key belongs to one account and region",
+        "add a separate target for each",
     );
     // Two accounts may share names; two targets in one account may not.
     let two = format!(
@@ -572,7 +572,7 @@ fn many_accounts() {
         "10:11",
         "prods3role",
         "are both named `prods3role`",
-        "another name",
+        "rename one of them",
     );
 }
 
@@ -594,7 +594,7 @@ fn an_arn_of_something_else() {
         &dev(&format!("  pipeline:\n    service_role: {role}")),
         "4:19",
         role,
-        "is of account 999999999999, and must be of account 111111111111",
+        "belongs to account 999999999999, but must belong to account 111111111111",
         "arn:aws:iam::111111111111:role/",
     );
     let user = "arn:aws:iam::111111111111:user/x";
@@ -610,7 +610,7 @@ fn an_arn_of_something_else() {
         &dev(&format!("  key:\n    administrators:\n      - {star}")),
         "5:9",
         star,
-        "has a wildcard",
+        "contains a wildcard",
         "arn:aws:iam::111111111111:role/",
     );
     let china = "arn:aws-cn:iam::111111111111:role/x";
@@ -641,15 +641,16 @@ fn an_arn_of_something_else() {
     for (elsewhere, message) in [
         (
             format!("arn:aws:kms:us-east-1:111111111111:{id}"),
-            "the key belongs to account 111111111111, and the bucket to account 222222222222",
+            "the key belongs to account 111111111111, but the bucket belongs to account \
+             222222222222",
         ),
         (
             format!("arn:aws:kms:eu-west-1:222222222222:{id}"),
-            "the key is in region eu-west-1, and the bucket in us-east-1",
+            "the key is in region eu-west-1, but the bucket is in us-east-1",
         ),
         (
             format!("arn:aws-cn:kms:us-east-1:222222222222:{id}"),
-            "the key is in partition `aws-cn`, and the bucket in `aws`",
+            "the key is in partition `aws-cn`, but the bucket is in `aws`",
         ),
     ] {
         one(
@@ -665,8 +666,11 @@ fn an_arn_of_something_else() {
 #[test]
 fn a_key_is_named_exactly_or_it_would_be_every_key() {
     for (resource, message) in [
-        ("key/*", "has a wildcard"),
-        ("key/????????-2222-3333-4444-555555555555", "has a wildcard"),
+        ("key/*", "contains a wildcard"),
+        (
+            "key/????????-2222-3333-4444-555555555555",
+            "contains a wildcard",
+        ),
         ("key/", "is not the ARN of a KMS key"),
         ("key/x", "is not the ARN of a KMS key"),
         ("key/${aws:PrincipalTag/key}", "is not the ARN of a KMS key"),
@@ -684,7 +688,7 @@ fn a_key_is_named_exactly_or_it_would_be_every_key() {
             "6:21",
             &arn,
             message,
-            "with the key's own ID",
+            "with the key ID",
         );
         let arn = format!("\"arn:aws:kms:us-east-1:111111111111:{resource}\"");
         one(
@@ -692,7 +696,7 @@ fn a_key_is_named_exactly_or_it_would_be_every_key() {
             "3:28",
             &arn,
             message,
-            "with the key's own ID",
+            "with the key ID",
         );
     }
     let multi_region =
@@ -877,10 +881,10 @@ fn profiles_and_headers_that_cannot_be_used() {
     for (setting, message) in [
         (
             "profile: \"\"",
-            "`` cannot be the name of a profile: it is empty",
+            "`` cannot be a profile name: it is empty",
         ),
-        ("profile: \" a\"", "begins or ends with white space"),
-        ("profile: \"a]\"", "cannot have `[` or `]`"),
+        ("profile: \" a\"", "begins or ends with whitespace"),
+        ("profile: \"a]\"", "cannot contain `[` or `]`"),
         ("cache_control: \"max-äge\"", "only printable ASCII"),
         ("cache_control: \" \"", "it is empty"),
     ] {
@@ -910,7 +914,7 @@ fn the_rest_of_the_values() {
         &dev("  artifacts: {existing_policy: p.json}"),
         "3:32",
         "p.json",
-        "for a bucket that exists already",
+        "requires an existing bucket",
         "create: false",
     );
     one(
@@ -931,14 +935,14 @@ fn the_rest_of_the_values() {
         &target("organization: o-x"),
         "6:15",
         "o-x",
-        "not the ID of an organization",
+        "not a valid organization ID",
         "`o-` and 10 to 32",
     );
     one(
         &target("tags:\n  aws:x: y"),
         "7:10",
         "y",
-        "AWS reserves tags",
+        "AWS reserves tag keys",
         "rename",
     );
     one(
@@ -966,7 +970,7 @@ fn the_rest_of_the_values() {
         &dev("  access_logs: \"yes\""),
         "3:16",
         "\"yes\"",
-        "`access_logs` must be true or false, and is a string",
+        "`access_logs` must be true or false, not a string",
         "write true or false",
     );
     one(
@@ -980,7 +984,7 @@ fn the_rest_of_the_values() {
         "dev: {account: \"111111111111\"}\n",
         "1:1",
         "dev",
-        "`targets` is missing here",
+        "missing key `targets`",
         "add `targets:`",
     );
     one(
@@ -995,7 +999,7 @@ fn the_rest_of_the_values() {
         "2:12",
         "!Ref x",
         "has a tag",
-        "write the value",
+        "remove the tag",
     );
 }
 

@@ -41,7 +41,7 @@ impl Deployment {
     pub(crate) fn healthy(&self) {
         let run = self.project.expect("doctor", 0);
         assert!(
-            run.stdout.contains("nothing is wrong: 40 calls"),
+            run.stdout.contains("no problems found: 40 calls"),
             "{}",
             run.stdout
         );
@@ -148,7 +148,8 @@ fn a_healthy_deployment_has_no_finding_and_is_only_read() {
     let run = project.expect("doctor", 0);
     assert!(
         run.stdout.contains(&format!(
-            "nothing is wrong: 40 calls of a run are allowed by the live state of {} and {}",
+            "no problems found: 40 calls of a pipeline execution are allowed by the live state of \
+             {} and {}",
             accounts.dev, accounts.prod
         )),
         "{}",
@@ -282,7 +283,7 @@ fn a_source_bucket_with_a_key_of_its_own_needs_it_in_the_configuration() {
     project.expect("deploy --profile dev --yes --quiet", 0);
     let run = project.expect("doctor", 0);
     assert!(
-        run.stdout.contains("nothing is wrong: 40 calls"),
+        run.stdout.contains("no problems found: 40 calls"),
         "{}",
         run.stdout
     );
@@ -463,7 +464,7 @@ fn a_service_role_that_was_made_again_leaves_dead_principals_and_the_trust_is_re
     assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
     let repaired = deployment.project.expect("doctor --repair-trust --yes", 1);
     assert!(
-        repaired.stderr.contains("is written, and read back"),
+        repaired.stderr.contains("Repaired and verified"),
         "{}",
         repaired.stderr
     );
@@ -703,7 +704,7 @@ fn what_cannot_be_read_is_listed_and_never_assumed() {
     let deployment = Deployment::new();
     let run = deployment.project.expect("doctor --profile dev", 4);
     assert!(
-        run.stdout.contains("no problem found in what was read"),
+        run.stdout.contains("no problems found in the items that were read"),
         "{}",
         run.stdout
     );
@@ -718,13 +719,13 @@ fn what_cannot_be_read_is_listed_and_never_assumed() {
     );
     let run = deployment.project.expect("doctor --profile nobody", 2);
     assert!(
-        run.stderr.contains("its profiles are: dev, prod"),
+        run.stderr.contains("use one of these profiles: dev, prod"),
         "{}",
         run.stderr
     );
     let run = deployment.project.expect("doctor --target nowhere", 2);
     assert!(
-        run.stderr.contains("its targets are: prod"),
+        run.stderr.contains("use one of these targets: prod"),
         "{}",
         run.stderr
     );

@@ -98,12 +98,12 @@ fn bad_values_are_refused() {
     for (arguments, message, help) in [
         (
             "init --dev-account 123 --prod-account 222222222222",
-            "`123` is not an account ID: it has 3 digits, not 12",
+            "`123` is not a valid account ID: it has 3 digits, not 12",
             "--dev-account",
         ),
         (
             "init --dev-account 111111111111 --prod-account 22222222222x",
-            "other characters than digits",
+            "only digits are allowed",
             "--prod-account",
         ),
         (

@@ -374,7 +374,7 @@ fn nothing_to_check_is_an_error() {
             "nothing was checked: folder `comments` has no Guard rules",
         ),
         ("lint none.yaml", "`Resources` is empty"),
-        ("lint other.yaml", "is not a CloudFormation template"),
+        ("lint other.yaml", "not a CloudFormation template"),
         ("lint missing.yaml", "cannot read template `missing.yaml`"),
         ("lint --format xml", "invalid value 'xml'"),
     ] {

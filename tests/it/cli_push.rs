@@ -203,7 +203,7 @@ fn a_folder_is_uploaded_once_and_its_execution_followed() {
     crate::schemas::conforms("push", &run.stdout);
     assert_eq!(result(&run)["source"]["uploaded"], false);
     assert!(
-        run.stderr.contains("has the same content"),
+        run.stderr.contains("already has this content"),
         "{}",
         run.stderr
     );
@@ -447,8 +447,8 @@ fn a_superseded_execution_is_reported_with_the_one_that_took_its_place() {
         json!({"id": "newer", "status": "Succeeded", "versionId": "version-3"})
     );
     let said = format!(
-        "execution {ID} with version {} is Superseded: execution newer took its place with version \
-         version-3 (Succeeded)",
+        "execution {ID} with version {} was superseded by execution newer with version version-3 \
+         (Succeeded)",
         stage.versions()[0]
     );
     assert!(run.stderr.contains(&said), "{said}\n{}", run.stderr);
@@ -461,7 +461,7 @@ fn a_stopped_execution_is_reported() {
     stage.plays("Stopped", &[action("Source", "Source", "Succeeded", "")]);
     let run = stage.project.expect("push site", 1);
     assert!(run.stderr.contains("Stopped"), "{}", run.stderr);
-    assert!(run.stderr.contains("somebody stopped it"), "{}", run.stderr);
+    assert!(run.stderr.contains("a user stopped it"), "{}", run.stderr);
     assert!(run.stderr.contains("--start"), "{}", run.stderr);
 }
 
@@ -693,7 +693,7 @@ fn an_upload_that_was_killed_is_aborted_by_the_next_push() {
         &format!("push site --no-watch --endpoint-url {endpoint}"),
         0,
     );
-    let aborted = "Aborted an unfinished upload of the same object";
+    let aborted = "Aborted an incomplete upload of this object";
     assert!(run.stderr.contains(aborted), "{}", run.stderr);
     assert_eq!(unfinished_uploads(&stage), 1);
 }
@@ -724,8 +724,8 @@ fn an_interrupted_upload_is_aborted() {
     assert_eq!(output.status.code(), Some(130));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let resume = format!(
-        "`s3ferry push 'it'\\''s.zip' --start --no-watch --profile dev --endpoint-url {endpoint} \
-         --config ./s3ferry.yaml` runs it again"
+        "run `s3ferry push 'it'\\''s.zip' --start --no-watch --profile dev --endpoint-url \
+         {endpoint} --config ./s3ferry.yaml` to start again"
     );
     assert!(said.contains(&resume), "{resume}\n{said}");
     assert_eq!(stage.pipeline.count("AbortMultipartUpload"), 1);
@@ -751,7 +751,7 @@ fn what_was_started_is_followed_and_not_started_again() {
     let output = child.wait_with_output().expect("ended");
     assert_eq!(output.status.code(), Some(130));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("`s3ferry push site` resumes"), "{said}");
+    assert!(said.contains("run `s3ferry push site` to resume"), "{said}");
     assert_eq!(stage.pipeline.count("StartPipelineExecution"), 1);
 }
 
@@ -760,7 +760,7 @@ fn a_bucket_without_versions_is_refused_before_anything_is_uploaded() {
     let stage = Stage::without_versions();
     let run = stage.project.expect("push site", 2);
     assert!(
-        run.stderr.contains("does not keep versions"),
+        run.stderr.contains("versioning is not enabled"),
         "{}",
         run.stderr
     );
@@ -777,7 +777,7 @@ fn the_wrong_account_uploads_nothing() {
     let stage = Stage::new();
     let run = stage.project.expect("push site --profile prod", 2);
     assert!(
-        run.stderr.contains("and the configuration says"),
+        run.stderr.contains("but the configuration has"),
         "{}",
         run.stderr
     );
@@ -801,12 +801,12 @@ fn what_a_folder_cannot_hold_is_refused() {
     case(
         "outside",
         &|p| link(p, "/etc/hostname"),
-        "`link` is a symbolic link that leads out of",
+        "`link` is a symbolic link to a file outside",
     );
     case(
         "nowhere",
         &|p| link(p, "gone"),
-        "`link` is a symbolic link that leads nowhere",
+        "`link` is a symbolic link with a missing target",
     );
     case(
         "folder",
@@ -824,7 +824,7 @@ fn what_a_folder_cannot_hold_is_refused() {
                 "x",
             )
         },
-        "as an object's key it has 1205 bytes, and S3 allows 1024",
+        "its object key has 1205 bytes, and the S3 limit is 1024",
     );
     let odd = Project::with(&accounts.config());
     // Nobody writes into the pipe, so that opening it would never end.
@@ -840,7 +840,7 @@ fn what_a_folder_cannot_hold_is_refused() {
     empty.write("site/.hidden", "x");
     let run = empty.expect("push site", 2);
     assert!(
-        run.stderr.contains("there is no file to deploy"),
+        run.stderr.contains("no files to deploy"),
         "{}",
         run.stderr
     );
@@ -859,7 +859,7 @@ fn the_example_is_pushed_nowhere() {
     project.write("site/index.html", "x");
     let run = project.expect("push site", 2);
     assert!(
-        run.stderr.contains("the name of the example's bucket"),
+        run.stderr.contains("a bucket name from the example"),
         "{}",
         run.stderr
     );
@@ -885,7 +885,7 @@ fn the_sample_is_a_web_site_with_the_same_bytes_each_time() {
     let style = content[2][1].as_str().expect("text");
     assert!(style.contains("prefers-color-scheme: dark"));
     let run = project.expect("sample", 2);
-    assert!(run.stderr.contains("exists already"), "{}", run.stderr);
+    assert!(run.stderr.contains("already exists"), "{}", run.stderr);
     project.expect("sample --force", 0);
 }
 
@@ -895,7 +895,7 @@ fn an_execution_is_followed_by_its_status_when_its_actions_cannot_be_read() {
     stage.plays("Succeeded", &good_actions());
     stage.pipeline.refuses("ListActionExecutions");
     let run = stage.project.expect("push site", 0);
-    let told = "cannot be read, so its status is followed";
+    let told = "following only its status";
     assert_eq!(run.stderr.matches(told).count(), 1, "{}", run.stderr);
     assert!(run.stderr.contains("deployed version"), "{}", run.stderr);
 }
@@ -907,8 +907,8 @@ fn whatever_ends_the_following_of_an_execution_it_continues() {
     stage.pipeline.refuses("GetPipelineExecution");
     let run = stage.project.expect("push site", 3);
     let note = format!(
-        "note: execution {ID} of pipeline crossaccountdeploy continues in CodePipeline; `s3ferry \
-         push site` resumes"
+        "note: execution {ID} of pipeline crossaccountdeploy continues in CodePipeline; run \
+         `s3ferry push site` to resume"
     );
     assert!(run.stderr.contains(&note), "{note}\n{}", run.stderr);
 }

@@ -46,11 +46,11 @@ fn a_refused_put_is_explained_by_the_policies_and_the_key_of_the_bucket() {
         assert_eq!(call["step"], "deploy");
     }
     assert!(
-        said.contains("S3 refuses to let the deploy role write into the output bucket: "),
+        said.contains("S3 denies the deploy role write access to the output bucket: "),
         "{said}"
     );
-    assert!(said.contains("`s3ferry doctor` finds"), "{said}");
-    assert!(said.contains("then the same push with --start"), "{said}");
+    assert!(said.contains("run `s3ferry doctor` to find"), "{said}");
+    assert!(said.contains("then run the same push with --start"), "{said}");
 }
 
 #[test]
@@ -86,26 +86,27 @@ fn what_no_policy_explains_is_explained_by_itself() {
         (
             ("Deploy", "Deploy"),
             "archive-malformed",
-            "The S3 deploy action cannot unpack the artifact: the source object is not a zip file",
+            "The S3 deploy action cannot extract the artifact: the source object is not a zip file",
             "push the folder of the site instead of the zip file",
         ),
         (
             ("Deploy", "Deploy"),
             "deploy-configuration",
             "`Extract` of the live pipeline is neither `true` nor `false`",
-            "`s3ferry doctor` compares the live pipeline with the templates; then the same push",
+            "run `s3ferry doctor` to compare the live pipeline with the templates; then run the \
+             same push",
         ),
         (
             ("Source", "Source"),
             "source-missing",
             "The source action cannot read the source object: the source bucket has no object",
-            "push again without --start, which uploads the object",
+            "to upload the object, push again without --start",
         ),
         (
             ("Deploy", "Deploy"),
             "rollback-outdated",
             "the pipeline's definition changed after the execution",
-            "the same push with --start runs this content again",
+            "to deploy this content again, run the same push with --start",
         ),
     ] {
         let (said, found) = push(place.0, place.1, name);
@@ -115,7 +116,7 @@ fn what_no_policy_explains_is_explained_by_itself() {
         assert!(said.contains(cause), "{name}: {said}");
         assert!(said.contains(next), "{name}: {said}");
         assert!(
-            !said.contains("AWS does not say which call"),
+            !said.contains("AWS does not report which call"),
             "{name}: {said}"
         );
     }
@@ -137,7 +138,7 @@ fn a_role_that_cannot_be_assumed_is_explained_by_the_proof() {
     assert_eq!(found["failure"], "action-role");
     assert_eq!(found["calls"][0]["action"], "sts:AssumeRole", "{found:#}");
     assert!(
-        run.stderr.contains("its trust policy does not name"),
+        run.stderr.contains("its trust policy does not allow"),
         "{}",
         run.stderr
     );

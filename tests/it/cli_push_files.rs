@@ -88,10 +88,10 @@ fn each_case_of_a_zip_file_is_reported_once_with_a_count_and_names() {
     assert_eq!(found["source"]["files"], 26);
     assert_eq!(stage.versions().len(), 1);
     for part in [
-        "warning[backslash]: the S3 deploy action writes `/` for every `\\` in the name of \
+        "warning[backslash]: the S3 deploy action replaces every `\\` with `/` in the name of \
          `a\\b.css`, `a\\c.css`",
-        "warning[content-type]: the S3 deploy action does not know the type of `h.pdf`, `LICENSE`, \
-         `app.mjs` and 1 more",
+        "warning[content-type]: the S3 deploy action does not recognize the type of `h.pdf`, \
+         `LICENSE`, `app.mjs` and 1 more",
         "for 3 files (.woff2 2, .map 1)",
     ] {
         assert_eq!(
@@ -138,7 +138,7 @@ fn a_folder_is_checked_like_a_zip_file() {
         stage.project.write(name, "");
         let run = stage.project.expect("push dist --no-watch", 2);
         let shown = name.trim_start_matches("dist/");
-        let wanted = format!("`{shown}` contains `../`: the S3 deploy action fails there");
+        let wanted = format!("`{shown}` contains `../`: the S3 deploy action uploads the files");
         assert!(run.stderr.contains(&wanted), "{}", run.stderr);
         std::fs::remove_file(stage.project.path(name)).expect("removed");
     }
@@ -193,7 +193,7 @@ fn a_site_below_one_folder_is_reported_with_the_place_it_comes_to() {
         // Without a profile it goes no further, but the warnings are there.
         project.run("push z.zip").stderr
     };
-    let below = "everything in `z.zip` is below `dist/`, so the site is deployed to s3://";
+    let below = "all files in `z.zip` are in `dist/`, so the site is deployed to s3://";
     let text = said("entries('dist/index.html', 'dist/b')");
     assert!(text.contains(below), "{text}");
     // What a desktop adds beside the folder changes nothing, and neither does `\`.
@@ -213,7 +213,7 @@ fn a_site_below_one_folder_is_reported_with_the_place_it_comes_to() {
     }
     let text = said("entries('start.html', 'b.css')");
     assert!(
-        text.contains("no `index.html` at the top of `z.zip`"),
+        text.contains("no `index.html` at the top level of `z.zip`"),
         "{text}"
     );
     let config = format!("{}    path: site/v2\n", accounts.config());
@@ -252,8 +252,8 @@ fn what_the_action_cannot_unpack_is_refused() {
         ("entries('a/..')", "`a/..` contains `../`"),
         ("entries('C:/a')", "`C:/a` is an absolute path"),
         ("entries('C:\\\\a')", "`C:\\a` is an absolute path"),
-        ("entries()", "there is no file in `z.zip`"),
-        ("entries('folder/')", "there is no file in `z.zip`"),
+        ("entries()", "`z.zip` contains no files"),
+        ("entries('folder/')", "`z.zip` contains no files"),
         (
             "with zipfile.ZipFile(p, 'w') as z: z.writestr('a', 'text' * 100)\n\
              patched(lambda b: b.__setitem__(60, b[60] ^ 1))",
@@ -261,13 +261,13 @@ fn what_the_action_cannot_unpack_is_refused() {
         ),
         (
             "entries('a'); b = open(p, 'rb').read()[:-30]; open(p, 'wb').write(b)",
-            "CodePipeline fails with \"The archive is malformed.\"",
+            "CodePipeline would fail with \"The archive is malformed.\"",
         ),
         (
             "open(p, 'w').write('<html>')",
-            "not a zip file that can be read",
+            "not a valid zip file",
         ),
-        ("open(p, 'w').write('')", "not a zip file that can be read"),
+        ("open(p, 'w').write('')", "not a valid zip file"),
         (&flag(1), "`a` is encrypted"),
         (
             "with zipfile.ZipFile(p, 'w', zipfile.ZIP_BZIP2) as z: z.writestr('a', 'text')",
@@ -280,13 +280,13 @@ fn what_the_action_cannot_unpack_is_refused() {
              patched(change)",
             "`a` is encrypted",
         ),
-        ("entries('.')", "`.` is the name of a file, and names none"),
-        ("entries('a', 'a/b/c')", "`a` is a file and a folder"),
-        ("entries('a/b/c', 'a\\\\b')", "`a/b` is a file and a folder"),
-        ("entries('a/', 'a')", "`a` is a file and a folder"),
+        ("entries('.')", "`.` is not a valid file name"),
+        ("entries('a', 'a/b/c')", "`a` is both a file and a folder"),
+        ("entries('a/b/c', 'a\\\\b')", "`a/b` is both a file and a folder"),
+        ("entries('a/', 'a')", "`a` is both a file and a folder"),
         (
             "entries('aXb'); b = open(p, 'rb').read().replace(b'aXb', b'a\\xfcb'); open(p, 'wb').write(b)",
-            "the name of entry 1 is not UTF-8",
+            "the name of entry 1 is not valid UTF-8",
         ),
         (
             "entries('a\\nb')",
@@ -294,11 +294,11 @@ fn what_the_action_cannot_unpack_is_refused() {
         ),
         (
             "entries('n' * 1025)",
-            "as an object's key it has 1025 bytes",
+            "its object key has 1025 bytes",
         ),
         // The directory lies about the size: neither is everything unpacked, nor taken as it is.
         (&size("10"), "`a` is damaged"),
-        (&size("6000000"), "it has 5000000 bytes, and 6000000 by the"),
+        (&size("6000000"), "it has 5000000 bytes, but the zip directory specifies 6000000"),
         (many, "`z.zip` has 300,000 files"),
     ];
     for (body, message) in cases {
@@ -350,7 +350,7 @@ fn a_zip_file_that_is_not_extracted_may_hold_anything() {
     assert_eq!(result(&run)["source"]["files"], 4);
     stage.project.write("z.zip", "no zip file");
     let run = stage.project.expect("push z.zip --no-watch", 2);
-    assert!(run.stderr.contains("is not a zip file"), "{}", run.stderr);
+    assert!(run.stderr.contains("is not a valid zip file"), "{}", run.stderr);
 }
 
 #[test]
@@ -391,14 +391,14 @@ fn names_cannot_hide_or_turn_around_what_is_shown() {
 }
 
 #[test]
-fn the_readme_lists_each_kind_with_its_severity() {
+fn the_book_lists_each_kind_with_its_severity() {
     let project = Project::with(&Accounts::fresh().config());
     let run = project.expect("push site --allow nothing", 2);
     let (_, kinds) = run.stderr.split_once("[possible values: ").expect("kinds");
     let (kinds, _) = kinds.split_once(']').expect("an end");
     let mut kinds: Vec<&str> = kinds.split(", ").collect();
-    let readme = include_str!("../../README.md");
-    let mut listed: Vec<&str> = (readme.split(" | ").skip(1))
+    let page = include_str!("../../docs/src/guides/push.md");
+    let mut listed: Vec<&str> = (page.split(" | ").skip(1))
         .filter_map(|cell| {
             let rest = ["warning `", "note `"]
                 .iter()

@@ -386,35 +386,35 @@ fn an_accounts_file() {
             "",
             "1:1",
             "",
-            "does not name the column `account`",
+            "first line has no column `account`",
             "account,region",
         ),
         (
             "name\n",
             "1:1",
             "name",
-            "does not name the column `account`",
+            "first line has no column `account`",
             "account,region",
         ),
         (
             "acount\n",
             "1:1",
             "acount",
-            "there is no column `acount`",
+            "unknown column `acount`",
             "did you mean `account`?",
         ),
         (
             "account,account\n",
             "1:9",
             "account",
-            "is there twice",
+            "duplicate column `account`",
             "remove one",
         ),
         (
             "account\n",
             "1:1",
             "account",
-            "the file lists no account",
+            "the file lists no accounts",
             "a line for each",
         ),
         (
@@ -422,7 +422,7 @@ fn an_accounts_file() {
             "3:1",
             "12345678901",
             "it has 11 digits, not 12",
-            "drop the zeros",
+            "drop leading zeros",
         ),
         (
             "account,region\n222222222222, us-est-1\n",
@@ -435,21 +435,21 @@ fn an_accounts_file() {
             "account\n222222222222\n\n222222222222\n",
             "4:1",
             "222222222222",
-            "`222222222222` stands in line 2 too",
+            "`222222222222` is already in line 2",
             "remove one",
         ),
         (
             "account,name\n222222222222\n",
             "2:1",
             "222222222222",
-            "has 1 fields, and the first line names 2 columns",
+            "wrong number of fields: expected 2, found 1",
             "one field for each column",
         ),
         (
             "account,name\n222222222222,\"open\n",
             "2:14",
             "\"open",
-            "this quote is not closed",
+            "unclosed quote",
             "add a quote",
         ),
     ] {
@@ -467,7 +467,7 @@ fn an_accounts_file() {
         assert!(shown.message.contains(message), "{shown:?}");
         assert!(shown.help.contains(help), "{shown:?}");
     }
-    // The file says the regions, or the target does.
+    // Either the file or the target specifies the regions.
     project.write(
         "lists/accounts.csv",
         "account,region\n222222222222,us-east-1\n",
@@ -475,7 +475,7 @@ fn an_accounts_file() {
     project.write("s3ferry.yaml", format!("{config}    region: us-east-1\n"));
     let run = project.expect("synth --no-lint", 2);
     assert!(
-        run.stderr.contains("says its regions already"),
+        run.stderr.contains("already has regions in the configuration"),
         "{}",
         run.stderr
     );

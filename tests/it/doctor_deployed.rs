@@ -95,7 +95,8 @@ fn a_configuration_that_is_not_deployed_is_no_damage() {
         assert_ne!(changed, config, "{name}");
         configure(project, &changed);
         let run = project.expect("doctor", 0);
-        let first = "The configuration differs from the deployed stacks: run `s3ferry diff --";
+        let first = "The configuration differs from the deployed stacks. For details, run \
+                     `s3ferry diff --";
         assert!(
             first_line(&run).starts_with(first),
             "{name}: {}",
@@ -103,7 +104,7 @@ fn a_configuration_that_is_not_deployed_is_no_damage() {
         );
         assert!(
             run.stdout
-                .contains("crossaccountdeploy: nothing is wrong: 40 calls"),
+                .contains("crossaccountdeploy: no problems found: 40 calls"),
             "{name}: {}",
             run.stdout
         );
@@ -275,10 +276,10 @@ fn nothing_is_wrong_only_if_everything_was_read() {
     let denied = || Fault::Answered(Answer::error(403, "AccessDenied", "no"));
     proxy.always("GetRole", denied());
     let run = project.expect("doctor", 4);
-    assert!(!run.stdout.contains("nothing is wrong"), "{}", run.stdout);
+    assert!(!run.stdout.contains("no problems found: "), "{}", run.stdout);
     assert!(
         run.stdout.contains(
-            "no problem found in what was read: 4 of 40 calls decided, 3 things not read"
+            "no problems found in the items that were read: 4 of 40 calls decided, 3 items not read"
         ),
         "{}",
         run.stdout

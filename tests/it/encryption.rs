@@ -324,12 +324,12 @@ fn a_key_without_an_account_is_looked_for_in_the_callers() {
         (
             "alias/own",
             Verdict::Unproven,
-            "looks for it in account 222222222222",
+            "looks for it in the requester's account 222222222222",
         ),
         (
             "00000001-0000-4000-8000-000000005f3e",
             Verdict::Denied,
-            "account 222222222222, whose request it is, cannot use it by that name",
+            "the requester's account 222222222222 cannot use it by that name",
         ),
     ] {
         change(&mut inputs, DEV, |template| {

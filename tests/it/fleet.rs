@@ -665,7 +665,7 @@ fn the_calls_of_other_rules_of_stages_are_not_known() {
     let unproven = proof.calls.iter().map(|(decided, _)| decided);
     let unproven = unproven.filter(|decided| decided.verdict == Verdict::Unproven);
     let reasons: Vec<&str> = unproven.map(|decided| &*decided.doubts[0].reason).collect();
-    let reason = "what a rule by LambdaInvoke calls by itself or with roles of its own";
+    let reason = "the calls of a LambdaInvoke rule, which are not modeled";
     assert_eq!(reasons, [reason]);
 }
 

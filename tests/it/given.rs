@@ -46,7 +46,7 @@ fn a_name_that_nothing_has_is_refused_by_every_command() {
             &project,
             &format!("{command} --policy codepipeline-outptu-bucket=deny.json"),
             &[
-                "error: no bucket, key or role is named `codepipeline-outptu-bucket` in this run; \
+                "error: no bucket, key, or role is named `codepipeline-outptu-bucket` in this run; \
                  did you mean `codepipeline-output-bucket`?",
                 "buckets: codepipeline-input-bucket,",
                 "keys: arn:aws:kms:us-east-1:111111111111:",
@@ -92,7 +92,7 @@ fn arns_name_what_they_name_and_no_other_kind_is_taken() {
         "arn:aws:s3:us-east-1:111111111111:accesspoint/point",
         "arn:nonsense",
     ] {
-        let wrong = format!("`{other}` is not the ARN of a bucket, key or role");
+        let wrong = format!("`{other}` is not the ARN of a bucket, key, or role");
         refused(
             &project,
             &format!("prove --policy {other}=deny.json"),
@@ -113,7 +113,7 @@ fn arns_name_what_they_name_and_no_other_kind_is_taken() {
         "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555",
         "alias/nothing",
     ] {
-        let wrong = format!("no bucket, key or role is named `{other}` in this run");
+        let wrong = format!("no bucket, key, or role is named `{other}` in this run");
         refused(
             &project,
             &format!("prove --policy {other}=deny.json"),
@@ -123,7 +123,7 @@ fn arns_name_what_they_name_and_no_other_kind_is_taken() {
     refused(
         &project,
         "prove --boundary codepipeline-output-bucket=boundary.json",
-        &["no role is named `codepipeline-output-bucket` in this run; it is the name of a bucket"],
+        &["no role is named `codepipeline-output-bucket` in this run; it is a bucket"],
     );
 }
 
@@ -190,17 +190,17 @@ fn what_always_has_a_policy_is_not_given_without_one() {
     refused(
         &project,
         &format!("prove --policy {key}=none"),
-        &["a key always has a policy: name its file"],
+        &["every key has a policy: specify its file"],
     );
     refused(
         &project,
         "prove --policy prods3role=none",
-        &["a role always has a trust policy: name its file"],
+        &["every role has a trust policy: specify its file"],
     );
     refused(
         &project,
         "prove --boundary prods3role=none",
-        &["the template that makes the role says whether it has a permissions boundary"],
+        &["the template that creates the role determines its permissions boundary"],
     );
     project.expect("prove --identity prods3role=none", 0);
 }
@@ -212,17 +212,17 @@ fn nothing_is_given_twice() {
     refused(
         &project,
         &format!("prove --policy {bucket}=deny.json --policy {bucket}=none"),
-        &["--policy names `codepipeline-output-bucket` twice"],
+        &["--policy specifies `codepipeline-output-bucket` twice"],
     );
     refused(
         &project,
         &format!("prove --policy {bucket}=deny.json --policy arn:aws:s3:::{bucket}=none"),
-        &["twice, the first time as `codepipeline-output-bucket`"],
+        &["twice, first as `codepipeline-output-bucket`"],
     );
     refused(
         &project,
         "prove --identity prods3role=none --identity arn:aws:iam::222222222222:role/prods3role=none",
-        &["--identity names `arn:aws:iam::222222222222:role/prods3role` twice"],
+        &["--identity specifies `arn:aws:iam::222222222222:role/prods3role` twice"],
     );
     // One role may have a boundary and other policies.
     project.expect(
@@ -240,9 +240,9 @@ fn a_file_of_several_policies_is_not_read_in_part() {
     for (file, says) in [
         (
             "two.json",
-            "`prods3role` has one policy, and this file holds 2",
+            "`prods3role` takes one policy, but this file contains 2",
         ),
-        ("none.json", "this file holds no policy"),
+        ("none.json", "this file contains no policy"),
     ] {
         refused(
             &project,
@@ -256,7 +256,7 @@ fn a_file_of_several_policies_is_not_read_in_part() {
     refused(
         &project,
         "prove --policy codepipeline-output-bucket=two.json",
-        &["`codepipeline-output-bucket` has one policy, and this file holds 2"],
+        &["`codepipeline-output-bucket` takes one policy, but this file contains 2"],
     );
     // A policy without statements is no missing policy.
     project.write(
@@ -295,14 +295,16 @@ fn a_policy_beside_the_templates_is_that_of_a_bucket_of_the_run() {
     refused(
         &project,
         "prove --policy codepipeline-output-bucket=deny.json",
-        &["is given twice: by `stacks/policies/codepipeline-output-bucket.json` and by --policy"],
+        &[
+            "is specified twice: by `stacks/policies/codepipeline-output-bucket.json` and by --policy",
+        ],
     );
     // The output bucket is not there yet, but the configuration names it.
     project.expect("prove --step dev", 0);
     refused(
         &project,
         "prove --step dev --policy codepipeline-output-bucket=deny.json",
-        &["no bucket, key or role is named"],
+        &["no bucket, key, or role is named"],
     );
 }
 
@@ -377,7 +379,7 @@ fn a_name_of_several_roles_means_those_of_one_template() {
     let error = boundary_error(two, "deployer").expect("ambiguous");
     assert_eq!(
         error,
-        "`deployer` is the name of several roles in this run: give the ARN: \
+        "`deployer` is ambiguous: it matches several roles in this run: specify the ARN: \
          arn:aws:iam::222222222222:role/deployer, arn:aws:iam::333333333333:role/deployer"
     );
     assert_eq!(
@@ -397,7 +399,7 @@ fn a_name_of_a_bucket_and_a_role_is_ambiguous() {
     let said = errors[0].to_string();
     assert_eq!(
         said,
-        "`same-name` is the name of both a role and a bucket in this run"
+        "`same-name` is ambiguous: it matches both a role and a bucket in this run"
     );
     inputs.policies = vec![file("arn:aws:s3:::same-name", DENY)];
     assert!(prove(&inputs).expect("a proof").denied().count() > 0);

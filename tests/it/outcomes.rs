@@ -250,7 +250,7 @@ fn an_empty_proof_fails_and_says_so() {
     project.write("empty/prod.yaml", topic);
     let run = project.expect("prove --dir empty", 1);
     for part in [
-        "error: no pipeline could be read from the templates, so no run was checked",
+        "error: no pipeline could be read from the templates, so nothing was checked",
         "Not proven: 0 calls",
     ] {
         assert!(run.stdout.contains(part), "{}", run.stdout);
@@ -262,7 +262,8 @@ fn an_empty_proof_fails_and_says_so() {
     // The first step has no pipeline, but calls.
     let run = project.expect("prove --dir empty --step dev", 1);
     assert!(
-        run.stdout.contains("error: the templates lead to no call"),
+        run.stdout
+            .contains("error: the templates result in no calls"),
         "{}",
         run.stdout
     );

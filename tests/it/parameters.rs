@@ -128,12 +128,12 @@ fn a_value_that_nothing_takes_is_refused() {
     refused(
         &project,
         "--parameter ServiceRoleArn=a --parameter ServiceRoleArn=b",
-        &["--parameter gives `ServiceRoleArn` twice"],
+        &["--parameter sets `ServiceRoleArn` twice"],
     );
     refused(
         &project,
         "--parameter CreatePipeline=false",
-        &["`CreatePipeline` is decided by the step that is proven"],
+        &["`CreatePipeline` is determined by the step to prove"],
     );
 }
 
@@ -148,7 +148,7 @@ fn a_value_that_cloudformation_would_refuse_is_refused() {
         (
             "{Type: CommaDelimitedList, AllowedValues: [s3:PutObject]}",
             "s3:PutObject,s3:DeleteObject",
-            "`s3:DeleteObject` is not a value of the parameter `Actions`",
+            "`s3:DeleteObject` is not a valid value for the parameter `Actions`",
         ),
         (
             "{Type: String, AllowedPattern: \"s3:Put.*\", ConstraintDescription: one that puts}",

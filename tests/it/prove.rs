@@ -581,7 +581,8 @@ fn a_call_without_a_request_is_unproven() {
         .iter()
         .filter(|(decided, _)| decided.call.step == Step::Read);
     assert!(reads.any(|(decided, _)| {
-        decided.verdict == Verdict::Unproven && decided.reason.because.contains("no principal")
+        decided.verdict == Verdict::Unproven
+            && decided.reason.because.contains("not a valid principal")
     }));
 }
 

@@ -1,5 +1,5 @@
-//! Repeated keys: a finding in a template, of which CloudFormation takes the last value, and an error
-//! elsewhere.
+//! Repeated keys: a finding in a template, of which CloudFormation takes the last value, and an
+//! error elsewhere.
 
 use serde_json::{Value as Json, json};
 
@@ -177,7 +177,7 @@ fn elsewhere_a_repeated_key_is_an_error() {
         Project::with(&SMALL.replace("targets:", "dev:\n  account: \"333333333333\"\ntargets:"));
     let run = project.expect("targets", 2);
     let problems = run.problems();
-    assert_eq!(problems[0].message, "`dev` is given twice");
+    assert_eq!(problems[0].message, "duplicate key `dev`");
     assert!(
         problems[0].place.starts_with("s3ferry.yaml:3:1"),
         "{problems:?}"
@@ -190,5 +190,5 @@ fn elsewhere_a_repeated_key_is_an_error() {
         format!("{{\"Statement\": {statement}, \"Statement\": {statement}}}"),
     );
     let run = project.expect("prove --scp scp.json", 2);
-    assert_eq!(run.problems()[0].message, "`Statement` is given twice");
+    assert_eq!(run.problems()[0].message, "duplicate key `Statement`");
 }

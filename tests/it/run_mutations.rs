@@ -399,7 +399,7 @@ fn a_key_of_which_nobody_knows_the_value_leaves_the_call_unproven() {
         assert!(
             doubts
                 .iter()
-                .any(|doubt| doubt.reason.contains("the request's value of")),
+                .any(|doubt| doubt.reason.contains("in the request")),
             "{condition}: {doubts:?}"
         );
     }
@@ -517,7 +517,7 @@ fn a_template_in_the_spelling_of_the_api_is_refused() {
     });
     let proof = prove(&inputs).expect("a proof");
     let reasons: Vec<&str> = proof.obstacles.iter().map(|one| &*one.reason).collect();
-    let reason = "`actions` in `Stages` is the spelling of CodePipeline's API";
+    let reason = "`actions` in `Stages` uses the spelling of the CodePipeline API";
     assert!(reasons.contains(&reason), "{reasons:?}");
     assert!(proof.has_errors());
 }

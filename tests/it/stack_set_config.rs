@@ -77,7 +77,7 @@ fn names_and_places() {
         "must begin with a letter",
         "site-prod",
     );
-    one("name: a_b", "7:13", "a_b", "`_` is none of", "site-prod");
+    one("name: a_b", "7:13", "a_b", "contains `_`", "site-prod");
     one(
         &format!("name: {}", "a".repeat(129)),
         "7:13",
@@ -110,7 +110,7 @@ fn names_and_places() {
         "region: cn-north-1",
         "7:15",
         "cn-north-1",
-        "another partition",
+        "are in different partitions",
         "one partition",
     );
     one(
@@ -134,7 +134,7 @@ fn what_belongs_to_the_other_permission_model() {
         (
             "auto_deployment: {enabled: true}",
             "enabled",
-            "deploys by itself",
+            "supports automatic deployment",
         ),
         (
             "call_as: delegated-admin",
@@ -159,7 +159,7 @@ fn what_belongs_to_the_other_permission_model() {
         "permission_model: service-managed",
         "7:7",
         "permission_model",
-        "needs the organizational units",
+        "requires the organizational units",
         "ou-ab12-11111111",
     );
 }
@@ -170,36 +170,36 @@ fn organizational_units_and_filters() {
         "permission_model: service-managed\norganizational_units: [ou-1]",
         "8:30",
         "ou-1",
-        "not the ID of an organizational unit",
+        "not a valid ID of an organizational unit",
         "list-organizational-units",
     );
     one(
         &service("account_filter: union"),
         "9:23",
         "union",
-        "does not create or delete stack instances by the union",
+        "does not create or delete stack instances for the union",
         "`intersection`",
     );
     one(
         &service("account_filter: difference"),
         "9:23",
         "difference",
-        "none is listed",
+        "requires excluded accounts",
         "excluded_accounts",
     );
     one(
         &service("excluded_accounts: [\"333333333333\"]"),
         "9:26",
         "[\"333333333333\"",
-        "with `account_filter: difference` only",
+        "`excluded_accounts` requires `account_filter: difference`",
         "difference",
     );
     one(
         &service("account_filter: difference\nexcluded_accounts: [\"222222222222\"]"),
         "10:27",
         "\"222222222222\"",
-        "an account of the target too",
-        "remove it here",
+        "also an account of the target",
+        "remove it from this list",
     );
     one(
         &service("account_filter: difference\nexcluded_accounts: [333333333333]"),
@@ -217,12 +217,12 @@ fn operation_preferences() {
         (
             "failure_tolerance_count: 1, failure_tolerance_percentage: 2",
             "2",
-            "both given",
+            "cannot be used together",
         ),
         (
             "concurrency_mode: soft, max_concurrent_count: 1, max_concurrent_percentage: 2",
             "2",
-            "both given",
+            "cannot be used together",
         ),
         ("failure_tolerance_percentage: 101", "101", "out of range"),
         ("max_concurrent_percentage: 0", "0", "out of range"),

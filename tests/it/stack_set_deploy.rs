@@ -197,7 +197,7 @@ fn a_first_deployment_creates_the_set_and_all_instances_in_one_operation() {
     let run = project.expect(DEPLOY, 0);
     nothing_unscripted(&script);
     assert!(
-        run.stderr.contains("1 of 2 instances done, 1 under way"),
+        run.stderr.contains("1 of 2 instances done, 1 in progress"),
         "{}",
         run.stderr
     );
@@ -299,7 +299,7 @@ fn another_key_updates_the_set_and_says_so_and_a_dry_run_only_says_so() {
     ]);
     logged_in(&mut project, &script.endpoint());
     let run = project.expect(&format!("{DEPLOY} --dry-run"), 0);
-    let said = format!("parameter DeployKeyId: {old} becomes {KEY}");
+    let said = format!("parameter DeployKeyId: {old} -> {KEY}");
     assert!(run.stderr.contains(&said), "{}", run.stderr);
     assert!(!script.actions().contains(&"UpdateStackSet".to_owned()));
     project.expect(DEPLOY, 0);
@@ -518,13 +518,13 @@ fn failures_are_a_table_with_the_first_cause_of_the_stacks_that_can_be_read() {
     );
     assert!(line(TWO).contains("should have"), "{}", run.stdout);
     assert!(
-        line("444444444444").contains("there is no instance yet"),
+        line("444444444444").contains("no instance exists yet"),
         "{}",
         run.stdout
     );
     assert!(!run.stdout.contains("555555555555"), "{}", run.stdout);
     assert!(
-        run.stderr.contains("3 of 4 instances not as wanted"),
+        run.stderr.contains("3 of 4 instances not current"),
         "{}",
         run.stderr
     );
@@ -568,8 +568,8 @@ fn what_cannot_be_read_of_a_failed_instance_is_said_and_stacksets_own_reason_sta
     logged_in(&mut project, &script.endpoint());
     let run = project.expect(DEPLOY, 1);
     nothing_unscripted(&script);
-    let said = "The events of a failed stack cannot be read: cloudformation:DescribeStackEvents was \
-                refused for profile `prod` (AccessDenied)";
+    let said = "Cannot read the events of a failed stack: cloudformation:DescribeStackEvents \
+                failed for profile `prod` (AccessDenied)";
     assert_eq!(run.stderr.matches(said).count(), 1, "{}", run.stderr);
     assert!(
         run.stdout.contains("ResourceLogicalId:OutputBucket"),
@@ -637,7 +637,7 @@ fn a_bucket_that_an_earlier_instance_left_is_refused_before_anything_changes() {
         );
     }
     for said in [
-        "is to create 2 buckets that exist already; nothing was changed",
+        "cannot create 2 buckets that already exist; nothing was changed",
         "StackSets cannot import buckets",
     ] {
         assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
@@ -760,13 +760,13 @@ fn an_account_that_leaves_stays_until_the_pipeline_no_longer_deploys_to_it() {
     nothing_unscripted(&script);
     assert!(
         run.stderr
-            .contains("1 instance that the configuration no longer has: kept")
+            .contains("1 instance no longer in the configuration: kept")
             && run.stderr.contains("No changes: 1 instance current."),
         "{}",
         run.stderr
     );
-    let next = "Next: `s3ferry deploy --profile dev`, which switches the pipeline; then `s3ferry deploy \
-                --profile admin` again";
+    let next = "Next: run `s3ferry deploy --profile dev` to switch the pipeline, then `s3ferry \
+                deploy --profile admin` again";
     assert!(run.stderr.contains(next), "{}", run.stderr);
 }
 
@@ -1026,7 +1026,7 @@ fn the_deployer_s_policy_has_the_calls_that_are_made() {
         "destroy --profile admin --confirm crossaccountdeploy-prod",
         0,
     );
-    let stay = "The buckets of the instances of stack set crossaccountdeploy-prod stay: \
+    let stay = "The buckets of the instances of stack set crossaccountdeploy-prod are retained: \
                 out-x-{account}-logs, out-x-{account}. StackSets cannot import them";
     assert!(run.stdout.contains(stay), "{}", run.stdout);
     nothing_unscripted(&script);
@@ -1208,7 +1208,7 @@ fn an_operation_is_followed_by_its_status_when_its_results_cannot_be_read() {
     let run = project.expect(DEPLOY, 0);
     nothing_unscripted(&script);
     for part in [
-        "The results of operation theirs cannot be read, so its status is followed",
+        "Cannot read the results of operation theirs; following its status instead",
         "2 instances current",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
@@ -1236,8 +1236,8 @@ fn an_operation_that_cannot_be_followed_continues() {
     logged_in(&mut project, &script.endpoint());
     let run = project.expect(DEPLOY, 3);
     for part in [
-        "cloudformation:DescribeStackSetOperation was refused",
-        "of stack set crossaccountdeploy-prod continues in CloudFormation; `s3ferry deploy",
+        "cloudformation:DescribeStackSetOperation failed",
+        "of stack set crossaccountdeploy-prod continues in CloudFormation; run `s3ferry deploy",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
     }

@@ -173,7 +173,7 @@ fn a_running_operation_is_stopped_after_a_confirmation() {
     run.wait().expect("its end");
     site.proxy.reset();
     let asked = site.project.expect("rollback --profile admin", 2);
-    for part in ["(UPDATE) is running", "then give --yes"] {
+    for part in ["(UPDATE) is running", "then use --yes"] {
         assert!(asked.stderr.contains(part), "{part}\n{}", asked.stderr);
     }
     assert_eq!(site.proxy.done("StopStackSetOperation"), 0);
@@ -184,7 +184,7 @@ fn a_running_operation_is_stopped_after_a_confirmation() {
     assert_eq!(result["stacks"][0]["result"], "stopped");
     for part in [
         "is STOPPED",
-        "`s3ferry deploy --profile admin` completes the others",
+        "run `s3ferry deploy --profile admin` to complete the others",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
     }

@@ -170,7 +170,7 @@ fn an_inoperable_instance_stops_the_deployment_at_the_instruction() {
                 stack_id(TWO)
             ),
             format!("--region us-east-1 --profile {profile}"),
-            "1 instance inoperable, and nothing was changed".to_owned(),
+            "1 instance inoperable; nothing was changed".to_owned(),
             "delete the stacks listed above".to_owned(),
         ] {
             assert!(run.stderr.contains(&part), "{part}\n{}", run.stderr);

@@ -102,7 +102,7 @@ fn an_answer_that_is_cut_off_is_described() {
     ] {
         proxy.always("DescribeStacks", fault);
         let run = project.expect("deploy --profile dev --yes", 3);
-        let cut = "HTTP 200 (text/xml), and the response is cut off: \"half\"";
+        let cut = "HTTP 200 (text/xml), but the response is truncated: \"half\"";
         check(&run.stderr, "cloudformation:DescribeStacks", &[cut]);
         proxy.reset();
     }

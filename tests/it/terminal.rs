@@ -153,9 +153,9 @@ fn site() -> Project {
 const WANTED: [(&str, usize); 12] = [
     ("dev: stack crossaccountdeploy-dev in account", 2),
     ("prod: stack crossaccountdeploy-prod in account", 1),
-    ("Stack crossaccountdeploy-dev is created.", 1),
-    ("Stack crossaccountdeploy-prod is created.", 1),
-    ("Stack crossaccountdeploy-dev is updated.", 1),
+    ("Stack crossaccountdeploy-dev was created.", 1),
+    ("Stack crossaccountdeploy-prod was created.", 1),
+    ("Stack crossaccountdeploy-dev was updated.", 1),
     ("  DeployKeyId  ", 2),
     ("  OutputBucketName  ", 1),
     ("✓ CREATE_COMPLETE    KMS::Key               DeployKey ", 1),
@@ -166,7 +166,7 @@ const WANTED: [(&str, usize); 12] = [
     ),
     // The second step of dev.
     ("CodePipeline::Pipeline Pipeline ", 1),
-    ("Next: `s3ferry push", 1),
+    ("Next: run `s3ferry push", 1),
 ];
 
 fn check(terminal: &mut Terminal, columns: u16) {
@@ -189,11 +189,11 @@ fn check(terminal: &mut Terminal, columns: u16) {
     let order = [
         "dev: stack",
         " DeployKey ",
-        "dev is created.",
+        "dev was created.",
         "prod: stack",
         " DeployRole ",
-        "prod is created.",
-        "dev is updated.",
+        "prod was created.",
+        "dev was updated.",
         "Next: ",
     ];
     let places: Vec<Option<usize>> = order.iter().map(|text| at(text)).collect();
@@ -251,7 +251,7 @@ fn a_terminal_that_cannot_move_its_cursor_gets_plain_lines() {
             text.contains("  CREATE_COMPLETE    KMS::Key               DeployKey\n"),
             "{text}"
         );
-        assert!(text.contains("is created."), "{text}");
+        assert!(text.contains("was created."), "{text}");
     }
 }
 

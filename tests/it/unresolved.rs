@@ -270,7 +270,7 @@ fn a_text_that_doubles_itself_is_not_known() {
         proof
             .doubts
             .iter()
-            .any(|doubt| doubt.reason.contains("name cannot be known"))
+            .any(|doubt| doubt.reason.contains("name is unknown"))
     );
 }
 

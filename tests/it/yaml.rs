@@ -25,8 +25,8 @@ fn problem(text: &str) -> Diagnostic {
     }
 }
 
-/// Lines that are indented as YAML 1.2 asks for, and the same with the indentation that CloudFormation
-/// accepts, too.
+/// Lines that are indented as YAML 1.2 asks for, and the same with the indentation that
+/// CloudFormation accepts, too.
 const LITTLE_INDENTATION: [(&str, &str, &str); 16] = [
     (
         "the bracket that closes a list at column 0",
@@ -155,7 +155,9 @@ fn tabs_indent_nothing() {
             "{text}"
         );
         assert!(
-            problem.message.ends_with("a tab indents this line"),
+            problem
+                .message
+                .ends_with("tabs cannot be used for indentation"),
             "{}: {text}",
             problem.message
         );
@@ -170,18 +172,22 @@ fn tabs_indent_nothing() {
 #[test]
 fn problems_name_their_cause() {
     for (text, message, marked) in [
-        ("A: {b: c\n", "the `{` here is not closed", "{b: c"),
-        ("A: [b, c", "the `[` here is not closed", "[b, c"),
-        ("A: \"b\nC: d\n", "the quote here is not closed", "\"b"),
-        ("A: [b}\n", "the `[` here is closed by a `}`", "[b}"),
-        ("A: [b, c\nD: e", "there is no key for this `:`", ": e"),
-        ("A: b: c\n", "there is no key for this `:`", ": c"),
-        ("A:\n  b \"c\"\n  d: e\n", "no key for this `:`", ": e"),
-        ("A:\n- b\nc\n", "there is no `:` after this key", "c"),
-        ("A:\n    b: c\n  d: e\n", "there is no key where", "d: e"),
-        ("A: - b\n", "a list cannot begin here", "- b"),
-        ("A: 'b' c\n", "something follows the closing quote", "c"),
-        ("A: @b\n", "text cannot begin with a `@`", "@b"),
+        ("A: {b: c\n", "unclosed `{`", "{b: c"),
+        ("A: [b, c", "unclosed `[`", "[b, c"),
+        ("A: \"b\nC: d\n", "unclosed quote", "\"b"),
+        ("A: [b}\n", "`[` is closed by `}`", "[b}"),
+        ("A: [b, c\nD: e", "missing key before `:`", ": e"),
+        ("A: b: c\n", "missing key before `:`", ": c"),
+        ("A:\n  b \"c\"\n  d: e\n", "missing key before `:`", ": e"),
+        ("A:\n- b\nc\n", "missing `:` after the key", "c"),
+        ("A:\n    b: c\n  d: e\n", "a key is expected here", "d: e"),
+        ("A: - b\n", "a list cannot start here", "- b"),
+        (
+            "A: 'b' c\n",
+            "unexpected text after the closing quote",
+            "c",
+        ),
+        ("A: @b\n", "text cannot begin with `@`", "@b"),
         ("A: \0b\n", "unexpected U+0000", "\0b"),
         ("A: *b\n", "anchors and aliases are not supported", "*b"),
         ("A: &b c\n", "anchors and aliases are not supported", "c"),

@@ -228,7 +228,7 @@ fn a_failure_that_is_tolerated_is_told_and_the_next_run_mends_it() {
         run.stderr
     );
     assert!(
-        run.stderr.contains("1 of 6 instances not as wanted"),
+        run.stderr.contains("1 of 6 instances not current"),
         "{}",
         run.stderr
     );

@@ -115,7 +115,7 @@ impl Role {
     fn said(&self) -> String {
         match self {
             Self::Service => "the role exists".to_owned(),
-            Self::Exists { target, .. } => format!("the role of target `{target}` exists"),
+            Self::Exists { target, .. } => format!("target `{target}` exists"),
             Self::Missing { target, .. } => format!("target `{target}` does not exist"),
             Self::Unseen {
                 target: Some((target, _)),

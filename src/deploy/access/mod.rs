@@ -158,8 +158,8 @@ impl Access {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .time_source(SystemTimeSource::new())
-            // Backoff with jitter. The SDK's adaptive mode would limit a throttled client to one call
-            // every two seconds, so a deployment with 30 calls would take minutes.
+            // Backoff with jitter. The SDK's adaptive mode would limit a throttled client to one
+            // call every two seconds, so a deployment with 30 calls would take minutes.
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(
                 TimeoutConfig::builder()

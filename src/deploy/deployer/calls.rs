@@ -107,7 +107,7 @@ pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
         ),
     ];
     if let Some(key) = &plan.dev.source_encryption_key {
-        // S3 encrypts with the uploader's permissions. A multipart upload also requires kms:Decrypt.
+        // S3 encrypts with the uploader's permissions. A multipart upload also needs kms:Decrypt.
         let actions = ["kms:Decrypt", "kms:GenerateDataKey"];
         let contexts = plan.source_encryption_contexts();
         let condition = json!({ "StringLike": { "kms:EncryptionContext:aws:s3:arn": contexts } });

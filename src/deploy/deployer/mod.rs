@@ -3,8 +3,8 @@
 //!
 //! CloudFormation uses the caller's permissions unless a service role is given (AWS CloudFormation,
 //! *AWS CloudFormation service role*). Therefore, the statements allow the [calls](calls) that
-//! s3ferry makes directly, and the actions that CloudFormation requires to create, read, update, and
-//! delete the [resources](resources) of the templates.
+//! s3ferry makes directly, and the actions that CloudFormation requires to create, read, update,
+//! and delete the [resources](resources) of the templates.
 
 mod calls;
 mod doctor;

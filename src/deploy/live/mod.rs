@@ -176,7 +176,7 @@ macro_rules! known {
 }
 use known;
 
-/// Converts the result of a call. An error code in `missing` means that the resource does not exist.
+/// Converts the result of a call. An error code in `missing` means that the resource is missing.
 fn reading<T, E, R>(
     access: &Access,
     action: &str,

@@ -1,5 +1,5 @@
-//! Wanted stack instances against those that exist, and the operations that make them alike.
-//! Pure.
+//! Compares the wanted stack instances with the existing ones, and derives the operations that
+//! deploy the differences. Performs no I/O.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -7,24 +7,24 @@ use crate::config::AccountFilter;
 
 use super::model::{Existing, Health, Instance, Scope, Targets, Units};
 
-/// What is to be done about the instances.
+/// The required changes to the instances.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Comparison {
     pub add: Vec<Instance>,
     /// Organizational units that the stack set was not deployed to before.
     pub add_units: Vec<String>,
-    /// Instances whose stacks are not as the stack set says.
+    /// Instances whose stacks differ from the stack set.
     pub update: Vec<Existing>,
-    /// Inoperable ones: given up, their stacks left, and created again.
+    /// Inoperable instances. They are deleted without their stacks and created again.
     pub recreate: Vec<Existing>,
-    /// Instances that the last operation skipped, because their accounts are suspended.
+    /// Instances that the last operation skipped because their accounts are suspended.
     pub suspended: Vec<Existing>,
-    /// Instances that nobody wants any more.
+    /// Instances that are no longer configured.
     pub remove: Vec<Existing>,
-    /// Instances that automatic deployment or a whole organizational unit brings along, and that
-    /// the configuration does not name: they have no deploy action.
+    /// Instances that automatic deployment or a whole organizational unit adds, but that the
+    /// configuration does not name. They have no deploy action.
     pub unnamed: Vec<Existing>,
-    /// How many are as they should be.
+    /// Number of instances that are current.
     pub current: usize,
     pub regions: Vec<String>,
 }
@@ -75,7 +75,7 @@ pub(crate) fn compare(wanted: &[Instance], existing: &[Existing], scope: &Scope)
         }
     }
     let missing = wanted.iter().filter(|one| !there.contains(one));
-    // A list that names a place twice means it once.
+    // The configuration may contain duplicates.
     found.add = missing
         .cloned()
         .collect::<BTreeSet<_>>()
@@ -91,16 +91,16 @@ pub(crate) fn compare(wanted: &[Instance], existing: &[Existing], scope: &Scope)
 }
 
 impl Units {
-    /// Whether an instance was made for one of the wanted organizational units.
+    /// Returns whether an instance was created for one of the wanted organizational units.
     fn hold(&self, one: &Existing) -> bool {
         match &one.organizational_unit {
             Some(unit) => self.units.contains(unit),
-            // AWS leaves it out in passing; it says nothing against the instance.
+            // AWS may temporarily omit the unit, so the instance is kept.
             None => true,
         }
     }
 
-    /// Whether an account that the configuration does not name at this place keeps its instance.
+    /// Returns whether an account keeps an instance that the configuration does not name.
     fn takes(&self, account: &str, named: &HashSet<&str>) -> bool {
         match self.filter {
             AccountFilter::Intersection => self.auto && !named.contains(account),
@@ -110,8 +110,8 @@ impl Units {
     }
 }
 
-/// The operations that create instances: as few as possible, since an operation takes every
-/// account in every region.
+/// Returns the minimum number of operations that create the instances. An operation creates an
+/// instance for each of its accounts in each of its regions.
 pub(crate) fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> Vec<Targets> {
     let missing: Vec<&Instance> = (found.add.iter())
         .chain(found.recreate.iter().map(|one| &one.instance))
@@ -124,7 +124,7 @@ pub(crate) fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> 
     if units.filter == AccountFilter::Intersection {
         return groups(missing, order, Some(units_with_filter));
     }
-    // Whole organizational units: what is missing in a region is created by the units.
+    // For whole organizational units, one operation creates all missing instances of a region.
     let missing: BTreeSet<&str> = missing.iter().map(|one| one.region.as_str()).collect();
     let regions: Vec<String> = (found.regions.iter())
         .filter(|region| !found.add_units.is_empty() || missing.contains(region.as_str()))
@@ -140,7 +140,7 @@ pub(crate) fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> 
     }]
 }
 
-/// The operations that are aimed at instances which exist: to update or to delete them.
+/// Returns the operations that update or delete existing instances.
 pub(crate) fn operations(instances: &[Existing], scope: &Scope, order: &[String]) -> Vec<Targets> {
     let Scope::Units(all) = scope else {
         return groups(instances.iter().map(|one| &one.instance), order, None);
@@ -159,7 +159,7 @@ pub(crate) fn operations(instances: &[Existing], scope: &Scope, order: &[String]
         .collect()
 }
 
-/// Accounts with the same list of regions, together.
+/// Groups accounts that have the same list of regions.
 fn groups<'i>(
     instances: impl IntoIterator<Item = &'i Instance>,
     order: &[String],
@@ -185,7 +185,7 @@ fn groups<'i>(
         .collect()
 }
 
-/// Regions in the preferred order, those without a preference last.
+/// Sorts regions in the preferred order. Regions without a preference come last.
 pub(crate) fn ordered(mut regions: Vec<String>, order: &[String]) -> Vec<String> {
     let place = |region: &String| order.iter().position(|one| one == region);
     regions.sort_by_key(|region| place(region).unwrap_or(usize::MAX));
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_with_other_regions_are_operations_of_their_own() {
+    fn accounts_with_other_regions_are_separate_operations() {
         let mut wanted = product(&["1", "2"], &["a", "b"]);
         wanted.extend(product(&["3", "4"], &["a"]));
         wanted.extend(product(&["5"], &["c"]));
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_operations_hit_every_missing_instance_once_and_nothing_else() {
-        // Every subset of three accounts in three regions.
+        // All subsets of three accounts in three regions.
         let all = product(&["1", "2", "3"], &["a", "b", "c"]);
         for bits in 0..1_usize << all.len() {
             let wanted: Vec<Instance> = (0..all.len())
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_automatic_deployment_adds_stays_and_is_told() {
+    fn instances_of_automatic_deployment_are_kept_and_reported() {
         let mut own = units(AccountFilter::Intersection);
         own.auto = true;
         let scope = Scope::Units(own);

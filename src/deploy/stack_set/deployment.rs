@@ -1,7 +1,8 @@
-//! The deployment of a stack set: read, compared, then made alike by operations, one at a time.
+//! Deploys a stack set: reads it, compares it with the configuration, and runs the required
+//! operations one at a time.
 //!
-//! Nothing is remembered between runs: a run that was killed at any point is completed by the
-//! next one, which compares anew.
+//! Deployments keep no state. If a deployment is interrupted, the next one compares again and
+//! completes it.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,17 +20,17 @@ use super::model::{Described, Existing, Failed, Health, Instance, Scope, Targets
 use super::operation::{Ended, Operations};
 use super::{instances, organization, set};
 
-/// What the user says about the deployment.
+/// User options for the deployment.
 #[derive(Debug, Clone)]
 pub(crate) struct SetOptions {
-    /// How long one operation may take.
+    /// Time limit for one operation.
     pub wait: Duration,
-    /// The bucket that a long template goes by.
+    /// Bucket for a template that is too long to send inline.
     pub template_bucket: Option<String>,
-    /// Whether the stacks of instances that are removed stay.
+    /// Whether the stacks of removed instances are retained.
     pub retain_stacks: bool,
-    /// What the IDs of this run's operations begin with: letters, digits and hyphens, another
-    /// one for each run.
+    /// Prefix of the operation IDs: letters, digits, and hyphens. It must be unique for each
+    /// deployment.
     pub token: String,
 }
 
@@ -41,13 +42,13 @@ pub(crate) struct Deployment<'a> {
     begun: Cell<usize>,
 }
 
-/// What a deployment would do.
+/// The changes that a deployment would make.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// The stack set as it is.
+    /// The existing stack set.
     pub set: Option<Described>,
     pub differences: Vec<Difference>,
-    /// What is to be done about its instances.
+    /// The required changes to its instances.
     pub comparison: Comparison,
 }
 
@@ -57,17 +58,17 @@ impl Prepared {
     }
 }
 
-/// How a deployment ended.
+/// The result of a deployment.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// Instances that failed, with AWS's reason.
+    /// Instances that failed, with the reason that AWS gives.
     pub failed: Vec<Failed>,
-    /// Instances that are not as they should be although nothing was tried there, or whose
-    /// operation was cancelled.
+    /// Instances that are not current because they were not attempted or their operation was
+    /// canceled.
     pub behind: Vec<Failed>,
-    /// Instances that are as they should be.
+    /// Number of instances that are current.
     pub current: usize,
-    /// The operation that stopped the deployment, with its status.
+    /// ID and status of the operation that stopped the deployment.
     pub stopped: Option<(String, String)>,
 }
 
@@ -93,11 +94,12 @@ impl<'a> Deployment<'a> {
         }
     }
 
-    /// Reads the stack set, waits for an operation that goes on, and compares.
+    /// Reads the stack set, waits for an operation in progress, and compares the stack set with
+    /// the configuration.
     ///
     /// # Errors
-    /// Trusted access is off, the stack set has another permission model, AWS refuses, or the
-    /// wait is over.
+    /// Returns an error if trusted access is off, the stack set has another permission model, AWS
+    /// rejects a call, or the wait expires.
     pub(crate) async fn prepare(&self) -> Result<Prepared, DeployError> {
         let plan = &self.wanted.plan;
         if let StackSetPermissions::ServiceManaged(own) = &plan.permissions {
@@ -114,13 +116,13 @@ impl<'a> Deployment<'a> {
             };
             return Err(DeployError::input(
                 format!(
-                    "stack set `{}` is {is}, and the configuration says otherwise: StackSets does \
-                     not change that while there are instances",
+                    "stack set `{}` is {is}, but the configuration is not; StackSets cannot change \
+                     the permission model while instances exist",
                     plan.name
                 ),
                 format!(
-                    "write `permission_model: {is}`, or give the new stack set another `name:` \
-                     and remove the old one"
+                    "set `permission_model: {is}`, or set another `name` for the new stack set and \
+                     remove the old one"
                 ),
             ));
         }
@@ -139,7 +141,7 @@ impl<'a> Deployment<'a> {
         }
     }
 
-    /// The stack set once nothing goes on with it.
+    /// Returns the stack set after an operation in progress has ended.
     async fn settled(&self) -> Result<Option<Described>, DeployError> {
         let plan = &self.wanted.plan;
         let Some(found) = set::describe(self.access, plan).await? else {
@@ -151,8 +153,8 @@ impl<'a> Deployment<'a> {
         Ok(Some(found))
     }
 
-    /// Makes the stack set what it is wanted to be. Instances that nobody wants any more are
-    /// removed only with `remove`. Instances that fail are in the report.
+    /// Deploys the prepared changes. Instances that are no longer configured are removed only if
+    /// `remove` is true. The report includes the instances that fail.
     pub(crate) async fn apply(
         &self,
         prepared: &Prepared,
@@ -169,7 +171,7 @@ impl<'a> Deployment<'a> {
         self.report(prepared, &ended, stopped).await
     }
 
-    /// The operations in their order, until one fails.
+    /// Runs the operations in order until one fails.
     async fn operate(
         &self,
         prepared: &Prepared,
@@ -184,11 +186,11 @@ impl<'a> Deployment<'a> {
             let body = self.body().await?;
             set::create(self.access, self.wanted, &body, &self.options.token).await?;
             self.observer.says(&shown(&format!(
-                "Stack set {} is created; its instances come next.",
+                "Created stack set {}. Creating its instances.",
                 plan.name
             )));
         }
-        // First what goes: an instance of an account that was closed would stop every update.
+        // Delete instances first: an instance in a closed account would stop every update.
         let gone = comparison.remove.iter().filter(|_| remove);
         let mut work = self.deletions(gone, &scope);
         let again = compare::operations(&comparison.recreate, &scope, order);
@@ -215,8 +217,8 @@ impl<'a> Deployment<'a> {
         Ok(())
     }
 
-    /// Removes every instance, and the stack set itself. Instances that fail are in the report, and
-    /// then the stack set stays.
+    /// Deletes every instance and the stack set. If instances fail, the report includes them, and
+    /// the stack set is kept.
     pub(crate) async fn destroy(&self) -> Result<Report, DeployError> {
         let plan = &self.wanted.plan;
         let Some(set) = self.settled().await? else {
@@ -238,8 +240,8 @@ impl<'a> Deployment<'a> {
         Ok(report)
     }
 
-    /// The operations that delete instances. StackSets cannot delete a stack of a suspended account,
-    /// so such an instance is given up.
+    /// Returns the operations that delete instances. StackSets cannot delete a stack in a suspended
+    /// account, so the stack of such an instance is retained.
     fn deletions<'i>(
         &self,
         instances: impl IntoIterator<Item = &'i Existing>,
@@ -294,7 +296,7 @@ impl<'a> Deployment<'a> {
         self.operations().run(&id, || begin(id.clone())).await
     }
 
-    /// What stands now, and what does not.
+    /// Reports the state of the instances after the operations.
     async fn report(
         &self,
         prepared: &Prepared,
@@ -343,8 +345,8 @@ impl<'a> Deployment<'a> {
 
     fn missing(&self, instance: &Instance) -> Failed {
         let reason = match self.wanted.scope(None) {
-            Scope::Units(_) => "there is no instance: is the account in the organizational units?",
-            Scope::Accounts => "there is no instance yet",
+            Scope::Units(_) => "no instance exists; is the account in the organizational units?",
+            Scope::Accounts => "no instance exists yet",
         };
         Failed {
             instance: instance.clone(),
@@ -364,9 +366,9 @@ fn status(health: Health) -> &'static str {
     }
 }
 
-/// Why no further operation is begun.
+/// The reason why no further operation is started.
 enum Stop {
-    /// An operation failed: its ID and status.
+    /// An operation failed. Contains its ID and status.
     Operation(String, String),
     Error(DeployError),
 }
@@ -377,7 +379,7 @@ impl From<DeployError> for Stop {
     }
 }
 
-/// Keeps how an operation ended.
+/// Records the result of an operation.
 fn keep(ended: Ended, done: &mut Vec<Ended>) -> Result<(), Stop> {
     let succeeded = ended.succeeded();
     let stop = Stop::Operation(ended.id.clone(), ended.status.clone());
@@ -385,7 +387,7 @@ fn keep(ended: Ended, done: &mut Vec<Ended>) -> Result<(), Stop> {
     if succeeded { Ok(()) } else { Err(stop) }
 }
 
-/// Whether every wanted instance stands, as far as the stack set says.
+/// Returns whether every wanted instance exists and is current, according to the stack set.
 pub(crate) async fn stands(access: &Access, wanted: &Wanted) -> Result<bool, DeployError> {
     if set::describe(access, &wanted.plan).await?.is_none() {
         return Ok(false);

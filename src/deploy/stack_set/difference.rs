@@ -1,5 +1,5 @@
-//! A stack set against what it is wanted to be. An update starts an operation over all of its
-//! instances, so there is one only when something differs. Pure.
+//! Compares a stack set with its wanted state. An update starts an operation on all instances, so a
+//! stack set is updated only if something differs. Performs no I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,25 +11,25 @@ use crate::plan::StackSetPermissions;
 
 use super::model::{Described, Wanted};
 
-/// One thing in which a stack set differs.
+/// A difference between a stack set and the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Difference {
-    /// What differs, such as `template` or `parameter DeployKeyId`.
+    /// Setting that differs, such as `template` or `parameter DeployKeyId`.
     pub what: String,
-    /// Value before; empty for a template, which is too long to show.
+    /// Value before the change. Empty for a template, which is too long to show.
     pub before: String,
-    /// Value after.
+    /// Value after the change.
     pub after: String,
 }
 
-/// Everything in which a stack set differs from what is wanted.
+/// Returns all differences between a stack set and its wanted state.
 pub(crate) fn differences(wanted: &Wanted, set: &Described) -> Vec<Difference> {
     let mut found = Differences(Vec::new());
     if !Comparison::of(&set.template, &wanted.text).is_same() {
         found.add("template", "", "");
     }
     let parameters: BTreeMap<String, String> = wanted.parameters.iter().cloned().collect();
-    // Pseudo parameters are nobody's to set.
+    // Pseudo parameters cannot be set.
     let known = set.parameters.iter();
     let known = known.filter(|(name, _)| !name.starts_with("AWS::"));
     let known: BTreeMap<String, String> = known
@@ -52,7 +52,7 @@ pub(crate) fn differences(wanted: &Wanted, set: &Described) -> Vec<Difference> {
         found.flag("automatic deployment", enabled, own.enabled);
         if own.enabled {
             found.flag(
-                "retention of the stacks of accounts that leave",
+                "stack retention on account removal",
                 retain,
                 own.retain_stacks_on_account_removal,
             );
@@ -66,8 +66,8 @@ pub(crate) fn differences(wanted: &Wanted, set: &Described) -> Vec<Difference> {
     found.0
 }
 
-/// Whether the permission model is the wanted one. It cannot be changed while there are
-/// instances.
+/// Returns whether a stack set has the wanted permission model. The model cannot be changed while
+/// instances exist.
 pub(crate) fn same_permission_model(wanted: &Wanted, set: &Described) -> bool {
     let service_managed = matches!(
         wanted.plan.permissions,

@@ -1,4 +1,4 @@
-//! Stack instances: listed, and created, updated and deleted by operations.
+//! Lists stack instances, and starts operations that create, update, and delete them.
 
 use aws_sdk_cloudformation::types::{
     AccountFilterType, DeploymentTargets, StackInstanceDetailedStatus as Detailed,
@@ -12,7 +12,7 @@ use crate::plan::StackSetPlan;
 use super::model::{Existing, Health, Instance, Targets};
 use super::request::{call_as, preferences};
 
-/// How many one page holds; the most that AWS gives.
+/// Page size, which is the maximum that AWS allows.
 pub(super) const PAGE: i32 = 100;
 
 pub(crate) async fn list(
@@ -22,7 +22,7 @@ pub(crate) async fn list(
     read(access, plan, None).await
 }
 
-/// One instance, if it is there.
+/// Returns an instance if it exists.
 pub(crate) async fn one(
     access: &Access,
     plan: &StackSetPlan,
@@ -77,13 +77,13 @@ fn existing(one: StackInstanceSummary) -> Existing {
     }
 }
 
-/// What an operation does with instances.
+/// The type of an operation on instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Work {
     Create,
-    /// Updates them to the stack set's template and parameters.
+    /// Updates the instances to the template and parameters of the stack set.
     Update,
-    /// Deletes them, with their stacks or without.
+    /// Deletes the instances, and optionally retains their stacks.
     Delete {
         retain_stacks: bool,
     },
@@ -98,7 +98,7 @@ pub(super) async fn begin(
 ) -> Result<(), DeployError> {
     let client = access.cloudformation();
     let (accounts, deployment_targets) = aimed(targets);
-    // The SDK gives each of the requests its own type.
+    // Each request has a different SDK type.
     macro_rules! send {
         ($request:expr, $call:literal) => {
             $request
@@ -131,7 +131,7 @@ pub(super) async fn begin(
     }
 }
 
-/// The accounts of a request, or its deployment targets.
+/// Returns the accounts or the deployment targets of a request.
 fn aimed(targets: &Targets) -> (Option<Vec<String>>, Option<DeploymentTargets>) {
     let accounts = &targets.accounts;
     let Some((units, filter)) = &targets.units else {

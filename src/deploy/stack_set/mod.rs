@@ -1,8 +1,7 @@
-//! Stack sets: one template in many accounts and regions, by CloudFormation StackSets.
+//! Stack sets: deploy one template to many accounts and regions with CloudFormation StackSets.
 //!
-//! What is wanted and what is to be done about it is worked out by pure functions ([`compare`],
-//! [`difference`]); the calls are in [`set`], [`instances`] and [`operation`], and [`deployment`] is the
-//! order of them.
+//! Pure functions determine the required changes ([`compare`], [`difference`]). [`set`],
+//! [`instances`], and [`operation`] make the calls. [`deployment`] runs the operations in order.
 
 pub(crate) mod compare;
 pub(crate) mod deployment;

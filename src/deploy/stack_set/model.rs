@@ -1,4 +1,4 @@
-//! What a stack set is and what it is wanted to be, as plain data.
+//! The existing and the wanted state of a stack set, as plain data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::config::{AccountFilter, AutoDeployment};
 use crate::deploy::Text;
 use crate::plan::{StackSetPermissions, StackSetPlan};
 
-/// A stack instance's place.
+/// The account and region of a stack instance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub(crate) struct Instance {
     /// Account ID.
@@ -29,22 +29,23 @@ impl Instance {
     }
 }
 
-/// How a stack instance stands to its stack set (AWS CloudFormation, *StackInstanceSummary*).
+/// The state of a stack instance relative to its stack set (AWS CloudFormation,
+/// *StackInstanceSummary*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Health {
-    /// Its stack is as the stack set says.
+    /// The stack is up to date with the stack set.
     Current,
-    /// Its stack was not created, or not updated; another operation tries again.
+    /// The stack was not created or updated. Another operation tries again.
     Outdated,
-    /// A deletion failed; no update reaches it any more.
+    /// A deletion failed, and the instance can no longer be updated.
     Inoperable,
-    /// The last operation skipped it, because its account is suspended.
+    /// The last operation skipped the instance because its account is suspended.
     Suspended,
 }
 
 impl Health {
-    /// The word for it.
+    /// Returns the name of the state.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Current => "current",
@@ -55,39 +56,39 @@ impl Health {
     }
 }
 
-/// A stack instance that exists.
+/// An existing stack instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Existing {
     #[serde(flatten)]
     pub instance: Instance,
-    /// Whether it is as its stack set says.
+    /// State relative to the stack set.
     pub health: Health,
-    /// AWS's reason; may be empty.
+    /// Reason that AWS gives. May be empty.
     pub reason: String,
-    /// ID of its stack, once there is one.
+    /// ID of the stack, once it is known.
     pub stack_id: Option<String>,
-    /// The organizational unit that it was made for, with service-managed permissions.
+    /// Organizational unit that the instance was created for, with service-managed permissions.
     #[serde(skip)]
     pub organizational_unit: Option<String>,
 }
 
-/// What a stack set is wanted to be.
+/// The wanted state of a stack set.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
-    /// Name, place, permissions and preferences.
+    /// Name, account, region, permissions, and preferences.
     pub plan: StackSetPlan,
-    /// Where the template is wanted.
+    /// Wanted instances of the template.
     pub instances: Vec<Instance>,
     pub text: Text,
-    /// What the template is.
+    /// Description of the template.
     pub description: String,
     pub parameters: Vec<(String, String)>,
-    /// Tags of the stack set, which CloudFormation puts on all that it makes.
+    /// Tags of the stack set, which CloudFormation also applies to the created resources.
     pub tags: Vec<(String, String)>,
 }
 
-/// A stack set that exists.
+/// An existing stack set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Described {
     pub id: String,
@@ -95,25 +96,25 @@ pub(crate) struct Described {
     pub description: String,
     pub parameters: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
-    /// Whether its permissions are service-managed.
+    /// Whether the permissions are service-managed.
     pub service_managed: bool,
     pub administration_role_arn: String,
     pub execution_role: String,
-    /// Whether it deploys by itself, and what becomes of the stacks of accounts that leave.
+    /// Whether automatic deployment is on, and whether it retains the stacks of removed accounts.
     pub auto_deployment: Option<(bool, bool)>,
     pub managed_execution: bool,
-    /// Organizational units that it was deployed to.
+    /// Organizational units that the stack set was deployed to.
     pub organizational_units: Vec<String>,
 }
 
 impl Wanted {
-    /// The regions that are wanted, each once.
+    /// Returns the wanted regions without duplicates.
     pub(crate) fn regions(&self) -> Vec<String> {
         let regions: BTreeSet<&String> = self.instances.iter().map(|one| &one.region).collect();
         regions.into_iter().cloned().collect()
     }
 
-    /// What its operations are aimed at.
+    /// Returns the scope of the operations.
     pub(crate) fn scope(&self, set: Option<&Described>) -> Scope {
         match &self.plan.permissions {
             StackSetPermissions::SelfManaged(_) => Scope::Accounts,
@@ -127,7 +128,7 @@ impl Wanted {
         }
     }
 
-    /// What automatic deployment it wants; nothing with self-managed permissions.
+    /// Returns the wanted automatic deployment, or `None` for self-managed permissions.
     pub(crate) fn auto_deployment(&self) -> Option<AutoDeployment> {
         match &self.plan.permissions {
             StackSetPermissions::SelfManaged(_) => None,
@@ -136,44 +137,44 @@ impl Wanted {
     }
 }
 
-/// What the operations of a stack set are aimed at.
+/// The scope of the operations on a stack set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
     Accounts,
     Units(Units),
 }
 
-/// Organizational units, and how accounts narrow them down.
+/// Organizational units and the account filter for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Units {
     pub units: Vec<String>,
-    /// Those that the stack set was deployed to before.
+    /// Units that the stack set was deployed to before.
     pub known: Vec<String>,
-    /// How accounts narrow them down.
+    /// Account filter for the units.
     pub filter: AccountFilter,
-    /// Accounts that are left out, with `Difference`.
+    /// Accounts that `Difference` excludes.
     pub excluded: Vec<String>,
-    /// Whether accounts that join are deployed to by themselves.
+    /// Whether StackSets automatically deploys to accounts that join a unit.
     pub auto: bool,
 }
 
-/// What one operation is aimed at: every account in every region.
+/// The targets of one operation: every account in every region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Targets {
-    /// Organizational units, and how `accounts` narrow them down; `None`: the accounts themselves.
+    /// Organizational units and the filter for `accounts`. `None` if `accounts` are the targets.
     pub units: Option<(Vec<String>, AccountFilter)>,
     pub accounts: Vec<String>,
     pub regions: Vec<String>,
 }
 
-/// How many instances of an operation are how far.
+/// The number of instances of an operation, by status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub pending: usize,
     pub running: usize,
     pub succeeded: usize,
     pub failed: usize,
-    /// Not tried, because too many others failed.
+    /// Not attempted because too many other instances failed.
     pub cancelled: usize,
 }
 
@@ -182,12 +183,12 @@ impl Counts {
         self.pending + self.running + self.ended()
     }
 
-    /// Those that are over, one way or the other.
+    /// Returns the number of instances whose operation has ended.
     pub(crate) fn ended(&self) -> usize {
         self.succeeded + self.failed + self.cancelled
     }
 
-    /// Counts one more, by its status.
+    /// Counts an instance by its status.
     pub(super) fn add(&mut self, status: Option<&Status>) {
         let count = match status {
             Some(Status::Running) => &mut self.running,
@@ -200,25 +201,25 @@ impl Counts {
     }
 }
 
-/// How far an operation of a stack set is.
+/// The progress of a stack set operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Progress {
     pub stack_set: String,
-    /// AWS's status code of the operation.
+    /// Status code of the operation.
     pub status: String,
     pub counts: Counts,
 }
 
-/// An instance whose stack is not as the stack set says.
+/// An instance whose stack differs from the stack set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Failed {
     #[serde(flatten)]
     pub instance: Instance,
-    /// AWS's status code, such as `FAILED` or `OUTDATED`.
+    /// Status code, such as `FAILED` or `OUTDATED`.
     pub status: String,
-    /// AWS's reason, on one line; may be empty.
+    /// Reason that AWS gives, on one line. May be empty.
     pub reason: String,
-    /// ID of its stack, when it is known.
+    /// ID of the stack, if it is known.
     pub stack_id: Option<String>,
 }

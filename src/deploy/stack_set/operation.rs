@@ -1,4 +1,5 @@
-//! Operations of a stack set: one at a time, begun, followed to their end, and their results.
+//! Runs the operations of a stack set one at a time, follows them until they end, and reads their
+//! results.
 
 use std::future::Future;
 use std::time::Duration;
@@ -18,14 +19,14 @@ use super::model::{Counts, Failed, Instance, Progress};
 use super::reasons;
 use super::request::call_as;
 
-/// However many instances there are, their results are read again after this many questions.
+/// Maximum number of status requests between two reads of the results.
 const MOST_QUESTIONS: usize = 15;
 
 pub(crate) struct Operations<'a> {
-    /// The way into the administrator account.
+    /// Access to the administrator account.
     pub access: &'a Access,
     pub plan: &'a StackSetPlan,
-    /// How long one operation may take.
+    /// Time limit for one operation.
     pub wait: Duration,
     pub observer: &'a dyn Observer,
 }
@@ -33,22 +34,22 @@ pub(crate) struct Operations<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub id: String,
-    /// AWS's status code: `SUCCEEDED`, `FAILED` or `STOPPED`.
+    /// Status code: `SUCCEEDED`, `FAILED`, or `STOPPED`.
     pub status: String,
-    /// AWS's reason; may be empty.
+    /// Reason that AWS gives. May be empty.
     pub reason: String,
     pub counts: Counts,
     pub failed: Vec<Failed>,
 }
 
 impl Ended {
-    /// Whether it did what it was to do, as far as its failure tolerance lets it say so.
+    /// Returns whether the operation succeeded within its failure tolerance.
     pub(crate) fn succeeded(&self) -> bool {
         self.status == "SUCCEEDED"
     }
 }
 
-/// An operation as AWS describes it.
+/// The status of an operation.
 struct Status {
     status: String,
     reason: String,
@@ -68,14 +69,14 @@ impl Status {
 }
 
 impl Operations<'_> {
-    /// Waits for an operation that somebody else, or an earlier run, has begun; tells whether
-    /// there was one.
+    /// Waits for an operation in progress, which another deployment started. Returns whether there
+    /// was one.
     pub(super) async fn settle(&self) -> Result<bool, DeployError> {
         let mut waited = false;
         while let Some((id, action)) = in_progress(self.access, self.plan).await? {
             self.observer.says(&shown(&format!(
-                "Operation {id} ({action}) of stack set {} is in progress, which another deployment \
-                 or an earlier run began: following it first.",
+                "Operation {id} ({action}) of stack set {} is in progress. Another or an earlier \
+                 deployment started it. Waiting for it to end.",
                 self.plan.name
             )));
             self.observer.executing(&self.continues(&id));
@@ -86,7 +87,7 @@ impl Operations<'_> {
         Ok(waited)
     }
 
-    /// Stops an operation, and follows it to its end. Instances that it has begun are completed.
+    /// Stops an operation and follows it until it ends. Instances in progress are completed.
     pub(crate) async fn stop(&self, id: &str) -> Result<Ended, DeployError> {
         self.observer
             .begins(&format!("operation of stack set {}", self.plan.name));
@@ -103,7 +104,7 @@ impl Operations<'_> {
             let error = self
                 .access
                 .error("cloudformation:StopStackSetOperation", &error);
-            // It has ended in the meantime: its end is what the user wants to know.
+            // If the operation has ended in the meantime, its result is reported instead.
             if !error.has_code("InvalidOperationException") {
                 return Err(error);
             }
@@ -114,8 +115,8 @@ impl Operations<'_> {
         ended
     }
 
-    /// Begins an operation with an ID of ours, and follows it. While another one goes on it
-    /// waits; a repeated ID is the answer to an attempt that was lost.
+    /// Starts an operation with the given ID and follows it. Waits first if another operation is in
+    /// progress. If the ID already exists, the response to an earlier attempt was lost.
     pub(super) async fn run<F, C>(&self, id: &str, begin: C) -> Result<Ended, DeployError>
     where
         C: Fn() -> F,
@@ -145,7 +146,7 @@ impl Operations<'_> {
         Ok(ended)
     }
 
-    /// What continues in AWS when nobody follows it.
+    /// Describes the operation that continues in AWS if s3ferry exits.
     fn continues(&self, id: &str) -> String {
         format!(
             "operation {id} of stack set {} continues in CloudFormation",
@@ -153,7 +154,7 @@ impl Operations<'_> {
         )
     }
 
-    /// The error for an operation that StackSets does not begin, with the next step.
+    /// Returns the error for an operation that StackSets does not start, with the next step.
     fn refused(&self, error: DeployError) -> DeployError {
         let what = format!("stack set `{}`", self.plan.name);
         let mut error = race::explained(self.access, &what, error);
@@ -163,19 +164,19 @@ impl Operations<'_> {
         error
     }
 
-    /// Follows an operation to its end. Its results are read ever more seldom than its status
-    /// the more instances it has, so that the calls do not grow with them.
+    /// Follows an operation until it ends. The more instances it has, the less often its results
+    /// are read, so that the number of calls does not grow with the instances.
     async fn follow(&self, id: &str) -> Result<Ended, DeployError> {
         let mut pace = Pace::new(self.wait);
         let what = format!("operation {id} of stack set `{}`", self.plan.name);
         let mut counts = Counts::default();
         let (mut questions, mut pages) = (0, 0);
-        let mut told = false;
+        let mut reported = false;
         loop {
             let status = tokio::time::timeout(pace.left(), self.status(id)).await;
             match status.map_err(|_| pace.over(&what))? {
                 Ok(now) if now.is_over() => {
-                    let (counts, _, failed) = self.results_or_none(id, &mut told).await;
+                    let (counts, _, failed) = self.results_or_none(id, &mut reported).await;
                     self.tell(&now.status, counts);
                     return Ok(Ended {
                         id: id.to_owned(),
@@ -187,7 +188,7 @@ impl Operations<'_> {
                 }
                 Ok(now) => {
                     if questions >= pages {
-                        let (found, read, _) = self.results_or_none(id, &mut told).await;
+                        let (found, read, _) = self.results_or_none(id, &mut reported).await;
                         if found.ended() > counts.ended() {
                             pace.hasten();
                         }
@@ -203,15 +204,15 @@ impl Operations<'_> {
         }
     }
 
-    /// The results; none where they cannot be read, which is said once. The operation's status
-    /// and the instances themselves tell how it ended.
-    async fn results_or_none(&self, id: &str, told: &mut bool) -> (Counts, usize, Vec<Failed>) {
+    /// Returns the results, or empty results if they cannot be read, which is reported once. In
+    /// this case, the status of the operation and the instances shows the outcome.
+    async fn results_or_none(&self, id: &str, reported: &mut bool) -> (Counts, usize, Vec<Failed>) {
         match self.results(id).await {
             Ok(results) => results,
             Err(error) => {
-                if !std::mem::replace(told, true) {
+                if !std::mem::replace(reported, true) {
                     self.observer.says(&format!(
-                        "The results of operation {id} cannot be read, so its status is followed: \
+                        "Cannot read the results of operation {id}; following its status instead: \
                          {error}."
                     ));
                 }
@@ -244,7 +245,7 @@ impl Operations<'_> {
                 let error = self
                     .access
                     .error("cloudformation:DescribeStackSetOperation", &error);
-                // The list of operations has the status, too.
+                // The list of operations also contains the status.
                 let listed = newest(self.access, self.plan)
                     .await
                     .unwrap_or_default()
@@ -260,8 +261,8 @@ impl Operations<'_> {
         Ok(Status::new(status, reason))
     }
 
-    /// Counts an operation's results, page by page, and keeps those that failed; tells how many
-    /// pages there were.
+    /// Reads the results of an operation. Returns the counts, the number of pages, and the failed
+    /// instances.
     async fn results(&self, id: &str) -> Result<(Counts, usize, Vec<Failed>), DeployError> {
         let mut counts = Counts::default();
         let (mut pages, mut failed, mut page) = (0, Vec::new(), None);
@@ -311,12 +312,12 @@ async fn newest(
     Ok(answer.summaries.unwrap_or_default())
 }
 
-/// The operation of a stack set that is in progress: its ID and its action.
+/// Returns the ID and action of the operation that is in progress on a stack set.
 pub(crate) async fn in_progress(
     access: &Access,
     plan: &StackSetPlan,
 ) -> Result<Option<(String, String)>, DeployError> {
-    // The newest come first; what is in progress is on the first page.
+    // The newest operations come first, so one in progress is on the first page.
     let all = newest(access, plan).await?.into_iter();
     let mut going = all.filter(|one| {
         use StackSetOperationStatus::{Queued, Running, Stopping};

@@ -1,4 +1,4 @@
-//! Trusted access: whether StackSets may act in the accounts of an organization.
+//! Checks trusted access, which allows StackSets to deploy to the accounts of an organization.
 
 use aws_sdk_cloudformation::types::OrganizationStatus;
 
@@ -9,10 +9,11 @@ use crate::shell::Command;
 
 use super::request::call_as;
 
-/// Makes sure that trusted access is on (AWS CloudFormation, *DescribeOrganizationsAccess*).
+/// Checks that trusted access is activated (AWS CloudFormation, *DescribeOrganizationsAccess*).
 ///
 /// # Errors
-/// It is not: the command that activates it. Or AWS refuses.
+/// Returns an error with the required command if trusted access is not activated. Returns an error
+/// if AWS rejects the call.
 pub(crate) async fn trusted_access(
     access: &Access,
     plan: &StackSetPlan,
@@ -31,15 +32,15 @@ pub(crate) async fn trusted_access(
     let profile = &plan.profile;
     let help = match own.call_as {
         CallAs::ItSelf => format!(
-            "activate it once, from the organization's management account: `{}`; if {} is a \
+            "activate it once from the organization's management account: `{}`; if {} is a \
              delegated administrator, set `call_as: delegated-admin`",
             Command::aws("cloudformation activate-organizations-access")
                 .option("--profile", profile),
             plan.account
         ),
         CallAs::DelegatedAdmin => format!(
-            "have it activated from the organization's management account (`aws cloudformation \
-             activate-organizations-access`), and {} registered there: `aws organizations \
+            "in the organization's management account, activate it (`aws cloudformation \
+             activate-organizations-access`) and register account {}: `aws organizations \
              register-delegated-administrator --account-id {} --service-principal \
              member.org.stacksets.cloudformation.amazonaws.com`",
             plan.account, plan.account

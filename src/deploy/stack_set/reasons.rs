@@ -1,5 +1,5 @@
-//! Why an instance failed, from its own stack: StackSets hands on one sentence, and the stack's
-//! events have the first cause.
+//! Determines why an instance failed. StackSets returns only one sentence. The events of the
+//! instance's stack contain the first cause.
 
 use crate::deploy::{Access, DeployError, cause, events};
 use crate::plan::StackSetPlan;
@@ -7,7 +7,7 @@ use crate::plan::StackSetPlan;
 use super::instances;
 use super::model::Failed;
 
-/// Finds the stack of a failed instance, where it has one.
+/// Finds the stack of a failed instance, if it has one.
 pub(crate) async fn find_stack(
     access: &Access,
     plan: &StackSetPlan,
@@ -20,8 +20,8 @@ pub(crate) async fn find_stack(
     Ok(())
 }
 
-/// Replaces the reason of a failed instance by the first cause in its stack's events, and gives
-/// what to do about it. `access` is the way into the instance's own account and region.
+/// Replaces the reason of a failed instance with the first cause in the events of its stack, and
+/// returns the suggested fix. `access` must be for the account and region of the instance.
 pub(crate) async fn from_events(
     access: &Access,
     failed: &mut Failed,
@@ -48,7 +48,7 @@ pub(crate) async fn from_events(
     Ok((!hint.is_empty()).then_some(hint))
 }
 
-/// What to do about the known reasons in a stack set; empty for an unknown one.
+/// Returns the suggested fix for a known reason in a stack set, or an empty string.
 pub(crate) fn hint(reason: &str) -> String {
     let lower = reason.to_lowercase();
     if let Some(missing) = missing_role(&lower) {
@@ -58,25 +58,25 @@ pub(crate) fn hint(reason: &str) -> String {
         );
     }
     if lower.contains("already exist") {
-        return "this name is taken there, for example by a bucket that an earlier instance left: \
-                StackSets cannot import it, so empty and delete it, or choose other names"
+        return "the name is already in use in that account, for example by a bucket of an earlier \
+                instance; StackSets cannot import it: empty and delete it, or choose another name"
             .to_owned();
     }
     if lower.contains("region") && (lower.contains("not enabled") || lower.contains("opt-in")) {
-        return "the region is not enabled in that account".to_owned();
+        return "enable the region in that account".to_owned();
     }
     cause::hint("", reason)
 }
 
-/// Which of the roles of a stack set a reason says is missing, or does not trust the other side.
-/// Both may have any name, so the wording decides.
+/// Returns a description of the stack set role that is missing or lacks a trusted principal,
+/// according to the reason. Both roles can have any name, so the wording decides.
 fn missing_role(lower: &str) -> Option<&'static str> {
     let administration = "the administration role is missing in the administrator account, or does \
                           not trust cloudformation.amazonaws.com";
     let execution = "the execution role is missing in that account, or does not trust the \
                      administration role";
     if lower.contains("should have") && lower.contains("trust relationship") {
-        // The administration role trusts the service, the execution role trusts a role.
+        // The administration role trusts the service. The execution role trusts a role.
         let of_service = lower.contains("to cloudformation service")
             || lower.contains("cloudformation.amazonaws.com");
         return Some(if of_service {

@@ -1,4 +1,4 @@
-//! What requests about a stack set and about its instances have in common.
+//! Common parts of the requests for a stack set and for its instances.
 
 use aws_sdk_cloudformation::types::{
     CallAs, ConcurrencyMode, RegionConcurrencyType, StackSetOperationPreferences,
@@ -8,7 +8,7 @@ use super::compare::ordered;
 use crate::config::{self, OperationPreferences};
 use crate::plan::{StackSetPermissions, StackSetPlan};
 
-/// As whom StackSets is called; it is said for service-managed permissions only.
+/// Returns the identity for calls to StackSets. It is set only for service-managed permissions.
 pub(super) fn call_as(plan: &StackSetPlan) -> Option<CallAs> {
     match &plan.permissions {
         StackSetPermissions::SelfManaged(_) => None,
@@ -19,7 +19,7 @@ pub(super) fn call_as(plan: &StackSetPlan) -> Option<CallAs> {
     }
 }
 
-/// The operation preferences for these regions; `None` where AWS's defaults are wanted.
+/// Returns the operation preferences for the given regions, or `None` for the AWS defaults.
 pub(super) fn preferences(
     wanted: &OperationPreferences,
     regions: &[String],
@@ -42,7 +42,7 @@ pub(super) fn preferences(
         } else {
             RegionConcurrencyType::Sequential
         });
-    // AWS wants exactly the regions of the operation, or none.
+    // AWS requires either exactly the regions of the operation or no regions.
     let order =
         (!wanted.region_order.is_empty()).then(|| ordered(regions.to_vec(), &wanted.region_order));
     Some(builder.set_region_order(order).build())

@@ -1,4 +1,4 @@
-//! The stack set itself: read, created, updated, deleted.
+//! Reads, creates, updates, and deletes a stack set.
 
 use aws_sdk_cloudformation::types::{
     AutoDeployment, Capability, ManagedExecution, PermissionModels, StackSet, StackSetStatus,
@@ -13,7 +13,7 @@ use crate::plan::{StackSetPermissions, StackSetPlan};
 use super::model::{Described, Wanted};
 use super::request::{call_as, preferences};
 
-/// Reads a stack set; `None` when there is none of this name.
+/// Reads a stack set. Returns `None` if it does not exist.
 pub(crate) async fn describe(
     access: &Access,
     plan: &StackSetPlan,
@@ -63,8 +63,8 @@ fn described(set: StackSet) -> Described {
     }
 }
 
-/// What the requests to create and to update a stack set have in common. The SDK gives each of
-/// them its own type.
+/// Sets the common members of the requests to create and to update a stack set. Each request has a
+/// different SDK type.
 macro_rules! with_set {
     ($request:expr, $wanted:expr, $body:expr) => {{
         let plan = &$wanted.plan;
@@ -86,7 +86,7 @@ macro_rules! with_set {
     }};
 }
 
-/// Creates the stack set, without instances yet.
+/// Creates the stack set without instances.
 pub(crate) async fn create(
     access: &Access,
     wanted: &Wanted,
@@ -96,13 +96,13 @@ pub(crate) async fn create(
     let request = with_set!(access.cloudformation().create_stack_set(), wanted, body);
     match request.client_request_token(token).send().await {
         Ok(_) => Ok(()),
-        // The answer to an earlier attempt of this very call was lost.
+        // An earlier attempt of this call succeeded, but its response was lost.
         Err(error) if error.code() == Some("NameAlreadyExistsException") => Ok(()),
         Err(error) => Err(access.error("cloudformation:CreateStackSet", &error)),
     }
 }
 
-/// Begins an update of the stack set and of all its instances.
+/// Starts an update of the stack set and all its instances.
 pub(super) async fn update(
     access: &Access,
     wanted: &Wanted,
@@ -139,7 +139,8 @@ fn permission_model(plan: &StackSetPlan) -> PermissionModels {
     }
 }
 
-/// A customized administration role must be given at every update, even when it stays.
+/// Returns the roles. Every update must include a custom administration role, even if it does not
+/// change.
 fn roles(plan: &StackSetPlan) -> (Option<String>, Option<String>) {
     match &plan.permissions {
         StackSetPermissions::SelfManaged(own) => (
@@ -152,7 +153,7 @@ fn roles(plan: &StackSetPlan) -> (Option<String>, Option<String>) {
 
 fn auto_deployment(wanted: &Wanted) -> Option<AutoDeployment> {
     let own = wanted.auto_deployment()?;
-    // AWS takes the other setting only where this one is on.
+    // AWS accepts the other setting only if this one is on.
     let retain = own.enabled.then_some(own.retain_stacks_on_account_removal);
     let builder = AutoDeployment::builder().enabled(own.enabled);
     Some(builder.set_retain_stacks_on_account_removal(retain).build())

@@ -1,6 +1,5 @@
 //! Parses a document tree into a policy. It reads the elements, checks which of them the kind of
-//! policy can have, and reports all problems at once. The modules of the elements parse their
-//! contents.
+//! policy can have, and reports all problems at once. The modules of the elements parse the values.
 
 mod elements;
 

@@ -1,6 +1,5 @@
-//! Patterns in policies: text with wildcards and policy variables, and matching. A pattern is split
-//! into tokens once, so that evaluation does not parse it again. The caller provides the values of
-//! variables.
+//! Patterns in policies: text with wildcards and policy variables. A pattern is split into tokens
+//! once, so that evaluation does not parse it again. The caller provides the values of variables.
 
 /// A value in a policy that may contain wildcards and policy variables.
 ///
@@ -214,8 +213,8 @@ fn variable(inside: &str) -> Inside<'_> {
 
 /// Matches tokens where every wildcard can match any text.
 ///
-/// Only the last `*` needs backtracking, because a longer match for an earlier one cannot match
-/// more. The time is therefore at most proportional to the product of both lengths.
+/// Only the last `*` needs backtracking, because extending an earlier match cannot lead to more
+/// matches. The time is therefore at most proportional to the product of both lengths.
 pub(crate) fn glob(tokens: &[Token], text: &str) -> bool {
     let mut at = 0;
     let mut rest = text;

@@ -62,7 +62,7 @@ pub enum PrincipalId {
 }
 
 impl PrincipalEntry {
-    /// Reads a principal of the type `AWS`, `Service`, `Federated` or `CanonicalUser`.
+    /// Reads a principal of the type `AWS`, `Service`, `Federated`, or `CanonicalUser`.
     ///
     /// # Errors
     /// Returns an error if the text does not identify a principal of that type, or contains a

@@ -54,7 +54,8 @@ impl ResourcePattern {
             Incomplete::MatchesNothing => None,
             Incomplete::Rejected => {
                 let message = format!(
-                    "the resource `{text}` has {parts} of the six parts of an ARN, which AWS rejects in {}",
+                    "the resource `{text}` has {parts} of the six parts of an ARN, which AWS \
+                     rejects in {}",
                     kind.name()
                 );
                 let help = format!("write it in full: `{text}{}`", ":*".repeat(missing));

@@ -1,4 +1,4 @@
-//! Cases: requests with their policies, written in JSON, and what becomes of each.
+//! Cases: requests with their policies, in JSON, and their results.
 
 use super::explain::explain;
 use super::policies::PolicySet;
@@ -7,14 +7,14 @@ use super::request::{Context, ContextValue, Request, RequestField, resource_poli
 use crate::diagnostic::{Diagnostic, Entry, Node, Source, Span, Value, read};
 use crate::policy::document::{Policy, PolicyKind, is_account_id};
 
-/// A request with the policies that apply to it.
+/// A request, and the policies that apply to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
-    /// Its name.
+    /// Its ID.
     pub id: String,
     /// The request.
     pub request: Request,
-    /// What is expected of it, if anything.
+    /// The expected decision, if any.
     pub expect: Option<Decision>,
     identity: Vec<Policy>,
     resource: Option<Policy>,
@@ -24,40 +24,40 @@ pub struct Case {
     session: Option<Policy>,
 }
 
-/// A case of a text, read or not.
+/// A case in a text, valid or not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadCase {
-    /// Its name, where it has one.
+    /// Its ID, if it has one.
     pub id: Option<String>,
-    /// The case, or what is wrong with it.
+    /// The case, or its problems.
     pub case: Result<Case, Vec<Diagnostic>>,
 }
 
-/// What became of a case.
+/// The outcome of a case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CaseOutcome {
-    /// Its name, where it has one.
+    /// Its ID, if it has one.
     pub id: Option<String>,
-    /// The result, or what is wrong with the case, with places in the text that was read.
+    /// The result, or the problems of the case, with their places in the text.
     pub result: Result<CaseResult, Vec<Diagnostic>>,
 }
 
 /// The result of a case.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct CaseResult {
-    /// Name of the case.
+    /// ID of the case.
     pub id: String,
     /// Decision.
     pub decision: Decision,
-    /// Reason of the decision.
+    /// Reason for the decision.
     pub reason: Reason,
-    /// What was expected, if anything. It is no part of the JSON.
+    /// The expected decision, if any. Not part of the JSON.
     #[serde(skip)]
     pub expected: Option<Decision>,
 }
 
 impl CaseResult {
-    /// Whether something else was expected.
+    /// Returns whether a different decision was expected.
     pub fn is_mismatch(&self) -> bool {
         self.expected
             .is_some_and(|expected| expected != self.decision)
@@ -65,7 +65,7 @@ impl CaseResult {
 }
 
 impl Case {
-    /// The policies that apply to the request.
+    /// Returns the policies that apply to the request.
     pub fn policies(&self) -> PolicySet<'_> {
         fn levels(levels: &[Vec<Policy>]) -> Vec<Vec<&Policy>> {
             levels.iter().map(|level| level.iter().collect()).collect()
@@ -92,10 +92,9 @@ impl Case {
     }
 }
 
-/// Evaluates the cases of a text: one case, a list of them, or one on each line.
+/// Evaluates the cases in a text: a single case, a list, or one case per line.
 ///
-/// A case that cannot be read is an outcome with its problems, and does not keep the others from
-/// being evaluated.
+/// An invalid case produces an outcome with its problems. The other cases are still evaluated.
 pub fn evaluate_cases(source: &Source) -> Vec<CaseOutcome> {
     read_cases(source)
         .into_iter()
@@ -106,11 +105,11 @@ pub fn evaluate_cases(source: &Source) -> Vec<CaseOutcome> {
         .collect()
 }
 
-/// Reads the cases of a text, each with its name where it has one.
+/// Reads the cases in a text, each with its ID if it has one.
 pub fn read_cases(source: &Source) -> Vec<ReadCase> {
     let text = source.text();
     let lines = || text.lines().filter(|line| !line.trim().is_empty());
-    // No line of a case that is written over several begins another object but the first.
+    // In a single case with several lines, only the first line begins with `{`.
     let is_lines = lines().count() > 1 && lines().all(|line| line.trim_start().starts_with('{'));
     if !is_lines {
         return match read(source) {
@@ -193,7 +192,7 @@ const REQUEST_MEMBERS: [&str; 5] = [
     "context",
 ];
 
-/// Reads a case; all problems at once, in the text's order.
+/// Reads a case. Returns all problems at once, in text order.
 fn case(node: &Node) -> Result<Case, Vec<Diagnostic>> {
     let mut reader = Reader::default();
     let case = reader.case(node);
@@ -291,8 +290,8 @@ impl Reader {
         if account.is_none() {
             self.fault(
                 node.span,
-                "the resource's account is no account ID",
-                "write its twelve digits, in quotes",
+                "`resourceAccount` is not a valid account ID",
+                "write its 12 digits in quotes",
             );
         }
         account
@@ -319,8 +318,8 @@ impl Reader {
             if context.get(&entry.key).is_some() {
                 self.fault(
                     entry.key_span,
-                    format!("the context has `{}` twice, in other case", entry.key),
-                    "context keys ignore case: keep one of the two",
+                    format!("the context has `{}` twice, with different case", entry.key),
+                    "context keys are case-insensitive: keep one of the two",
                 );
             }
             context.set(&entry.key, value);
@@ -333,7 +332,10 @@ impl Reader {
         if text.is_none() {
             self.problems.push(Diagnostic::new(
                 node.span,
-                format!("a context value is {}, not a text", node.kind()),
+                format!(
+                    "a context value must be a string, but this is {}",
+                    node.kind()
+                ),
             ));
         }
         text.map(str::to_owned)
@@ -392,8 +394,8 @@ impl Reader {
             _ => {
                 self.fault(
                     node.span,
-                    "`expect` is no decision",
-                    "write `Allowed`, `ImplicitlyDenied` or `ExplicitlyDenied`",
+                    "`expect` is not a valid decision",
+                    "write `Allowed`, `ImplicitlyDenied`, or `ExplicitlyDenied`",
                 );
                 None
             }
@@ -411,7 +413,7 @@ impl Reader {
                 self.fault(
                     entry.key_span,
                     format!("unknown member of {what}: {}", entry.shown_key()),
-                    format!("there are: {}", known.join(", ")),
+                    format!("use one of: {}", known.join(", ")),
                 );
             }
         }
@@ -423,8 +425,8 @@ impl Reader {
         let text = found.and_then(Node::scalar_text);
         if text.is_none() {
             let message = match found {
-                Some(found) => format!("`{name}` must be a text, but this is {}", found.kind()),
-                None => format!("there is no `{name}`"),
+                Some(found) => format!("`{name}` must be a string, but this is {}", found.kind()),
+                None => format!("`{name}` is missing"),
             };
             let span = found.map_or(node.span, |found| found.span);
             self.problems.push(Diagnostic::new(span, message));
@@ -433,7 +435,7 @@ impl Reader {
     }
 }
 
-/// A member that is not null.
+/// Returns a member that is not null.
 fn member<'e>(entries: &'e [Entry], name: &str) -> Option<&'e Node> {
     entries
         .iter()
@@ -442,8 +444,8 @@ fn member<'e>(entries: &'e [Entry], name: &str) -> Option<&'e Node> {
         .filter(|node| node.value != Value::Null)
 }
 
-/// The kind of the resource's policy where the request itself could not be read, so that the
-/// policy's own problems are told all the same.
+/// Returns the kind of the resource's policy if the request is invalid, so that the problems of the
+/// policy are reported as well.
 fn guessed_kind(node: &Node) -> PolicyKind {
     let text = |name| node.at(["request", name]).and_then(Node::as_str);
     match (text("action"), text("resource")) {

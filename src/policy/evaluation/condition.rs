@@ -1,4 +1,4 @@
-//! Whether a condition of a statement holds for a request.
+//! Evaluates the conditions of a statement for a request.
 
 use super::matching::{self, Match};
 use super::request::ContextValue;
@@ -8,21 +8,21 @@ use crate::policy::document::{
     Comparison, Condition, ConditionValue, Operator, Quantifier, Wanted,
 };
 
-/// Whether a condition holds.
+/// Returns whether a condition holds.
 ///
 /// Follows the AWS documents *IAM JSON policy elements: Condition operators* and *Single-valued
 /// vs. multivalued context keys*:
 ///
-/// - values are alternatives, and for a negated operator none of them may match;
-/// - a missing key makes a positive operator false, a negated one and `…IfExists` true,
-///   `ForAllValues` true and `ForAnyValue` false; a set without values, or of an empty string
-///   only, counts as missing for the two;
-/// - a multivalued key needs one of the two: without, neither a positive nor a negated operator
-///   holds; what AWS does then is not documented, so a request that is not fully known leaves it
-///   open.
+/// - Values are alternatives. For a negated operator, none of them may match.
+/// - With a missing key, a positive operator is false, and a negated operator and `…IfExists` are
+///   true. `ForAllValues` is true and `ForAnyValue` is false. For these two, a set that is empty or
+///   contains only empty strings counts as missing.
+/// - A multivalued key requires `ForAllValues` or `ForAnyValue`. Without them, neither a positive
+///   nor a negated operator holds. AWS does not document this case, so for a partly known request
+///   the result is unknown.
 ///
-/// A value that the operator cannot compare (`soon` for a date) matches nothing. For variables
-/// without a value, see [`matching::one_of`].
+/// A value that the operator cannot compare (such as `soon` for a date) matches nothing. For
+/// variables without a value, see [`matching::one_of`].
 pub(super) fn holds(condition: &Condition, view: View<'_>) -> Truth {
     let operator = condition.operator;
     let actual = view.get(&condition.key_lower);
@@ -56,7 +56,7 @@ pub(super) fn holds(condition: &Condition, view: View<'_>) -> Truth {
     }
 }
 
-/// The operator `Null`: whether the key is missing.
+/// Evaluates the operator `Null`, which tests whether the key is missing.
 fn is_null(condition: &Condition, actual: Option<&ContextValue>) -> Truth {
     Truth::any(condition.values.iter().map(|value| {
         let missing = match actual {

@@ -1,4 +1,4 @@
-//! The decision: what AWS makes of what every layer of policies says.
+//! Combines the results of all policy layers into a decision.
 
 use super::layers::{Findings, Silent, gather};
 use super::policies::PolicySet;
@@ -8,12 +8,12 @@ use super::request::{PrincipalKind, Request, is_alias};
 use super::truth::Knowledge;
 use crate::policy::document::PolicyKind;
 
-/// Decides a request whose context is complete.
+/// Decides a request with a complete context.
 pub fn evaluate(request: &Request, policies: &PolicySet<'_>) -> Decision {
     evaluate_within(request, policies, Knowledge::COMPLETE)
 }
 
-/// Decides a request that is not fully known: the least or the most that AWS can allow.
+/// Decides a partly known request: the least or the most that AWS can allow.
 pub fn evaluate_within(
     request: &Request,
     policies: &PolicySet<'_>,
@@ -22,35 +22,35 @@ pub fn evaluate_within(
     decide(request, &gather(request, policies, knowledge, &mut Silent)).0
 }
 
-/// Why a decision was made.
+/// The reason for a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Because {
-    /// Anyone may call it, whatever policies say.
+    /// Anyone may make the call, regardless of policies.
     NeedsNoPermission,
     /// A statement denies it.
     Denied,
     /// A level of the service control policies does not allow it.
     ScpLevel(usize),
-    /// AWS does not let the root user assume roles.
+    /// AWS does not allow root users to assume roles.
     RootAssumesNoRole,
-    /// KMS does not do this for other accounts.
+    /// KMS does not support the operation on keys in other accounts.
     NotAcrossAccounts,
-    /// An alias of another account's key names no key.
+    /// An alias in another account does not identify a key.
     AliasAcrossAccounts,
-    /// The resource's policy allows it, and nothing else is needed.
+    /// The resource's policy allows it, which is sufficient.
     ResourceGrants,
-    /// The identity's policies allow it, and nothing else is needed.
+    /// The identity's policies allow it, which is sufficient.
     IdentityGrants,
     /// Both sides allow it.
     BothGrant,
-    /// What is needed does not allow it.
+    /// A required layer does not allow it.
     Lacking(Lacking),
 }
 
-/// What is needed and does not allow a request.
+/// The required layers that do not allow a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Lacking {
-    /// Of the identity's and the resource's policy, either would do.
+    /// Either the identity's policies or the resource's policy would be sufficient.
     pub(super) either: bool,
     pub(super) identity: bool,
     pub(super) resource: bool,
@@ -59,7 +59,7 @@ pub(super) struct Lacking {
 }
 
 impl Lacking {
-    /// The layers that lack it.
+    /// Returns the layers.
     pub(super) fn layers(self) -> impl Iterator<Item = Layer> {
         let all = [
             (self.identity, Layer::IdentityPolicies),
@@ -72,10 +72,10 @@ impl Lacking {
     }
 }
 
-/// Decides from what the layers say.
+/// Decides from the results of the layers.
 pub(super) fn decide(request: &Request, found: &Findings) -> (Decision, Because) {
     use Decision::{Allowed, ExplicitlyDenied, ImplicitlyDenied};
-    // *AWS STS API reference*, GetCallerIdentity: works even under an explicit deny.
+    // GetCallerIdentity works even with an explicit deny (*AWS STS API Reference*).
     if request.action_lower() == "sts:getcalleridentity" {
         return (Allowed, Because::NeedsNoPermission);
     }
@@ -105,7 +105,7 @@ pub(super) fn decide(request: &Request, found: &Findings) -> (Decision, Because)
     }
     let identity = is_root || found.identity;
     let boundary = found.boundary != Some(false);
-    // A federated user has no more than its session policy and the resource's policy give.
+    // A federated user has only the permissions of its session policy and the resource's policy.
     let session = found
         .session
         .unwrap_or(principal.kind != PrincipalKind::FederatedUser);
@@ -152,12 +152,12 @@ pub(super) fn decide(request: &Request, found: &Findings) -> (Decision, Because)
             })
         };
     }
-    // Keys and roles: the account in the policy opens it to the account's own policies.
+    // Keys and roles: naming the account in the policy delegates to the account's own policies.
     if found.grant == Some(Grant::Account) && by_identity {
         return (Allowed, Because::BothGrant);
     }
     lacking(Lacking {
-        // With a grant to the role itself, only boundary and session policy are in the way.
+        // If the role itself has a grant, only the boundary and session policy can be missing.
         identity: missing.identity && found.grant == Some(Grant::Account),
         ..missing
     })
@@ -167,7 +167,7 @@ fn lacking(lacking: Lacking) -> (Decision, Because) {
     (Decision::ImplicitlyDenied, Because::Lacking(lacking))
 }
 
-/// Whether a KMS operation (in lower case) works on a key of another account.
+/// Returns whether a KMS operation (in lowercase) works on a key in another account.
 ///
 /// Follows the AWS document *Allowing users in other accounts to use a KMS key*.
 fn is_cross_account_operation(action: &str) -> bool {

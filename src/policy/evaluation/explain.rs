@@ -1,5 +1,5 @@
-//! From a request and its policies to the whole reason of the decision. It asks the same layers
-//! in the same way as a mere decision does, and only writes down what they say.
+//! Explains a decision in full. It evaluates the same layers in the same way as a plain decision,
+//! and records their results.
 
 use super::evaluate::{Because, Lacking, decide};
 use super::layers::{Observer, Place, Scope, gather};
@@ -13,12 +13,12 @@ use super::truth::Knowledge;
 use crate::diagnostic::Span;
 use crate::policy::document::{Condition, Effect, PolicyKind, Statement};
 
-/// Decides a request whose context is complete, and says why.
+/// Decides and explains a request with a complete context.
 pub fn explain(request: &Request, policies: &PolicySet<'_>) -> Reason {
     explain_within(request, policies, Knowledge::COMPLETE)
 }
 
-/// Decides a request that is not fully known, and says why: the least or the most that AWS can allow.
+/// Decides and explains a partly known request: the least or the most that AWS can allow.
 pub fn explain_within(
     request: &Request,
     policies: &PolicySet<'_>,
@@ -41,7 +41,7 @@ pub fn explain_within(
     }
 }
 
-/// An empty report for all that there is.
+/// Returns an empty report for each layer.
 fn layers_of(policies: &PolicySet<'_>) -> Vec<LayerReport> {
     let layers = policies.layers().map(|(layer, level, _)| {
         let (outcome, note) = match layer {
@@ -59,7 +59,7 @@ fn layers_of(policies: &PolicySet<'_>) -> Vec<LayerReport> {
     layers.collect()
 }
 
-/// Why a level of resource control policies allows what no statement in it denies.
+/// The reason why a level of resource control policies allows what none of its statements denies.
 const FULL_RCP: &str = "RCPFullAWSAccess, which AWS attaches to every level, allows it";
 
 struct Writer {
@@ -106,7 +106,7 @@ impl Observer for Writer {
             Verdict::Allowed if report.outcome == Outcome::Silent => {
                 report.outcome = Outcome::Allows;
             }
-            // A Deny of other actions is nothing that anyone would ask about.
+            // A Deny statement for other actions is not relevant.
             Verdict::NearMiss
                 if !about_it && (failed.len() > 1 || statement.effect == Effect::Deny) =>
             {
@@ -134,7 +134,7 @@ impl Observer for Writer {
     }
 }
 
-/// Every element of a statement that is not about the request, the action first.
+/// Returns every element of a statement that does not match the request, with the action first.
 fn failures(scope: &Scope<'_>, statement: &Statement) -> Vec<Failure> {
     let request = scope.request;
     let mut failed = Vec::new();
@@ -229,17 +229,17 @@ fn sentence(request: &Request, because: Because) -> String {
         _ => "the resource's policy",
     };
     match because {
-        Because::NeedsNoPermission => "this call needs no permission".to_owned(),
+        Because::NeedsNoPermission => "this call requires no permissions".to_owned(),
         Because::Denied => "a statement denies it explicitly".to_owned(),
         Because::ScpLevel(level) => {
             format!("level {level} of the service control policies does not allow it")
         }
         Because::RootAssumesNoRole => "a root user cannot assume a role".to_owned(),
         Because::NotAcrossAccounts => {
-            "AWS KMS does not offer this operation on another account's key".to_owned()
+            "AWS KMS does not support this operation on a key in another account".to_owned()
         }
         Because::AliasAcrossAccounts => {
-            "an alias does not name another account's key: use the key's ARN".to_owned()
+            "an alias cannot identify a key in another account: use the key ARN".to_owned()
         }
         Because::ResourceGrants => format!("{policy} allows it"),
         Because::IdentityGrants => "the identity's policies allow it".to_owned(),
@@ -250,7 +250,7 @@ fn sentence(request: &Request, because: Because) -> String {
 
 fn lacking_sentence(request: &Request, lacking: Lacking, policy: &str) -> String {
     if lacking.either {
-        return format!("neither the identity's policies nor {policy} allow it");
+        return format!("neither the identity's policies nor {policy} allows it");
     }
     let who = lacking.layers().map(|layer| match layer {
         Layer::IdentityPolicies => "the identity's policies",
@@ -260,9 +260,9 @@ fn lacking_sentence(request: &Request, lacking: Lacking, policy: &str) -> String
     });
     let who: Vec<&str> = who.collect();
     let which = if request.is_cross_account() {
-        "across accounts both sides must allow it, but "
+        "both accounts must allow the call, but it is "
     } else {
         ""
     };
-    format!("{which}not allowed by {}", who.join(", nor by "))
+    format!("{which}not allowed by {}", who.join(" or "))
 }

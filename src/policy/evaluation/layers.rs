@@ -1,5 +1,5 @@
-//! What every layer of policies says about a request: which layers apply to it, and which of
-//! their statements do. What follows from that is decided elsewhere.
+//! Determines which policy layers apply to a request and which of their statements match it. The
+//! module `evaluate` combines the results.
 
 use super::condition;
 use super::matching;
@@ -10,24 +10,24 @@ use super::request::{ContextValue, PrincipalKind, Request, is_alias};
 use super::truth::{Bound, Knowledge, Truth, View};
 use crate::policy::document::{Condition, Effect, Policy, PolicyKind, Resources, Statement};
 
-/// What the layers say.
+/// The results of the layers.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    /// A statement of any layer denies.
+    /// Whether a statement in any layer denies the request.
     pub(super) denied: bool,
-    /// An identity-based policy allows.
+    /// Whether an identity-based policy allows the request.
     pub(super) identity: bool,
-    /// The resource's policy allows, naming the principal this directly.
+    /// How directly the resource's policy names the principal, if it allows the request.
     pub(super) grant: Option<Grant>,
-    /// The first level of service control policies that does not allow.
+    /// The first level of service control policies that does not allow the request.
     pub(super) silent_scp: Option<usize>,
-    /// Whether the permissions boundary allows, where there is one.
+    /// Whether the permissions boundary allows the request, if there is one.
     pub(super) boundary: Option<bool>,
-    /// Whether the session's policy allows, where there is one.
+    /// Whether the session policy allows the request, if there is one.
     pub(super) session: Option<bool>,
 }
 
-/// Which statement of which policy.
+/// The position of a statement.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) layer: Layer,
@@ -36,26 +36,27 @@ pub(super) struct Place {
     pub(super) statement: usize,
 }
 
-/// Someone who wants to know about every statement.
+/// An observer of every statement.
 pub(super) trait Observer {
-    /// Whether the statements after the first denial matter.
+    /// Whether the observer needs the statements after the first denial.
     const WANTS_ALL: bool;
 
-    /// A statement was tried, and applies (naming the principal so directly) or does not.
+    /// Called for each evaluated statement. The grant states how directly it names the principal;
+    /// `None` if it does not apply.
     fn statement(&mut self, _place: Place, _scope: &Scope<'_>, _is: &Statement, _: Option<Grant>) {}
 
-    /// A layer, or a level of it, does not apply to the request.
+    /// Called for a layer or level that does not apply to the request.
     fn exempt(&mut self, _layer: Layer, _level: Option<usize>, _why: &'static str) {}
 }
 
-/// Nobody wants to know: the way of a mere decision.
+/// An observer that ignores all calls, for a plain decision.
 pub(super) struct Silent;
 
 impl Observer for Silent {
     const WANTS_ALL: bool = false;
 }
 
-/// What statements are tried against.
+/// The request that statements are evaluated against.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'r> {
     pub(super) request: &'r Request,
@@ -63,11 +64,11 @@ pub(super) struct Scope<'r> {
     bound: Bound,
     has_boundary: Truth,
     kind: PolicyKind,
-    /// The resource is an alias that stands for its key.
+    /// Whether the resource is an alias that represents its key.
     is_alias_of_key: bool,
 }
 
-/// Asks every layer that applies.
+/// Evaluates every layer that applies.
 pub(super) fn gather<O: Observer>(
     request: &Request,
     policies: &PolicySet<'_>,
@@ -97,7 +98,7 @@ pub(super) fn gather<O: Observer>(
             Layer::Rcps => no_rcps(request),
             Layer::ResourcePolicy => None,
             _ => (request.principal().account().is_none())
-                .then_some("a principal without an account has none"),
+                .then_some("a principal without an account has no such policies"),
         };
         if let Some(why) = exempt {
             observer.exempt(layer, level, why);
@@ -114,7 +115,7 @@ pub(super) fn gather<O: Observer>(
         match layer {
             Layer::Scps if allows => {}
             Layer::Scps => found.silent_scp = found.silent_scp.or(level),
-            // RCPFullAWSAccess is on every level, so a level can only deny.
+            // Every level has RCPFullAWSAccess, so a level can only deny.
             Layer::Rcps => {}
             Layer::ResourcePolicy => found.grant = said.allowed,
             Layer::IdentityPolicies => found.identity = allows,
@@ -125,7 +126,7 @@ pub(super) fn gather<O: Observer>(
     found
 }
 
-/// Why service control policies do not apply.
+/// Returns why service control policies do not apply, if they do not.
 ///
 /// Follows the AWS document *Service control policies (SCPs)*, section *Tasks and entities not
 /// restricted by SCPs*.
@@ -139,7 +140,7 @@ fn no_scps(request: &Request) -> Option<&'static str> {
     }
 }
 
-/// Why resource control policies do not apply.
+/// Returns why resource control policies do not apply, if they do not.
 ///
 /// Follows the AWS documents *Resource control policies (RCPs)*, sections *List of AWS services
 /// that support RCPs* and *Resources and entities not restricted by RCPs*, and *Resource control
@@ -178,7 +179,7 @@ fn no_rcps(request: &Request) -> Option<&'static str> {
         .then_some("resource control policies do not apply to AWS managed keys")
 }
 
-/// What the statements of some policies say together.
+/// The combined result of the statements in several policies.
 struct Said {
     denied: bool,
     allowed: Option<Grant>,
@@ -199,7 +200,7 @@ impl Scope<'_> {
         let spares_root = layer == Layer::ResourcePolicy && self.is_root_at_its_bucket_policy();
         for (at, policy) in policies.iter().enumerate() {
             for (index, statement) in policy.statements.iter().enumerate() {
-                // The cheapest question first: most statements are about other actions.
+                // Check the action first, because most statements are for other actions.
                 let grant = if self.action(statement) {
                     self.applies(statement)
                 } else {
@@ -230,12 +231,13 @@ impl Scope<'_> {
         said
     }
 
-    /// The same with another way to take the unknown.
+    /// Returns the same scope with a different bound.
     pub(super) fn within(self, bound: Bound) -> Self {
         Self { bound, ..self }
     }
 
-    /// Whether a statement with this action applies, and how directly it names the principal.
+    /// Returns whether a statement with this action applies, and how directly it names the
+    /// principal.
     pub(super) fn applies(&self, statement: &Statement) -> Option<Grant> {
         let grant = self.principal(statement)?;
         (self.resource(statement)
@@ -246,7 +248,7 @@ impl Scope<'_> {
         .then_some(grant)
     }
 
-    /// Whether what is not known counts as applying in a statement of this effect.
+    /// Returns whether an unknown counts as applying in a statement with this effect.
     fn unknown_counts(&self, effect: Effect) -> bool {
         match self.bound {
             Bound::Least => effect == Effect::Deny,
@@ -254,13 +256,13 @@ impl Scope<'_> {
         }
     }
 
-    /// Whether a statement's `Action` or `NotAction` is about the request's.
+    /// Returns whether a statement's `Action` or `NotAction` covers the action of the request.
     pub(super) fn action(&self, statement: &Statement) -> bool {
         statement.actions.cover(self.request.action_lower())
     }
 
-    /// How directly a statement names the request's principal. A policy of an identity is about
-    /// nobody else.
+    /// Returns how directly a statement names the principal of the request. An identity-based
+    /// policy applies only to its identity.
     pub(super) fn principal(&self, statement: &Statement) -> Option<Grant> {
         match &statement.principal {
             None => Some(Grant::Direct),
@@ -272,22 +274,23 @@ impl Scope<'_> {
         }
     }
 
-    /// Whether a statement's `Resource` or `NotResource` is about the request's.
+    /// Returns whether a statement's `Resource` or `NotResource` covers the resource of the
+    /// request.
     pub(super) fn resource(&self, statement: &Statement) -> bool {
         match &statement.resources {
             Some(resources) => {
                 let unknown = self.unknown_counts(statement.effect);
                 self.listed(resources, statement.effect).counts(unknown)
             }
-            // A trust policy is about its role. In a key policy, says the document *Key
-            // policies in AWS KMS*, a statement without the element has no effect.
+            // A trust policy applies to its role. In a key policy, a statement without the element
+            // has no effect (*Key policies in AWS KMS*).
             None => self.kind == PolicyKind::Trust,
         }
     }
 
     fn listed(&self, resources: &Resources, effect: Effect) -> Truth {
         let found = resources.patterns.iter().map(|pattern| {
-            // *Using IAM policies with AWS KMS*: an alias in `Resource` does not name its key.
+            // An alias in `Resource` does not identify its key (*Using IAM policies with AWS KMS*).
             if self.is_alias_of_key && effect == Effect::Allow && pattern.text.contains(":alias/") {
                 return matching::Match::No;
             }
@@ -296,13 +299,14 @@ impl Scope<'_> {
         matching::one_of(found, resources.negated)
     }
 
-    /// Whether a condition of a statement holds.
+    /// Returns whether a condition of a statement holds.
     pub(super) fn condition(&self, condition: &Condition, effect: Effect) -> bool {
         let unknown = self.unknown_counts(effect);
         condition::holds(condition, self.view).counts(unknown)
     }
 
-    /// *Bucket policies for Amazon S3*: no bucket policy takes these from its owner's root user.
+    /// Returns whether the root user of the owner makes a call that a bucket policy cannot deny
+    /// (*Bucket policies for Amazon S3*).
     fn is_root_at_its_bucket_policy(&self) -> bool {
         self.request.principal().kind == PrincipalKind::Root
             && !self.request.is_cross_account()

@@ -1,5 +1,5 @@
-//! Whether a pattern of a policy matches a text of a request: wildcards, variables, actions,
-//! resources and ARNs.
+//! Matches policy patterns against request values: wildcards, variables, actions, resources, and
+//! ARNs.
 
 use std::borrow::Cow;
 
@@ -8,16 +8,16 @@ use super::truth::{Truth, View};
 use crate::policy::document::pattern::{Token, Variable, arn_parts, bounded_glob, glob};
 use crate::policy::document::{ArnPattern, Pattern};
 
-/// Whether a pattern matches.
+/// The result of matching a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Match {
-    /// It does.
+    /// The pattern matches.
     Yes,
-    /// It does not.
+    /// The pattern does not match.
     No,
-    /// It holds a variable for which the request has no value, and so matches nothing.
+    /// The pattern contains a variable without a value in the request, so it matches nothing.
     Unresolved,
-    /// It depends on a variable whose value is not known.
+    /// The result depends on a variable without a known value.
     Unknown,
 }
 
@@ -27,11 +27,12 @@ impl From<bool> for Match {
     }
 }
 
-/// Whether one of several patterns matches, or with `negated` none of them.
+/// Returns whether one of several patterns matches, or with `negated`, whether none of them
+/// matches.
 ///
-/// A variable without a value "might cause the entire statement to be invalid", says *IAM policy
-/// elements: Variables and tags*: its pattern matches nothing, and whether a negation holds only
-/// because of that is not known.
+/// A variable without a value "might cause the entire statement to be invalid" (*IAM policy
+/// elements: Variables and tags*). Its pattern matches nothing. If a negation holds only for this
+/// reason, the result is unknown.
 pub(super) fn one_of(matches: impl IntoIterator<Item = Match>, negated: bool) -> Truth {
     let mut is_unresolved = false;
     let found = Truth::any(matches.into_iter().map(|found| match found {
@@ -50,11 +51,11 @@ pub(super) fn one_of(matches: impl IntoIterator<Item = Match>, negated: bool) ->
     }
 }
 
-/// Whether a pattern matches a text, letter by letter.
+/// Returns whether a pattern matches a text, case-sensitively.
 ///
-/// For a resource, follows the AWS document *IAM JSON policy elements: Resource*: wildcards stand
-/// within a part of the ARN, a `*` at a part's end also for what is beyond its colon. What is after
-/// the fifth colon is one part, so that `*` crosses slashes and colons there.
+/// For a resource, follows the AWS document *IAM JSON policy elements: Resource*: a wildcard
+/// matches only within its part of the ARN, but a `*` at the end of a part can match across the
+/// colon. Everything after the fifth colon is one part, so `*` matches slashes and colons there.
 pub(super) fn wild(pattern: &Pattern, text: &str, view: View<'_>) -> Match {
     let Some(resolved) = Resolved::new(pattern, view) else {
         return Match::Unresolved;
@@ -66,7 +67,7 @@ pub(super) fn wild(pattern: &Pattern, text: &str, view: View<'_>) -> Match {
     })
 }
 
-/// Whether a pattern without wildcards is a text, ignoring case.
+/// Returns whether a pattern without wildcards equals a text, ignoring case.
 pub(super) fn ignoring_case(pattern: &Pattern, text: &str, view: View<'_>) -> Match {
     let Some(resolved) = Resolved::new(pattern, view) else {
         return Match::Unresolved;
@@ -79,10 +80,10 @@ pub(super) fn ignoring_case(pattern: &Pattern, text: &str, view: View<'_>) -> Ma
     resolved.outcome(glob(&tokens, &text.to_lowercase()))
 }
 
-/// Whether an ARN operator's value matches: part by part.
+/// Returns whether the value of an ARN operator matches, part by part.
 ///
 /// Follows the AWS document *IAM JSON policy elements: Condition operators*, section *ARN
-/// condition operators*. A lone `*`, of which it does not speak, matches every ARN.
+/// condition operators*. A single `*`, which the document does not cover, matches every ARN.
 pub(super) fn arn(pattern: &ArnPattern, text: &str, view: View<'_>) -> Match {
     let Some(resolved) = Resolved::new(&pattern.pattern, view) else {
         return Match::Unresolved;
@@ -110,15 +111,15 @@ pub(super) fn arn(pattern: &ArnPattern, text: &str, view: View<'_>) -> Match {
 /// A pattern with the values of its variables.
 struct Resolved<'p> {
     tokens: Cow<'p, [Token]>,
-    /// Whether all values are known; one that is not may be anything.
+    /// Whether all values are known. An unknown value can be anything.
     is_exact: bool,
 }
 
 impl<'p> Resolved<'p> {
-    /// `None`: a variable has no value.
+    /// Resolves the variables. `None` if a variable has no value.
     ///
     /// Follows the AWS documents *IAM policy elements: Variables and tags* and *Single-valued vs.
-    /// multivalued context keys* (a multivalued key is no variable).
+    /// multivalued context keys* (a multivalued key cannot be a variable).
     fn new(pattern: &'p Pattern, view: View<'_>) -> Option<Self> {
         if !pattern.has_variables() {
             return Some(Self {
@@ -154,8 +155,9 @@ impl<'p> Resolved<'p> {
     }
 }
 
-/// A variable's value, or its default; `None`: it has none; `Some(None)`: it is not known.
-#[expect(clippy::option_option, reason = "missing and not known are two things")]
+/// Returns the value of a variable, or its default. `None` if it has no value, `Some(None)` if its
+/// value is unknown.
+#[expect(clippy::option_option, reason = "missing and unknown are different")]
 fn value_of(variable: &Variable, view: View<'_>) -> Option<Option<Box<str>>> {
     match view.get(&variable.key).as_deref() {
         Some(ContextValue::One(text)) => Some(Some(text.as_str().into())),

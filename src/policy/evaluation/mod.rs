@@ -1,16 +1,16 @@
-//! Whether AWS allows a request: its policy evaluation logic.
+//! Decides whether AWS allows a request, following the policy evaluation logic of AWS.
 //!
-//! Here live the request ([`Request`]), the policies that apply to it ([`PolicySet`]), the
-//! decision ([`evaluate`]) with its whole reason ([`explain`]), and the format of cases that are
-//! evaluated from JSON ([`evaluate_cases`]). What a policy document may say is [`crate::policy::document`]'s.
+//! This module contains the request ([`Request`]), the policies that apply to it ([`PolicySet`]),
+//! the decision ([`evaluate`]) with its explanation ([`explain`]), and the JSON format of cases
+//! ([`evaluate_cases`]). [`crate::policy::document`] defines the contents of policy documents.
 //!
 //! Follows the AWS documents *Policy evaluation logic*, *Cross-account policy evaluation logic*,
-//! *Permissions boundaries for IAM entities*, *SCP evaluation*, *Resource control policies* and
-//! *Key policies in AWS KMS*. Where they are silent, the place that decides says so, and takes
-//! the reading that grants less.
+//! *Permissions boundaries for IAM entities*, *SCP evaluation*, *Resource control policies*, and
+//! *Key policies in AWS KMS*. If a case is not documented, the code says so and uses the
+//! interpretation that grants less.
 //!
-//! Not modelled, and so never counted as allowed: grants of KMS, ACLs of S3, VPC endpoint
-//! policies, anonymous requests, access points.
+//! Not modeled, and therefore never counted as allowed: KMS grants, S3 ACLs, VPC endpoint policies,
+//! anonymous requests, and access points.
 
 mod case;
 mod condition;

@@ -1,4 +1,4 @@
-//! Which statements may or may not apply to a request, and what that depends on.
+//! Finds the statements that may or may not apply to a request, and what they depend on.
 
 use super::condition;
 use super::layers::{Observer, Place, Scope, gather};
@@ -13,17 +13,17 @@ use crate::policy::document::{Effect, Statement};
 /// A statement that may or may not apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenStatement {
-    /// The layer that has it.
+    /// The layer that contains it.
     pub layer: Layer,
-    /// Its level, of service control policies and resource control policies.
+    /// Its level, for service control policies and resource control policies.
     pub level: Option<usize>,
-    /// Which policy of the layer or level, from 0.
+    /// The index of the policy in the layer or level.
     pub policy: usize,
     /// Its effect.
     pub effect: Effect,
-    /// Its place in its document.
+    /// Its span in the document.
     pub span: Span,
-    /// The context keys that it depends on, as they are written; without any, it depends on who makes
+    /// The context keys that it depends on, as written. If empty, it depends on the principal of
     /// the request.
     pub keys: Vec<String>,
 }

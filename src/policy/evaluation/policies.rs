@@ -5,33 +5,33 @@ use crate::policy::document::Policy;
 
 /// The policies that apply to a request.
 ///
-/// Whatever does not exist is left out: the organization's management account has no service
-/// control policies, a bucket without a policy has none.
+/// Policies that do not exist are omitted: the organization's management account has no service
+/// control policies, and a bucket may have no policy.
 #[derive(Debug, Clone, Default)]
 pub struct PolicySet<'p> {
-    /// The principal's identity-based policies, those of a user's groups among them.
+    /// The principal's identity-based policies, including those of a user's groups.
     pub identity: Vec<&'p Policy>,
-    /// The resource's policy: of a bucket, a key, a role.
+    /// The policy of the resource: a bucket, key, or role.
     pub resource: Option<&'p Policy>,
-    /// Service control policies of the principal's account, by level, from the organization's
-    /// root to the account. No levels: none apply. A level without policies allows nothing.
+    /// Service control policies of the principal's account, by level, from the organization's root
+    /// to the account. Without levels, none apply. A level without policies allows nothing.
     pub scps: Vec<Vec<&'p Policy>>,
-    /// Resource control policies of the resource's account, by level, likewise. AWS attaches
-    /// RCPFullAWSAccess to the root, every organizational unit and every account, and nobody can
-    /// detach it (AWS Organizations User Guide, *Resource control policies (RCPs)*). So every level
-    /// has it, listed or not.
+    /// Resource control policies of the resource's account, in the same format. AWS attaches
+    /// RCPFullAWSAccess to the root, every organizational unit, and every account, and it cannot be
+    /// detached (AWS Organizations User Guide, *Resource control policies (RCPs)*). Every level
+    /// therefore has it, listed or not.
     pub rcps: Vec<Vec<&'p Policy>>,
     /// The permissions boundary of the principal's role or user.
     pub boundary: Option<&'p Policy>,
-    /// The session's policy.
+    /// The session policy.
     pub session: Option<&'p Policy>,
 }
 
-/// A layer, or a level of it, with its policies.
+/// A layer or level, and its policies.
 type Asked<'s, T> = (Layer, Option<usize>, &'s [T]);
 
 impl<'p> PolicySet<'p> {
-    /// The layers, and levels of them, that there are, in the order in which AWS asks them.
+    /// Returns the existing layers and levels in the order in which AWS evaluates them.
     pub(super) fn layers(&self) -> impl Iterator<Item = Asked<'_, &'p Policy>> {
         fn levels<T>(layer: Layer, levels: &[Vec<T>]) -> impl Iterator<Item = Asked<'_, T>> {
             let levels = levels.iter().enumerate();

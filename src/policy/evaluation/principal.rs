@@ -1,29 +1,30 @@
-//! Whether a statement's `Principal` or `NotPrincipal` is about the principal of a request, and
-//! how directly it names it.
+//! Determines whether a statement's `Principal` or `NotPrincipal` covers the principal of a
+//! request, and how directly it names the principal.
 
 use super::request::{Principal, PrincipalKind};
 use super::truth::Truth;
 use crate::policy::document::{Arn, PrincipalElement, PrincipalEntry, PrincipalId};
 
-/// How directly a statement names the principal, which decides what else limits the grant (see the
-/// AWS document *Policy evaluation logic*, section *Resource-based policies*).
+/// How directly a statement names the principal. This determines which other policies limit the
+/// grant (see the AWS document *Policy evaluation logic*, section *Resource-based policies*).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema,
 )]
 pub enum Grant {
     /// By its account: the account's own policies decide.
     Account,
-    /// By its role: limited by the role's permissions boundary and the session's policy.
+    /// By its role: the role's permissions boundary and the session policy limit the grant.
     Role,
-    /// Itself, a session or a user, or everyone: only explicit denials limit it.
+    /// By its own ARN (a session or user), its service name, or `*`: only explicit denials limit
+    /// the grant.
     Direct,
 }
 
-/// How an element names a principal; `None` where it does not. What is not known counts as
+/// Returns how an element names a principal. `None` if it does not. An unknown result counts as
 /// `unknown`.
 ///
-/// With a permissions boundary, no `NotPrincipal` spares the principal: the document *AWS JSON policy
-/// elements: NotPrincipal* says that it hits everyone with one.
+/// `NotPrincipal` never exempts a principal with a permissions boundary: according to *AWS JSON
+/// policy elements: NotPrincipal*, such a statement always denies it.
 pub(super) fn grant(
     element: &PrincipalElement,
     principal: &Principal,
@@ -43,7 +44,7 @@ pub(super) fn grant(
         .max()
 }
 
-/// How an entry names a principal, and whether it surely does.
+/// Returns how an entry names a principal, and whether this is certain.
 fn names(entry: &PrincipalEntry, principal: &Principal) -> Option<(Grant, Truth)> {
     let is_it = entry.text == principal.id;
     let sure = |holds: bool, grant| holds.then_some((grant, Truth::Yes));
@@ -77,8 +78,9 @@ fn names(entry: &PrincipalEntry, principal: &Principal) -> Option<(Grant, Truth)
     }
 }
 
-/// Whether a principal is the role or a session of it. Where the request does not say the role's
-/// path, account and name tell, since a name is unique in its account whatever its path.
+/// Returns whether a principal is the role or a session of it. If the request does not contain the
+/// path of the role, the account and name are compared. Names are unique in an account, regardless
+/// of paths.
 fn is_role(arn: &str, account: &str, name: &str, principal: &Principal) -> bool {
     match (&principal.role_arn, &principal.kind) {
         (Some(role), _) => role == arn,
@@ -92,13 +94,13 @@ fn is_role(arn: &str, account: &str, name: &str, principal: &Principal) -> bool 
     }
 }
 
-/// Whether a list in `NotPrincipal` spares a principal.
+/// Returns whether a list in `NotPrincipal` exempts a principal.
 ///
 /// Follows the AWS document *AWS JSON policy elements: NotPrincipal*: AWS may check the account
-/// first, then the role or user, then the session. So the account must be listed, and if users or
-/// roles of the account are listed as well, the principal must be one of them; if sessions of its
-/// role are listed, it must be one of those, beside the role. Of a principal that is listed without
-/// its account or its role, AWS says that it might be hit.
+/// first, then the role or user, then the session. The list must therefore contain the account. If
+/// it also contains users or roles in the account, the principal must be one of them. If it
+/// contains sessions of its role, the session must be one of them, and the role must be listed too.
+/// If a principal is listed without its account or role, AWS documents that it might be denied.
 fn spares(entries: &[PrincipalEntry], principal: &Principal) -> Truth {
     let named = || {
         entries
@@ -143,7 +145,7 @@ fn spares(entries: &[PrincipalEntry], principal: &Principal) -> Truth {
     let lists_sessions = entries.iter().filter(of_account).any(
         |entry| matches!(&entry.id, PrincipalId::Session { role: Some(name), .. } if name == role),
     );
-    // A session is a separate principal, so naming only its role may not be enough to spare it.
+    // A session is a separate principal, so naming only its role may not be enough to exempt it.
     let by_role = match (lists_sessions, principal.is_any_session) {
         (true, _) => Truth::No,
         (false, true) => Truth::Unknown,

@@ -1,5 +1,5 @@
-//! The reason of a decision: what each layer said, which statements made it say so, and which
-//! came near.
+//! The reason for a decision: the result of each layer, and the statements that decided it or
+//! nearly applied.
 
 use super::principal::Grant;
 use crate::diagnostic::Span;
@@ -19,7 +19,7 @@ pub enum Decision {
     ExplicitlyDenied,
 }
 
-/// The reason of a decision.
+/// The reason for a decision.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reason {
@@ -30,7 +30,8 @@ pub struct Reason {
     /// The layers that would have to allow the request for it to be allowed; empty if it is allowed
     /// or explicitly denied.
     pub missing: Vec<Layer>,
-    /// The level of the service control policies that does not allow it, if that is why.
+    /// The level of the service control policies that does not allow the request, if that is the
+    /// reason.
     #[serde(skip)]
     pub silent_level: Option<usize>,
     /// The result of each layer, in the order in which AWS evaluates them.
@@ -155,7 +156,10 @@ pub enum Failure {
     },
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde requires this signature"
+)]
 fn is_true(value: &bool) -> bool {
     *value
 }

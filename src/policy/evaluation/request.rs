@@ -1,4 +1,4 @@
-//! A request: who wants to do what to which resource, and what AWS knows about it.
+//! A request: its principal, action, resource, and context.
 
 use crate::policy::document::{Arn, PolicyKind, is_account_id, reference};
 
@@ -15,7 +15,7 @@ pub struct Request {
     context: Context,
 }
 
-/// Who makes a request.
+/// The principal that makes a request.
 ///
 /// Follows the AWS document *AWS JSON policy elements: Principal*.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,30 +23,30 @@ pub struct Principal {
     pub(super) id: String,
     pub(super) account: Option<String>,
     pub(super) kind: PrincipalKind,
-    /// The ARN of the role, with its path, of a role or of a session whose request says it.
+    /// The ARN of the role with its path, for a role or for a session whose request contains it.
     pub(super) role_arn: Option<String>,
-    /// Whether the session is not known, so that the principal represents every session of its role.
+    /// Whether the session is unknown, so that the principal represents every session of its role.
     pub(super) is_any_session: bool,
 }
 
-/// What kind of principal makes a request.
+/// The kind of principal that makes a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrincipalKind {
-    /// An account's root user.
+    /// The root user of an account.
     Root,
     /// An IAM user.
     User,
-    /// A role, without saying which session of it.
+    /// A role, without a specific session.
     Role {
-        /// The role's name, without its path.
+        /// The name of the role, without its path.
         name: String,
     },
     /// A session of a role.
     RoleSession {
-        /// The role's name, without its path, which the session's ARN has not.
+        /// The name of the role, without its path. The session ARN does not contain the path.
         role: String,
     },
-    /// A session of `GetFederationToken`.
+    /// A session from `GetFederationToken`.
     FederatedUser,
     /// An AWS service.
     Service,
@@ -54,37 +54,37 @@ pub enum PrincipalKind {
     Provider,
 }
 
-/// What AWS knows about a request: context keys, which ignore case, and their values.
+/// The context of a request: context keys, which are case-insensitive, and their values.
 ///
 /// Follows the AWS document *AWS global condition context keys*.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Context {
-    /// In the order of the keys, which are in lower case.
+    /// Sorted by key. Keys are in lowercase.
     entries: Vec<(Box<str>, ContextValue)>,
 }
 
 /// The value of a context key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContextValue {
-    /// Of a single-valued key.
+    /// The value of a single-valued key.
     One(String),
-    /// Of a multivalued key, however many there are.
+    /// The values of a multivalued key.
     Many(Vec<String>),
-    /// The request has the key; its value is not known.
+    /// The request has the key, but its value is unknown.
     Present,
-    /// Not even whether the request has the key is known.
+    /// It is unknown whether the request has the key.
     Unknown,
 }
 
-/// What is wrong with a request.
+/// A problem with a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RequestProblem {
     /// The part of the request.
     pub field: RequestField,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// What to do; empty where the message says it.
+    /// How to fix it. Empty if the message is sufficient.
     pub help: String,
 }
 
@@ -112,12 +112,12 @@ impl RequestProblem {
 }
 
 impl Context {
-    /// A context without keys.
+    /// Creates a context without keys.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets a key's value.
+    /// Sets the value of a key.
     pub fn set(&mut self, key: &str, value: ContextValue) {
         let key = key.to_lowercase().into_boxed_str();
         match self.find(&key) {
@@ -126,14 +126,14 @@ impl Context {
         }
     }
 
-    /// Sets a single-valued key's value.
+    /// Sets the value of a single-valued key.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
         self.set(key, ContextValue::One(value.into()));
         self
     }
 
-    /// A key's value; the key in any case.
+    /// Returns the value of a key, which is case-insensitive.
     pub fn get(&self, key: &str) -> Option<&ContextValue> {
         self.get_lower(&key.to_lowercase())
     }
@@ -163,26 +163,26 @@ impl Context {
 }
 
 impl Request {
-    /// The context, with the keys that follow from the rest.
+    /// Returns the context, including derived keys.
     pub fn into_context(self) -> Context {
         self.context
     }
 
-    /// A request.
+    /// Creates a request.
     ///
-    /// Where the context lacks them, the keys that follow from the rest are added:
-    /// `aws:PrincipalArn`, `aws:PrincipalAccount`, `aws:PrincipalType`, `aws:username` (of a
-    /// user), `aws:PrincipalIsAWSService`, `aws:PrincipalServiceName`, `aws:ResourceAccount` and,
-    /// for KMS, `kms:CallerAccount`. A role session whose context has no `aws:PrincipalArn` is
-    /// taken as one of a role without a path, since its own ARN does not tell.
+    /// If they are missing, derived keys are added to the context: `aws:PrincipalArn`,
+    /// `aws:PrincipalAccount`, `aws:PrincipalType`, `aws:username` (for a user),
+    /// `aws:PrincipalIsAWSService`, `aws:PrincipalServiceName`, `aws:ResourceAccount`, and for KMS,
+    /// `kms:CallerAccount`. A role session without `aws:PrincipalArn` in its context is treated as
+    /// a session of a role without a path, because the session ARN does not contain the path.
     ///
     /// Without `resource_account`, the account is the context's `aws:ResourceAccount`, or the
-    /// one in the resource's ARN, or for the resource `*` the principal's.
+    /// account in the resource ARN, or for the resource `*`, the principal's account.
     ///
     /// # Errors
-    /// A principal, action or resource that is none, an action that its service does not have, or a
-    /// resource whose account is unknown. The actions of a service that the embedded reference does
-    /// not have are not checked.
+    /// Returns an error if the principal, action, or resource is invalid, if the service does not
+    /// have the action, or if the account of the resource is unknown. Actions of services outside
+    /// the embedded reference are not checked.
     pub fn new(
         principal: &str,
         action: &str,
@@ -194,7 +194,7 @@ impl Request {
         let fits = |name: &str| !name.is_empty() && !name.contains(['*', '?', ':']);
         let parts = action.split_once(':');
         if !parts.is_some_and(|(service, name)| fits(service) && fits(name)) {
-            let message = "is no action: it is `service:Name`, without wildcards";
+            let message = "is not a valid action: write `service:Name`, without wildcards";
             return problem(RequestField::Action, format!("`{action}` {message}"));
         }
         let action_lower = action.to_ascii_lowercase();
@@ -217,7 +217,7 @@ impl Request {
         let Some(resource_account) = resource_account else {
             return problem(
                 RequestField::ResourceAccount,
-                format!("the account of the resource `{resource}` is not given"),
+                format!("the account of the resource `{resource}` is not specified"),
             );
         };
         principal.derive(&mut context);
@@ -237,8 +237,8 @@ impl Request {
         })
     }
 
-    /// The same request of whichever session of the role: a statement that names a session may or may
-    /// not be about it.
+    /// Returns the same request for any session of the role. A statement that names a session may
+    /// or may not apply to it.
     #[must_use]
     pub fn of_any_session(mut self) -> Self {
         self.principal.is_any_session =
@@ -246,10 +246,10 @@ impl Request {
         self
     }
 
-    /// The same request on a resource whose owner is not known: with `of_another`, not the principal's
-    /// account.
+    /// Returns the same request on a resource with an unknown owner. With `of_another`, the owner
+    /// is not the principal's account.
     ///
-    /// What holds of both is known.
+    /// A result that both requests share is certain.
     #[must_use]
     pub fn of_unknown_owner(mut self, of_another: bool) -> Self {
         let own = self.principal.account.clone().filter(|_| !of_another);
@@ -259,12 +259,12 @@ impl Request {
         self
     }
 
-    /// Who makes it.
+    /// Returns the principal.
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// What is to be done.
+    /// Returns the action.
     pub fn action(&self) -> &str {
         &self.action
     }
@@ -273,28 +273,28 @@ impl Request {
         &self.action_lower
     }
 
-    /// The namespace of the action's service, in lower case.
+    /// Returns the service prefix of the action, in lowercase.
     pub fn service(&self) -> &str {
         self.action_lower.split(':').next().unwrap_or_default()
     }
 
-    /// What it is to be done to.
+    /// Returns the resource.
     pub fn resource(&self) -> &str {
         &self.resource
     }
 
-    /// The account that owns the resource.
+    /// Returns the account that owns the resource.
     pub fn resource_account(&self) -> &str {
         &self.resource_account
     }
 
-    /// What AWS knows about it, derived keys among it.
+    /// Returns the context, including derived keys.
     pub fn context(&self) -> &Context {
         &self.context
     }
 
-    /// Whether the principal and the resource are in different accounts. A service principal is
-    /// in none.
+    /// Returns whether the principal and the resource are in different accounts. A service
+    /// principal is in no account.
     pub fn is_cross_account(&self) -> bool {
         self.principal
             .account
@@ -302,14 +302,14 @@ impl Request {
             .is_some_and(|account| *account != self.resource_account)
     }
 
-    /// The kind of the policy that is attached to the resource: a key's and a role's have rules
-    /// of their own.
+    /// Returns the kind of the resource's policy. Key policies and trust policies have separate
+    /// rules.
     pub fn resource_policy_kind(&self) -> PolicyKind {
         resource_policy_kind(&self.action_lower, &self.resource)
     }
 }
 
-/// AWS would answer such a request with an error, whatever the policies say.
+/// Returns the problem of an unknown action. AWS rejects such a request, regardless of policies.
 fn unknown_action(action: &str) -> RequestProblem {
     let service = action.split(':').next().unwrap_or_default();
     let near =
@@ -317,19 +317,19 @@ fn unknown_action(action: &str) -> RequestProblem {
     RequestProblem {
         field: RequestField::Action,
         message: format!("`{service}` has no action `{action}`"),
-        help: format!("{near}The service reference is of {}", reference::AS_OF),
+        help: format!("{near}The service reference is from {}", reference::AS_OF),
     }
 }
 
-/// The kind of the resource policy that a request for `action` (in lower case) is up against.
+/// Returns the kind of the resource policy for a request with `action` (in lowercase).
 pub(super) fn resource_policy_kind(action: &str, resource: &str) -> PolicyKind {
     let Some(arn) = Arn::parse(resource) else {
         return PolicyKind::Resource;
     };
     let is_alias = arn.resource.starts_with("alias/");
     if arn.service == "kms" && action.starts_with("kms:") {
-        // What is done to an alias itself is the alias's matter; every other operation that
-        // is given an alias is one on its key.
+        // These operations act on the alias itself. Every other operation with an alias acts on its
+        // key.
         let on_alias = matches!(
             action,
             "kms:createalias" | "kms:updatealias" | "kms:deletealias"
@@ -344,7 +344,7 @@ pub(super) fn resource_policy_kind(action: &str, resource: &str) -> PolicyKind {
     PolicyKind::Resource
 }
 
-/// Whether a resource is a KMS alias.
+/// Returns whether a resource is a KMS alias.
 pub(super) fn is_alias(resource: &str) -> bool {
     Arn::parse(resource).is_some_and(|arn| arn.resource.starts_with("alias/"))
 }
@@ -353,8 +353,8 @@ impl Principal {
     fn parse(text: &str, action: &str, context: &Context) -> Result<Self, RequestProblem> {
         let problem = || {
             let message = format!(
-                "`{text}` is no principal: it is the ARN of a role session, role, user or root, \
-                 or a service such as `codepipeline.amazonaws.com`"
+                "`{text}` is not a valid principal: write the ARN of a role session, role, user, \
+                 or account root, or a service such as `codepipeline.amazonaws.com`"
             );
             RequestProblem::new(RequestField::Principal, message)
         };
@@ -444,23 +444,23 @@ impl Principal {
         }
     }
 
-    /// As it was given: an ARN or a service's name.
+    /// Returns the ARN or service name, as specified.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Its account; a service and an identity provider have none.
+    /// Returns its account. A service or identity provider has none.
     pub fn account(&self) -> Option<&str> {
         self.account.as_deref()
     }
 
-    /// What kind it is of.
+    /// Returns its kind.
     pub fn kind(&self) -> &PrincipalKind {
         &self.kind
     }
 
-    /// Whether it is a service-linked role, by its path, or by its reserved name where the path
-    /// is unknown.
+    /// Returns whether it is a service-linked role, by its path, or by its reserved name if the
+    /// path is unknown.
     pub(super) fn is_service_linked(&self) -> bool {
         match (&self.kind, &self.role_arn) {
             (_, Some(arn)) => arn.contains(":role/aws-service-role/"),

@@ -1,5 +1,5 @@
-//! A reason as text for people: a line for the decision, one for each layer, one for each
-//! statement that decided or came near, one for each thing that failed.
+//! Formats a reason as text: one line for the decision, one per layer, one per statement that
+//! decided or nearly applied, and one per element that does not match.
 
 use super::reason::{
     Failure, Layer, LayerReport, Mismatch, Outcome, Reason, StatementReport, Verdict,
@@ -35,9 +35,9 @@ impl fmt::Display for LayerReport {
         f.write_str(match self.outcome {
             Outcome::Allows => ": allow",
             Outcome::Denies => ": deny",
-            Outcome::Unknown => ": what cannot be known",
+            Outcome::Unknown => ": unknown",
             Outcome::Silent => ": no statement applies",
-            Outcome::NotApplicable => ": not asked",
+            Outcome::NotApplicable => ": not applicable",
         })?;
         if let Some(note) = &self.note {
             write!(f, " ({note})")?;
@@ -82,9 +82,9 @@ impl fmt::Display for Failure {
                 ..
             } => {
                 let wanted = wanted.join("`, `");
-                write!(f, "\n      {operator} {key}: wanted `{wanted}`, ")?;
+                write!(f, "\n      {operator} {key}: expected `{wanted}`, ")?;
                 match actual {
-                    None if !is_known => f.write_str("the request's value is not known"),
+                    None if !is_known => f.write_str("the value in the request is unknown"),
                     None => f.write_str("the request has no such key"),
                     Some(values) => write!(f, "the request has `{}`", values.join("`, `")),
                 }

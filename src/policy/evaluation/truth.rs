@@ -1,19 +1,19 @@
-//! Whether something holds, as far as it is known: yes, no, or unknown. What a decision makes of the
-//! unknown is its [`Bound`]'s.
+//! Three-valued logic: yes, no, or unknown. The [`Bound`] of a decision determines how an unknown
+//! counts.
 
 use std::borrow::Cow;
 
 use super::request::{Context, ContextValue};
 
-/// Whether something holds, as far as it is known. In this order, the lesser of two is what both
-/// together are, and the greater what one of them is.
+/// A three-valued truth value. In this order, the lesser of two values is their conjunction, and
+/// the greater is their disjunction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Truth {
-    /// It does not.
+    /// False.
     No,
-    /// It depends on something that is not known.
+    /// It depends on something unknown.
     Unknown,
-    /// It does.
+    /// True.
     Yes,
 }
 
@@ -24,7 +24,7 @@ impl From<bool> for Truth {
 }
 
 impl Truth {
-    /// The contrary.
+    /// Returns the negation.
     pub(super) fn not(self) -> Self {
         match self {
             Self::No => Self::Yes,
@@ -33,12 +33,12 @@ impl Truth {
         }
     }
 
-    /// Whether it counts as holding, where the unknown counts as `unknown`.
+    /// Returns whether it counts as true, where an unknown counts as `unknown`.
     pub(super) fn counts(self, unknown: bool) -> bool {
         self == Self::Yes || (self == Self::Unknown && unknown)
     }
 
-    /// Whether all of several hold.
+    /// Returns whether all values are true.
     pub(super) fn all(several: impl IntoIterator<Item = Self>) -> Self {
         let mut least = Self::Yes;
         for one in several {
@@ -50,7 +50,7 @@ impl Truth {
         least
     }
 
-    /// Whether one of several holds.
+    /// Returns whether one of the values is true.
     pub(super) fn any(several: impl IntoIterator<Item = Self>) -> Self {
         let mut most = Self::No;
         for one in several {
@@ -63,36 +63,36 @@ impl Truth {
     }
 }
 
-/// What a decision makes of statements that may or may not apply.
+/// How a decision treats statements that may or may not apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
-    /// As little is allowed as can be: an Allow does not apply, a Deny does. What is allowed now is
-    /// allowed whatever the unknown is.
+    /// The lower bound: an unknown Allow does not apply, and an unknown Deny does. If a request is
+    /// allowed here, it is allowed in every case.
     Least,
-    /// As much is allowed as can be: an Allow applies, a Deny does not. What is denied now is denied
-    /// whatever the unknown is.
+    /// The upper bound: an unknown Allow applies, and an unknown Deny does not. If a request is
+    /// denied here, it is denied in every case.
     Most,
 }
 
 /// The context keys that a request does not list.
 pub trait UnlistedKeys: Sync {
-    /// What is known of a key, which is in lower case; `None`: AWS does not send it.
+    /// Returns what is known about a key, which is in lowercase. `None` if AWS does not send it.
     fn value(&self, key: &str) -> Option<Cow<'_, ContextValue>>;
 }
 
-/// What is known of a request beside the keys that it lists.
+/// What is known about a request, in addition to the keys that it lists.
 #[derive(Clone, Copy)]
 pub struct Knowledge<'k> {
-    /// The keys that the request does not list; `None`: AWS sends no others.
+    /// The keys that the request does not list. `None` if AWS sends no others.
     pub unlisted: Option<&'k dyn UnlistedKeys>,
-    /// What to make of the unknown.
+    /// How to treat unknowns.
     pub bound: Bound,
-    /// Whether the principal may have a permissions boundary, though none is listed.
+    /// Whether the principal may have a permissions boundary even though none is listed.
     pub may_have_boundary: bool,
 }
 
 impl Knowledge<'_> {
-    /// The request lists all that AWS sends.
+    /// Complete knowledge: the request lists everything that AWS sends.
     pub const COMPLETE: Self = Self {
         unlisted: None,
         bound: Bound::Least,
@@ -100,7 +100,7 @@ impl Knowledge<'_> {
     };
 }
 
-/// The context of a request: its own keys, and what is known of others.
+/// The context of a request: its own keys, and what is known about others.
 #[derive(Clone, Copy)]
 pub(super) struct View<'v> {
     pub(super) context: &'v Context,
@@ -108,7 +108,7 @@ pub(super) struct View<'v> {
 }
 
 impl<'v> View<'v> {
-    /// What is known of a key in lower case; a key without any value is missing.
+    /// Returns what is known about a key in lowercase. A key without a value is missing.
     pub(super) fn get(&self, key: &str) -> Option<Cow<'v, ContextValue>> {
         let found = match (self.context.get_lower(key), self.unlisted) {
             (Some(value), _) => Some(Cow::Borrowed(value)),

@@ -1,8 +1,8 @@
 //! The calls that must be denied, derived from the same templates as the run.
 //!
-//! An external attacker is a role whose own account allows it everything, so the resource's side
-//! must stop it. An administrator of an account is not an attacker on that account's resources,
-//! except without TLS, which no one may omit.
+//! An external attacker is a role with full access in its own account, so the policies on the
+//! resource's side must stop it. An administrator of an account is not an attacker on that
+//! account's resources, except in calls without TLS, which are never permitted.
 
 /// Adds the attacks of one attacker, one per row: the name, the description, the action, the
 /// resource, and the differences from a plain call.
@@ -62,7 +62,7 @@ impl AttackCall {
         self.sent(|context| encrypted_with(context, store.store))
     }
 
-    /// Makes the call one that S3 makes for an object.
+    /// Marks the call as one that S3 makes for an object.
     fn via_s3(&mut self, land: &Landscape, region: &str, object: &str) -> &mut Self {
         self.sent(|context| via_s3(land, context, region, object))
     }
@@ -221,7 +221,7 @@ impl AttackSuite<'_, '_> {
         arn::role(&self.world.land.partition, account, path_and_name)
     }
 
-    /// Returns a role whose own account allows it everything.
+    /// Returns a role with full access in its own account.
     fn administrator(&self, account: &str, path_and_name: &str) -> Caller {
         Caller::Administrator(self.role(account, path_and_name))
     }

@@ -1,5 +1,5 @@
 //! Attacks on one target: by other principals in its account, by the deploy role, and by principals
-//! that assume the deploy role.
+//! that try to assume the deploy role.
 
 use super::source_key::source_key;
 use super::{AttackSuite, Attacker, Caller, KnownStore, On, attacker, known, service};

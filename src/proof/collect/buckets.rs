@@ -27,7 +27,7 @@ impl<'a> Collector<'a> {
     pub(super) fn bucket(&mut self, found: &TemplateResource<'a>, uncertain: Option<&str>) {
         let resolver = self.resolver(found);
         let Some(name) = resolver.attribute(found.id, "") else {
-            let reason = "the bucket's name is unknown, so nothing is proven about it";
+            let reason = "the bucket's name is unknown, so nothing is proven about the bucket";
             return self.doubt_on(found, found.node, reason.to_owned());
         };
         let here = resolver.deployment();

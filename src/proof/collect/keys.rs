@@ -23,7 +23,7 @@ impl<'a> Collector<'a> {
         let Some(policy) = policy else { return };
         let arn = resolver.attribute(found.id, "Arn");
         let Some(arn) = arn else {
-            let reason = "the key's ID is unknown, so nothing is proven about it";
+            let reason = "the key's ID is unknown, so nothing is proven about the key";
             return self.doubt_on(found, found.node, reason.to_owned());
         };
         let tags = resolver.property(found.node, "Tags");

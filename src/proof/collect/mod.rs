@@ -61,7 +61,7 @@ struct Collector<'a> {
     problems: BTreeMap<usize, Vec<Diagnostic>>,
     /// Managed policies by ARN.
     managed: BTreeMap<String, PolicyId>,
-    /// Managed policies by ARN, attached to the role with a key.
+    /// ARNs of managed policies, each with the role that it is attached to.
     attached: Vec<((String, String), String)>,
     boundaries: Vec<((String, String), String)>,
     /// Bucket policies, by bucket: the account that sets the policy, and the doubt to record if
@@ -109,7 +109,7 @@ impl<'a> Collector<'a> {
             ),
             ("a key that delegates to its account", &key, PolicyKind::Key),
             (
-                "a bucket that allows everyone everything",
+                "a bucket that allows everyone to do everything",
                 OPEN_RESOURCE,
                 PolicyKind::Resource,
             ),
@@ -233,8 +233,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Returns a managed policy by ARN. IAM attaches only policies of the role's account and
-    /// policies of AWS.
+    /// Returns a managed policy by ARN. IAM attaches only policies in the role's account and AWS
+    /// managed policies.
     fn policy_of_role(&self, role: &(String, String), arn: &str) -> Option<PolicyId> {
         let policy = self.managed.get(arn).copied();
         policy.filter(|_| account_of(arn) == role.0)

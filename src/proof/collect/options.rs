@@ -115,7 +115,7 @@ impl Collector<'_> {
         }
     }
 
-    /// Returns the only policy of a file; `None` if there is none.
+    /// Returns the only policy of a file, if any.
     fn only(&mut self, file: &NamedFile, kind: PolicyKind) -> Option<PolicyId> {
         let found = self.named(file, kind);
         let source = file.source.as_ref()?;
@@ -177,8 +177,8 @@ impl Collector<'_> {
         }
     }
 
-    /// Records that a provided policy replaces a policy in a template. This is for experiments: a
-    /// proof with it is not complete.
+    /// Records that a provided policy replaces a policy in a template. This is for experiments, so
+    /// the proof is never complete.
     fn replaces(&mut self, name: &str, what: &str) {
         let reason = format!("the provided {what} replaces the one in the templates");
         self.doubt(Doubt::new(self.last_file(), name, reason));

@@ -76,7 +76,7 @@ fn api_spelling(node: &Node) -> Option<(&str, &Node)> {
     }
     let mut entries = node.entries()?.iter();
     entries.find_map(|entry| match entry.key.as_str() {
-        // The provider defines its names.
+        // The provider defines the names in it.
         "Configuration" => None,
         name if name.starts_with(|first: char| first.is_ascii_lowercase()) => {
             Some((name, &entry.value))
@@ -303,7 +303,7 @@ impl<'r, 'w> Reader<'r, 'w> {
                     .is_some_and(|bucket| bucket.is_owner_enforced == Some(true))
             {
                 add(
-                    format!("action {name} sets the ACL {acl} in a bucket with disabled ACLs"),
+                    format!("action {name} sets the ACL {acl} in a bucket with ACLs disabled"),
                     "remove `CannedACL`, or set `ObjectOwnership: BucketOwnerPreferred`",
                 );
             }
@@ -321,7 +321,7 @@ impl<'r, 'w> Reader<'r, 'w> {
                     if bucket.is_some_and(|bucket| bucket.is_versioned == Some(false)) {
                         add(
                             format!(
-                                "versioning is not enabled in the source bucket of action {name}"
+                                "versioning is not enabled on the source bucket of action {name}"
                             ),
                             "set `VersioningConfiguration: {Status: Enabled}`",
                         );

@@ -1,5 +1,4 @@
-//! What `Ref` and `GetAtt` give for a resource: names that follow from the template, and made-up
-//! ones for those that AWS decides.
+//! The values of `Ref` and `GetAtt` for a resource. Names that AWS assigns are made up.
 //!
 //! Follows the AWS document *AWS resource and property types reference*, section *Return values*
 //! of each type.
@@ -10,12 +9,12 @@ use super::{Resolver, Text, functions::type_of};
 use crate::aws::arn;
 use crate::diagnostic::Node;
 
-/// The path of a role or policy that has none.
+/// The default path of a role or policy.
 const ROOT_PATH: &str = "/";
 
 impl Resolver<'_> {
-    /// Returns an attribute of a resource; the empty one is what `Ref` gives. With a marker, parts
-    /// of it may be unknown.
+    /// Returns an attribute of a resource. The empty attribute is the value of `Ref`. With a
+    /// marker, the text can contain unknown parts.
     pub(crate) fn attribute(&self, id: &str, name: &str) -> Option<String> {
         Some(self.return_value(id, self.resource(id)?, name)?.text)
     }
@@ -66,7 +65,7 @@ impl Resolver<'_> {
             let region = given(here.region, "AWS::Region")?;
             Some(arn::regional(partition, service, region, account, rest))
         };
-        // A marker keeps its letter case.
+        // The letter case of a marker is kept.
         let bucket_name = || {
             let name = called("BucketName")?;
             Some(match is_known.get() {
@@ -107,7 +106,7 @@ impl Resolver<'_> {
                     true => property("EventBusName")?,
                     false => "default".to_owned(),
                 };
-                // It may be given by its ARN.
+                // The event bus may be specified by its ARN.
                 let path = match bus.rsplit('/').next().unwrap_or_default() {
                     "default" => name,
                     bus => format!("{bus}/{name}"),
@@ -122,14 +121,14 @@ impl Resolver<'_> {
         })
     }
 
-    /// Returns a name such as CloudFormation makes for a resource without one.
+    /// Returns a name in the format that CloudFormation generates for a resource without one.
     fn made_up_name(&self, id: &str) -> Option<Text> {
         let stack = self.deployment.stack?;
         Some(Text::known(format!("{stack}-{id}-0123456789AB")))
     }
 
-    /// Returns the ID of a key: the real one where it is known, otherwise a plausible one, which
-    /// differs for every key of every template.
+    /// Returns the known ID of a key, or else a made-up ID that is unique to the key and the
+    /// template.
     fn key_id(&self, id: &str, resource: &Node) -> Option<Text> {
         let mut known = self.deployment.key_ids.iter();
         if let Some((_, real)) = known.find(|(logical, _)| logical == id) {

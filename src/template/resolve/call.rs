@@ -8,13 +8,13 @@ use super::{Resolver, Text, UNKNOWN, known_text, unknown_in};
 use crate::diagnostic::{Node, Span, Value};
 
 impl Resolver<'_> {
-    /// Calls a function; `None` is `AWS::NoValue`.
+    /// Evaluates a function. Returns `None` for `AWS::NoValue`.
     pub(super) fn call(&self, name: &str, argument: &Node, span: Span) -> Option<Node> {
         Some(match name {
             "Ref" => match argument.scalar_text() {
                 Some(NO_VALUE) => return None,
                 Some(id) => self.reference(id, span),
-                None => self.unknown("`Ref` names nothing", span),
+                None => self.unknown("`Ref` requires a logical ID", span),
             },
             "GetAtt" => self.get_att(argument, span),
             "Sub" => self.sub(argument, span),
@@ -31,12 +31,12 @@ impl Resolver<'_> {
                     _ => Node::synthetic(Value::String(value.to_json().to_string()), span),
                 }
             }
-            "ImportValue" => self.unknown("`ImportValue` is another stack's output", span),
+            "ImportValue" => self.unknown("`ImportValue` is the output of another stack", span),
             _ => self.unknown(format!("the value of `{name}` is known only to AWS"), span),
         })
     }
 
-    /// Resolves the argument of a function. In short form the tag is the function's own.
+    /// Resolves the argument of a function. In the short form, its tag is that of the function.
     fn argument(&self, name: &str, node: &Node) -> Option<Node> {
         match node.tag.as_deref() == Some(name) {
             true => Some(self.plain(node)),
@@ -49,26 +49,26 @@ impl Resolver<'_> {
             return self.attribute_node(id, name, span);
         }
         let Some([id, name]) = argument.items() else {
-            return self.unknown("`GetAtt` names nothing", span);
+            return self.unknown("`GetAtt` requires a logical ID and an attribute", span);
         };
         let name = self.resolve(name);
         match (id.as_str(), name.as_ref().and_then(known_text)) {
             (Some(id), Some(name)) => self.attribute_node(id, name, span),
-            _ => self.unknown("`GetAtt` names nothing that is known", span),
+            _ => self.unknown("the attribute of `GetAtt` is unknown", span),
         }
     }
 
     fn sub(&self, argument: &Node, span: Span) -> Node {
         let (template, variables) = match argument.items() {
             Some([template, variables]) => (template, Some(variables)),
-            Some(_) => return self.unknown("`Sub` has neither a text nor a list of two", span),
+            Some(_) => return self.unknown("`Sub` requires a string or a list of two items", span),
             None => (argument, None),
         };
         let Some(template) = template.scalar_text() else {
-            return self.unknown("`Sub` has no text", span);
+            return self.unknown("`Sub` requires a string", span);
         };
         let mut made = Text::known("");
-        // Each once, however often the text names it.
+        // Each variable is resolved once.
         let mut resolved: HashMap<&str, Option<Node>> = HashMap::new();
         for part in sub_parts(template) {
             let name = match part {
@@ -102,7 +102,7 @@ impl Resolver<'_> {
                 }
                 None => match unknown_in(&value) {
                     Some(_) if self.marker.is_none() => return value,
-                    _ => return self.unknown(format!("`{name}` is no text"), span),
+                    _ => return self.unknown(format!("`{name}` is not a string"), span),
                 },
             }
         }
@@ -121,12 +121,12 @@ impl Resolver<'_> {
             return self.unknown_by(part, span);
         }
         let [delimiter, list] = parts else {
-            return self.unknown("`Join` has not a delimiter and a list", span);
+            return self.unknown("`Join` requires a delimiter and a list", span);
         };
         let items = list.items().unwrap_or_default().iter();
         let texts: Option<Vec<Text>> = items.map(|item| self.text(item)).collect();
         let Some(texts) = texts else {
-            return self.unknown("`Join` has something else than texts", span);
+            return self.unknown("`Join` requires a list of strings", span);
         };
         let is_known = texts.iter().all(|text| text.is_known);
         let texts: Vec<String> = texts.into_iter().map(|text| text.text).collect();
@@ -136,7 +136,7 @@ impl Resolver<'_> {
 
     fn select(&self, argument: &Node, span: Span) -> Node {
         let Some([index, list]) = argument.items() else {
-            return self.unknown("`Select` has not an index and a list", span);
+            return self.unknown("`Select` requires an index and a list", span);
         };
         let index = known_text(index).and_then(|text| text.parse::<usize>().ok());
         let items = list.items().filter(|_| list.tag.is_none());
@@ -147,13 +147,13 @@ impl Resolver<'_> {
                     ..item.clone()
                 },
                 None => self.unknown(
-                    format!("`Select` asks for item {index}, which is not there"),
+                    format!("`Select` refers to item {index}, which does not exist"),
                     span,
                 ),
             },
             _ => match unknown_in(argument) {
                 Some(part) => self.unknown_by(part, span),
-                None => self.unknown("`Select` has not an index and a list", span),
+                None => self.unknown("`Select` requires an index and a list", span),
             },
         }
     }
@@ -173,18 +173,18 @@ impl Resolver<'_> {
                 });
                 Node::synthetic(Value::Sequence(items.collect()), span)
             }
-            _ => self.unknown("`Split` has not a delimiter and a text", span),
+            _ => self.unknown("`Split` requires a delimiter and a string", span),
         }
     }
 
     fn choose(&self, argument: &Node, span: Span) -> Option<Node> {
         let Some([name, yes, no]) = argument.items() else {
-            return Some(self.unknown("`If` has not a condition and two values", span));
+            return Some(self.unknown("`If` requires a condition and two values", span));
         };
         match name.scalar_text().and_then(|name| self.condition(name)) {
             Some(true) => self.resolve(yes),
             Some(false) => self.resolve(no),
-            None => Some(self.unknown("the condition of `If` cannot be known", span)),
+            None => Some(self.unknown("the condition of `If` is unknown", span)),
         }
     }
 
@@ -202,7 +202,7 @@ impl Resolver<'_> {
             Some(value) => value.placed(span),
             None => match unknown_in(argument) {
                 Some(part) => self.unknown_by(part, span),
-                None => self.unknown("`FindInMap` finds nothing", span),
+                None => self.unknown("`FindInMap` finds no value", span),
             },
         }
     }

@@ -1,15 +1,15 @@
-//! Conditions of a template.
+//! The conditions of a template.
 
 use super::{Resolver, function, known_text, locked};
 use crate::diagnostic::Node;
 
 impl Resolver<'_> {
-    /// Returns a condition of the template by name; `None` where it is unknown.
+    /// Returns whether a condition of the template is met, or `None` if that is unknown.
     pub(super) fn condition(&self, name: &str) -> Option<bool> {
         if let Some(known) = locked(&self.conditions).get(name) {
             return *known;
         }
-        // Until it is known, a condition that refers to itself is unknown.
+        // A condition that refers to itself is unknown.
         locked(&self.conditions).insert(name.to_owned(), None);
         let test = self.root.at(["Conditions", name]);
         let value = test.and_then(|test| self.test(test));

@@ -1,8 +1,9 @@
-//! Templates as they are once deployed: parameters, conditions and intrinsic functions resolved,
-//! each value still at the place where it was written.
+//! Resolves the parameters, conditions, and intrinsic functions of templates. Each value keeps its
+//! position in the text.
 //!
-//! A value that AWS decides is made up (a key's ID, a name that nobody gave); a value that cannot
-//! be known is marked as unknown, with the reason. The meaning of the values is not decided here.
+//! Values that AWS assigns, such as the ID of a key or a name that is not specified, are made up.
+//! Values that cannot be known are marked as unknown, with a reason. This module does not interpret
+//! the values.
 //!
 //! Follows the AWS document *CloudFormation template reference guide*, sections *Intrinsic
 //! function reference* and *Pseudo parameters reference*.
@@ -22,42 +23,41 @@ use super::parameters;
 use crate::aws::Partition;
 use crate::diagnostic::{Entry, Node, Span, Value};
 
-/// The tag of a value that cannot be known; its text is the reason, or the marker.
+/// The tag of an unknown value. The text of the value is the reason or the marker.
 pub(crate) const UNKNOWN: &str = "s3ferry:unknown";
 
-/// The beginning of a dynamic reference (*Get values stored in other services using dynamic
+/// The prefix of a dynamic reference (*Get values stored in other services using dynamic
 /// references*), which ends with `}}`.
 pub(crate) const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
-/// Functions and references that are nested deeper than this are considered circular.
+/// Functions and references with a deeper nesting are considered circular.
 const DEPTH_LIMIT: usize = 48;
 
-/// Maximum length of a text that functions make, in bytes: more than any value of CloudFormation
-/// has.
+/// The maximum length of a text that functions produce, in bytes. It exceeds the length of any
+/// CloudFormation value.
 const TEXT_LIMIT: usize = 1 << 20;
 
-/// How a template is deployed, as far as that is known.
+/// The known properties of a template's deployment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Deployment<'a> {
-    /// Stack name, of which the names and IDs are made up that AWS decides. Without it, they are
+    /// Stack name, used to make up the names and IDs that AWS assigns. Without it, they are
     /// unknown.
     pub stack: Option<&'a str>,
     pub account: Option<&'a str>,
     pub region: Option<&'a str>,
-    /// Partition, as ARNs write it.
+    /// Partition, as in ARNs.
     pub partition: Option<&'a str>,
-    /// Values of parameters.
+    /// The values of parameters.
     pub parameters: Arc<HashMap<String, String>>,
-    /// IDs of its keys that are known, by logical ID.
+    /// The known IDs of its keys, by logical ID.
     pub key_ids: &'a [(String, String)],
-    /// Number of the template: the keys of each number have other IDs.
+    /// Number of the template. The keys of different templates have different IDs.
     pub number: usize,
 }
 
-/// A template whose values are resolved for a deployment.
+/// Resolves the values of a template for a deployment.
 ///
-/// A value that cannot be known has the tag `s3ferry:unknown`, and is `{"Fn::s3ferry:unknown": …}` as
-/// JSON.
+/// An unknown value has the tag `s3ferry:unknown`; in JSON, it is `{"Fn::s3ferry:unknown": …}`.
 pub(crate) struct Resolver<'a> {
     root: &'a Node,
     deployment: Deployment<'a>,
@@ -68,13 +68,14 @@ pub(crate) struct Resolver<'a> {
     without_defaults: BTreeSet<String>,
 }
 
-/// What is written in the place of an unknown value.
+/// The replacement of an unknown value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Marker<'a> {
     /// The same text for every value.
     Text(&'a str),
-    /// `@{NAME}`, where equal names are equal values: `@{AWS.AccountId}`, `@{Bucket}`, `@{Key.Arn}`,
-    /// `@{Parameter.Name}`, of a secret `@{NoEcho.Token}`, and of anything else `@{Value.NUMBER}`.
+    /// `@{NAME}`, where equal names are equal values: `@{AWS.AccountId}`, `@{Bucket}`,
+    /// `@{Key.Arn}`, `@{Parameter.Name}`, `@{NoEcho.Token}` for a secret, and `@{Value.NUMBER}` for
+    /// other values.
     Named,
 }
 
@@ -96,7 +97,7 @@ impl Marker<'_> {
     }
 }
 
-/// Text of which parts may be markers.
+/// A text that may contain markers.
 struct Text {
     text: String,
     is_known: bool,
@@ -111,7 +112,7 @@ impl Text {
     }
 }
 
-/// Returns the first part of a value that is unknown.
+/// Returns the first unknown part of a value.
 pub(crate) fn unknown_in(node: &Node) -> Option<&Node> {
     if node.tag.as_deref() == Some(UNKNOWN) {
         return Some(node);
@@ -131,7 +132,7 @@ pub(crate) fn known_text(node: &Node) -> Option<&str> {
     }
 }
 
-/// Returns a value with its items or entries replaced, and without those that have no replacement.
+/// Returns a value with replaced items or entries. Those without a replacement are removed.
 fn children(value: &Value, replace: impl Fn(&Node) -> Option<Node>) -> Value {
     match value {
         Value::Sequence(items) => Value::Sequence(items.iter().filter_map(replace).collect()),
@@ -158,7 +159,7 @@ fn text_node(text: impl Into<String>, span: Span) -> Node {
 }
 
 impl<'a> Resolver<'a> {
-    /// Creates a resolver of a template.
+    /// Creates a resolver for a template.
     pub(crate) fn new(root: &'a Node, deployment: Deployment<'a>) -> Self {
         Self {
             root,
@@ -171,16 +172,15 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Returns the same resolver with unknown values written as a marker instead of the reason.
-    /// A text of which only parts are unknown has the marker in their places, and is tagged as
-    /// unknown.
+    /// Returns the resolver with a marker instead of a reason for each unknown value. A partly
+    /// unknown text contains a marker for each unknown part and is tagged as unknown.
     #[must_use]
     pub(crate) fn with_marker(mut self, marker: Marker<'a>) -> Self {
         self.marker = Some(marker);
         self
     }
 
-    /// Returns the same resolver with the outcomes of some conditions, which are not evaluated.
+    /// Returns the resolver with fixed outcomes for these conditions.
     #[must_use]
     pub(crate) fn with_conditions(self, outcomes: &HashMap<String, bool>) -> Self {
         let outcomes = outcomes.iter();
@@ -188,30 +188,30 @@ impl<'a> Resolver<'a> {
         self
     }
 
-    /// Returns the same resolver in which these parameters have other values than their defaults.
+    /// Returns the resolver without the default values of these parameters.
     #[must_use]
     pub(crate) fn without_defaults(mut self, names: &BTreeSet<String>) -> Self {
         self.without_defaults.clone_from(names);
         self
     }
 
-    /// Returns the resources, in the template's order.
+    /// Returns the resources, in the order of the template.
     pub(crate) fn resources(&self) -> &'a [Entry] {
         functions::resources(self.root)
     }
 
-    /// Returns the resources of a type, whatever their conditions.
+    /// Returns the resources of a type, regardless of their conditions.
     pub(crate) fn of_type(&self, wanted: &str) -> impl Iterator<Item = &'a Entry> {
         let all = self.resources().iter();
         all.filter(move |resource| functions::type_of(&resource.value) == Some(wanted))
     }
 
-    /// Returns a section of the template, as it is written.
+    /// Returns a section of the template as written.
     pub(crate) fn section(&self, name: &str) -> Option<&'a Node> {
         self.root.get(name)
     }
 
-    /// Whether the template has a parameter.
+    /// Returns whether the template has a parameter.
     pub(crate) fn has_parameter(&self, name: &str) -> bool {
         self.root.at(["Parameters", name]).is_some()
     }
@@ -220,7 +220,7 @@ impl<'a> Resolver<'a> {
         self.root.get("Resources")?.get(id)
     }
 
-    /// Whether a resource or output exists, by its condition. `None` where that is unknown.
+    /// Returns whether the condition of a resource or output is met, or `None` if that is unknown.
     pub(crate) fn is_there(&self, resource: &Node) -> Option<bool> {
         match resource.get("Condition") {
             None => Some(true),
@@ -228,18 +228,18 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Returns a property of a resource, resolved.
+    /// Returns the resolved value of a property.
     pub(crate) fn property(&self, resource: &Node, name: &str) -> Option<Node> {
         self.resolve(resource.get("Properties")?.get(name)?)
     }
 
-    /// Returns a property of a resource that is a known text. With a marker, parts of it may be
-    /// unknown.
+    /// Returns the text of a property if it is known. With a marker, the text can contain unknown
+    /// parts.
     pub(crate) fn text_property(&self, resource: &Node, name: &str) -> Option<String> {
         Some(self.text(&self.property(resource, name)?)?.text)
     }
 
-    /// Returns the outputs whose values are known texts.
+    /// Returns the outputs with known texts.
     pub(crate) fn outputs(&self) -> HashMap<String, String> {
         let outputs = self.root.get("Outputs").and_then(Node::entries);
         let outputs = outputs.unwrap_or_default().iter();
@@ -252,7 +252,7 @@ impl<'a> Resolver<'a> {
             .collect()
     }
 
-    /// Resolves a value; `None` is `AWS::NoValue`.
+    /// Resolves a value. Returns `None` for `AWS::NoValue`.
     pub(crate) fn resolve(&self, node: &Node) -> Option<Node> {
         if self.depth.load(Ordering::Relaxed) > DEPTH_LIMIT {
             return Some(self.unknown("its functions refer to each other", node.span));
@@ -266,7 +266,7 @@ impl<'a> Resolver<'a> {
         resolved
     }
 
-    /// Resolves what is below a node.
+    /// Resolves the children of a node.
     fn plain(&self, node: &Node) -> Node {
         match &node.value {
             Value::String(text) if self.is_dynamic(text) => self.dynamic(node.span),
@@ -274,7 +274,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Returns a value without a name of its own, which differs from every other value.
+    /// Returns an unnamed unknown value, which differs from every other value.
     fn unknown(&self, reason: impl Into<String>, span: Span) -> Node {
         self.unknown_called(&format!("Value.{}", span.start), reason, span)
     }
@@ -291,7 +291,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Returns the value that is unknown because a part of it is.
+    /// Returns a value that is unknown because a part of it is unknown.
     fn unknown_by(&self, part: &Node, span: Span) -> Node {
         match self.marker {
             Some(_) => self.unknown("", span),
@@ -302,28 +302,30 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Whether a text has a dynamic reference. With names of unknown values, it stays as it is written.
+    /// Returns whether a text has a dynamic reference to mark. With named markers, it stays as
+    /// written.
     fn is_dynamic(&self, text: &str) -> bool {
         text.contains(DYNAMIC_REFERENCE) && !matches!(self.marker, Some(Marker::Named))
     }
 
     fn dynamic(&self, span: Span) -> Node {
-        self.unknown("a dynamic reference is known only to AWS", span)
+        self.unknown("only AWS can resolve a dynamic reference", span)
     }
 
-    /// Returns a text that functions have made. Each may double what the one before it made.
+    /// Returns the text that a function produced. The length is limited, because nested functions
+    /// can double it repeatedly.
     fn limited(&self, made: Text, span: Span) -> Node {
         let mut node = match made.text.len() {
             // CloudFormation evaluates functions before dynamic references.
             0..=TEXT_LIMIT if self.is_dynamic(&made.text) => return self.dynamic(span),
             0..=TEXT_LIMIT => text_node(made.text, span),
-            _ => return self.unknown("its functions make a text that is too long", span),
+            _ => return self.unknown("its functions produce a string that is too long", span),
         };
         node.tag = (!made.is_known).then(|| UNKNOWN.to_owned());
         node
     }
 
-    /// Returns the text of a resolved scalar; of an unknown value only with a marker.
+    /// Returns the text of a resolved scalar. An unknown value has a text only with a marker.
     fn text(&self, node: &Node) -> Option<Text> {
         let is_known = node.tag.is_none();
         if !is_known && self.marker.is_none() {
@@ -353,7 +355,7 @@ impl<'a> Resolver<'a> {
         match known {
             Some(text) => text_node(text, span),
             None => {
-                let reason = format!("`{id}` is known only in a deployment");
+                let reason = format!("`{id}` is known only when the stack is deployed");
                 self.unknown_called(id, reason, span)
             }
         }
@@ -366,16 +368,16 @@ impl<'a> Resolver<'a> {
         let default = default.filter(|_| !self.without_defaults.contains(id));
         let is_stored = parameters::is_stored(kind);
         let is_secret = parameter.get("NoEcho").and_then(Node::scalar_text) == Some("true");
-        // A default is in the template, so it is no secret.
+        // A default value is visible in the template, so it is not secret.
         let is_secret = is_secret && default.is_none_or(str::is_empty);
         if is_secret && matches!(self.marker, Some(Marker::Named)) {
             return self.unknown_called(&format!("NoEcho.{id}"), "", span);
         }
         let Some(text) = given.or(default).filter(|_| !is_stored) else {
             let reason = match is_stored {
-                true => format!("the value of the parameter `{id}` is in Systems Manager"),
+                true => format!("the value of the parameter `{id}` is in Parameter Store"),
                 false => format!(
-                    "the value of the parameter `{id}`, which `--parameter {id}=VALUE` gives"
+                    "the value of the parameter `{id}` (specify it with `--parameter {id}=VALUE`)"
                 ),
             };
             return self.unknown_called(&format!("Parameter.{id}"), reason, span);
@@ -387,7 +389,7 @@ impl<'a> Resolver<'a> {
         text_node(text, span)
     }
 
-    /// Returns an attribute of a resource; the empty one is what `Ref` gives.
+    /// Returns an attribute of a resource. The empty attribute is the value of `Ref`.
     fn attribute_node(&self, id: &str, name: &str, span: Span) -> Node {
         let key = format!("{id}.{name}");
         if let Some(known) = locked(&self.known).get(&key) {
@@ -398,7 +400,7 @@ impl<'a> Resolver<'a> {
         }
         let Some(resource) = self.resource(id) else {
             let name = if name.is_empty() { id } else { &key };
-            return self.unknown_called(name, format!("there is no `{id}` in the template"), span);
+            return self.unknown_called(name, format!("the template has no `{id}`"), span);
         };
         if self.depth.load(Ordering::Relaxed) > DEPTH_LIMIT {
             return self.unknown("its functions refer to each other", span);
@@ -409,10 +411,10 @@ impl<'a> Resolver<'a> {
         let node = match found {
             Some(text) => self.limited(text, span),
             None if name.is_empty() => {
-                self.unknown_called(id, format!("AWS decides what `{id}` is called"), span)
+                self.unknown_called(id, format!("AWS assigns the name of `{id}`"), span)
             }
             None => {
-                let reason = format!("AWS decides the `{name}` of `{id}`");
+                let reason = format!("AWS assigns the `{name}` of `{id}`");
                 self.unknown_called(&key, reason, span)
             }
         };

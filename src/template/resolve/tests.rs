@@ -47,7 +47,7 @@ fn unknown_parts_become_the_marker_without_a_deployment() {
     }
     assert_eq!(of("List").to_json(), serde_json::json!(["a", "b"]));
     assert_eq!(values.get("Gone"), None);
-    // Each value is at the place where it was written.
+    // Each value keeps its position in the text.
     let span = of("Text").span;
     assert!(TEMPLATE[span.start..span.end].contains("a ${!Literal} ${Bucket.Arn}/${Key}"));
 }
@@ -67,9 +67,9 @@ fn unknown_values_have_a_reason_without_a_marker() {
     for (name, reason) in [
         (
             "Text",
-            "the value of the parameter `Key`, which `--parameter Key=VALUE` gives",
+            "the value of the parameter `Key` (specify it with `--parameter Key=VALUE`)",
         ),
-        ("Joined", "AWS decides the `Arn` of `Unnamed`"),
+        ("Joined", "AWS assigns the `Arn` of `Unnamed`"),
     ] {
         assert_eq!(unknown_in(of(name)).and_then(Node::as_str), Some(reason));
     }

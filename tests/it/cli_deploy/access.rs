@@ -53,7 +53,7 @@ fn a_profile_that_is_nowhere_is_named() {
         &site,
         3,
         &[
-            "there is no profile `dev` in the AWS configuration files",
+            "profile `dev` does not exist in the AWS configuration files",
             "aws configure sso --profile dev",
         ],
     );
@@ -65,7 +65,7 @@ fn a_profile_of_another_configuration_is_no_stack_of_ours() {
     let run = site.deploy("--profile staging --yes", 2);
     assert!(
         run.stderr
-            .contains("the configuration has no stack for profile `staging`"),
+            .contains("no stack in the configuration uses profile `staging`"),
         "{}",
         run.stderr
     );
@@ -115,7 +115,10 @@ fn a_multi_factor_profile_is_said_not_to_be_supported() {
     refused(
         &site,
         3,
-        &["profile `dev` needs a code of a multi-factor device", "SSO"],
+        &[
+            "profile `dev` requires a multi-factor authentication code",
+            "SSO",
+        ],
     );
     assert!(site.proxy.calls().is_empty());
 }
@@ -135,7 +138,7 @@ fn a_session_that_is_over_says_how_to_log_in() {
         &site,
         3,
         &[
-            "profile `dev` gives no credentials",
+            "cannot get credentials from profile `dev`",
             "aws sso login --profile dev",
         ],
     );
@@ -199,14 +202,14 @@ fn a_region_that_is_not_enabled_is_named_as_a_cause() {
         "InvalidClientTokenId",
         said,
     );
-    refused(&site, 3, &[said, "a region that is not enabled"]);
+    refused(&site, 3, &[said, "the region is not enabled in the account"]);
     site.proxy.reset();
     let said = "You are not subscribed to this service";
     answered(&site, "DescribeStacks", 403, "OptInRequired", said);
     refused(
         &site,
         3,
-        &[said, "the region is not enabled in this account"],
+        &[said, "enable the region in this account"],
     );
 }
 

@@ -18,10 +18,10 @@ fn counted(site: &Site, arguments: &str) -> (usize, Run) {
     (calls(site), run)
 }
 
-/// The last cell of a row of the README's table.
-fn of_readme(row: &str) -> usize {
-    let readme = include_str!("../../../README.md");
-    let line = readme
+/// Returns the last cell of a row of the table in the book.
+fn documented(row: &str) -> usize {
+    let page = include_str!("../../../docs/src/explanation/live-changes.md");
+    let line = page
         .lines()
         .find(|line| line.starts_with(&format!("| {row} |")))
         .unwrap_or_else(|| panic!("no row `{row}`"));
@@ -31,25 +31,25 @@ fn of_readme(row: &str) -> usize {
 }
 
 #[test]
-fn as_many_as_the_readme_says() {
+fn a_deployment_makes_as_many_calls_as_documented() {
     let site = Site::new();
     let (dev, _) = counted(&site, "--profile dev --yes");
     let (prod, _) = counted(&site, "--profile prod --yes");
     let (pipeline, _) = counted(&site, "--profile dev --yes");
     assert_eq!(
         pipeline,
-        of_readme("the deploy of dev that creates the pipeline, without a source object")
+        documented("deployment of dev that creates the pipeline, without a source object")
     );
-    assert_eq!(dev, of_readme("a first deploy of dev"));
-    assert_eq!(prod, of_readme("a first deploy of prod"));
+    assert_eq!(dev, documented("first deployment of dev"));
+    assert_eq!(prod, documented("first deployment of prod"));
     assert!(dev <= 12 && prod <= 12, "{dev} {prod}");
 
     let (dev, run) = counted(&site, "--profile dev --yes");
     assert!(run.stderr.contains("No changes."), "{}", run.stderr);
     let (prod, run) = counted(&site, "--profile prod --yes");
     assert!(run.stderr.contains("No changes."), "{}", run.stderr);
-    assert_eq!(dev, of_readme("a deploy of dev without changes"));
-    assert_eq!(prod, of_readme("a deploy of prod without changes"));
+    assert_eq!(dev, documented("dev, without changes"));
+    assert_eq!(prod, documented("prod, without changes"));
     assert!(dev <= 9 && prod <= 9, "{dev} {prod}");
 }
 
@@ -65,6 +65,6 @@ fn a_template_of_many_accounts_costs_a_call_for_each_bucket() {
     });
     counted(&site, "--profile dev --yes");
     let (prod, _) = counted(&site, "--profile prod --yes");
-    let row = "a first deploy of a target with `accounts` or `regions`";
-    assert_eq!(prod, of_readme(row));
+    let row = "first deployment of a target with `accounts` or `regions`";
+    assert_eq!(prod, documented(row));
 }

@@ -66,7 +66,7 @@ fn it_is_interrupted_only_when_that_is_said() {
     let site = about_to_change();
     Emulator::shared().execution(&site.accounts.dev, PIPELINE, "InProgress");
     let run = site.deploy("--profile dev --yes --interrupt-execution", 0);
-    assert!(run.stderr.contains("will end unfinished"), "{}", run.stderr);
+    assert!(run.stderr.contains("aborts execution"), "{}", run.stderr);
 }
 
 #[test]
@@ -74,5 +74,5 @@ fn one_that_has_ended_stops_nothing() {
     let site = about_to_change();
     Emulator::shared().execution(&site.accounts.dev, PIPELINE, "Failed");
     let run = site.deploy("--profile dev --yes", 0);
-    assert!(!run.stderr.contains("waiting for it"), "{}", run.stderr);
+    assert!(!run.stderr.contains("Waiting for it"), "{}", run.stderr);
 }

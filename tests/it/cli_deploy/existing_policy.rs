@@ -61,7 +61,7 @@ fn live(site: &Site) -> Value {
 fn ours_is_added_after_asking_and_theirs_stays() {
     let site = site();
     let run = site.deploy("--profile dev --dry-run", 0);
-    assert!(!run.stderr.contains("is put"), "{}", run.stderr);
+    assert!(!run.stderr.contains("Updated the policy"), "{}", run.stderr);
     assert_eq!(live(&site), theirs(&site, "backup"));
 
     let run = site.deploy("--profile dev --yes", 0);
@@ -86,7 +86,7 @@ fn ours_is_added_after_asking_and_theirs_stays() {
     // Once it is in force it is left alone.
     site.proxy.reset();
     let run = site.deploy("--profile dev --yes", 0);
-    assert!(run.stderr.contains("is in force"), "{}", run.stderr);
+    assert!(run.stderr.contains("is up to date"), "{}", run.stderr);
     assert_eq!(site.proxy.done("PutBucketPolicy"), 0);
     assert_eq!(live(&site), policy);
     site.deploy("--all --yes", 0);
@@ -112,7 +112,7 @@ fn a_policy_that_somebody_changed_since_is_never_overwritten() {
     put(&site, &theirs(&site, "archive"));
     let run = site.deploy("--profile dev --yes", 1);
     for part in [
-        "is not the one in `current.json` any more",
+        "no longer matches `current.json`",
         "archive",
         "get-bucket-policy",
     ] {

@@ -35,7 +35,7 @@ fn a_failed_creation_is_explained_then_deleted_and_made_again() {
         let run = site.deploy(arguments, code);
         assert!(
             run.stderr
-                .contains("It must be deleted before it can be created again"),
+                .contains("It must be deleted before it can be recreated"),
             "{}",
             run.stderr
         );
@@ -62,7 +62,7 @@ fn a_bucket_name_that_is_taken_is_explained() {
     let run = site.deploy("--all --yes", 1);
     for part in [
         "OutputBucket (AWS::S3::Bucket) failed",
-        "bucket names are taken worldwide",
+        "bucket names are globally unique",
         "create: false",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
@@ -141,7 +141,7 @@ fn a_failed_update_is_rolled_back_and_the_next_run_makes_it() {
     );
     assert!(run.stderr.contains("SourcePolicy"), "{}", run.stderr);
     let run = site.deploy("--all --yes", 0);
-    assert!(run.stderr.contains("is updated"), "{}", run.stderr);
+    assert!(run.stderr.contains("was updated"), "{}", run.stderr);
     // And back again.
     site.project.write("s3ferry.yaml", config);
     site.project.expect("synth --no-lint --no-prove", 0);

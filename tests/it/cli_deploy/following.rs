@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{DEV_STACK, Site};
 use crate::emulator::{Answer, Emulator, Failure, Fault};
 
-const CONTINUES: &str = "note: the operation on stack crossaccountdeploy-dev continues in CloudFormation; `s3ferry \
-     deploy --profile dev` resumes";
+const CONTINUES: &str = "note: the operation on stack crossaccountdeploy-dev continues in CloudFormation; \
+     run `s3ferry deploy --profile dev` to resume";
 
 fn refusal(code: &str) -> Fault {
     Fault::Answered(Answer::error(403, code, "said by AWS"))
@@ -36,14 +36,14 @@ fn a_stack_is_followed_by_its_status_when_its_events_cannot_be_read() {
                 let run = site.deploy("--profile dev --yes", 0);
                 let said = &run.stderr;
                 assert!(
-                    said.contains("Stack crossaccountdeploy-dev is created."),
+                    said.contains("Stack crossaccountdeploy-dev was created."),
                     "{name}\n{said}"
                 );
                 assert!(!said.contains("continues in"), "{name}\n{said}");
                 assert!(run.stdout.contains("DeployKeyId"), "{name}\n{}", run.stdout);
                 assert_eq!(site.state().dev_stack()["protected"], true, "{name}");
                 if name == "denied" {
-                    let told = "cannot be read, so its status is followed";
+                    let told = "following its status instead: ";
                     assert_eq!(said.matches(told).count(), 1, "{said}");
                 }
             });
@@ -60,7 +60,7 @@ fn an_update_and_a_deletion_are_followed_by_the_status_too() {
     site.proxy
         .always("DescribeStackEvents", refusal("AccessDenied"));
     let run = site.deploy("--profile dev --yes", 0);
-    assert!(run.stderr.contains("is updated."), "{}", run.stderr);
+    assert!(run.stderr.contains("was updated."), "{}", run.stderr);
     let status = site.status(&site.accounts.dev, DEV_STACK);
     assert_eq!(status.as_deref(), Some("UPDATE_COMPLETE"));
     Emulator::shared().slow(&site.accounts.dev, Duration::ZERO);
@@ -131,15 +131,15 @@ fn a_stack_that_is_not_protected_yet_is_named_and_the_next_run_protects_it() {
     for (refused, lacks) in [
         (
             &["SetStackPolicy"][..],
-            "is created and has no stack policy: ",
+            "was created but has no stack policy: ",
         ),
         (
             &["UpdateTerminationProtection"],
-            "is created and has no termination protection: ",
+            "was created but has no termination protection: ",
         ),
         (
             &["SetStackPolicy", "UpdateTerminationProtection"],
-            "is created and has neither a stack policy nor termination protection: ",
+            "was created but has neither a stack policy nor termination protection: ",
         ),
     ] {
         let site = Site::new();
@@ -155,7 +155,7 @@ fn a_stack_that_is_not_protected_yet_is_named_and_the_next_run_protects_it() {
         let protected = !refused.contains(&"UpdateTerminationProtection");
         assert_eq!(site.state().dev_stack()["protected"], protected);
         let run = site.deploy("--profile dev --yes", 3);
-        let stack = format!("stack `{DEV_STACK}` exists and is not fully protected");
+        let stack = format!("stack `{DEV_STACK}` exists but is not fully protected");
         assert!(run.stderr.contains(&stack), "{}", run.stderr);
         site.proxy.reset();
         site.deploy("--profile dev --yes", 0);
@@ -170,8 +170,8 @@ fn a_refused_execution_leaves_neither_change_set_nor_empty_stack() {
         .always("ExecuteChangeSet", refusal("AccessDenied"));
     let run = site.deploy("--profile dev --yes", 3);
     for part in [
-        "ExecuteChangeSet was refused",
-        "is deleted; it was not executed",
+        "ExecuteChangeSet failed",
+        "without executing it",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
     }
@@ -190,8 +190,8 @@ fn a_refused_execution_leaves_neither_change_set_nor_empty_stack() {
         .always("DeleteChangeSet", refusal("AccessDenied"));
     let run = site.deploy("--profile dev --yes", 3);
     for part in [
-        "of stack crossaccountdeploy-dev remains",
-        "DeleteChangeSet was refused",
+        "Cannot delete the unexecuted change set",
+        "DeleteChangeSet failed",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
     }

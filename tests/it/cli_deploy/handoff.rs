@@ -24,7 +24,7 @@ fn the_outputs_file_stands_in_for_a_dev_profile() {
     let run = site.deploy("--profile prod --yes", 0);
     assert!(
         run.stderr
-            .contains("its key's ID is taken from .s3ferry/outputs.json"),
+            .contains("Using the key ID from .s3ferry/outputs.json"),
         "{}",
         run.stderr
     );
@@ -39,7 +39,7 @@ fn without_either_the_error_says_how_to_get_it() {
     forget_dev(&site);
     let run = site.deploy("--profile prod --yes", 2);
     for part in [
-        "the ID of the dev account's key is not known",
+        "the ID of the dev account's key is unknown",
         ".s3ferry/outputs.json",
         "--parameter DeployKeyId=",
     ] {

@@ -66,7 +66,7 @@ fn a_template_of_many_accounts_imports_what_an_earlier_stack_left() {
             "{said}"
         );
         assert!(
-            said.contains(&format!("Bucket {first} exists already")),
+            said.contains(&format!("Bucket {first} already exists")),
             "{said}"
         );
         Emulator::shared().aws(
@@ -81,7 +81,7 @@ fn a_template_of_many_accounts_imports_what_an_earlier_stack_left() {
         );
         let run = fleet.project.expect("diff --all", 0);
         assert_eq!(
-            run.stdout.matches("The templates mean the same").count(),
+            run.stdout.matches("The templates are equivalent").count(),
             2,
             "{}",
             run.stdout
@@ -190,7 +190,7 @@ fn a_bucket_that_cannot_be_seen_is_left_to_cloudformation() {
     let denied = Fault::Answered(Answer::error(403, "AccessDenied", "Access Denied"));
     fleet.proxy.always("HeadBucket", denied);
     let run = fleet.project.expect("deploy --all --yes", 0);
-    let said = format!("cannot see bucket `{}`", bucket(&fleet.targets[0]));
+    let said = format!("cannot access bucket `{}`", bucket(&fleet.targets[0]));
     assert!(run.stderr.contains(&said), "{}", run.stderr);
     assert!(run.stderr.contains("s3:ListBucket"), "{}", run.stderr);
 }

@@ -56,7 +56,7 @@ fn each_signal_stops_following_says_what_continues_and_the_next_run_resumes() {
         for part in [
             "Interrupted. The operation on stack crossaccountdeploy-dev continues in \
              CloudFormation.",
-            "Next: `s3ferry deploy --profile dev` resumes.",
+            "Next: run `s3ferry deploy --profile dev` to resume.",
         ] {
             assert!(said.contains(part), "{part}\n{said}");
         }
@@ -87,7 +87,7 @@ fn each_signal_removes_what_is_not_executed() {
             signal(name, &run);
             let said = ended(run, code);
             assert!(said.contains("Interrupted."), "{said}");
-            assert!(said.contains("is deleted; it was not executed."), "{said}");
+            assert!(said.contains("without executing it."), "{said}");
             assert_eq!(
                 site.status(&site.accounts.dev, DEV_STACK),
                 None,
@@ -117,6 +117,6 @@ fn a_signal_that_the_caller_ignores_stays_ignored() {
     wait_until_followed(&site);
     signal("HUP", &run);
     let said = ended(run, 0);
-    assert!(said.contains("is created."), "{said}");
+    assert!(said.contains("was created."), "{said}");
     Emulator::shared().slow(&site.accounts.dev, Duration::ZERO);
 }

@@ -10,7 +10,7 @@ use super::{REGION, Site};
 use crate::emulator::Emulator;
 use crate::schemas::conforms;
 
-const AGAIN: &str = "Trying again in";
+const AGAIN: &str = "Retrying in";
 
 fn deploy_role(account: &str) -> String {
     format!("arn:aws:iam::{account}:role/prods3role")
@@ -29,7 +29,7 @@ fn a_role_that_is_not_known_yet_is_tried_again() {
     let (dev, role) = (&site.accounts.dev, deploy_role(&site.accounts.prod));
     Emulator::shared().hide_role(dev, &role, 2);
     let run = site.deploy("--all --yes --format json", 0);
-    let said = format!("CodePipeline cannot assume role {role} yet: target `prod`");
+    let said = format!("CodePipeline cannot assume role {role} yet (target `prod`");
     assert_eq!(run.stderr.matches(&said).count(), 2, "{}", run.stderr);
     for pause in ["1 s (attempt 2 of 7)", "2 s (attempt 3 of 7)"] {
         let said = format!("{AGAIN} {pause}");
@@ -62,7 +62,7 @@ fn the_service_role_itself_is_tried_again() {
     let role = service_role(&site.accounts.dev);
     Emulator::shared().hide_role(&site.accounts.dev, &role, 1);
     let run = site.deploy("--all --yes", 0);
-    let said = format!("CodePipeline cannot assume role {role} yet: the role exists");
+    let said = format!("CodePipeline cannot assume role {role} yet (the role exists)");
     assert_eq!(run.stderr.matches(&said).count(), 1, "{}", run.stderr);
 }
 
@@ -82,7 +82,7 @@ fn a_new_stack_is_deleted_and_created_again() {
     let said = fleet.deploy();
     assert!(said.contains(AGAIN), "{said}");
     assert!(
-        said.contains("is in ROLLBACK_COMPLETE: deleting it before the next attempt"),
+        said.contains("is in ROLLBACK_COMPLETE. Deleting it before the next attempt"),
         "{said}"
     );
     let again = fleet.deploy();

@@ -4,7 +4,7 @@ use super::{DEV_STACK, PATIENCE, Site};
 use crate::emulator::{Answer, Emulator, Fault};
 
 const RUNNING: &str = "another deployment of stack `crossaccountdeploy-dev` is running";
-const NEXT: &str = "`s3ferry events --profile dev` shows it";
+const NEXT: &str = "see `s3ferry events --profile dev`";
 
 #[test]
 fn every_refusal_of_a_lost_race_names_the_other_deployment() {

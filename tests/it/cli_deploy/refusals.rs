@@ -17,7 +17,7 @@ fn the_bucket_names_of_the_example_are_refused() {
     let run = site.deploy("--all --yes", 2);
     assert!(
         run.stderr
-            .contains("`codepipeline-us-east-1-0123456789` is the name of the example's bucket"),
+            .contains("`codepipeline-us-east-1-0123456789` is a bucket name from the example"),
         "{}",
         run.stderr
     );
@@ -33,7 +33,7 @@ fn a_template_that_nobody_reviewed_is_refused() {
     let run = site.deploy("--profile dev --yes", 1);
     assert!(
         run.stderr
-            .contains("`stacks/prod.yaml` is not what the configuration makes"),
+            .contains("`stacks/prod.yaml` does not match the configuration"),
         "{}",
         run.stderr
     );
@@ -67,7 +67,7 @@ fn without_a_terminal_and_without_yes_nothing_is_changed() {
     let run = site.deploy("--profile dev", 2);
     assert!(
         run.stderr
-            .contains("there is no terminal to ask on, and nothing was changed"),
+            .contains("standard input is not a terminal; nothing was changed"),
         "{}",
         run.stderr
     );
@@ -97,7 +97,7 @@ fn the_pipeline_before_its_target_is_told_which_target_is_missing() {
     let before = site.state();
     let run = site.deploy("--profile dev --yes --create-pipeline", 1);
     assert!(
-        run.stderr.contains("target `prod` does not stand yet"),
+        run.stderr.contains("target `prod` is not deployed"),
         "{}",
         run.stderr
     );
@@ -122,7 +122,7 @@ fn codepipelines_own_refusal_names_the_target() {
     let run = site.deploy("--profile dev --yes --create-pipeline", 1);
     for part in [
         "is not authorized to perform AssumeRole on role",
-        "whether target `prod` exists cannot be seen from here",
+        "the state of target `prod` is unknown",
         "target `prod` does not exist, or its role does not trust the service role",
         "`s3ferry deploy --profile prod`",
     ] {
@@ -160,7 +160,7 @@ fn a_pipeline_is_never_taken_away_because_a_target_cannot_be_seen() {
     assert_eq!(site.state(), before);
     let given = site.deploy("--profile dev --yes --parameter CreatePipeline=false", 2);
     assert!(
-        given.stderr.contains("CreatePipeline is decided by"),
+        given.stderr.contains("CreatePipeline cannot be set"),
         "{}",
         given.stderr
     );
@@ -203,7 +203,7 @@ fn a_parameter_that_no_template_has_is_refused() {
         let run = site
             .project
             .expect(&format!("{command} --profile prod {twice}"), 2);
-        let said = "--parameter gives `DeployKeyId` twice";
+        let said = "--parameter sets `DeployKeyId` twice";
         assert!(run.stderr.contains(said), "{}", run.stderr);
     }
     assert!(site.proxy.calls().is_empty());
@@ -215,11 +215,11 @@ fn options_that_would_do_nothing_are_refused() {
     for (arguments, said) in [
         (
             "--profile prod --yes --create-pipeline",
-            "--create-pipeline is about the dev stack",
+            "--create-pipeline requires the dev stack",
         ),
         (
             "--all --yes --retain-stacks",
-            "--retain-stacks keeps the stacks of a stack set",
+            "--retain-stacks applies only to stack sets",
         ),
     ] {
         let run = site.deploy(arguments, 2);

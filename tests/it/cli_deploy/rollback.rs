@@ -48,7 +48,7 @@ fn a_failed_rollback_is_continued_after_a_confirmation() {
         "Stack crossaccountdeploy-dev in account",
         "is in UPDATE_ROLLBACK_FAILED.",
         "DeployKey        AWS::KMS::Key  because the test says so",
-        "then give --yes",
+        "then use --yes",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
     }
@@ -85,7 +85,7 @@ fn one_that_fails_again_says_so_and_can_skip_the_resource() {
         .project
         .expect("rollback --profile dev --yes --skip SourceBucket", 2);
     for part in [
-        "--skip names `SourceBucket`, which is not a resource whose rollback failed",
+        "cannot skip `SourceBucket`: its rollback did not fail",
         "the rollback failed for: DeployKey",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
@@ -94,8 +94,7 @@ fn one_that_fails_again_says_so_and_can_skip_the_resource() {
         "rollback --profile dev --yes --skip DeployKey --format json",
         0,
     );
-    let warning = "Warning: CloudFormation leaves DeployKey as it is now and records it as rolled \
-                   back.";
+    let warning = "Warning: CloudFormation does not change DeployKey and marks it as rolled back.";
     assert!(run.stderr.contains(warning), "{}", run.stderr);
     let result = conforms("rollback", &run.stdout);
     assert_eq!(result["stacks"][0]["skipped"][0], "DeployKey");
@@ -130,8 +129,8 @@ fn a_running_update_is_cancelled_and_followed_to_the_end_of_its_rollback() {
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(0), "{said}");
     for part in [
-        "is in UPDATE_IN_PROGRESS: the update can be cancelled.",
-        "Stack crossaccountdeploy-dev is rolled back.",
+        "is in UPDATE_IN_PROGRESS: the update can be canceled.",
+        "Stack crossaccountdeploy-dev was rolled back.",
         "`s3ferry diff --profile dev`",
     ] {
         assert!(said.contains(part), "{part}\n{said}");
@@ -163,7 +162,7 @@ fn without_a_rollback_nothing_is_done_and_the_next_step_is_named() {
         .expect("rollback --profile dev --skip DeployKey", 2);
     assert!(
         run.stderr
-            .contains("no rollback has failed: leave the option out"),
+            .contains("no rollback failed: remove the option"),
         "{}",
         run.stderr
     );

@@ -107,7 +107,7 @@ fn one_that_is_being_changed_is_followed_first() {
     wait_for(&site, "CREATE_IN_PROGRESS");
     site.proxy.reset();
     let run = site.deploy("--profile dev --yes", 0);
-    let follows = "is in CREATE_IN_PROGRESS: following it first";
+    let follows = "is in CREATE_IN_PROGRESS. Waiting for the operation to end.";
     assert_eq!(run.stderr.matches(follows).count(), 1, "{}", run.stderr);
     assert!(run.stderr.contains("No changes."), "{}", run.stderr);
     let state = site.state();
@@ -133,7 +133,7 @@ fn one_that_is_being_rolled_back_is_followed_to_its_end_and_explained() {
     site.kill_when_held("--profile dev --yes");
     site.proxy.reset();
     let run = site.deploy("--profile dev --yes", 0);
-    assert!(run.stderr.contains("following it first"), "{}", run.stderr);
+    assert!(run.stderr.contains("Waiting for the operation to end"), "{}", run.stderr);
     assert!(
         run.stderr.contains("is in ROLLBACK_COMPLETE"),
         "{}",
@@ -186,7 +186,7 @@ fn one_whose_update_could_not_be_rolled_back_says_how_to_go_on() {
     assert_eq!(site.state(), before);
     assert!(!run.stderr.contains("aws "), "{}", run.stderr);
     let status = site.project.expect("status", 1);
-    let next = "`s3ferry rollback --profile dev` continues the rollback of stack \
+    let next = "run `s3ferry rollback --profile dev` to continue the rollback of stack \
                 crossaccountdeploy-dev";
     assert!(status.stdout.contains(next), "{}", status.stdout);
     // As it says.
@@ -341,7 +341,7 @@ fn a_rollback_that_somebody_continues_is_followed_to_its_own_end() {
     let endpoint = script.endpoint();
     let run = site.deploy(&format!("--profile dev --yes --endpoint-url {endpoint}"), 0);
     assert_eq!(
-        run.stderr.matches("following it first").count(),
+        run.stderr.matches("Waiting for the operation to end").count(),
         1,
         "{}",
         run.stderr

@@ -21,7 +21,7 @@ fn three_commands_make_everything_that_the_procedure_makes() {
     assert!(
         first
             .stderr
-            .contains("Next: `s3ferry deploy --profile prod`"),
+            .contains("Next: run `s3ferry deploy --profile prod`"),
         "{}",
         first.stderr
     );
@@ -34,12 +34,12 @@ fn three_commands_make_everything_that_the_procedure_makes() {
     assert!(
         second
             .stderr
-            .contains("Next: `s3ferry deploy --profile dev` makes the pipeline"),
+            .contains("Next: run `s3ferry deploy --profile dev` to create the pipeline"),
         "{}",
         second.stderr
     );
     let third = site.deploy("--profile dev --yes", 0);
-    let next = "Next: `s3ferry push SITE --profile dev`";
+    let next = "Next: run `s3ferry push SITE --profile dev`";
     assert!(third.stderr.contains(next), "{}", third.stderr);
 
     let state = site.state();

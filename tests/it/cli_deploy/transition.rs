@@ -170,7 +170,7 @@ fn dev_keeps_the_old_grants_until_the_pipeline_has_switched() {
     );
     let run = site.deploy(REPLACE, 0);
     assert!(
-        !run.stderr.contains("switches the pipeline"),
+        !run.stderr.contains("switch the pipeline"),
         "{}",
         run.stderr
     );
@@ -256,7 +256,7 @@ fn each_account_can_be_deployed_by_itself() {
     renamed_artifacts(&site);
     let run = site.deploy("--profile prod --yes --allow-replacement", 0);
     assert!(
-        run.stderr.contains("keeps what the old one needs"),
+        run.stderr.contains("keep those for the old pipeline"),
         "{}",
         run.stderr
     );
@@ -269,7 +269,7 @@ fn each_account_can_be_deployed_by_itself() {
     // Nothing is wrong with a change that is not complete.
     let run = site.project.expect("doctor", 0);
     assert!(
-        run.stdout.contains("is changing"),
+        run.stdout.contains("in transition"),
         "{}\n{}",
         run.stdout,
         run.stderr
@@ -308,8 +308,8 @@ fn a_new_key_of_dev_waits_for_its_targets() {
     let run = site.deploy("--profile dev --yes --allow-replacement", 0);
     let key = site.state().key_id().to_owned();
     let next = format!(
-        "Next: `s3ferry deploy --profile prod --parameter DeployKeyId={key}`, then `s3ferry deploy \
-         --profile dev`, which switches the pipeline"
+        "Next: run `s3ferry deploy --profile prod --parameter DeployKeyId={key}`, then `s3ferry \
+         deploy --profile dev` to switch the pipeline"
     );
     assert!(run.stderr.contains(&next), "{}", run.stderr);
     works(&site);
@@ -359,7 +359,7 @@ fn a_target_that_needs_no_first_step_is_recorded_as_ready() {
     only("dev");
     let run = site.deploy("--profile dev --yes --allow-replacement", 0);
     assert!(
-        run.stderr.contains("-dev: switches the pipeline"),
+        run.stderr.contains("-dev: switch the pipeline"),
         "{}",
         run.stderr
     );
@@ -550,7 +550,7 @@ fn a_change_of_the_key_is_taken_back_half_way() {
             // Whoever runs it again is told the same.
             let run = site.deploy("--profile dev --yes --allow-replacement", 0);
             assert!(
-                run.stderr.contains("Next: `s3ferry deploy --profile prod"),
+                run.stderr.contains("Next: run `s3ferry deploy --profile prod"),
                 "{}",
                 run.stderr
             );
@@ -614,7 +614,7 @@ fn a_live_pipeline_is_not_destroyed_as_removed() {
         "destroy --removed --profile prod --confirm crossaccountdeploy-prod",
         1,
     );
-    assert!(run.stderr.contains("cannot be seen"), "{}", run.stderr);
+    assert!(run.stderr.contains("cannot determine whether"), "{}", run.stderr);
     site.project.write("aws/config", file);
     site.project.write("aws/credentials", credentials);
     site.reconfigure(&renamed, &before);

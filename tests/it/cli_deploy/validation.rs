@@ -81,7 +81,7 @@ fn with_the_permission_the_error_has_the_details_and_what_to_do() {
     let run = site.deploy("--profile dev --yes", 1);
     for part in [
         "[AWS::EarlyValidation::ResourceExistenceCheck].; SourceBucket: Resource of type",
-        "choose another in the configuration",
+        "choose another name in the configuration",
     ] {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
     }
@@ -108,7 +108,7 @@ fn skipped_checks_are_reported_and_stop_nothing() {
     let site = Site::new();
     site.proxy.always("DescribeEvents", events(&[SKIPPED], ""));
     let diff = site.project.expect("diff --profile dev", 1);
-    let said = "CloudFormation skipped the check SERVICE_QUOTA_VALIDATION: Not authorized to \
+    let said = "CloudFormation skipped check SERVICE_QUOTA_VALIDATION: Not authorized to \
                 perform iam:GetAccountSummary";
     assert!(diff.stdout.contains(said), "{}", diff.stdout);
     let diff = site.project.expect("diff --profile dev --format json", 1);
@@ -135,7 +135,7 @@ fn results_that_cannot_be_read_are_said_and_stop_nothing() {
     let run = site.deploy("--profile dev --yes --format json", 0);
     assert!(
         run.stderr
-            .contains(&format!("may have warnings: {PERMISSION}")),
+            .contains(&format!("warnings from CloudFormation validation: {PERMISSION}")),
         "{}",
         run.stderr
     );
@@ -162,7 +162,7 @@ fn a_failed_operation_that_only_points_to_the_details_names_the_permission() {
     assert!(run.stderr.contains(PERMISSION), "{}", run.stderr);
     let run = site.project.expect("events --profile dev", 1);
     assert!(run.stdout.contains(PERMISSION), "{}", run.stdout);
-    let hint = between(&run.stdout, "What to do: ", "\n");
+    let hint = between(&run.stdout, "Fix: ", "\n");
     assert_eq!(hint, PERMISSION);
 }
 
@@ -177,8 +177,8 @@ fn a_cleanup_that_fails_hides_no_reason() {
     let run = site.deploy("--profile dev --yes", 1);
     for part in [
         "already exists",
-        "choose another in the configuration",
-        "cleaning up failed: cloudformation:DeleteChangeSet was refused",
+        "choose another name in the configuration",
+        "cleanup failed: cloudformation:DeleteChangeSet failed",
     ] {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
     }

@@ -86,7 +86,7 @@ fn status_warns_until_the_newest_version_is_live() {
     let dev = &site.accounts.dev;
     let status = || site.project.expect("status", 0).stdout;
     let none = status();
-    assert!(none.contains("there is no such object yet"), "{none}");
+    assert!(none.contains("the object does not exist yet"), "{none}");
 
     let old = upload(&site.project, "old");
     executions_once(dev, PIPELINE, 1);
@@ -109,7 +109,7 @@ fn status_warns_until_the_newest_version_is_live() {
     let behind = status();
     let warning = format!("warning: the live version is {old} ");
     assert!(behind.contains(&warning), "{behind}");
-    assert!(behind.contains("no execution takes it"), "{behind}");
+    assert!(behind.contains("no execution uses the newest version"), "{behind}");
     let run = site.project.expect("status --format json", 0);
     conforms("status", &run.stdout);
     let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
@@ -169,8 +169,8 @@ fn a_creation_without_a_source_object_deploys_nothing_and_is_announced() {
     let run = site.deploy("--all --yes", 0);
     let source = format!("s3://source-{}/sample-website.zip", site.accounts.dev);
     let announced = format!(
-        "Creating pipeline {PIPELINE} starts it. There is no object {source} yet, so this execution \
-         fails in the source action and deploys nothing."
+        "Pipeline {PIPELINE} starts automatically when it is created. Object {source} does not \
+         exist yet, so this execution fails in the source action and deploys nothing."
     );
     assert_eq!(run.stderr.matches(&announced).count(), 1, "{}", run.stderr);
     assert!(
@@ -181,7 +181,7 @@ fn a_creation_without_a_source_object_deploys_nothing_and_is_announced() {
     assert_eq!(executions(&site.accounts.dev, PIPELINE), []);
     // It is about a creation only.
     let run = site.deploy("--all --yes", 0);
-    assert!(!run.stderr.contains("starts it"), "{}", run.stderr);
+    assert!(!run.stderr.contains("starts automatically"), "{}", run.stderr);
 }
 
 /// A site whose next deploy of dev creates the pipeline, with a source object; the object's
@@ -225,7 +225,7 @@ fn the_first_execution_is_announced_before_the_question_and_reported_at_the_end(
     let executed = at("UPDATE_IN_PROGRESS");
     assert!(at(&announced) < executed, "{}", run.stderr);
     assert!(
-        executed < at(&format!("has deployed version {version}.")),
+        executed < at(&format!("deployed version {version}.")),
         "{}",
         run.stderr
     );
@@ -253,12 +253,12 @@ fn a_first_execution_that_waits_or_cannot_be_read_fails_no_deploy() {
     upload(&site.project, "content");
     let run = site.deploy("--profile dev --yes --wait-timeout 5s --format json", 0);
     assert!(
-        run.stderr.contains(", after an approval)."),
+        run.stderr.contains(", after approval)."),
         "{}",
         run.stderr
     );
     assert!(
-        run.stderr.contains("still runs; watch it at https://"),
+        run.stderr.contains("is still running. Watch it at https://"),
         "{}",
         run.stderr
     );
@@ -275,13 +275,13 @@ fn a_first_execution_that_waits_or_cannot_be_read_fails_no_deploy() {
     let run = site.deploy("--profile dev --yes", 0);
     assert!(
         run.stderr
-            .contains("if there is one: profile `dev` may not look"),
+            .contains("if it exists: profile `dev` cannot check"),
         "{}",
         run.stderr
     );
     assert!(
         run.stderr.contains(&format!(
-            "The first execution of pipeline {PIPELINE} cannot be followed"
+            "Cannot follow the first execution of pipeline {PIPELINE}"
         )),
         "{}",
         run.stderr
@@ -301,8 +301,9 @@ fn an_additional_pipeline_deploys_nothing_until_the_previous_one_starts_it() {
     // Others are added: their first executions end before they deploy.
     fleet.configure(4, "us-east-1", quotas);
     let said = fleet.deploy();
-    let announced =
-        format!("Creating pipeline {ADDITIONAL} starts it. This execution fails before");
+    let announced = format!(
+        "Pipeline {ADDITIONAL} starts automatically when it is created. This execution fails before"
+    );
     assert_eq!(said.matches(&announced).count(), 1, "{said}");
     let failed = ("Failed".to_owned(), old.clone());
     assert_eq!(

@@ -427,7 +427,7 @@ fn what_belongs_to_nobody_is_refused() {
     let run = project.expect("deployer-policy --profile dev --push --doctor", 2);
     assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);
     let run = project.expect("deployer-policy --profile prod --push", 2);
-    for part in ["`push` works in the dev account", "give --profile dev"] {
+    for part in ["`push` needs the dev account", "use --profile dev"] {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
     }
     assert_eq!(run.stdout, "");

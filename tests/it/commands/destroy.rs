@@ -29,7 +29,7 @@ fn without_the_stacks_name_nothing_is_touched() {
     let kept = "destroy --profile prod --confirm crossaccountdeploy-prod --retain-stacks";
     let refused = project.expect(kept, 2);
     assert!(
-        refused.stderr.contains("no stack set is concerned"),
+        refused.stderr.contains("no stack set is selected"),
         "{}",
         refused.stderr
     );
@@ -47,7 +47,7 @@ fn dev_is_refused_while_a_target_stands_or_is_recorded() {
     let dev = "destroy --profile dev --confirm crossaccountdeploy-dev";
     let seen = project.expect(dev, 1);
     assert!(
-        seen.stderr.contains("target `prod` still stands"),
+        seen.stderr.contains("target `prod` is still deployed"),
         "{}",
         seen.stderr
     );
@@ -58,7 +58,7 @@ fn dev_is_refused_while_a_target_stands_or_is_recorded() {
     );
     let recorded = project.expect(dev, 1);
     assert!(
-        recorded.stderr.contains("target `prod` still stands"),
+        recorded.stderr.contains("target `prod` is still deployed"),
         "{}",
         recorded.stderr
     );
@@ -121,7 +121,7 @@ fn everything_goes_but_what_is_retained_and_a_deploy_takes_it_over() {
         again.stderr
     );
     assert!(
-        again.stderr.contains("a new key is made"),
+        again.stderr.contains("creates a new key"),
         "{}",
         again.stderr
     );

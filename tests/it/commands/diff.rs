@@ -26,7 +26,7 @@ fn a_target_waits_for_dev_only_when_all_are_compared() {
     assert!(alone.stderr.contains("deploy it first"), "{}", alone.stderr);
     let all = json(&project.expect("diff --all --format json", 1));
     let obstacle = all["stacks"][1]["obstacle"].as_str().expect("an obstacle");
-    assert!(obstacle.contains("does not stand yet"), "{obstacle}");
+    assert!(obstacle.contains("is not deployed in the dev account"), "{obstacle}");
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn what_is_deployed_is_no_difference() {
     let run = project.expect("diff --all", 0);
     assert_eq!(
         run.stdout
-            .matches("CloudFormation finds no changes.")
+            .matches("CloudFormation reports no changes.")
             .count(),
         2,
         "{}",
@@ -140,7 +140,7 @@ fn comments_alone_are_shown_and_are_no_difference() {
         run.stdout
     );
     assert!(
-        run.stdout.contains("only comments or notation differ"),
+        run.stdout.contains("only comments or formatting differ"),
         "{}",
         run.stdout
     );
@@ -230,7 +230,7 @@ fn values_are_shown_as_far_as_cloudformation_gives_them() {
         for part in shown {
             assert!(run.stdout.contains(part), "{part}\n{}", run.stdout);
         }
-        let table = run.stdout.split_once("because of").expect("a table").1;
+        let table = run.stdout.split_once(" cause").expect("a table").1;
         for part in hidden {
             assert!(!table.contains(part), "{part:?}\n{table}");
         }

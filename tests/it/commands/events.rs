@@ -21,9 +21,9 @@ fn the_first_cause_comes_before_the_cascade() {
     project.expect("deploy --profile dev --yes", 1);
     let run = project.expect("events --profile dev", 1);
     let lines: Vec<&str> = run.stdout.lines().collect();
-    assert!(lines[1].starts_with("CREATE of ") && lines[1].ends_with("ROLLBACK_COMPLETE"));
+    assert!(lines[1].starts_with("CREATE started ") && lines[1].ends_with("ROLLBACK_COMPLETE"));
     assert!(
-        lines[2].starts_with("First cause: SourcePolicy (AWS::IAM::ManagedPolicy) failed: User"),
+        lines[2].starts_with("Root cause: SourcePolicy (AWS::IAM::ManagedPolicy) failed: User"),
         "{}",
         lines[2]
     );
@@ -98,13 +98,13 @@ fn no_stack_is_said_with_what_makes_it() {
     let project = Accounts::fresh().project(&emulator.endpoint());
     let run = project.expect("events --profile dev", 1);
     assert!(
-        run.stdout.contains("There is no such stack"),
+        run.stdout.contains("The stack does not exist"),
         "{}",
         run.stdout
     );
     let wrong = project.expect("events --profile nobody", 2);
     assert!(
-        wrong.stderr.contains("its profiles are: dev, prod"),
+        wrong.stderr.contains("use one of these profiles: dev, prod"),
         "{}",
         wrong.stderr
     );

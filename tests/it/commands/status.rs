@@ -18,11 +18,11 @@ fn the_next_step_is_named_until_everything_stands() {
             "{hints}"
         );
     };
-    next("`s3ferry deploy --profile dev` makes stack crossaccountdeploy-dev");
+    next("`s3ferry deploy --profile dev` creates stack crossaccountdeploy-dev");
     project.expect("deploy --profile dev --yes", 0);
-    next("`s3ferry deploy --profile prod` makes stack crossaccountdeploy-prod");
+    next("`s3ferry deploy --profile prod` creates stack crossaccountdeploy-prod");
     project.expect("deploy --profile prod --yes", 0);
-    next("`s3ferry deploy --profile dev` makes the pipeline");
+    next("`s3ferry deploy --profile dev` creates the pipeline");
     project.expect("deploy --profile dev --yes", 0);
     let run = project.expect("status", 0);
     assert!(!run.stdout.contains("Next:"), "{}", run.stdout);
@@ -77,14 +77,14 @@ fn a_stack_without_a_profile_here_is_listed_and_fails_nothing() {
     let run = project.expect("status", 0);
     assert!(
         run.stdout
-            .contains("cannot be read: there is no profile `prod`"),
+            .contains("cannot be read: profile `prod` does not exist"),
         "{}",
         run.stdout
     );
     assert!(run.stdout.contains("not deployed"), "{}", run.stdout);
     let alone = project.expect("status --profile prod", 3);
     assert!(
-        alone.stderr.contains("there is no profile `prod`"),
+        alone.stderr.contains("profile `prod` does not exist"),
         "{}",
         alone.stderr
     );
@@ -121,7 +121,7 @@ fn a_failed_stack_is_explained() {
         run.stdout
     );
     assert!(
-        run.stdout.contains("deletes stack crossaccountdeploy-dev"),
+        run.stdout.contains("delete stack crossaccountdeploy-dev"),
         "{}",
         run.stdout
     );
@@ -182,9 +182,9 @@ fn an_open_policy_and_missing_termination_protection_are_findings_with_the_next_
     let run = project.expect("status", 1);
     for part in [
         "policy open",
-        "is not protected: its stack policy allows the replacement or deletion of",
+        "is not protected: its stack policy allows replacement or deletion of",
         "OutputBucket",
-        "`s3ferry deploy --profile prod` protects stack crossaccountdeploy-prod again",
+        "`s3ferry deploy --profile prod` restores the protection of stack crossaccountdeploy-prod",
     ] {
         assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
     }
@@ -220,7 +220,7 @@ fn a_policy_that_may_not_be_read_hides_nothing_else() {
     let denied = Answer::error(403, "AccessDenied", said);
     proxy.always("GetStackPolicy", Fault::Answered(denied));
     let run = project.expect("status", 0);
-    assert!(run.stdout.contains("policy unread"), "{}", run.stdout);
+    assert!(run.stdout.contains("policy unknown"), "{}", run.stdout);
     assert!(run.stdout.contains(said), "{}", run.stdout);
     assert!(run.stdout.contains("UPDATE_COMPLETE"), "{}", run.stdout);
 }

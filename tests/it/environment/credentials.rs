@@ -66,7 +66,7 @@ fn keys_in_place_of_a_missing_profile_are_named() {
         &run,
         2,
         &[
-            "the identity of AWS_ACCESS_KEY_ID is in account 888888888888",
+            "the identity from AWS_ACCESS_KEY_ID is in account 888888888888",
             "credentials come from AWS_ACCESS_KEY_ID, not from profile `dev`",
             "unset the variable",
         ],
@@ -91,8 +91,8 @@ fn a_profile_without_credentials_is_not_replaced_by_exported_keys() {
         &run,
         3,
         &[
-            "profile `dev` gives no credentials",
-            "AWS_ACCESS_KEY_ID is not used",
+            "cannot get credentials from profile `dev`",
+            "AWS_ACCESS_KEY_ID is ignored",
         ],
     );
     assert!(desk.proxy.calls().is_empty());
@@ -134,7 +134,7 @@ fn an_exported_profile_never_selects_stacks() {
     assert!(desk.proxy.calls().is_empty());
     desk.project.unset("AWS_PROFILE");
     let run = desk.run(&["deploy", "--yes"]);
-    refused(&run, 2, &["--profile or --all is required"]);
+    refused(&run, 2, &["requires --profile or --all"]);
     assert!(!run.stderr.contains("AWS_PROFILE"), "{}", run.stderr);
     // It changes nothing for a command that looks at every stack.
     desk.project.set("AWS_PROFILE", "prod");
@@ -153,7 +153,7 @@ fn an_exported_profile_of_another_account_is_named() {
     desk.project.set("AWS_PROFILE", "prod");
     let run = desk.run(&ADOPT);
     let said = format!(
-        "profile `prod` of AWS_PROFILE is in account {}",
+        "profile `prod` from AWS_PROFILE is in account {}",
         desk.accounts.prod
     );
     refused(&run, 2, &[&said, "--profile, or unset AWS_PROFILE"]);
@@ -274,13 +274,13 @@ fn a_chain_that_leads_nowhere_is_explained() {
     for (config, parts) in [
         (
             format!("[profile dev]\n{role}source_profile = none\n"),
-            &["no profile `none`", "profile `dev` names it"][..],
+            &["profile `none`, the `source_profile` of profile `dev`, does not exist"][..],
         ),
         (
             format!(
                 "[profile dev]\n{role}source_profile = a\n[profile a]\n{role}source_profile = dev\n"
             ),
-            &["profile `dev` leads back to profile `dev`"],
+            &["profile `dev` refers back to profile `dev`"],
         ),
         (
             format!("[profile dev]\n{role}"),
@@ -296,7 +296,7 @@ fn a_chain_that_leads_nowhere_is_explained() {
         ),
         (
             "[profile dev]\naws_access_key_id = 1\n".to_owned(),
-            &["profile `dev` has no `aws_secret_access_key`"],
+            &["profile `dev` has an access key but no `aws_secret_access_key`"],
         ),
     ] {
         desk.project.write("aws/config", &config);
@@ -365,7 +365,7 @@ fn a_login_of_identity_center_is_used_as_by_the_aws_cli() {
             &run,
             3,
             &[
-                "profile `dev` gives no credentials",
+                "cannot get credentials from profile `dev`",
                 "aws sso login --profile dev",
             ],
         );
@@ -385,7 +385,7 @@ fn a_login_of_identity_center_is_used_as_by_the_aws_cli() {
             &run,
             3,
             &[
-                "profile `dev` gives no credentials",
+                "cannot get credentials from profile `dev`",
                 "aws sso login --profile dev",
             ],
         );

@@ -62,7 +62,7 @@ fn a_profile_that_does_not_exist_names_the_files() {
         &run,
         3,
         &[
-            "no profile `my dev`",
+            "profile `my dev` does not exist",
             "aws/config",
             "aws/credentials",
             "--profile 'my dev'",
@@ -98,7 +98,7 @@ fn a_file_that_cannot_be_read_is_named_with_its_line() {
             3,
             "name = value",
         ),
-        ("aws/credentials", b"[dev]\nkey = \xff\n", 2, "not UTF-8"),
+        ("aws/credentials", b"[dev]\nkey = \xff\n", 2, "invalid UTF-8"),
     ] {
         let before = desk.project.read(file);
         desk.project.write(file, text);

@@ -59,7 +59,7 @@ fn a_target_without_access_to_dev_says_why_the_file_does_not_help() {
     for (text, why) in unusable(&desk.project.read(FILE)) {
         desk.project.write(FILE, &text);
         let run = desk.run(&["deploy", "--profile", "prod", "--yes"]);
-        let unknown = "the ID of the dev account's key is not known";
+        let unknown = "the ID of the dev account's key is unknown";
         refused(&run, 2, &[unknown, why, "--parameter DeployKeyId="]);
         assert_eq!(desk.project.read(FILE), text);
     }

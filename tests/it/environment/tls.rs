@@ -146,7 +146,7 @@ fn a_ca_bundle_that_cannot_be_used_is_named() {
             Some("\0\x01\x02".to_owned()),
             "no certificate in PEM format",
         ),
-        (Some(format!("{begin}AAAA\n")), "certificate 1 has no end"),
+        (Some(format!("{begin}AAAA\n")), "certificate 1 is truncated"),
         (
             Some(format!("{begin}!!\n{end}")),
             "certificate 1 is not valid PEM",

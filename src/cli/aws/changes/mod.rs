@@ -77,7 +77,7 @@ pub(crate) fn validations(found: &Validations, access: &Access) -> String {
     }
     if let Some(gap) = found.gap(access) {
         lines.push(format!(
-            "CloudFormation validation may have more warnings: {gap}."
+            "Cannot read all warnings from CloudFormation validation: {gap}."
         ));
     }
     lines.iter().map(|line| format!("{line}\n")).collect()

@@ -85,7 +85,7 @@ pub(super) async fn announce(
 fn additional(pipeline: &PipelinePlan) -> String {
     let stage = pipeline.stages.first().map_or("", |stage| &stage.name);
     format!(
-        "CodePipeline starts pipeline {} after creating it. This execution fails before stage \
+        "Pipeline {} starts automatically when it is created. This execution fails before stage \
          {stage} and deploys nothing: only the previous pipeline can start a deployment.",
         pipeline.name
     )
@@ -105,7 +105,7 @@ fn first(
     let version = match look {
         Ok(Look::Missing) => {
             return format!(
-                "CodePipeline starts pipeline {pipeline} after creating it. Object {place} does \
+                "Pipeline {pipeline} starts automatically when it is created. Object {place} does \
                  not exist yet, so this execution fails in the source action and deploys nothing."
             );
         }
@@ -120,7 +120,7 @@ fn first(
         Err(error) => format!("if it exists: {}", error.message),
     };
     format!(
-        "CodePipeline starts pipeline {pipeline} after creating it. This execution deploys the \
+        "Pipeline {pipeline} starts automatically when it is created. This execution deploys the \
          newest version of {place} ({version}) to {targets}."
     )
 }

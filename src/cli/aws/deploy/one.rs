@@ -1,4 +1,5 @@
-//! The deployment of one stack: shows the changes, asks for confirmation, and follows the operation.
+//! The deployment of one stack: shows the changes, asks for confirmation, and follows the
+//! operation.
 
 use crate::checked::Permit;
 use crate::deploy::deployment::{Pending, Prepared};
@@ -115,8 +116,8 @@ async fn protected_again(
     Ok(prepared)
 }
 
-/// Shows a change set, asks for confirmation, and executes it. Returns `false` if the user declines,
-/// and `None` if the change set failed and must be retried.
+/// Shows a change set, asks for confirmation, and executes it. Returns `false` if the user
+/// declines, and `None` if the change set failed and must be retried.
 async fn changes(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -267,8 +268,8 @@ pub(super) fn refuse_dangerous(session: &Session<'_>, changes: &[Change]) -> Res
     Ok(())
 }
 
-/// Checks that all targets are deployed. CodePipeline rejects a pipeline with a missing deploy role,
-/// so this check reports the missing target first.
+/// Checks that all targets are deployed. CodePipeline rejects a pipeline with a missing deploy
+/// role, so this check reports the missing target first.
 async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
     if session.targets_stand {
         return Ok(());
@@ -396,8 +397,8 @@ fn say_new_key(session: &Session<'_>, pending: &Pending) {
     }
 }
 
-/// Completes the deployment of a stack: stores and prints its outputs, and applies the merged policy
-/// of an existing bucket.
+/// Completes the deployment of a stack: stores and prints its outputs, and applies the merged
+/// policy of an existing bucket.
 async fn finish(
     session: &mut Session<'_>,
     step: &StackStep,

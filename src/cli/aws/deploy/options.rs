@@ -42,7 +42,8 @@ pub(crate) struct DeployOptions {
         help_heading = "Input"
     )]
     pub(super) out: PathBuf,
-    /// Refuse to deploy if results are unproven, values are unresolved, or permissions are excessive
+    /// Refuse to deploy if results are unproven, values are unresolved, or permissions are
+    /// excessive
     #[arg(long, help_heading = "Checks")]
     pub(super) strict: bool,
     #[command(flatten)]

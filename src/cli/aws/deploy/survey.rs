@@ -99,7 +99,8 @@ impl Survey {
         }
     }
 
-    /// Applies the deployed logical IDs and policy names to a stack. Returns the step if it changed.
+    /// Applies the deployed logical IDs and policy names to a stack. Returns the step if it
+    /// changed.
     fn follow(&mut self, number: usize, step: &StackStep) -> Option<StackStep> {
         let piece = &mut self.pieces[number];
         let Found::Deployed(found) = &piece.found else {
@@ -136,8 +137,8 @@ impl Survey {
         }
     }
 
-    /// Reads the stacks that are not selected, if their profiles are configured, and the stacks that
-    /// are no longer in the configuration.
+    /// Reads the stacks that are not selected, if their profiles are configured, and the stacks
+    /// that are no longer in the configuration.
     pub(super) async fn read_others(&mut self, accounts: &mut Accounts<'_>) -> Result<(), Failure> {
         for Removed { step } in removed::recorded(accounts) {
             if step.stack_set {

@@ -188,8 +188,8 @@ fn write_steps(
 /// Creates the change sets for the first step of each stack before any step is taken.
 ///
 /// # Errors
-/// Returns an error if CloudFormation or s3ferry rejects a change set. In that case, all change sets
-/// are deleted.
+/// Returns an error if CloudFormation or s3ferry rejects a change set. In that case, all change
+/// sets are deleted.
 pub(super) async fn look_ahead(
     session: &mut Session<'_>,
     sequence: &Sequence,

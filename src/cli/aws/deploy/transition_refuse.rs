@@ -14,8 +14,8 @@ use crate::cli::aws::removed::{self, Removed};
 /// Maximum number of resources in a message.
 const NAMED: usize = 10;
 
-/// Refuses to deploy the dev stack to an account or region other than that of the live pipeline. The
-/// live pipeline would lose its targets.
+/// Refuses to deploy the dev stack to an account or region other than that of the live pipeline.
+/// The live pipeline would lose its targets.
 pub(super) fn moved(session: &Session<'_>) -> Result<(), Failure> {
     let accounts = &session.accounts;
     let moved = removed::recorded(accounts).into_iter().find(|left| {
@@ -99,8 +99,8 @@ pub(super) fn conflicts(
              the other stack with the free name"
         }
         false => {
-            "choose other names for the new stack (`bucket:` and `role:`); once the pipeline deploys \
-             to it, delete the old stack with `s3ferry destroy --removed`"
+            "choose other names for the new stack (`bucket:` and `role:`); once the pipeline \
+             deploys to it, delete the old stack with `s3ferry destroy --removed`"
         }
     };
     let owner = match first.owner.checked_sub(steps.len()) {

@@ -103,8 +103,8 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
                     step.stack
                 ),
                 format!(
-                    "provide access to the dev account (profile {}), or use --force if the pipeline \
-                     no longer uses the stack",
+                    "provide access to the dev account (profile {}), or use --force if the \
+                     pipeline no longer uses the stack",
                     shell::word(&dev.profile)
                 ),
             ));
@@ -140,8 +140,8 @@ fn in_use(what: &str, dev: &StackStep) -> Failure {
     )
 }
 
-/// Returns whether another stack's template contains a name from this stack or stack set: the role of
-/// a target, the bucket of a region, or the name of an additional pipeline.
+/// Returns whether another stack's template contains a name from this stack or stack set: the role
+/// of a target, the bucket of a region, or the name of an additional pipeline.
 async fn is_used(
     accounts: &mut Accounts<'_>,
     step: &StackStep,

@@ -213,8 +213,8 @@ pub(super) fn report(
         }
         if options.force {
             out.push_str(
-                "\nThe trust policies of the targets reference the unique ID of the deleted service \
-                 role. After you deploy dev again, destroy and deploy the targets too.\n",
+                "\nThe trust policies of the targets reference the unique ID of the deleted \
+                 service role. After you deploy dev again, destroy and deploy the targets too.\n",
             );
         }
     }

@@ -1,5 +1,5 @@
-//! The stacks that may be deployed: those of the configuration, and those that the outputs file
-//! names besides.
+//! The stacks that may be deployed: the stacks in the configuration, and other stacks in the
+//! outputs file.
 
 use std::collections::HashMap;
 
@@ -13,18 +13,18 @@ use crate::stacks::{DEPLOY_ROLE_ARN, Side};
 
 use super::scope::{Scope, Views};
 
-/// A stack of the configuration: each instance of a stack set is one.
+/// A stack in the configuration. Each instance of a stack set is a separate stack.
 struct Configured<'p> {
     step: &'p StackStep,
     place: Place,
 }
 
-/// Reads the stacks with their templates.
+/// Reads the stacks and their templates.
 pub(super) async fn read(scope: &Scope<'_>, views: &Views) -> Vec<Candidate> {
     let screen = scope.accounts.screen;
     let configured = configured(scope);
     let recorded = recorded(&configured, &scope.accounts.outputs.known);
-    // The instances of a stack set share what is read of it.
+    // Read each stack set once for all its instances.
     let mut wanted: Vec<Wanted> = Vec::new();
     let mut asked: HashMap<(String, String, String), usize> = HashMap::new();
     let mut ask = |account: &str, region: &str, stack: &str, set| {
@@ -98,7 +98,7 @@ fn stack_set(plan: &Plan, step: &StackStep) -> Option<StackSetPlan> {
     }
 }
 
-/// The stacks of the configuration, in the order of the proof's instances.
+/// Returns the stacks in the configuration, in the order of the instances in the proof.
 fn configured<'p>(scope: &'p Scope<'_>) -> Vec<Configured<'p>> {
     let plan = scope.plan();
     let mut found = Vec::new();
@@ -132,7 +132,7 @@ fn configured<'p>(scope: &'p Scope<'_>) -> Vec<Configured<'p>> {
     found
 }
 
-/// The local template of every instance, and whether it serves several.
+/// Returns the local template of every instance, and whether several instances share it.
 fn local(inputs: &Inputs) -> Vec<(bool, Source)> {
     let stacks = inputs.stacks.iter();
     stacks
@@ -143,7 +143,7 @@ fn local(inputs: &Inputs) -> Vec<(bool, Source)> {
         .collect()
 }
 
-/// The stacks of the outputs file that the configuration does not have.
+/// Returns the stacks that are in the outputs file but not in the configuration.
 fn recorded(configured: &[Configured<'_>], outputs: &Outputs) -> Vec<Candidate> {
     let is_configured = |entry: &StackOutputs| {
         configured.iter().any(|one| {

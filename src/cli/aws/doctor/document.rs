@@ -1,4 +1,4 @@
-//! A diagnosis, written for machines.
+//! A diagnosis, for JSON output.
 
 use crate::diagnostic::Severity;
 use crate::doctor::live::View;
@@ -19,19 +19,20 @@ pub(crate) struct Document<'e> {
     pipeline: &'e str,
     /// Result.
     result: DiagnosisResult,
-    /// How the configuration relates to the deployed stacks, which the diagnosis is about.
+    /// Comparison of the configuration with the deployed stacks. The diagnosis applies to the
+    /// deployed stacks.
     configuration: Configuration<'e>,
     /// The accounts.
     accounts: Vec<Account<'e>>,
-    /// Numbers.
+    /// Counts.
     summary: Summary,
-    /// Everything that is wrong, causes first.
+    /// All findings, causes first.
     findings: Vec<Finding<'e>>,
     /// Calls that could not be decided.
     undecided: Vec<Undecided<'e>>,
-    /// Everything that could not be read.
+    /// Items that could not be read.
     unread: &'e [Unread],
-    /// Trust policies that were written again.
+    /// Repaired trust policies.
     repaired: &'e [Repair],
 }
 
@@ -39,25 +40,25 @@ pub(crate) struct Document<'e> {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum DiagnosisResult {
-    /// Everything was read, every call was decided, and nothing is wrong (exit code 0).
+    /// Everything was read, every call was decided, and there are no findings (exit code 0).
     Healthy,
-    /// Something is wrong (1).
+    /// There are findings (exit code 1).
     Findings,
-    /// No problem was found, but not everything could be read or decided (4).
+    /// There are no findings, but not everything could be read or decided (exit code 4).
     Incomplete,
 }
 
-/// The configuration.
+/// The comparison of the configuration with the deployed stacks.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Configuration<'e> {
-    /// Whether no difference was found.
+    /// Whether the configuration matches the deployed stacks.
     is_deployed: bool,
     /// The stacks that differ.
     stacks: Vec<Differing<'e>>,
 }
 
-/// A stack.
+/// A stack that differs from the configuration.
 #[derive(Serialize, JsonSchema)]
 struct Differing<'e> {
     /// Stack name.
@@ -67,7 +68,7 @@ struct Differing<'e> {
     account: &'e str,
     /// Region.
     region: &'e str,
-    /// How it differs.
+    /// Kind of difference.
     difference: Difference,
 }
 
@@ -78,26 +79,26 @@ struct Account<'e> {
     /// Account ID.
     #[schemars(regex(pattern = "^[0-9]{12}$"))]
     account: &'e str,
-    /// ARN of the identity that read it; null when none could.
+    /// ARN of the identity that read the account; null if the account could not be read.
     read_by: Option<&'e str>,
-    /// Why none could.
+    /// Why the account could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'e str>,
 }
 
-/// Numbers.
+/// Counts.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Summary {
     /// Causes.
     causes: usize,
-    /// Calls that fail because of them.
+    /// Calls that fail because of the causes.
     consequences: usize,
-    /// Differences from the templates that stop nothing.
+    /// Differences from the templates that do not affect the pipeline.
     differences: usize,
-    /// Calls of a run that could be decided.
+    /// Calls of an execution that could be decided.
     calls_decided: usize,
-    /// Calls that depend on something that could not be read.
+    /// Calls that depend on unread items.
     calls_undecided: usize,
 }
 
@@ -113,11 +114,11 @@ struct Finding<'e> {
     account: &'e str,
     /// The resource.
     resource: &'e str,
-    /// What is wrong.
+    /// Description of the problem.
     message: &'e str,
-    /// What fails because of it.
+    /// Consequences of the problem.
     consequences: &'e [String],
-    /// What to do.
+    /// Suggested fixes.
     fixes: Vec<FixEntry<'e>>,
 }
 
@@ -127,7 +128,7 @@ struct Finding<'e> {
 enum FixEntry<'e> {
     /// Advice.
     Advice {
-        /// What to do.
+        /// The advice.
         text: &'e str,
     },
     /// A command.
@@ -137,7 +138,7 @@ enum FixEntry<'e> {
     },
     /// A statement to add.
     Statement {
-        /// The policy that lacks it.
+        /// The policy that needs the statement.
         policy: &'e str,
         /// The statement.
         statement: &'e Json,
@@ -148,7 +149,7 @@ enum FixEntry<'e> {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Undecided<'e> {
-    /// What they depend on.
+    /// The unread item that the calls depend on.
     depends_on: &'e str,
     /// Number of calls.
     calls: usize,

@@ -1,4 +1,5 @@
-//! Everything that is shown: the diagnosis, and where the configuration is not deployed.
+//! The data to show: the diagnosis, and the differences between the configuration and the deployed
+//! stacks.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 use super::scope::{Scope, Views};
 use crate::cli::shell;
 
-/// Everything that is shown.
+/// The data to show.
 pub(super) struct Examined<'a> {
     pub(super) scope: &'a Scope<'a>,
     pub(super) views: &'a Views,
@@ -18,7 +19,7 @@ pub(super) struct Examined<'a> {
 }
 
 impl Examined<'_> {
-    /// Name of the pipeline that is diagnosed.
+    /// Returns the name of the diagnosed pipeline.
     pub(super) fn pipeline(&self) -> &str {
         let mut resources = self.deployed.resources.iter();
         resources
@@ -27,7 +28,7 @@ impl Examined<'_> {
             .unwrap_or(&self.scope.plan().dev.pipeline)
     }
 
-    /// The stacks in which the configuration differs from what is deployed, with how.
+    /// Returns the stacks that differ from the configuration, with the kind of difference.
     pub(super) fn differences(&self) -> Vec<(&Place, Difference)> {
         let deployed = self.deployed.places.iter();
         let deployed = deployed.filter_map(|place| match place.reference {
@@ -47,13 +48,13 @@ impl Examined<'_> {
         deployed.chain(others).collect()
     }
 
-    /// A finding's command.
+    /// Formats the command of a finding.
     pub(super) fn command(&self, words: &[String]) -> String {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         shell::command(self.scope.accounts.screen.global, &words)
     }
 
-    /// The command that shows the differences.
+    /// Returns the command that shows the differences.
     pub(super) fn diff(&self, differences: &[(&Place, Difference)]) -> String {
         let profiles: BTreeSet<&str> = differences
             .iter()
@@ -73,27 +74,27 @@ impl Examined<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Difference {
-    /// Its template differs.
+    /// The template differs.
     Template,
-    /// Its template is one between two configurations.
+    /// The stack has a transitional template.
     Incomplete,
-    /// Only the configuration has it.
+    /// The stack is in the configuration but not deployed.
     NotDeployed,
-    /// It is deployed, and the configuration does not have it.
+    /// The stack is deployed but not in the configuration.
     NotConfigured,
-    /// It is deployed, and the deployed pipeline does not use it.
+    /// The stack is deployed, but the deployed pipeline does not use it.
     NotUsed,
 }
 
 impl Difference {
-    /// For people.
+    /// Returns the text for the table.
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Template => "differs from the configuration",
-            Self::Incomplete => "is changing: it still keeps what the old configuration needed",
-            Self::NotDeployed => "is configured and not deployed",
-            Self::NotConfigured => "is deployed and not configured",
-            Self::NotUsed => "is deployed beside the stacks of another pipeline",
+            Self::Incomplete => "in transition: contains resources of the old configuration",
+            Self::NotDeployed => "not deployed",
+            Self::NotConfigured => "not in the configuration",
+            Self::NotUsed => "not used by the deployed pipeline",
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `s3ferry doctor`: the live state of both accounts, compared with the deployed templates and proven,
-//! and the problems in the order of causes.
+//! `s3ferry doctor`: compares the live state of the accounts with the deployed templates, proves
+//! it, and reports the problems, causes first.
 
 mod candidates;
 mod document;
@@ -25,7 +25,7 @@ use examined::Examined;
 pub(crate) use options::DoctorOptions;
 use scope::{Scope, Views, views};
 
-/// Looks.
+/// Runs `s3ferry doctor`.
 pub(crate) fn run(global: &Global, options: &DoctorOptions) -> Result<Outcome, Failure> {
     let screen = Screen::new(global, "s3ferry doctor");
     let scope = Scope::new(options, &screen)?;
@@ -61,7 +61,7 @@ async fn examine(scope: &Scope<'_>) -> Result<Outcome, Failure> {
     })
 }
 
-/// Reads everything, and finds out what is wrong with the deployed state.
+/// Reads the live state and diagnoses it.
 async fn look(scope: &Scope<'_>, views: &Views) -> Result<(Deployed, Diagnosis), Failure> {
     let candidates = candidates::read(scope, views).await;
     let key = key_id(scope, &candidates, &views.accesses).await;
@@ -74,7 +74,7 @@ async fn look(scope: &Scope<'_>, views: &Views) -> Result<(Deployed, Diagnosis),
         &deployed.resources,
         deployed.places.clone(),
         &deployed.keys,
-        // What the configuration merges into a policy may not be deployed yet.
+        // The merged policy in the configuration may not be deployed yet.
         if is_current { &scope.merged } else { &none },
         &deployed.inputs.bucket_keys,
     );
@@ -97,7 +97,7 @@ async fn look(scope: &Scope<'_>, views: &Views) -> Result<(Deployed, Diagnosis),
                 .as_slice()
             {
                 [] => String::new(),
-                commands => format!("attach the policy that `{}` prints", commands.join("`, `")),
+                commands => format!("attach the policy from `{}`", commands.join("`, `")),
             },
             3,
         ));
@@ -105,7 +105,7 @@ async fn look(scope: &Scope<'_>, views: &Views) -> Result<(Deployed, Diagnosis),
     Ok((deployed, diagnosis))
 }
 
-/// The ID of the dev account's key: from the stacks, or by its alias.
+/// Returns the ID of the dev account's key, from the stacks or from the alias.
 async fn key_id(
     scope: &Scope<'_>,
     candidates: &[Candidate],

@@ -1,4 +1,4 @@
-//! Writing dead trust policies again, after asking.
+//! Repairs trust policies that reference a deleted role, after confirmation.
 
 use crate::deploy::trust;
 use crate::doctor::{Diagnosis, Repair};
@@ -7,10 +7,10 @@ use similar::TextDiff;
 use super::scope::{Scope, Views};
 use crate::cli::Failure;
 
-/// Writes what can be written; says what was.
+/// Repairs the trust policies that can be repaired, and returns the repairs.
 ///
 /// # Errors
-/// There is no terminal to ask on, the user says no, or AWS refuses.
+/// Returns an error if standard input is not a terminal, the user declines, or AWS denies the call.
 pub(super) async fn repair(
     scope: &Scope<'_>,
     views: &Views,
@@ -19,7 +19,7 @@ pub(super) async fn repair(
     let screen = scope.accounts.screen;
     let mut done = Vec::new();
     if diagnosis.repairs.is_empty() {
-        screen.says("No trust policy that was read can be written again.");
+        screen.says("No trust policy to repair.");
     }
     for repair in &diagnosis.repairs {
         let Some(access) = views.accesses.get(&repair.account) else {
@@ -27,18 +27,18 @@ pub(super) async fn repair(
         };
         let title = format!("trust policy of role {} in {}", repair.role, repair.account);
         screen.says(format!("The {title}:\n{}", diff(repair)));
-        let question = format!("Write the {title} again?");
+        let question = format!("Repair the {title}?");
         if !screen
             .confirm(scope.options.confirmation.yes, &question)
             .await?
         {
             return Err(Failure::finding(
-                format!("the {title} was not written"),
-                "nothing was changed",
+                format!("the {title} was not repaired"),
+                "confirm the prompt or use --yes to repair it",
             ));
         }
         trust::repair(access, repair).await?;
-        screen.says(format!("The {title} is written, and read back."));
+        screen.says(format!("Repaired and verified the {title}."));
         done.push(repair.clone());
     }
     Ok(done)

@@ -1,4 +1,4 @@
-//! What is looked at, and who looks into each account.
+//! The scope of a diagnosis, and the access to each account.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::cli::aws::screen::Screen;
 use crate::cli::proof::templates;
 use crate::cli::{Failure, Global, shell};
 
-/// What is looked at, before anything is read.
+/// The scope of a diagnosis.
 pub(super) struct Scope<'a> {
     pub(super) options: &'a DoctorOptions,
     pub(super) accounts: Accounts<'a>,
@@ -41,12 +41,12 @@ impl<'a> Scope<'a> {
             let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
             return Err(Failure::new(
                 format!("the configuration has no target `{wanted}`"),
-                format!("its targets are: {}", names.join(", ")),
+                format!("use one of these targets: {}", names.join(", ")),
             ));
         }
         let dir = options.dir.as_deref();
         let inputs = match (templates(project, dir, false), dir) {
-            // Stale files in the default folder do not matter: the deployed templates are compared.
+            // Ignore stale files in the default folder: the diagnosis uses the deployed templates.
             (Err(_), None) => {
                 let synthesis = project.synthesize(Path::new("stacks"), TemplateFormat::Yaml)?;
                 synthesis.inputs(&project.plan, false)
@@ -73,7 +73,8 @@ impl<'a> Scope<'a> {
         &self.accounts.project.plan
     }
 
-    /// The ways into the accounts of stacks; those of stack instances where no profile is named.
+    /// Returns the profiles for the accounts of the stacks. Includes the accounts of stack
+    /// instances unless `--profile` is set.
     fn ways<'p>(&'p self, steps: &[&'p StackStep]) -> Vec<Way<'p>> {
         let mut found = Vec::new();
         for step in steps {
@@ -97,7 +98,7 @@ impl<'a> Scope<'a> {
         found
     }
 
-    /// The stacks that are looked at, by the user's options.
+    /// Returns the stacks that the user's options select.
     fn wanted(&self) -> Result<Vec<&StackStep>, Failure> {
         let all = &self.accounts.steps;
         let steps = match self.options.profile.name() {
@@ -114,21 +115,21 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// A way into an account.
+/// A profile for an account.
 struct Way<'p> {
     account: &'p str,
     profile: &'p str,
     region: &'p str,
 }
 
-/// The ways into the accounts, and who looks there.
+/// The access to the accounts, and the identity that reads each account.
 pub(super) struct Views {
     pub(super) accesses: Accesses,
     pub(super) accounts: BTreeMap<String, View>,
 }
 
 impl Views {
-    /// The commands that print the policies for what was refused, one for each profile.
+    /// Returns the commands that print the missing permissions, one for each profile.
     pub(super) fn policies(&self, global: &Global, diagnosis: &Diagnosis) -> Vec<String> {
         let refused = (diagnosis.unread.iter()).filter(|unread| !unread.refusal.action.is_empty());
         let profiles: BTreeSet<&str> = refused
@@ -142,7 +143,7 @@ impl Views {
     }
 }
 
-/// Finds the way into every account.
+/// Opens every account.
 pub(super) async fn views(scope: &Scope<'_>) -> Result<Views, Failure> {
     let screen = scope.accounts.screen;
     let wanted = scope.wanted()?;
@@ -151,7 +152,7 @@ pub(super) async fn views(scope: &Scope<'_>) -> Result<Views, Failure> {
         accounts: BTreeMap::new(),
     };
     let mut tried = BTreeSet::new();
-    // What to do about the first account that there is no way into.
+    // The help for the first account that cannot be opened.
     let mut help = String::new();
     for way in scope.ways(&wanted) {
         if views.accesses.contains_key(way.account) || !tried.insert((way.account, way.profile)) {
@@ -168,7 +169,7 @@ pub(super) async fn views(scope: &Scope<'_>) -> Result<Views, Failure> {
                 views.accesses.insert(way.account.to_owned(), access);
                 views.accounts.insert(way.account.to_owned(), View::By(arn));
             }
-            // Who names a profile wants to know why it does not work.
+            // Report why an explicitly selected profile does not work.
             Err(error) if scope.options.profile.name().is_some() => return Err(error.into()),
             Err(error) => {
                 if help.is_empty() {
@@ -182,7 +183,7 @@ pub(super) async fn views(scope: &Scope<'_>) -> Result<Views, Failure> {
     for step in &scope.accounts.steps {
         let left_out = scope.options.profile.name().is_some() && scope.options.target.is_none();
         if left_out && !views.accounts.contains_key(step.account.as_str()) {
-            let reason = format!("not looked at: it is profile {}'s", step.profile);
+            let reason = format!("not selected: it belongs to profile {}", step.profile);
             let view = View::Nobody(reason);
             views.accounts.insert(step.account.to_string(), view);
         }
@@ -194,8 +195,7 @@ pub(super) async fn views(scope: &Scope<'_>) -> Result<Views, Failure> {
             _ => String::new(),
         };
         if help.is_empty() {
-            "log in with a profile of the configuration, or name one with --profile"
-                .clone_into(&mut help);
+            "sign in with a profile in the configuration, or set --profile".clone_into(&mut help);
         }
         return Err(Failure::with_code(
             format!("nothing could be read: {reason}"),

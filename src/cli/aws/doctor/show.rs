@@ -1,5 +1,5 @@
-//! A diagnosis, written for people: where the configuration is not deployed, the result, the findings
-//! with causes first, then the parts that could not be read.
+//! Formats a diagnosis as text: the differences from the configuration, the result, the findings
+//! with causes first, and the items that could not be read.
 
 use crate::diagnostic::Severity;
 use crate::doctor::live::View;
@@ -10,10 +10,10 @@ use anstyle::{AnsiColor, Style};
 use super::examined::Examined;
 use crate::cli::output::{Text, table};
 
-/// A longer command holds a whole policy, and is shown with `--verbose` only.
+/// Commands longer than this contain a whole policy, and are shown only with `--verbose`.
 const LONGEST_COMMAND: usize = 400;
 
-/// The diagnosis.
+/// Formats the diagnosis.
 pub(super) fn text(examined: &Examined<'_>) -> Text {
     let diagnosis = examined.diagnosis;
     let mut out = Text::from(&difference(examined));
@@ -24,7 +24,7 @@ pub(super) fn text(examined: &Examined<'_>) -> Text {
         out.append(&finding_text(examined, finding));
     }
     if !diagnosis.unread.is_empty() {
-        out.push_str("\nNot read, and nothing is assumed about it:\n");
+        out.push_str("\nNot read (no assumptions are made):\n");
         let rows: Vec<Vec<String>> = diagnosis
             .unread
             .iter()
@@ -36,7 +36,7 @@ pub(super) fn text(examined: &Examined<'_>) -> Text {
                 ]
             })
             .collect();
-        out.push_str(&table(&["  account", "what", "needs"], &rows, &[]));
+        out.push_str(&table(&["  account", "item", "permission"], &rows, &[]));
         let mut reasons: Vec<&str> = diagnosis
             .unread
             .iter()
@@ -51,7 +51,7 @@ pub(super) fn text(examined: &Examined<'_>) -> Text {
             .views
             .policies(examined.scope.accounts.screen.global, diagnosis);
         if !commands.is_empty() {
-            out.push_str("  The policy that allows the reading:\n");
+            out.push_str("  To print the required policy, run:\n");
         }
         for command in commands {
             out.push_str(&format!("    $ {command}\n"));
@@ -67,7 +67,7 @@ pub(super) fn text(examined: &Examined<'_>) -> Text {
     out
 }
 
-/// Where the configuration is not what is deployed.
+/// Formats the differences between the configuration and the deployed stacks.
 fn difference(examined: &Examined<'_>) -> String {
     let differences = examined.differences();
     if differences.is_empty() {
@@ -86,13 +86,13 @@ fn difference(examined: &Examined<'_>) -> String {
         .collect();
     let stacks = table(&["  stack", "account", "region", "state"], &rows, &[]);
     format!(
-        "The configuration differs from the deployed stacks: run `{}`.\n{stacks}\
-         The diagnosis is about the deployed stacks.\n\n",
+        "The configuration differs from the deployed stacks. For details, run `{}`.\n{stacks}\
+         The diagnosis applies to the deployed stacks.\n\n",
         examined.diff(&differences)
     )
 }
 
-/// One line on all of it.
+/// Formats the summary line.
 fn summary(examined: &Examined<'_>) -> String {
     let diagnosis = examined.diagnosis;
     let causes = diagnosis.errors().count();
@@ -112,14 +112,14 @@ fn summary(examined: &Examined<'_>) -> String {
                 .map(|(account, _)| account.as_str())
                 .collect();
             return format!(
-                "nothing is wrong: {} of a run {} allowed by the live state of {}",
+                "no problems found: {} of a pipeline execution {} allowed by the live state of {}",
                 count(diagnosis.calls, "call", "calls"),
                 if diagnosis.calls == 1 { "is" } else { "are" },
                 joined(&seen),
             );
         }
         Health::Incomplete => parts.push(format!(
-            "no problem found in what was read: {} of {} decided",
+            "no problems found in the items that were read: {} of {} decided",
             diagnosis.calls,
             count(diagnosis.all_calls(), "call", "calls")
         )),
@@ -139,13 +139,13 @@ fn summary(examined: &Examined<'_>) -> String {
     if !diagnosis.unread.is_empty() {
         parts.push(format!(
             "{} not read",
-            count(diagnosis.unread.len(), "thing", "things")
+            count(diagnosis.unread.len(), "item", "items")
         ));
     }
     parts.join(", ")
 }
 
-/// Names with commas between them, and `and` before the last.
+/// Joins names with commas, and with `and` before the last name.
 fn joined(names: &[&str]) -> String {
     match names {
         [one] => (*one).to_owned(),
@@ -200,7 +200,7 @@ fn finding_text(examined: &Examined<'_>, finding: &Finding) -> Text {
         }
     }
     if hidden {
-        out.push_str("    (-v shows the command that puts the whole policy)\n");
+        out.push_str("    (to see the command that replaces the whole policy, use -v)\n");
     }
     out
 }

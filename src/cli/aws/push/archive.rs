@@ -1,4 +1,4 @@
-//! A folder as a zip file: the same bytes for the same files, whoever makes it and when.
+//! Creates a reproducible zip file from a folder: the same files always produce the same bytes.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -18,12 +18,12 @@ use crate::cli::Failure;
 use crate::cli::aws::screen::Screen;
 use crate::cli::aws::zip_file::entry_options;
 
-/// How many hidden files are named.
+/// Maximum number of hidden files listed.
 const NAMED: usize = 3;
 
-/// A file of the folder.
+/// A file in the folder.
 struct Entry {
-    /// Name in the zip file, with `/`.
+    /// Name in the zip file, with `/` as the separator.
     name: String,
     path: PathBuf,
     size: u64,
@@ -37,7 +37,7 @@ struct Walk<'w> {
     hidden: Vec<String>,
 }
 
-/// Makes a zip file of a folder; gives it, and what is known of the files.
+/// Creates a zip file from a folder. Returns the zip file and the inspection results.
 pub(super) fn make(
     folder: &Path,
     take_hidden: bool,
@@ -62,11 +62,11 @@ pub(super) fn make(
     say_hidden(screen, &hidden);
     if entries.is_empty() {
         return Err(Failure::new(
-            format!("there is no file to deploy in `{}`", folder.display()),
+            format!("no files to deploy in `{}`", folder.display()),
             if hidden.is_empty() {
-                "name the folder that holds the built site"
+                "specify the folder that contains the built site"
             } else {
-                "hidden files are left out without --hidden"
+                "to include hidden files, use --hidden"
             },
         ));
     }
@@ -91,7 +91,7 @@ pub(super) fn make(
     Ok((file?, Inspected { files, warnings }))
 }
 
-/// Writes entries in their order.
+/// Writes the entries in order.
 fn write(
     file: File,
     entries: &[Entry],
@@ -130,7 +130,7 @@ fn write(
 fn cannot_write(error: &dyn std::error::Error) -> Failure {
     Failure::new(
         format!("cannot write the zip file: {error}"),
-        "make room in the folder for temporary files (TMPDIR)",
+        "free up space in the temporary directory (TMPDIR)",
     )
 }
 
@@ -148,7 +148,7 @@ fn say_hidden(screen: &Screen<'_>, hidden: &[String]) {
         named.push_str(&format!(" and {} more", hidden.len() - NAMED));
     }
     screen.says(format!(
-        "Left out what is hidden: {named}. --hidden takes it too."
+        "Skipped hidden files: {named}. To include them, use --hidden."
     ));
 }
 
@@ -185,7 +185,7 @@ impl Walk<'_> {
         if !data.is_file() {
             return Err(Failure::new(
                 format!("{} is neither a file nor a folder", quoted(&name)),
-                "take it out of the folder",
+                "remove it from the folder",
             ));
         }
         self.entries.push(Entry {
@@ -200,30 +200,30 @@ impl Walk<'_> {
         let Some(text) = name.to_str() else {
             return Err(Failure::new(
                 format!(
-                    "a file's name in `{}` is not UTF-8: {}",
+                    "a file name in `{}` is not valid UTF-8: {}",
                     self.shown.display(),
                     quoted(&format!("{prefix}{}", name.to_string_lossy()))
                 ),
-                "rename it: an object's key is UTF-8",
+                "rename it: S3 object keys must be UTF-8",
             ));
         };
         Ok(format!("{prefix}{text}"))
     }
 
-    /// The file that a symbolic link leads to. A bucket has no links, so its content is taken,
-    /// but nothing from outside of the folder gets into a public site by one.
+    /// Resolves a symbolic link to a file. A bucket has no links, so the content of the file is
+    /// included. A link must not lead outside the folder, because the site may be public.
     fn link(&self, path: &Path, name: &str) -> Result<PathBuf, Failure> {
         let refused = |why: &str| {
             Failure::new(
                 format!("{} is a symbolic link {why}", quoted(name)),
-                "put a copy in its place, or take it out of the folder",
+                "replace it with a copy of the file, or remove it from the folder",
             )
         };
         let Ok(found) = path.canonicalize() else {
-            return Err(refused("that leads nowhere"));
+            return Err(refused("with a missing target"));
         };
         if !found.starts_with(&self.root) {
-            return Err(refused("that leads out of the folder"));
+            return Err(refused("to a file outside the folder"));
         }
         if found.is_dir() {
             return Err(refused("to a folder"));

@@ -1,4 +1,4 @@
-//! What is to be uploaded.
+//! The zip file to upload.
 
 use std::fs::File;
 
@@ -10,17 +10,17 @@ use crate::cli::Failure;
 use crate::cli::aws::screen::Screen;
 use crate::cli::project::Project;
 
-/// What is to be uploaded, ready on disk.
+/// The zip file to upload, on disk.
 pub(super) struct Artifact {
-    /// The zip file; a temporary one has no name, so that nothing stays behind.
+    /// The zip file. A temporary file has no name, so the system always deletes it.
     pub(super) file: File,
-    /// Its size in bytes.
+    /// Size of the zip file in bytes.
     pub(super) size: u64,
-    /// Number of files in it.
+    /// Number of files in the zip file.
     pub(super) files: u64,
-    /// What is reported about the files.
+    /// Warnings about the files.
     pub(super) warnings: Vec<Warning>,
-    /// SHA-256 of the zip file, in hexadecimal digits.
+    /// SHA-256 of the zip file, in hexadecimal.
     pub(super) sha256: String,
 }
 
@@ -34,17 +34,17 @@ pub(super) fn artifact(
     let data = std::fs::metadata(path).map_err(|error| {
         Failure::new(
             format!("cannot read `{shown}`: {error}"),
-            "name a folder or a zip file; `s3ferry sample` writes one to try it with",
+            "specify a folder or a zip file; `s3ferry sample` writes a sample zip file",
         )
     })?;
     let targets = &project.plan.targets;
     let (mut file, Inspected { files, warnings }) = if data.is_dir() {
         archive::make(path, options.hidden, targets, screen)?
     } else if !data.is_file() {
-        // Before it is opened: a pipe would wait for whoever writes into it.
+        // Check before opening: opening a pipe would block until another process writes to it.
         return Err(Failure::new(
             format!("`{shown}` is neither a file nor a folder"),
-            "name a folder or a zip file",
+            "specify a folder or a zip file",
         ));
     } else {
         let file = File::open(path).map_err(|error| cannot_read(path, &error))?;

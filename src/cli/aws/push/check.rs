@@ -1,5 +1,5 @@
-//! A zip file that the user made: whether the S3 deploy action can unpack it, and what it makes
-//! of the entries.
+//! Checks a zip file from the user: whether the S3 deploy action can extract it, and how the action
+//! treats the entries.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -18,7 +18,7 @@ use super::warning::{Code, Names, Warning, quoted};
 use crate::cli::Failure;
 use crate::cli::aws::screen::Screen;
 
-/// Unpacked bytes that are read at most. An artifact without large repetitions has fewer.
+/// Maximum number of uncompressed bytes to read. Typical artifacts are smaller.
 const CHECKED: u64 = 8 * 1024 * 1024 * 1024;
 
 /// Compression methods of an entry (PKWARE, *APPNOTE*, 4.4.5).
@@ -36,11 +36,11 @@ pub(super) fn zip(
 ) -> Result<Inspected, Failure> {
     let shown = quoted(&path.to_string_lossy());
     let refused =
-        |problem: String| Failure::new(format!("{shown}: {problem}"), "make the zip file again");
+        |problem: String| Failure::new(format!("{shown}: {problem}"), "recreate the zip file");
     let mut site = Site::new(path, targets);
     let claimed = end::entries(file).unwrap_or_default();
     if !limits::entries(path, claimed, site.is_extracted())? {
-        // It is put as it is, and not looked into.
+        // The zip file is deployed as is, so its entries are not checked.
         return Ok(Inspected {
             files: claimed,
             warnings: Vec::new(),
@@ -49,10 +49,10 @@ pub(super) fn zip(
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(|error| {
         Failure::new(
             format!(
-                "{shown} is not a zip file that can be read: {error}; CodePipeline fails with \
+                "{shown} is not a valid zip file: {error}; CodePipeline would fail with \
                  \"The archive is malformed.\""
             ),
-            "make it again, or push the folder itself",
+            "recreate it, or push the folder itself",
         )
     })?;
     let bar = screen.bytes("Checking", unpacked(&archive).min(CHECKED));
@@ -72,7 +72,7 @@ pub(super) fn zip(
         }
     }
     drop(bar);
-    // The archive keeps the last one of a name only.
+    // The archive exposes only the last entry of each name.
     if archive.has_duplicate_names() {
         let start = archive.central_directory_start();
         let hidden = repeated(file, start, &mut site);
@@ -86,14 +86,14 @@ pub(super) fn zip(
     let files = site.files();
     if files == 0 {
         return Err(Failure::new(
-            format!("there is no file in {shown}"),
-            "zip the folder that holds the built site, or push that folder",
+            format!("{shown} contains no files"),
+            "zip the folder that contains the built site, or push that folder",
         ));
     }
     let mut warnings = Vec::from_iter(limits::files(path, files, targets)?);
     if !unchecked.is_empty() {
         let message = format!(
-            "the content of {} was not checked: unpacked, the files have more than 8 GiB",
+            "the content of {} was not checked: the uncompressed files exceed 8 GiB",
             unchecked.shown()
         );
         warnings.push(Warning::new(Code::Unchecked, unchecked, message, ""));
@@ -102,18 +102,18 @@ pub(super) fn zip(
     Ok(Inspected { files, warnings })
 }
 
-/// The sizes of the files, as the directory says.
+/// Returns the total uncompressed size, according to the central directory.
 fn unpacked(archive: &Archive<'_>) -> u64 {
     (0..archive.len())
         .filter_map(|index| Some(archive.by_index_data(index).ok()?.size()))
         .fold(0, u64::saturating_add)
 }
 
-/// Why an entry is not read to its end.
+/// Why an entry was not fully read.
 enum Stop {
-    /// It cannot be deployed; why.
+    /// The entry cannot be deployed, with the reason.
     Diagnostic(String),
-    /// Too much was read already; its name.
+    /// The read limit was reached, with the name of the entry.
     Unchecked(String),
 }
 
@@ -123,7 +123,7 @@ impl From<String> for Stop {
     }
 }
 
-/// Checks an entry; gives how many bytes may still be read.
+/// Checks an entry. Returns the remaining read limit in bytes.
 fn entry(
     archive: &mut Archive<'_>,
     index: usize,
@@ -131,17 +131,17 @@ fn entry(
     budget: u64,
     progress: &dyn Fn(u64),
 ) -> Result<u64, Stop> {
-    // From the directory alone: to read each entry's own header takes too long.
+    // Use only the central directory: reading each local header takes too long.
     let raw = archive
         .by_index_data(index)
         .map_err(|error| format!("entry {} cannot be read: {error}", index + 1))?;
-    // The raw bytes: without the flag for UTF-8, another reader may decode them differently.
+    // Use the raw bytes: without the UTF-8 flag, other readers may decode them differently.
     let name = match str::from_utf8(raw.name_raw()) {
         Ok(name) => name.to_owned(),
         Err(_) if !site.is_extracted() => String::from_utf8_lossy(raw.name_raw()).into_owned(),
         Err(_) => {
             return Err(Stop::Diagnostic(format!(
-                "the name of entry {} is not UTF-8, as an object's key is: {}",
+                "the name of entry {} is not valid UTF-8, as S3 object keys require: {}",
                 index + 1,
                 quoted(&String::from_utf8_lossy(raw.name_raw()))
             )));
@@ -163,7 +163,7 @@ fn entry(
             encrypted(&name)
         } else {
             format!(
-                "{} is compressed with {method}, and only deflate is sure to be understood",
+                "{} is compressed with {method}, but only deflate is supported",
                 quoted(&name)
             )
         }));
@@ -189,16 +189,19 @@ fn entry(
     Ok(budget - size)
 }
 
-/// Why an encrypted entry is refused.
+/// Explains why an encrypted entry is refused.
 fn encrypted(name: &str) -> String {
     format!(
-        "{} is encrypted, and CodePipeline has no password",
+        "{} is encrypted, and CodePipeline cannot decrypt it",
         quoted(name)
     )
 }
 
-/// Reads the content of an entry to its end, where its checksum is compared; gives what is wrong
-/// with it. The reader stops where there is more than the directory says.
+/// Reads the content of an entry, which also verifies its checksum. The reader never reads more
+/// than the size in the central directory.
+///
+/// # Errors
+/// Returns a description of the problem if the content is damaged.
 fn content(
     archive: &mut Archive<'_>,
     index: usize,
@@ -213,7 +216,7 @@ fn content(
         match entry.read(&mut buffer) {
             Ok(0) if seen < size => {
                 return Err(format!(
-                    "is damaged: it has {seen} bytes, and {size} by the zip file's directory"
+                    "is damaged: it has {seen} bytes, but the zip directory specifies {size}"
                 ));
             }
             Ok(0) => return Ok(()),
@@ -226,9 +229,9 @@ fn content(
     }
 }
 
-/// Adds the entries whose names the central directory has already had (PKWARE, *APPNOTE*, 4.3.12);
-/// gives why one of them cannot be unpacked. The archive hides all but the last of a name, so their
-/// content is not read.
+/// Adds the entries with repeated names in the central directory (PKWARE, *APPNOTE*, 4.3.12).
+/// Returns why an entry cannot be extracted, if any. The archive exposes only the last entry of
+/// each name, so the content of the others is not read.
 fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<Option<String>> {
     let mut reader = io::BufReader::new(file);
     reader.seek(SeekFrom::Start(start))?;
@@ -247,7 +250,7 @@ fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<Option<S
             return Ok(Some(match is_encrypted {
                 true => encrypted(&name),
                 false => format!(
-                    "{} is not compressed with deflate in every copy",
+                    "not every copy of {} is compressed with deflate",
                     quoted(&name)
                 ),
             }));
@@ -264,18 +267,20 @@ fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<Option<S
     Ok(None)
 }
 
-/// The end of a zip file, read before the rest of it.
+/// Reads the end of a zip file.
 mod end {
     use std::fs::File;
     use std::io::{self, Read as _, Seek as _, SeekFrom};
 
-    /// The record without its comment, and the longest comment (PKWARE, *APPNOTE*, 4.3.16).
+    /// Size of the end record without its comment, and the maximum comment size (PKWARE, *APPNOTE*,
+    /// 4.3.16).
     const RECORD: usize = 22;
     const COMMENT: usize = 65_535;
-    /// The locator of the 64-bit record, which precedes it directly (4.3.15).
+    /// Size of the locator of the 64-bit record, which directly precedes the end record (4.3.15).
     const LOCATOR: usize = 20;
 
-    /// How many entries a zip file says it has; nothing where there is no end that says it.
+    /// Returns the number of entries that the end record declares, or `None` if there is no end
+    /// record.
     pub(super) fn entries(mut file: &File) -> Option<u64> {
         let length = file.seek(SeekFrom::End(0)).ok()?;
         let start = length.saturating_sub((RECORD + COMMENT + LOCATOR) as u64);

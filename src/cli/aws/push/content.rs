@@ -1,4 +1,5 @@
-//! The content types that the S3 deploy action sets, and text whose character set is left open.
+//! Checks the content types that the S3 deploy action sets, and text with an undeclared character
+//! set.
 
 use std::collections::BTreeMap;
 
@@ -6,28 +7,29 @@ use crate::escape::shown;
 
 use super::warning::{self, Code, Names, Warning};
 
-/// Extensions that the action knows. Everything else is `application/octet-stream`.
+/// Extensions that the action recognizes. Other files get `application/octet-stream`.
 const KNOWN: [&str; 9] = [
     "html", "css", "js", "json", "xml", "svg", "png", "jpg", "txt",
 ];
-/// Extensions of what a browser opens or runs by its content type; empty: no extension.
+/// Extensions of files that a browser opens or runs based on their content type. The empty string
+/// stands for files without an extension.
 const BY_TYPE: [&str; 7] = ["", "htm", "xhtml", "shtml", "pdf", "mjs", "wasm"];
-/// How many bytes of a page a browser searches for its character set (HTML, *Determining the
+/// Number of bytes of a page that a browser searches for the character set (HTML, *Determining the
 /// character encoding*).
 const HEAD: usize = 1024;
-/// How many extensions a note lists.
+/// Maximum number of extensions in a note.
 const LISTED: usize = 8;
 
 /// The content types of a site.
 #[derive(Debug, Default)]
 pub(super) struct Types {
-    /// Files that a browser opens or runs by their content type.
+    /// Files that a browser opens or runs based on their content type.
     by_type: Names,
-    /// Other files of an unknown extension, with their number by extension.
+    /// Other files with an unknown extension, and their count by extension.
     others: Names,
     extensions: BTreeMap<String, u64>,
     scripts: Names,
-    /// Text that is not ASCII and does not declare its character set.
+    /// Text files with non-ASCII characters and no declared character set.
     open: Names,
 }
 
@@ -45,7 +47,7 @@ impl Types {
         }
     }
 
-    /// Takes what was read of a file.
+    /// Adds the inspected text of a file.
     pub(super) fn text(&mut self, name: &str, text: &Text) {
         if text.is_open() {
             self.open.add(name);
@@ -60,27 +62,29 @@ impl Types {
         add(
             Code::ContentType,
             self.by_type,
-            "the S3 deploy action does not know the type of {}, and sets the content type \
-             application/octet-stream: a browser downloads such a page or document and does not run \
-             such a script",
-            "rename .htm to .html and .mjs to .js, or set the type where the site is served",
+            "the S3 deploy action does not recognize the type of {} and sets the content type \
+             application/octet-stream; browsers download such pages and documents, and do not run \
+             such scripts",
+            "rename .htm to .html and .mjs to .js, or set the type in the service that serves the \
+             site",
         );
         add(
             Code::Charset,
             self.open,
-            "{} contains text that is not ASCII and does not declare its character set; the S3 deploy \
-             action sets none, and a browser guesses",
-            "add `<meta charset=\"utf-8\">` to a page, or a byte order mark to a text file",
+            "{}: non-ASCII text without a declared character set; the S3 deploy action does not \
+             set one, so browsers guess",
+            "add `<meta charset=\"utf-8\">` to pages, or a byte order mark to text files",
         );
         let others = format!(
-            "the S3 deploy action sets the content type application/octet-stream for {}: images and \
-             fonts still work in a page, and are downloaded when they are opened",
+            "the S3 deploy action sets the content type application/octet-stream for {}; images \
+             and fonts still work in pages, but browsers download them when opened directly",
             counted(&self.extensions)
         );
         add(Code::OctetStream, self.others, &others, "");
         let scripts = format!(
-            "the S3 deploy action sets the content type application/x-javascript without a character \
-             set for {} (.js): browsers run it, and read it in the character set of the page",
+            "the S3 deploy action sets the content type application/x-javascript without a \
+             character set for {} (.js); browsers run such scripts with the character set of the \
+             page",
             files(self.scripts.count())
         );
         add(Code::Javascript, self.scripts, &scripts, "");
@@ -95,7 +99,7 @@ fn files(count: u64) -> String {
     }
 }
 
-/// `12 files (.woff2 6, .map 4, .ico 2)`: the most frequent extensions first.
+/// Formats counts such as `12 files (.woff2 6, .map 4, .ico 2)`, most frequent extensions first.
 fn counted(extensions: &BTreeMap<String, u64>) -> String {
     let mut sorted: Vec<(&String, &u64)> = extensions.iter().collect();
     sorted.sort_by_key(|(extension, count)| (std::cmp::Reverse(**count), *extension));
@@ -111,7 +115,8 @@ fn counted(extensions: &BTreeMap<String, u64>) -> String {
     format!("{} ({})", files(total), listed.join(", "))
 }
 
-/// The extension of a name in lowercase; empty where there is none, as in `LICENSE` and `.nojekyll`.
+/// Returns the lowercase extension of a name, or an empty string for names such as `LICENSE` and
+/// `.nojekyll`.
 fn extension(name: &str) -> String {
     let last = name.rsplit('/').next().unwrap_or_default();
     match last.rsplit_once('.') {
@@ -120,7 +125,7 @@ fn extension(name: &str) -> String {
     }
 }
 
-/// What is known of a text file while it is read.
+/// The state of a text file during the inspection.
 #[derive(Debug)]
 pub(super) struct Text {
     is_page: bool,
@@ -129,7 +134,8 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// For a file whose character set a browser guesses, unless it is declared.
+    /// Creates the state for a file type without a fixed character set. Returns `None` for other
+    /// files.
     pub(super) fn of(name: &str) -> Option<Self> {
         let extension = extension(name);
         let is_page = matches!(extension.as_str(), "html" | "htm");
@@ -140,7 +146,7 @@ impl Text {
         })
     }
 
-    /// Takes the next bytes.
+    /// Inspects the next bytes.
     pub(super) fn read(&mut self, bytes: &[u8]) {
         self.is_ascii &= bytes.is_ascii();
         let room = HEAD - self.head.len();
@@ -190,7 +196,7 @@ mod tests {
         assert!(!is_open("a.html", &[b"<h1>plain</h1>"]));
         assert!(is_open("a.html", &[b"<h1>", umlaut]));
         assert!(!is_open("a.html", &[b"<META ChArSeT=utf-8>", umlaut]));
-        // Only the beginning of a page counts, wherever the pieces are cut.
+        // Only the first bytes of a page count, regardless of the chunk boundaries.
         assert!(!is_open(
             "a.html",
             &[&[b' '; 1000], b"<meta char", b"set=x>", umlaut]

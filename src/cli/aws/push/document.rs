@@ -1,4 +1,4 @@
-//! The result of a push, for machines.
+//! The result of a push, for JSON output.
 
 use crate::failure::{Kind, Meaning};
 use crate::plan::Plan;
@@ -20,19 +20,19 @@ pub(crate) struct Document {
     version: Version,
     /// The source object.
     pub(super) source: Source,
-    /// Unexpected effects of the S3 deploy action on the files; one for each kind.
+    /// Warnings about the files, one for each kind.
     warnings: Vec<Warning>,
-    /// The execution of the pipeline.
+    /// The pipeline execution.
     pub(super) execution: Option<ExecutionEntry>,
-    /// The executions that the pipeline started in the additional pipelines, in their order.
+    /// The executions of the additional pipelines, in order.
     pub(super) additional: Vec<AdditionalEntry>,
-    /// The newer execution that took the place of a superseded one.
+    /// The newer execution that superseded this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) superseded_by: Option<Superseding>,
     /// Why an action failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) explanation: Option<Explanation>,
-    /// What to do next, in a sentence; null when nothing is left.
+    /// The next step, as a sentence; null if nothing is left to do.
     pub(super) next: Option<String>,
 }
 
@@ -44,15 +44,16 @@ pub(super) struct Source {
     bucket: String,
     /// Object key.
     key: String,
-    /// Size.
+    /// Size of the zip file in bytes.
     bytes: u64,
     /// Number of files in the zip file.
     files: u64,
     /// SHA-256 of the zip file.
     sha256: String,
-    /// Version of the object; null when --strict refused the upload.
+    /// Version of the object; null if --strict refused the upload.
     pub(super) version_id: Option<String>,
-    /// Whether it was uploaded now; false: the bucket has it already, or --strict refused it.
+    /// Whether this command uploaded the object; false if the bucket already contains it, or if
+    /// --strict refused the upload.
     pub(super) uploaded: bool,
 }
 
@@ -65,37 +66,37 @@ pub(super) struct AdditionalEntry {
     pub(super) pipeline: String,
 }
 
-/// An execution that took the place of another one.
+/// An execution that superseded another execution.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Superseding {
-    /// Its ID.
+    /// Execution ID.
     pub(super) id: String,
-    /// AWS's status.
+    /// Status from AWS.
     pub(super) status: String,
-    /// Version of the source that it takes; null while AWS does not name it.
+    /// Version of the source object that it uses; null until AWS reports it.
     pub(super) version_id: Option<String>,
 }
 
 /// Why an action failed.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Explanation {
-    /// The known failure; null: only the refused calls are known.
+    /// The known failure; null if only the denied calls are known.
     failure: Option<Kind>,
-    /// What happened; null for an unknown failure.
+    /// Description of the failure; null for an unknown failure.
     meaning: Option<String>,
-    /// Why it happened; null for an unknown failure.
+    /// Cause of the failure; null for an unknown failure.
     cause: Option<String>,
-    /// Whether the refused call is known.
+    /// Whether the exact denied call is known.
     exact: bool,
-    /// Calls that explain a refusal, by the proof.
+    /// Calls that can explain the denial, with the decision of the proof.
     calls: Vec<CallEntry>,
 }
 
 /// A call.
 #[derive(Serialize, JsonSchema)]
 struct CallEntry {
-    /// Step of the run.
+    /// Step of the execution.
     #[schemars(with = "String")]
     step: Step,
     /// Caller.
@@ -109,7 +110,7 @@ struct CallEntry {
 }
 
 impl Document {
-    /// The result before an upload.
+    /// Creates the result before the upload.
     pub(super) fn new(plan: &Plan, artifact: &Artifact) -> Self {
         Self {
             version: Version,

@@ -1,4 +1,4 @@
-//! What is known of the files of an artifact, and reading them.
+//! The inspection results of an artifact, and helpers to read files.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
@@ -9,22 +9,22 @@ use sha2::{Digest as _, Sha256};
 use super::warning::Warning;
 use crate::cli::Failure;
 
-/// What is known of an artifact's files before it is uploaded.
+/// The inspection results of an artifact before the upload.
 pub(super) struct Inspected {
     /// Number of files.
     pub(super) files: u64,
-    /// What the S3 deploy action does with them that is not expected.
+    /// Unexpected effects of the S3 deploy action on the files.
     pub(super) warnings: Vec<Warning>,
 }
 
 pub(super) fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(
         format!("cannot read `{}`: {error}", path.display()),
-        "check its permissions",
+        "check the file permissions",
     )
 }
 
-/// Size and SHA-256 of a file, read piece by piece.
+/// Returns the size and the SHA-256 of a file. Reads the file in chunks.
 pub(super) fn digest(file: &mut File) -> std::io::Result<(u64, String)> {
     file.rewind()?;
     let mut hasher = Sha256::new();

@@ -1,4 +1,4 @@
-//! The quotas of CodePipeline and S3 that a site can exceed.
+//! The CodePipeline and S3 quotas that a site can exceed.
 
 use std::path::Path;
 
@@ -9,20 +9,20 @@ use crate::plan::TargetPlan;
 use super::warning::{Code, Names, Warning, quoted};
 use crate::cli::Failure;
 
-/// Files from which the deploy action's time may become short.
+/// Number of files above which the deploy action may time out.
 const MANY_FILES: u64 = DEPLOYED_FILES.value / 2;
 
 const RESTRUCTURE: &str =
-    "AWS does not raise this quota: deploy less, or split the site over several pipelines";
+    "this quota cannot be increased: reduce the site, or split it across several pipelines";
 
-/// Whether CodePipeline takes an artifact of this size.
+/// Checks whether CodePipeline accepts an artifact of this size.
 pub(super) fn size(path: &Path, size: u64) -> Result<(), Failure> {
     if size <= SOURCE_OBJECT.value {
         return Ok(());
     }
     Err(Failure::new(
         format!(
-            "`{}` has {} bytes as a zip file, and CodePipeline takes {}",
+            "the zip file of `{}` has {} bytes, and the CodePipeline limit is {}",
             path.display(),
             grouped(size),
             grouped(SOURCE_OBJECT.value),
@@ -31,10 +31,11 @@ pub(super) fn size(path: &Path, size: u64) -> Result<(), Failure> {
     ))
 }
 
-/// Entries of a zip file that is looked into: more than any site has with its folders.
+/// Maximum number of zip entries to check, including folders. No typical site has more.
 const ENTRIES: u64 = 250_000;
 
-/// Whether the S3 deploy action takes so many files; gives what the user should know about them.
+/// Checks whether the S3 deploy action supports this number of files. Returns a warning if the
+/// number is close to the limit.
 pub(super) fn files(
     path: &Path,
     files: u64,
@@ -47,8 +48,8 @@ pub(super) fn files(
     }
     if files <= DEPLOYED_FILES.value {
         let message = format!(
-            "{} has {shown} files, and the S3 deploy action has {} minutes to put them; AWS raises \
-             this quota on request",
+            "{} has {shown} files, and the S3 deploy action must upload them within {} minutes; \
+             you can request an increase of this quota",
             quoted(&path.to_string_lossy()),
             DEPLOY_ACTION.value
         );
@@ -58,7 +59,7 @@ pub(super) fn files(
     Err(too_many(path, &shown))
 }
 
-/// Whether a zip file can be looked into with so many entries, as its end says.
+/// Returns whether to check the entries of a zip file with this declared number of entries.
 pub(super) fn entries(path: &Path, entries: u64, is_extracted: bool) -> Result<bool, Failure> {
     if entries > ENTRIES && is_extracted {
         let shown = grouped(entries);
@@ -70,7 +71,7 @@ pub(super) fn entries(path: &Path, entries: u64, is_extracted: bool) -> Result<b
 fn too_many(path: &Path, files: &str) -> Failure {
     Failure::new(
         format!(
-            "{} has {files} files, and the S3 deploy action extracts {}",
+            "{} has {files} files, and the S3 deploy action extracts at most {}",
             quoted(&path.to_string_lossy()),
             grouped(DEPLOYED_FILES.value)
         ),
@@ -78,7 +79,7 @@ fn too_many(path: &Path, files: &str) -> Failure {
     )
 }
 
-/// Whether a file's name can be an object's key in each target; otherwise why not.
+/// Returns why a file name cannot be an object key in every target, if so.
 pub(super) fn key_problem(name: &str, targets: &[TargetPlan]) -> Option<String> {
     if let Some(bad) = name.chars().find(|c| c.is_control()) {
         return Some(format!("it contains {}", named(bad)));
@@ -92,7 +93,7 @@ pub(super) fn key_problem(name: &str, targets: &[TargetPlan]) -> Option<String> 
     let length = prefix + name.len();
     (length > OBJECT_KEY.length()).then(|| {
         format!(
-            "as an object's key it has {length} bytes, and S3 allows {}",
+            "its object key has {length} bytes, and the S3 limit is {}",
             OBJECT_KEY.value
         )
     })

@@ -1,5 +1,5 @@
-//! `s3ferry push`: a folder or zip file uploaded as a new version of the source, and the
-//! execution of the pipeline that it starts, followed to its end.
+//! `s3ferry push`: uploads a folder or zip file as a new version of the source object, and follows
+//! the pipeline execution that it starts.
 
 mod archive;
 mod artifact;
@@ -24,7 +24,7 @@ use crate::cli::{Failure, Global, Outcome};
 pub(crate) use document::Document;
 pub(crate) use options::PushOptions;
 
-/// Uploads and follows.
+/// Runs `s3ferry push`.
 pub(crate) fn run(global: &Global, options: &PushOptions) -> Result<Outcome, Failure> {
     let project = Project::load(global)?;
     example_buckets(&project.plan)?;
@@ -35,7 +35,7 @@ pub(crate) fn run(global: &Global, options: &PushOptions) -> Result<Outcome, Fai
     if options.strict
         && let Err(refused) = warning::refuse(&artifact.warnings)
     {
-        // Machines get the result without an upload.
+        // The JSON output includes the result without an upload.
         document.next = Some("fix the files, or accept the warnings with --allow".to_owned());
         options.result.print(&document)?;
         return Err(refused);
@@ -43,7 +43,7 @@ pub(crate) fn run(global: &Global, options: &PushOptions) -> Result<Outcome, Fai
     let upload = Upload::default();
     let work = flow::run(options, &project, &screen, &artifact, document, &upload);
     block_on_or(&screen, work, async || {
-        // There is nobody to tell: the bucket's own rules end what stays.
+        // Ignore failures: the lifecycle rule of the bucket removes incomplete uploads.
         let _ = upload.abort().await;
     })
 }

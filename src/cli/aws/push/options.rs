@@ -8,51 +8,49 @@ use crate::cli::{Global, shell};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry push site/                    zip the folder, upload it, follow the pipeline
+  s3ferry push site/                    zip and upload the folder, then follow the pipeline
   s3ferry push site.zip --no-watch      upload only
-  s3ferry push site/ --start            the same content again: run the pipeline anyway
+  s3ferry push site/ --start            start the pipeline even if the content is unchanged
   s3ferry push site/ --profile dev-ci --format json
   s3ferry push site/ --strict --allow content-type
   version=$(s3ferry push site/ --no-watch -q)
 
-The result is the version ID; it is printed alone with -q, and where standard output is no
-terminal.
+The result is the version ID. It is the only output on standard output with -q, or if standard
+output is not a terminal.
 
-Before the upload, push warns about files that the S3 deploy action treats in an unexpected way:
-`\\` in a name becomes `/`, a symbolic link becomes a small file, most types become
-application/octet-stream. Notes are for information; --strict refuses warnings only.
+Before the upload, push warns about unexpected effects of the S3 deploy action: `\\` in a name
+becomes `/`, a symbolic link becomes a small file, and most types become application/octet-stream.
+Notes are for information only. --strict refuses only warnings.
 
-The pipeline adds and overwrites files. Files that are removed from the site are not deleted from
-the bucket.
+The pipeline adds and overwrites files. It does not delete files that were removed from the site.
 
-A push that was stopped while the pipeline ran is run again: what is uploaded already is not
-uploaded twice, and the execution is followed on.";
+Safe to interrupt: run it again and it resumes, without another upload.";
 
-/// PushOptions of `push`.
+/// Options of `s3ferry push`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, mut_args(help("profile", DEV_PROFILE)))]
 pub(crate) struct PushOptions {
-    /// Folder of the site, or a zip file of it
+    /// Folder or zip file of the site
     #[arg(value_name = "FILE|DIR")]
     pub(super) path: PathBuf,
     #[command(flatten)]
     pub(super) profile: ProfileOption,
-    /// Take the folder's hidden files too, whose names begin with a dot
+    /// Include hidden files, whose names begin with a dot
     #[arg(long, help_heading = "Input")]
     pub(super) hidden: bool,
-    /// Refuse to upload if there is a warning about the files; notes are accepted
+    /// Refuse to upload if there are warnings about the files; notes are accepted
     #[arg(long, help_heading = "Checks")]
     pub(super) strict: bool,
-    /// Leave out a kind of warning or note; can be repeated
+    /// Suppress this kind of warning or note; can be repeated
     #[arg(long, value_name = "KIND", value_enum, help_heading = "Checks")]
     pub(super) allow: Vec<Code>,
-    /// Follow the pipeline to its end, which is the default
+    /// Follow the pipeline until it ends (default)
     #[arg(long, overrides_with = "no_watch", help_heading = "Behavior")]
     watch: bool,
-    /// Upload, and do not wait for the pipeline
+    /// Upload without waiting for the pipeline
     #[arg(long, help_heading = "Behavior")]
     pub(super) no_watch: bool,
-    /// Start the pipeline though the content is the same as before
+    /// Start the pipeline even if the content is unchanged
     #[arg(long, help_heading = "Behavior")]
     pub(super) start: bool,
     #[command(flatten)]
@@ -61,8 +59,8 @@ pub(crate) struct PushOptions {
     pub(super) aws: AwsOptions,
 }
 
-/// The command that goes on after an interruption; `start` is left out once the pipeline was
-/// started, which it would start again.
+/// Returns the command that resumes the work after an interruption. `start` must be `false` once
+/// the pipeline has started, to avoid starting it again.
 pub(super) fn resume(global: &Global, options: &PushOptions, start: bool) -> String {
     let path = options.path.to_string_lossy();
     let allowed: Vec<String> = options.allow.iter().map(|code| code.name()).collect();

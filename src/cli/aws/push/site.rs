@@ -1,8 +1,8 @@
-//! The files of a site by their names: which the S3 deploy action takes, and the object keys that
-//! it makes of them.
+//! Checks the file names of a site: whether the S3 deploy action accepts them, and which object
+//! keys it creates from them.
 //!
-//! What the action does with names is known from runs of a real CodePipeline: it writes `/` for
-//! `\`, keeps a leading slash, fails at `../`, and puts every entry in its order.
+//! The behavior of the action was observed in a real CodePipeline: it replaces `\` with `/`, keeps
+//! a leading slash, fails on `../`, and uploads the entries in order.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,13 +24,13 @@ pub(super) struct Site<'p> {
     files: u64,
     /// Object keys, without the deployment path.
     keys: BTreeSet<String>,
-    /// The same in lowercase.
+    /// The object keys in lowercase.
     lowercase: BTreeSet<String>,
-    /// Folders that have entries, without the last `/`.
+    /// Folders with a separate entry, without the trailing `/`.
     folders: BTreeSet<String>,
-    /// The first parts of the keys.
+    /// The top-level folders.
     tops: BTreeSet<String>,
-    /// Whether a file is at the top itself.
+    /// Whether a file is at the top level.
     is_at_top: bool,
     has_pages: bool,
     backslashes: Names,
@@ -67,7 +67,7 @@ impl<'p> Site<'p> {
         }
     }
 
-    /// Whether any target extracts the artifact. Otherwise its names do not matter.
+    /// Returns whether any target extracts the artifact. If not, the names do not matter.
     pub(super) fn is_extracted(&self) -> bool {
         self.target.is_some()
     }
@@ -80,15 +80,12 @@ impl<'p> Site<'p> {
         }
         let key = name.replace('\\', "/");
         if key.split('/').all(|part| part.is_empty() || part == ".") {
-            return Err(format!(
-                "{} is the name of a file, and names none",
-                quoted(name)
-            ));
+            return Err(format!("{} is not a valid file name", quoted(name)));
         }
         if climbs(&key) {
             return Err(format!(
-                "{} contains `../`: the S3 deploy action fails there (ConfigurationError) after \
-                 it has put the files before it",
+                "{} contains `../`: the S3 deploy action uploads the files before it and then \
+                 fails (ConfigurationError)",
                 quoted(name)
             ));
         }
@@ -129,7 +126,7 @@ impl<'p> Site<'p> {
         Ok(())
     }
 
-    /// Adds an entry whose name was there before.
+    /// Adds an entry with a repeated name.
     pub(super) fn again(&mut self, name: &str) {
         self.files += 1;
         if self.is_extracted() {
@@ -137,13 +134,13 @@ impl<'p> Site<'p> {
         }
     }
 
-    /// Adds the entry of a folder. The action makes no object of it.
+    /// Adds the entry of a folder. The action does not create an object for it.
     pub(super) fn folder(&mut self, name: &str) {
         let key = name.replace('\\', "/");
         self.folders.insert(key.trim_end_matches('/').to_owned());
     }
 
-    /// Adds what was read of a text file.
+    /// Adds the inspected text of a file.
     pub(super) fn text(&mut self, name: &str, text: &Text) {
         if self.is_extracted() && !is_of_desktop(name) {
             self.types.text(name, text);
@@ -161,12 +158,12 @@ impl<'p> Site<'p> {
         self.has_pages |= lowercase.ends_with(".html") || lowercase.ends_with(".htm");
     }
 
-    /// The number of files.
+    /// Returns the number of files.
     pub(super) fn files(&self) -> u64 {
         self.files
     }
 
-    /// Why the files cannot be extracted together.
+    /// Returns why the files cannot be extracted together, if so.
     pub(super) fn conflict(&self) -> Option<String> {
         let above = self.keys.iter().flat_map(|key| {
             let slashes = key.match_indices('/');
@@ -175,12 +172,12 @@ impl<'p> Site<'p> {
         let mut folders = above.chain(self.folders.iter().map(String::as_str));
         let name = folders.find(|folder| self.keys.contains(*folder))?;
         Some(format!(
-            "{} is a file and a folder, and cannot be extracted as both",
+            "{} is both a file and a folder, which cannot be extracted together",
             quoted(name)
         ))
     }
 
-    /// Everything that is unexpected about the files.
+    /// Returns the warnings about the files.
     pub(super) fn warnings(self) -> Vec<Warning> {
         let mut found = Vec::new();
         let Some(target) = self.target else {
@@ -193,54 +190,54 @@ impl<'p> Site<'p> {
         add(
             Code::Backslash,
             self.backslashes,
-            "the S3 deploy action writes `/` for every `\\` in the name of {}",
-            "rename the files, or make the zip file with `/` between folders",
+            "the S3 deploy action replaces every `\\` with `/` in the name of {}",
+            "rename the files, or create the zip file with `/` as the separator",
         );
         add(
             Code::LeadingSlash,
             self.leading,
-            "the S3 deploy action keeps the `/` at the beginning of {}, so that a browser finds \
-             the object only under `//`",
-            "make the zip file without a leading `/`, or push the folder itself",
+            "the S3 deploy action keeps the leading `/` of {}, so browsers find the object only \
+             under `//`",
+            "create the zip file without a leading `/`, or push the folder itself",
         );
         add(
             Code::UnusualPath,
             self.unusual,
-            "`./` or `//` in the name of {} becomes part of the object key, and no browser asks \
-             for such a key",
-            "make the zip file again, or push the folder itself",
+            "`./` or `//` in the name of {} becomes part of the object key, and browsers do not \
+             request such keys",
+            "recreate the zip file, or push the folder itself",
         );
         add(
             Code::DuplicateName,
             self.duplicates,
-            "the name of {} occurs more than once: the S3 deploy action puts a version of the \
-             object for each, and the last one stays",
-            "make the zip file with one entry for each name",
+            "the name of {} occurs more than once: the S3 deploy action uploads every copy, and \
+             the last one becomes the current version",
+            "create the zip file with one entry for each name",
         );
         add(
             Code::SymbolicLink,
             self.links,
-            "the S3 deploy action puts a small object with the path of the target in place of \
-             the symbolic link {}",
-            "put the file itself into the zip file, or push the folder itself",
+            "the S3 deploy action uploads the symbolic link {} as a small object that contains \
+             the path of its target",
+            "add the file itself to the zip file, or push the folder itself",
         );
         add(
             Code::DesktopFile,
             self.desktop,
-            "the S3 deploy action also puts what the desktop has added: {}",
-            "make the zip file without these files, or push the folder itself",
+            "the S3 deploy action also uploads files created by the operating system: {}",
+            "create the zip file without these files, or push the folder itself",
         );
         add(
             Code::Case,
             self.case,
-            "{} differs from another name only in upper and lower case: S3 keeps both objects",
+            "{} differs from another name only in case: S3 keeps both objects",
             "",
         );
         found.extend(self.types.warnings());
         found
     }
 
-    /// Whether the site is where a browser looks for it.
+    /// Checks whether the site is at the top level, where browsers expect it.
     fn at_the_top(&self, target: &TargetPlan) -> Option<Warning> {
         let mut tops = self.tops.iter();
         if let (Some(top), None, false) = (tops.next(), tops.next(), self.is_at_top) {
@@ -254,19 +251,19 @@ impl<'p> Site<'p> {
                 Code::SingleFolder,
                 names,
                 format!(
-                    "everything in {} is below `{}/`, so the site is deployed to s3://{}/{path}{}/",
+                    "all files in {} are in `{}/`, so the site is deployed to s3://{}/{path}{}/",
                     quoted(&self.path.to_string_lossy()),
                     shown(top),
                     target.names.bucket,
                     shown(top)
                 ),
                 format!(
-                    "push the folder {} itself to have it one level up",
+                    "to deploy the site one level up, push the folder {} itself",
                     quoted(top)
                 ),
             ));
         }
-        // The others are reported by themselves.
+        // The other spellings are reported separately.
         let mut names = ["index.html", "./index.html", "/index.html"].iter();
         let has_index = names.any(|name| self.keys.contains(*name));
         (self.has_pages && !has_index).then(|| {
@@ -274,7 +271,7 @@ impl<'p> Site<'p> {
                 Code::NoIndex,
                 Names::default(),
                 format!(
-                    "there is no `index.html` at the top of {}",
+                    "no `index.html` at the top level of {}",
                     quoted(&self.path.to_string_lossy())
                 ),
                 "push the folder that contains the start page",
@@ -283,17 +280,17 @@ impl<'p> Site<'p> {
     }
 }
 
-/// Whether a key contains `../`, or ends with such a part.
+/// Returns whether a key contains `../`, or ends with `..` as its last part.
 fn climbs(key: &str) -> bool {
     key.contains("../") || key == ".." || key.ends_with("/..")
 }
 
-/// Whether a name is an absolute path of Windows.
+/// Returns whether a name is an absolute Windows path.
 fn has_drive(key: &str) -> bool {
     key.get(1..3) == Some(":/") && key.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-/// Whether a desktop adds such files by itself.
+/// Returns whether an operating system creates such files automatically.
 fn is_of_desktop(key: &str) -> bool {
     let last = key.rsplit('/').next().unwrap_or_default();
     key.starts_with("__MACOSX/")

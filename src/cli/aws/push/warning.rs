@@ -1,4 +1,4 @@
-//! What `push` reports about an artifact before it uploads it.
+//! The warnings about an artifact that `push` reports before the upload.
 
 use crate::diagnostic::Severity;
 use crate::escape::shown;
@@ -11,18 +11,18 @@ use crate::cli::diagnostics::titled;
 use crate::cli::output::Text;
 use crate::cli::{Failure, output};
 
-/// How many names a warning lists.
+/// Maximum number of names in a warning.
 const NAMED: usize = 3;
 
-/// The kinds of warnings. The order is the order of the output.
+/// The kinds of warnings, in output order.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Code {
-    /// Everything is below one folder
+    /// All files are in one folder
     SingleFolder,
-    /// There is no index.html at the top
+    /// There is no index.html at the top level
     NoIndex,
     /// Names contain `\`, which becomes `/`
     Backslash,
@@ -34,26 +34,26 @@ pub(crate) enum Code {
     DuplicateName,
     /// Entries are symbolic links
     SymbolicLink,
-    /// Files of a desktop, such as .DS_Store
+    /// Files created by the operating system, such as .DS_Store
     DesktopFile,
-    /// Pages, documents or scripts get application/octet-stream
+    /// Pages, documents, or scripts get application/octet-stream
     ContentType,
-    /// Text that is not ASCII declares no character set
+    /// Non-ASCII text does not declare its character set
     Charset,
-    /// The content is too large to check all of it
+    /// The content is too large to check completely
     Unchecked,
-    /// Names differ only in upper and lower case
+    /// Names differ only in case
     Case,
     /// Other files get application/octet-stream
     OctetStream,
     /// Scripts get application/x-javascript
     Javascript,
-    /// The number of files is close to the limit of the action
+    /// The number of files is close to the limit of the deploy action
     ManyFiles,
 }
 
 impl Code {
-    /// The name on the command line and in JSON.
+    /// Returns the name on the command line and in JSON.
     pub(super) fn name(self) -> String {
         use clap::ValueEnum as _;
         self.to_possible_value()
@@ -61,7 +61,8 @@ impl Code {
             .unwrap_or_default()
     }
 
-    /// A warning is probably a mistake; a note is only good to know.
+    /// Returns the severity. A warning indicates a probable mistake. A note is for information
+    /// only.
     pub(super) fn severity(self) -> Severity {
         match self {
             Self::Case | Self::OctetStream | Self::Javascript | Self::ManyFiles => Severity::Note,
@@ -70,7 +71,7 @@ impl Code {
     }
 }
 
-/// The number of names of a kind, and the first of them.
+/// The first names of a kind, and the total number.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub(super) struct Names {
     /// The first names in the folder or zip file.
@@ -96,7 +97,7 @@ impl Names {
         self.count
     }
 
-    /// As text: `a`, `b`, `c` and 7 more.
+    /// Formats the names, such as `a`, `b`, `c` and 7 more.
     pub(super) fn shown(&self) -> String {
         let named: Vec<String> = self.first.iter().map(|name| quoted(name)).collect();
         let mut text = named.join(", ");
@@ -108,7 +109,7 @@ impl Names {
     }
 }
 
-/// Adds a warning about these names, if there are some: a message with `{}` in their place, and help.
+/// Adds a warning about these names, if there are any. The names replace `{}` in the message.
 pub(super) fn add(found: &mut Vec<Warning>, code: Code, names: Names, message: &str, help: &str) {
     if !names.is_empty() {
         let message = message.replace("{}", &names.shown());
@@ -116,7 +117,7 @@ pub(super) fn add(found: &mut Vec<Warning>, code: Code, names: Names, message: &
     }
 }
 
-/// A name in backticks, without characters that hide text, turn it around or end the line.
+/// Formats a name in backticks. Escapes characters that hide text, reverse it, or end the line.
 pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", shown(name))
 }
@@ -124,13 +125,13 @@ pub(super) fn quoted(name: &str) -> String {
 /// A warning or a note.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct Warning {
-    /// Kind, as `--allow` takes it.
+    /// Kind, as in `--allow`.
     pub(super) code: Code,
-    /// `--strict` refuses to upload with a warning.
+    /// Severity; `--strict` refuses to upload if there are warnings.
     severity: Severity,
-    /// What the S3 deploy action does, as one sentence without a full stop.
+    /// Effect of the S3 deploy action, as one sentence without a period.
     message: String,
-    /// What to do; may be empty.
+    /// Help; may be empty.
     #[serde(skip)]
     help: String,
     #[serde(flatten)]
@@ -162,7 +163,7 @@ impl Warning {
     }
 }
 
-/// Leaves out the allowed kinds, orders the others, prints them, and returns them.
+/// Removes the allowed kinds, then sorts, prints, and returns the others.
 pub(super) fn report(screen: &Screen, mut found: Vec<Warning>, allowed: &[Code]) -> Vec<Warning> {
     found.retain(|warning| !allowed.contains(&warning.code));
     found.sort_by_key(|warning| warning.code);
@@ -172,7 +173,7 @@ pub(super) fn report(screen: &Screen, mut found: Vec<Warning>, allowed: &[Code])
     found
 }
 
-/// Refuses an artifact with warnings; notes are no reason.
+/// Refuses an artifact with warnings. Accepts notes.
 pub(super) fn refuse(found: &[Warning]) -> Result<(), Failure> {
     let codes: Vec<String> = found
         .iter()
@@ -183,9 +184,9 @@ pub(super) fn refuse(found: &[Warning]) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::finding(
-        format!("nothing was uploaded: --strict, and {}", codes.join(", ")),
+        format!("--strict refused the upload: {}", codes.join(", ")),
         format!(
-            "fix the files, or accept a kind of warning, as with `--allow {}`",
+            "fix the files, or accept a kind of warning, for example with `--allow {}`",
             codes[0]
         ),
     ))

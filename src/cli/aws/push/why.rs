@@ -1,5 +1,5 @@
-//! Why an action failed: a known failure by its meaning; a refused one by the call of the run that
-//! it is, and the policies that decide it in the checked templates.
+//! Explains why an action failed. A known failure has a fixed explanation. A denied call is
+//! explained by the policies in the checked templates.
 
 use std::path::Path;
 
@@ -17,17 +17,17 @@ use crate::cli::{Failure, proof};
 
 /// An explanation.
 pub(super) struct Why {
-    /// For people.
+    /// The explanation as text.
     pub(super) text: Text,
     pub(super) explanation: Explanation,
-    /// What to do.
+    /// The next step.
     pub(super) next: String,
 }
 
-/// The end of what to do: the same content is deployed again.
-const AGAIN: &str = "; then the same push with --start";
+/// The last part of the next step, which deploys the same content again.
+const AGAIN: &str = "; then run the same push with --start";
 
-/// Explains a failed action; nothing where the failure is unknown and not a refusal.
+/// Explains a failed action. Returns `None` if the failure is unknown and not a denied call.
 pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Why>, Failure> {
     let plan = &project.plan;
     let untagged = target(plan, action).filter(|target| !target.tagged_objects);
@@ -41,7 +41,7 @@ pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Wh
     }
 }
 
-/// What the action is. Its live configuration is not read.
+/// Returns the kind of an action, without reading its live configuration.
 fn kind(plan: &Plan, action: &ActionRun) -> Action<'static> {
     if target(plan, action).is_some() {
         Action::Deploy(None)
@@ -52,16 +52,20 @@ fn kind(plan: &Plan, action: &ActionRun) -> Action<'static> {
     }
 }
 
-/// A failure that no policy explains. What was pushed is checked, and so are the templates.
+/// Explains a failure that is not caused by a policy. The artifact and the templates have already
+/// been checked.
 fn known(plan: &Plan, meaning: &Meaning) -> Why {
-    const DOCTOR: &str = "`s3ferry doctor` compares the live pipeline with the templates";
+    const DOCTOR: &str = "run `s3ferry doctor` to compare the live pipeline with the templates";
     let next = match meaning.kind {
         Kind::ArchiveMalformed => {
-            "push the folder of the site instead of the zip file: s3ferry then makes the zip file"
+            "push the folder of the site instead of the zip file, so that s3ferry creates the zip \
+             file"
                 .to_owned()
         }
-        Kind::RollbackOutdated => "the same push with --start runs this content again".to_owned(),
-        Kind::SourceMissing => "push again without --start, which uploads the object".to_owned(),
+        Kind::RollbackOutdated => {
+            "to deploy this content again, run the same push with --start".to_owned()
+        }
+        Kind::SourceMissing => "to upload the object, push again without --start".to_owned(),
         Kind::ObjectTags => format!("{}{AGAIN}", meaning.next),
         _ => format!("{DOCTOR}{AGAIN}"),
     };
@@ -80,7 +84,7 @@ fn known(plan: &Plan, meaning: &Meaning) -> Why {
     }
 }
 
-/// Returns what a failure means, as a separate sentence.
+/// Formats the meaning of a failure as a sentence.
 fn sentence(meaning: &Meaning) -> String {
     let text = format!("{}: {}.\n", meaning.meaning, meaning.cause);
     let mut rest = text.chars();
@@ -88,7 +92,7 @@ fn sentence(meaning: &Meaning) -> String {
     first.into_iter().chain(rest).collect()
 }
 
-/// Explains a refused action by the proof of the templates.
+/// Explains a denied call with the proof of the templates.
 fn refused(
     project: &Project,
     action: &ActionRun,
@@ -112,7 +116,7 @@ fn refused(
             (calls.iter().copied()).filter(|(decided, _)| decided.call.step == Step::OutputKey);
         let by_key: Vec<_> = by_key.collect();
         calls = named;
-        // AWS names s3.putObject, too, when the key of the output bucket refuses.
+        // AWS also names s3.putObject if the key of the output bucket denies the call.
         if meaning.is_some_and(|meaning| meaning.kind == Kind::PutDenied) && !by_key.is_empty() {
             calls.extend(by_key);
             exact = false;
@@ -129,10 +133,10 @@ fn refused(
         .collect();
     let mut text = Text::from(&meaning.map(sentence).unwrap_or_default());
     text.push_str(&if exact {
-        format!("The refused call is of step `{step}` of the run. In the checked templates:\n")
+        format!("The denied call belongs to step `{step}`. In the checked templates:\n")
     } else {
-        "AWS does not say which call was refused. The action makes these; in the checked \
-         templates:\n"
+        "AWS does not report which call was denied. In the checked templates, the action makes \
+         these calls:\n"
             .to_owned()
     });
     let decided: Vec<&Decided> = calls.iter().map(|(decided, _)| decided).collect();
@@ -147,12 +151,15 @@ fn refused(
     };
     let next = if denied.is_empty() {
         text.push_str(
-            "The templates allow it. So what is deployed is not what they say, or a policy \
-             outside of them denies it, such as a service control policy.\n",
+            "The templates allow the call. Either the deployed resources differ from the \
+             templates, or another policy denies the call, such as a service control policy.\n",
         );
-        format!("`s3ferry doctor` finds what differs in the accounts; {prove} explains each layer")
+        format!(
+            "run `s3ferry doctor` to find the differences in the accounts, or {prove} to see each \
+             policy layer"
+        )
     } else {
-        format!("mend the templates: {prove} explains each layer")
+        format!("fix the templates: run {prove} to see each policy layer")
     };
     Ok(Some(Why {
         text,
@@ -161,7 +168,7 @@ fn refused(
     }))
 }
 
-/// The steps of the run that an action makes.
+/// The steps of an execution that an action performs.
 struct Steps {
     of_action: &'static [Step],
     target: Option<String>,
@@ -200,7 +207,7 @@ fn steps(plan: &Plan, action: &ActionRun) -> Steps {
     }
 }
 
-/// The target that an action deploys to.
+/// Returns the target that an action deploys to.
 fn target<'p>(plan: &'p Plan, action: &ActionRun) -> Option<&'p TargetPlan> {
     let mut instances = plan.instances();
     let found = instances

@@ -1,5 +1,6 @@
-//! Stacks of the pipeline that the configuration no longer names: of a target, a region or a further
-//! pipeline that was removed. The outputs file knows them, and the accounts list them.
+//! Stacks of the pipeline that are no longer in the configuration, because a target, a region, or
+//! an additional pipeline was removed. They are found in the outputs file and by listing the
+//! accounts.
 
 use std::collections::BTreeMap;
 
@@ -14,26 +15,26 @@ pub(crate) mod set;
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::shell::Command;
 
-/// A stack that the configuration no longer names.
+/// A stack that is no longer in the configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Removed {
-    /// The stack. Its profile is empty when no profile of the configuration is of its account.
+    /// The stack. Its profile is empty if the configuration has no profile for its account.
     pub(crate) step: StackStep,
 }
 
-/// A stack, for machines.
+/// A stack, for JSON output.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct RemovedEntry {
     /// Name of the stack.
     stack: String,
     account: AccountId,
     region: Region,
-    /// The command that deletes it.
+    /// The command that deletes the stack.
     command: String,
 }
 
 impl Removed {
-    /// How to remove it.
+    /// Returns the command that deletes the stack.
     pub(crate) fn command(&self) -> String {
         let command = Command::s3ferry("destroy --removed");
         match self.step.profile.as_str() {
@@ -42,7 +43,7 @@ impl Removed {
         }
     }
 
-    /// What it is, and how to remove it.
+    /// Describes the stack and how to delete it.
     pub(crate) fn sentence(&self) -> String {
         let StackStep {
             stack,
@@ -51,18 +52,18 @@ impl Removed {
             ..
         } = &self.step;
         let whose = match self.step.profile.as_str() {
-            "" => " with a profile of that account",
+            "" => " with a profile for that account",
             _ => "",
         };
         format!(
-            "{} {stack} in account {account}, {region} is not in the configuration. To remove \
-             it once the pipeline no longer uses it{whose}: `{}`",
+            "{} {stack} in account {account}, {region} is not in the configuration. Once the \
+             pipeline no longer uses it, delete it{whose}: `{}`",
             self.kind(),
             self.command()
         )
     }
 
-    /// A stack or a stack set.
+    /// Returns the kind, for use in a sentence.
     pub(crate) fn kind(&self) -> &'static str {
         match self.step.stack_set {
             true => "Stack set",
@@ -70,7 +71,7 @@ impl Removed {
         }
     }
 
-    /// The same for machines.
+    /// Returns the entry for JSON output.
     pub(crate) fn entry(&self) -> RemovedEntry {
         RemovedEntry {
             stack: self.step.stack.clone(),
@@ -81,7 +82,7 @@ impl Removed {
     }
 }
 
-/// The stacks that the outputs file has and the configuration does not.
+/// Returns the stacks that are in the outputs file but not in the configuration.
 pub(crate) fn recorded(accounts: &Accounts<'_>) -> Vec<Removed> {
     let entries = accounts.outputs.known.stacks().iter();
     entries
@@ -94,20 +95,20 @@ pub(crate) fn recorded(accounts: &Accounts<'_>) -> Vec<Removed> {
         .collect()
 }
 
-/// Says which of them are left.
+/// Prints the recorded stacks that are no longer in the configuration.
 pub(crate) fn say_recorded(accounts: &Accounts<'_>) {
     for left in recorded(accounts) {
         accounts.screen.says(left.sentence() + ".");
     }
 }
 
-/// Whether a step is of a target that the configuration no longer names.
+/// Returns whether a step belongs to a target that is no longer in the configuration.
 pub(crate) fn is_removed(step: &StackStep) -> bool {
     step.side == Side::Target(usize::MAX)
 }
 
-/// The same, and those that the accounts list. What cannot be listed is left out. Stack sets are not
-/// listed.
+/// Returns the recorded stacks and the stacks found by listing the accounts. Skips accounts that
+/// cannot be listed. Does not list stack sets.
 pub(crate) async fn find(accounts: &mut Accounts<'_>) -> Vec<Removed> {
     let mut found = recorded(accounts);
     let steps = accounts.steps.iter().filter(|step| !step.stack_set);

@@ -1,4 +1,4 @@
-//! A stack set that the configuration no longer names: only the outputs file knows it.
+//! Stack sets that are no longer in the configuration. They are found only in the outputs file.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::template::{Deployment, Resolver, read_template};
 use crate::cli::Failure;
 use crate::cli::aws::outputs_file::OutputsFile;
 
-/// The recorded name, which tells a stack set from a stack.
+/// The output that stores the name of a stack set. A stack does not have this output.
 const NAME: &str = "StackSetName";
-/// Recorded for a stack set of a delegated administrator.
+/// The output of a stack set that a delegated administrator manages.
 const CALL_AS: &str = "CallAs";
 const DELEGATED: &str = "DELEGATED_ADMIN";
 
-/// What is recorded of a stack set.
+/// Returns the outputs to record for a stack set.
 pub(crate) fn record(plan: &StackSetPlan) -> BTreeMap<String, String> {
     let mut found = BTreeMap::from([(NAME.to_owned(), plan.name.clone())]);
     if let StackSetPermissions::ServiceManaged(own) = &plan.permissions
@@ -29,12 +29,12 @@ pub(crate) fn record(plan: &StackSetPlan) -> BTreeMap<String, String> {
     found
 }
 
-/// Whether recorded outputs are those of a stack set.
+/// Returns whether recorded outputs belong to a stack set.
 pub(crate) fn is_set(outputs: &BTreeMap<String, String>) -> bool {
     outputs.contains_key(NAME)
 }
 
-/// A stack set with nothing wanted of it; `None` when there is none.
+/// Finds a stack set, with no instances configured. Returns `None` if it does not exist.
 pub(crate) async fn find(
     known: &OutputsFile<'_>,
     access: &Access,
@@ -71,7 +71,7 @@ pub(crate) async fn find(
     Ok(Some((wanted, set)))
 }
 
-/// The ARNs of the roles that its instances have, without the partition.
+/// Returns the ARNs of the roles of all instances, without the partition.
 pub(crate) async fn roles(
     access: &Access,
     wanted: &Wanted,

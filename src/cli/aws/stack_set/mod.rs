@@ -1,4 +1,4 @@
-//! The stack set of a target: what the configuration wants of it, and what there is.
+//! The configured and the live state of a target's stack set.
 
 pub(crate) mod show;
 
@@ -39,8 +39,9 @@ pub(crate) async fn look(
     Ok(Some((set, instances)))
 }
 
-/// Of instances to remove, those that need not wait for the switch, and the others: the pipeline cannot
-/// deploy to a suspended account, and what is only created for another organizational unit is wanted.
+/// Splits instances to remove into those that can be removed before the switch and the others. The
+/// first group contains suspended accounts, to which the pipeline cannot deploy, and instances that
+/// are recreated for another organizational unit.
 pub(crate) fn split_leaving(
     instances: Vec<Existing>,
     wanted: &Wanted,
@@ -50,7 +51,7 @@ pub(crate) fn split_leaving(
     })
 }
 
-/// Whether the stack set of a target has every instance, and all are current.
+/// Returns whether the stack set of a target has every instance and all of them are current.
 pub(crate) async fn all_stand(
     project: &Project,
     access: &Access,
@@ -60,7 +61,7 @@ pub(crate) async fn all_stand(
     Ok(stands(access, &wanted).await?)
 }
 
-/// What the configuration wants of a stack set.
+/// Returns the configured state of a stack set.
 pub(crate) fn wanted(
     project: &Project,
     step: &StackStep,
@@ -87,5 +88,5 @@ pub(crate) fn target<'p>(
         Side::Target(index) => project.plan.targets.get(index),
         _ => None,
     };
-    found.ok_or_else(|| Failure::new(format!("`{}` is no target", step.template.name), ""))
+    found.ok_or_else(|| Failure::new(format!("`{}` is not a target", step.template.name), ""))
 }

@@ -1,4 +1,4 @@
-//! What would change in a stack set, and what failed, as tables and for machines.
+//! The changes of a stack set and its failed instances, as tables and for JSON output.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use crate::cli::output::{Stream, table_for, thousands};
 
-/// How many accounts of one kind of change are shown; those that are removed are all shown.
+/// Maximum number of accounts shown for one kind of change. Removed accounts are all shown.
 const SHOWN: usize = 20;
-/// How many instances that do not stand are shown.
+/// Maximum number of failed instances shown.
 const FAILURES: usize = 100;
 
-/// A number of instances.
+/// Formats a number of instances.
 pub(crate) fn number(of: usize) -> String {
     match of {
         1 => "1 instance".to_owned(),
@@ -22,7 +22,7 @@ pub(crate) fn number(of: usize) -> String {
     }
 }
 
-/// The first of some accounts, with commas between them, and the number of the others.
+/// Lists the first accounts, and counts the others.
 pub(crate) fn named<'a>(accounts: impl ExactSizeIterator<Item = &'a &'a str>) -> String {
     let more = accounts.len().saturating_sub(SHOWN);
     let names: Vec<&str> = accounts.take(SHOWN).copied().collect();
@@ -32,13 +32,13 @@ pub(crate) fn named<'a>(accounts: impl ExactSizeIterator<Item = &'a &'a str>) ->
     }
 }
 
-/// Accounts, as a list in a sentence.
+/// Lists accounts for use in a sentence.
 pub(crate) fn listed(accounts: &BTreeSet<&str>) -> String {
     let plural = if accounts.len() == 1 { "" } else { "s" };
     format!("account{plural} {}", named(accounts.iter()))
 }
 
-/// Regions by account.
+/// Groups the regions of instances by account.
 pub(crate) fn by_account<'i>(
     instances: impl IntoIterator<Item = &'i Instance>,
 ) -> BTreeMap<&'i str, Vec<&'i str>> {
@@ -52,7 +52,7 @@ pub(crate) fn by_account<'i>(
     found
 }
 
-/// What would change, as a table: one row for an account.
+/// Formats the changes as a table, with one row per account.
 pub(crate) fn changes(stream: Stream, prepared: &Prepared) -> String {
     let comparison = &prepared.comparison;
     let mut rows = Vec::new();
@@ -66,8 +66,8 @@ pub(crate) fn changes(stream: Stream, prepared: &Prepared) -> String {
         let why = match (one.before.as_str(), one.after.as_str()) {
             ("", "") => one.what.clone(),
             ("", after) => format!("{}: {after}", one.what),
-            (before, "") => format!("{}: {before} is taken away", one.what),
-            (before, after) => format!("{}: {before} becomes {after}", one.what),
+            (before, "") => format!("{}: {before} removed", one.what),
+            (before, after) => format!("{}: {before} -> {after}", one.what),
         };
         add("update", "stack set", "", &why);
     }
@@ -84,7 +84,7 @@ pub(crate) fn changes(stream: Stream, prepared: &Prepared) -> String {
     let added = comparison.add.iter().map(|one| (one, ""));
     for (action, instances, limit) in [
         ("remove", existing(&comparison.remove), usize::MAX),
-        ("create again", existing(&comparison.recreate), usize::MAX),
+        ("recreate", existing(&comparison.recreate), usize::MAX),
         ("skip", skipped.collect(), SHOWN),
         ("update", existing(&comparison.update), SHOWN),
         ("add", added.collect(), SHOWN),
@@ -101,18 +101,18 @@ pub(crate) fn changes(stream: Stream, prepared: &Prepared) -> String {
         if let Some(more @ 1..) = accounts.len().checked_sub(limit) {
             add(
                 action,
-                &format!("{} accounts more", thousands(more)),
+                &format!("{} more accounts", thousands(more)),
                 "",
                 "",
             );
         }
     }
-    let header = ["action", "account", "regions", "because of"];
+    let header = ["action", "account", "regions", "reason"];
     table_for(stream, &header, &rows, &[])
 }
 
-/// The instances that do not stand, each with AWS's reason: those that failed first, and of those
-/// that were not tried because of them only their number.
+/// Formats the instances that are not current, with the reasons from AWS. Failed instances come
+/// first. Instances that were canceled because of the failures are only counted.
 pub(crate) fn failures(stream: Stream, report: &Report) -> String {
     let is_consequence =
         |one: &&Failed| !report.failed.is_empty() && one.reason.to_lowercase().contains("cancel");
@@ -135,7 +135,7 @@ pub(crate) fn failures(stream: Stream, report: &Report) -> String {
     if consequences > 0 {
         let number = thousands(consequences);
         text.push_str(&format!(
-            "{number} more were cancelled, because too many failed\n"
+            "{number} more were canceled because too many instances failed\n"
         ));
     }
     text
@@ -147,23 +147,23 @@ pub(crate) fn failures(stream: Stream, report: &Report) -> String {
 pub(crate) struct SetChanges {
     /// Whether the stack set is created.
     create: bool,
-    /// What differs in the stack set itself.
+    /// Differences in the stack set itself.
     differences: Vec<Difference>,
-    /// New instances.
+    /// Instances to add.
     add: Vec<Instance>,
-    /// IDs of the new organizational units.
+    /// IDs of the organizational units to add.
     add_organizational_units: Vec<String>,
-    /// Instances that are brought up to date.
+    /// Instances to update.
     update: Vec<InstanceWithReason>,
-    /// Instances that are created again.
+    /// Instances to recreate.
     create_again: Vec<InstanceWithReason>,
-    /// Instances that the last operation skipped, because their accounts are suspended.
+    /// Instances that the last operation skipped because their accounts are suspended.
     suspended: Vec<InstanceWithReason>,
-    /// Instances that are removed.
+    /// Instances to remove.
     remove: Vec<InstanceWithReason>,
-    /// Instances that no action of the pipeline deploys to.
+    /// Instances without a deploy action in the pipeline.
     without_deploy_action: Vec<InstanceWithReason>,
-    /// Number of instances that are up to date.
+    /// Number of current instances.
     current: usize,
 }
 
@@ -172,7 +172,7 @@ pub(crate) struct SetChanges {
 struct InstanceWithReason {
     #[serde(flatten)]
     instance: Instance,
-    /// Why it is listed, or AWS's reason; may be empty.
+    /// Why the instance is listed, or the reason from AWS; may be empty.
     reason: String,
 }
 

@@ -1,4 +1,4 @@
-//! The stacks, for machines.
+//! The status of the stacks, for JSON output.
 
 use std::collections::BTreeMap;
 
@@ -20,16 +20,16 @@ use crate::cli::aws::place::StackPlace;
 pub(super) struct Entry {
     #[serde(flatten)]
     place: StackPlace,
-    /// Whether it is a stack set.
+    /// Whether the entry is a stack set.
     stack_set: bool,
-    /// Whether every instance is up to date; null for a stack.
+    /// Whether every instance is current; null for a stack.
     complete: Option<bool>,
-    /// Whether the deployed template is the configured one: `same` or `differs`; `-` when that is not
-    /// known.
+    /// Whether the deployed template matches the configured one: `same`, `differs`, or `-` if
+    /// unknown.
     template_comparison: Option<&'static str>,
-    /// Whether it is deployed.
+    /// Whether the stack is deployed.
     state: State,
-    /// Why it cannot be read.
+    /// Why the stack cannot be read.
     problem: Option<String>,
     #[serde(flatten)]
     details: Option<Details>,
@@ -48,52 +48,52 @@ enum State {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Details {
-    /// CloudFormation's status.
+    /// Stack status.
     status: String,
-    /// AWS's reason of the status; may be empty.
+    /// Reason for the status; may be empty.
     reason: String,
-    /// Whether the stack is protected from deletion.
+    /// Whether termination protection is on.
     termination_protection: bool,
-    /// Whether the stack policy protects the key, the buckets and the roles.
+    /// Whether the stack policy protects the key, the buckets, and the roles.
     stack_policy: StackPolicy,
-    /// Logical IDs of the resources that the stack policy allows to replace or delete.
+    /// Logical IDs of the resources that the stack policy does not protect.
     unprotected_resources: Vec<String>,
-    /// CloudFormation's drift status.
+    /// Drift status.
     drift: String,
-    /// When drift was last looked for, in UTC.
+    /// Time of the last drift detection, in UTC.
     drift_checked: Option<String>,
-    /// When the stack last changed, in UTC.
+    /// Time of the last change, in UTC.
     changed: String,
     /// Parameters, by name.
     parameters: BTreeMap<String, String>,
     /// Outputs, by name.
     outputs: BTreeMap<String, String>,
-    /// The first cause of a failure.
+    /// The root cause of a failure.
     cause: Option<CauseEntry>,
-    /// Resources that drifted; null without `--drift`.
+    /// Drifted resources; null without `--drift`.
     drifted: Option<Vec<Drifted>>,
 }
 
-/// What a stack policy does.
+/// The state of a stack policy.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum StackPolicy {
-    /// It protects them.
+    /// The policy protects all of these resources.
     InForce,
-    /// It allows to replace or delete some of them.
+    /// The policy allows the replacement or deletion of some of these resources.
     Open,
-    /// It could not be read.
+    /// The policy could not be read.
     Unread,
 }
 
-/// A cause.
+/// The cause of a failure.
 #[derive(Serialize, JsonSchema)]
 struct CauseEntry {
     /// Logical ID.
     resource: String,
-    /// AWS's reason.
+    /// The reason from AWS.
     reason: String,
-    /// What to do about it; may be empty.
+    /// Suggested fix; may be empty.
     hint: String,
 }
 
@@ -158,7 +158,7 @@ impl Details {
     }
 }
 
-/// The result of a comparison, in a word.
+/// Returns the result of a comparison as one word.
 pub(super) fn word(comparison: Option<&Comparison>) -> &'static str {
     match comparison {
         None => "-",

@@ -1,4 +1,4 @@
-//! `s3ferry status`: how every stack stands, and what is next.
+//! `s3ferry status`: shows the status of every stack, and the next steps.
 
 mod entry;
 mod seen;
@@ -31,23 +31,23 @@ use source::{Deliveries, PipelineEntry, SourceEntry};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry status                        every stack of the configuration
-  s3ferry status --profile prod --drift detect what was changed by another way
+  s3ferry status                        show every stack
+  s3ferry status --profile prod --drift detect changes made outside CloudFormation
   s3ferry status --format json
 
-A stack whose account cannot be reached from here is listed as such, unless --profile names it.
-It warns when a pipeline has not deployed the newest version of the source object.
+A stack in an unreachable account is listed as unreadable. With --profile, this is an error.
+The command warns if a pipeline has not deployed the newest version of the source object.
 
-Exit codes: 0 no stack has failed; 1 one has, is not protected, or drifted (with --drift); 3 a stack
-could not be read, unless only its profile is missing here.";
+Exit codes: 0 no problems; 1 a stack failed, is not protected, or drifted (with --drift); 3 a stack
+could not be read (stacks whose profile is not configured do not count).";
 
-/// StatusOptions of `status`.
+/// Options of `s3ferry status`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, mut_args(stacks("shows", "Show every stack, which is the default")))]
+#[command(after_help = EXAMPLES, mut_args(stacks("Show", "Show every stack (default)")))]
 pub(crate) struct StatusOptions {
     #[command(flatten)]
     stacks: StackOptions,
-    /// Folder of the checked-in templates
+    /// Compare the checked-in templates in this folder
     #[arg(
         long,
         value_name = "DIR",
@@ -55,7 +55,7 @@ pub(crate) struct StatusOptions {
         help_heading = "Input"
     )]
     out: PathBuf,
-    /// Detect drift first, and list what has drifted
+    /// Run drift detection first, and list the drifted resources
     #[arg(long, help_heading = "Checks")]
     drift: bool,
     #[command(flatten)]
@@ -72,19 +72,19 @@ pub(crate) struct Document {
     version: Version,
     /// One entry for each stack or stack set.
     stacks: Vec<Entry>,
-    /// The source object; null where the dev stack cannot be read or has no pipeline.
+    /// The source object; null if the dev stack cannot be read or has no pipeline.
     source: Option<SourceEntry>,
-    /// What each pipeline has deployed; empty where the newest version is not known.
+    /// The version that each pipeline has deployed; empty if the newest version is unknown.
     pipelines: Vec<PipelineEntry>,
-    /// A checked-in file that is not what the configuration makes.
+    /// A checked-in file that does not match the configuration.
     stale_file: Option<String>,
-    /// Stacks of the pipeline that the configuration no longer names.
+    /// Stacks of the pipeline that are no longer in the configuration.
     removed: Vec<RemovedEntry>,
-    /// What to do next, in sentences.
+    /// The next steps, as sentences.
     next: Vec<String>,
 }
 
-/// Shows how the stacks stand.
+/// Runs `s3ferry status`.
 pub(crate) fn run(global: &Global, options: &StatusOptions) -> Result<Outcome, Failure> {
     let screen = Screen::new(global, "s3ferry status");
     let project = Project::load(global)?;
@@ -104,7 +104,7 @@ async fn show(
     let drift = options.drift.then_some(options.aws.wait_timeout);
     accounts.screen.begins(match drift {
         Some(_) => "drift detection",
-        None => "stacks' state",
+        None => "stack status",
     });
     let mut seen = look(&mut accounts, steps, drift).await?;
     let has_no_dev = seen
@@ -117,7 +117,7 @@ async fn show(
     accounts.screen.ended();
     let unreadable = seen.iter().filter(|one| one.failure.is_some()).count();
     if options.stacks.profile().is_some() || unreadable == seen.len() {
-        // The user who asks for one account wants to know why it cannot be read.
+        // Report why the selected account cannot be read.
         let failure = seen.iter_mut().find_map(|one| one.failure.take());
         if let Some(failure) = failure {
             return Err(failure);
@@ -131,7 +131,7 @@ async fn show(
     let deliveries = deliveries(&mut accounts, &seen).await;
     next.extend(deliveries.as_ref().and_then(Deliveries::hint));
     if let Some(file) = &stale {
-        let hint = format!("`s3ferry synth`: `{file}` is not what the configuration makes");
+        let hint = format!("run `s3ferry synth`: `{file}` does not match the configuration");
         next.insert(0, hint);
     }
     let removed = removed::find(&mut accounts).await;
@@ -149,8 +149,8 @@ async fn show(
         removed: removed.iter().map(Removed::entry).collect(),
         next,
     })?;
-    // Nothing is known of these stacks, which is not the same as nothing is wrong. A profile that
-    // does not exist here is expected: others have the access.
+    // The state of these stacks is unknown, so the command must not report success. A missing
+    // profile is expected, because other users have access to that account.
     let unread = seen
         .iter()
         .filter(|one| one.failure.is_some() && one.has_profile);
@@ -163,14 +163,15 @@ async fn show(
                 seen.len(),
                 unread.join(", ")
             ),
-            "correct the problems that are listed, and run the same command again",
+            "fix the problems listed above, then run the same command again",
             3,
         ));
     }
     Ok(Outcome::findings(seen.iter().any(Seen::is_bad)))
 }
 
-/// What the pipelines have deployed, where the dev stack can be read and there is a pipeline.
+/// Returns the versions that the pipelines have deployed, if the dev stack can be read and a
+/// pipeline exists.
 async fn deliveries(accounts: &mut Accounts<'_>, seen: &[Seen]) -> Option<Deliveries> {
     let dev = seen.iter().find(|one| one.step.side == Side::Dev)?;
     let stack = &dev.view()?.stack;

@@ -1,4 +1,4 @@
-//! The stacks as they are found.
+//! Reads the live state of the stacks.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -15,23 +15,23 @@ use crate::cli::Failure;
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::stack_set;
 
-/// How many stacks are looked at together.
+/// Maximum number of stacks read concurrently.
 const TOGETHER: usize = 8;
-/// A stack as it was found.
+/// The live state of a stack.
 pub(super) struct Seen {
     pub(super) step: StackStep,
     pub(super) found: StackState,
-    /// Why it could not be read.
+    /// Why the stack could not be read.
     pub(super) failure: Option<Failure>,
-    /// Whether there is a profile or an environment to read it with.
+    /// Whether a profile or the environment provides access to the stack.
     pub(super) has_profile: bool,
 }
 
-/// A read that runs beside others.
+/// A concurrent read.
 type Read = Pin<Box<dyn Future<Output = Result<StackState, DeployError>> + Send>>;
 
-/// Looks at all stacks, several at a time, and gives them in their order; with `drift` after a
-/// detection that may take so long.
+/// Reads all stacks concurrently, and returns them in order. With `drift`, runs drift detection
+/// first, with this time limit.
 pub(super) async fn look(
     accounts: &mut Accounts<'_>,
     steps: Vec<StackStep>,
@@ -66,7 +66,7 @@ pub(super) async fn look(
     Ok(seen)
 }
 
-/// The read of a stack or stack set, which can run beside others.
+/// Returns a future that reads a stack or stack set.
 async fn reader(
     accounts: &mut Accounts<'_>,
     step: &StackStep,
@@ -106,7 +106,7 @@ impl Seen {
         }
     }
 
-    /// Whether its last operation failed, or it has drifted.
+    /// Returns whether the stack has a problem: a failed operation, drift, or missing protection.
     pub(super) fn is_bad(&self) -> bool {
         if let StackState::StackSet { complete, .. } = self.found {
             return !complete;
@@ -123,7 +123,7 @@ impl Seen {
             || self.unprotected().is_some()
     }
 
-    /// What does not protect a deployed stack.
+    /// Describes the missing protection of a deployed stack.
     pub(super) fn unprotected(&self) -> Option<String> {
         let view = self.view()?;
         let is_ready = view.stack.condition() == Condition::Ready;

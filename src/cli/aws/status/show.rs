@@ -1,4 +1,4 @@
-//! How the stacks are shown: the table, and the details below it.
+//! Formats the stacks: a table, and the details below it.
 
 use std::fmt::Write as _;
 
@@ -56,12 +56,12 @@ impl Seen {
     }
 }
 
-/// How a stack is protected: from deletion, and its resources by its policy.
+/// Describes the protection of a stack: its termination protection and its stack policy.
 fn protection(view: &View) -> &'static str {
     match (view.stack.protected, &view.guard) {
         (true, Guard::InForce) => "on",
         (true, Guard::Open(_)) => "policy open",
-        (true, Guard::Unread(_)) => "policy unread",
+        (true, Guard::Unread(_)) => "policy unknown",
         (false, Guard::Open(_)) => "off",
         (false, Guard::InForce | Guard::Unread(_)) => "deletion off",
     }
@@ -81,7 +81,7 @@ fn drift(view: &View) -> String {
 }
 
 pub(super) fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[String]) -> Text {
-    // The stack's name ends with the template's.
+    // The stack name ends with the template name.
     const HEADER: [&str; 8] = [
         "stack",
         "account",
@@ -110,7 +110,7 @@ pub(super) fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[Stri
         }
         if let Some(view) = one.view() {
             if let Guard::Unread(problem) = &view.guard {
-                let _ = writeln!(out, "\n{place}: its stack policy is not known: {problem}");
+                let _ = writeln!(out, "\n{place}: the stack policy is unknown: {problem}");
             }
             out.append(&details(&place, view));
         }
@@ -127,7 +127,7 @@ pub(super) fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[Stri
     out
 }
 
-/// What a stack's row has no room for.
+/// Formats the details of a stack.
 fn details(place: &str, view: &View) -> Text {
     let mut out = Text::new();
     if let Some(cause) = &view.cause {
@@ -136,7 +136,7 @@ fn details(place: &str, view: &View) -> Text {
         out.styled(red, &format!("{place}: {}", shown(&cause.to_string())));
         out.push_str("\n");
         if !cause.hint.is_empty() {
-            let _ = writeln!(out, "  What to do: {}", shown(&cause.hint));
+            let _ = writeln!(out, "  Fix: {}", shown(&cause.hint));
         }
     }
     for one in view.drifted.iter().flatten() {
@@ -164,7 +164,7 @@ fn details(place: &str, view: &View) -> Text {
     out
 }
 
-/// No more of a value than this is shown.
+/// Maximum length of a value.
 const LONGEST_VALUE: usize = 120;
 
 fn short(value: &str) -> String {

@@ -1,5 +1,5 @@
-//! Whether the pipelines have deployed the newest version of the source object. Without the
-//! permission to look, the command says so and continues.
+//! Checks whether the pipelines have deployed the newest version of the source object. Without the
+//! required permissions, the command prints a message and continues.
 
 use std::fmt::Write as _;
 
@@ -15,10 +15,10 @@ use serde::Serialize;
 use crate::cli::output::Text;
 use crate::cli::shell::Command;
 
-/// The source object, and what each pipeline has deployed of it.
+/// The source object, and the version that each pipeline has deployed.
 pub(super) struct Deliveries {
     object: SourceObject,
-    /// The newest version and its time.
+    /// The newest version and its upload time.
     newest: Result<(String, i64), String>,
     pipelines: Vec<(String, Result<Delivery, String>)>,
     /// The command that deploys the newest version.
@@ -33,11 +33,11 @@ pub(super) struct SourceEntry {
     bucket: String,
     /// Object key.
     key: String,
-    /// Its newest version; null where it is not known.
+    /// Newest version; null if unknown.
     newest_version: Option<String>,
-    /// When it was uploaded, in UTC.
+    /// Upload time, in UTC.
     uploaded: Option<String>,
-    /// Why the version is not known.
+    /// Why the version is unknown.
     problem: Option<String>,
 }
 
@@ -47,34 +47,34 @@ pub(super) struct SourceEntry {
 pub(super) struct PipelineEntry {
     /// Name of the pipeline.
     name: String,
-    /// What it has deployed.
+    /// Deployed version relative to the newest version.
     state: PipelineState,
-    /// Version of the last execution that succeeded.
+    /// Source version of the last successful execution.
     live_version: Option<String>,
     /// ID of that execution.
     live_execution: Option<String>,
-    /// Why nothing is known.
+    /// Why the state is unknown.
     problem: Option<String>,
 }
 
-/// What a pipeline has deployed.
+/// The deployed version of a pipeline.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum PipelineState {
     /// The newest version.
     Newest,
-    /// An older version; an execution deploys the newest.
+    /// An older version; a running execution deploys the newest.
     Running,
     /// An older version.
     Outdated,
     /// No execution has succeeded.
     Never,
-    /// Not known: see the problem.
+    /// Unknown; see `problem`.
     Unknown,
 }
 
 impl Deliveries {
-    /// Looks at the source object and at the executions of each pipeline.
+    /// Reads the source object and the executions of each pipeline.
     pub(super) async fn look(access: &Access, plan: &Plan) -> Self {
         let object = SourceObject::from(&plan.dev);
         let newest = newest(&object, access).await;
@@ -99,7 +99,7 @@ impl Deliveries {
         }
     }
 
-    /// What to do where the newest version is not live.
+    /// Returns the next step if a pipeline has not deployed the newest version.
     pub(super) fn hint(&self) -> Option<String> {
         let is_behind = |found: &Result<Delivery, String>| {
             let freshness = found.as_ref().map(|delivery| delivery.freshness);
@@ -108,7 +108,7 @@ impl Deliveries {
         let mut pipelines = self.pipelines.iter();
         pipelines
             .any(|(_, found)| is_behind(found))
-            .then(|| format!("`{}` deploys the newest version of the source", self.remedy))
+            .then(|| format!("run `{}` to deploy the newest version", self.remedy))
     }
 
     fn place(&self) -> String {
@@ -140,9 +140,7 @@ impl Deliveries {
                     continue;
                 }
             };
-            let live = delivery
-                .version()
-                .unwrap_or("a version that AWS does not name");
+            let live = delivery.version().unwrap_or("unknown");
             let id = |execution: &Option<execution::Execution>| {
                 let execution = execution.as_ref();
                 execution.map_or_else(String::new, |execution| execution.id.clone())
@@ -154,12 +152,12 @@ impl Deliveries {
                     false,
                 ),
                 Freshness::Running if delivery.live.is_none() => (
-                    format!("execution {running} deploys the newest version"),
+                    format!("execution {running} is deploying the newest version"),
                     false,
                 ),
                 Freshness::Running => (
                     format!(
-                        "has deployed version {live}; execution {running} deploys the newest \
+                        "the live version is {live}; execution {running} is deploying the newest \
                          version"
                     ),
                     false,
@@ -185,7 +183,7 @@ impl Deliveries {
         out
     }
 
-    /// The source object, for machines.
+    /// Returns the source object, for JSON output.
     pub(super) fn source(&self) -> SourceEntry {
         let newest = self.newest.as_ref();
         SourceEntry {
@@ -197,7 +195,7 @@ impl Deliveries {
         }
     }
 
-    /// The pipelines, for machines.
+    /// Returns the pipelines, for JSON output.
     pub(super) fn pipelines(&self) -> Vec<PipelineEntry> {
         let entry = |(name, found): &(String, Result<Delivery, String>)| {
             let delivery = found.as_ref().ok();
@@ -219,21 +217,24 @@ impl Deliveries {
     }
 }
 
-/// How the last execution with the newest version ended.
+/// Describes the result of the last execution with the newest version.
 fn attempt(delivery: &Delivery) -> String {
     match &delivery.newest {
-        Some(newest) => format!("; execution {} with it is {}", newest.id, newest.status),
-        None => "; no execution takes it".to_owned(),
+        Some(newest) => format!(
+            "; execution {} for the newest version is {}",
+            newest.id, newest.status
+        ),
+        None => "; no execution uses the newest version".to_owned(),
     }
 }
 
 async fn newest(object: &SourceObject, access: &Access) -> Result<(String, i64), String> {
     match object.look(access).await {
         Ok(Look::Current(current)) => Ok((current.version, current.modified)),
-        Ok(Look::Missing) => Err("there is no such object yet".to_owned()),
+        Ok(Look::Missing) => Err("the object does not exist yet".to_owned()),
         Ok(Look::Forbidden) => Err(format!(
-            "the newest version is not known, because profile `{}` may not read the object \
-             (s3:GetObject on it and s3:ListBucket on the bucket)",
+            "the newest version is unknown: profile `{}` needs s3:GetObject on the object and \
+             s3:ListBucket on the bucket",
             access.profile()
         )),
         Err(error) => Err(reason(access, &error)),
@@ -242,13 +243,13 @@ async fn newest(object: &SourceObject, access: &Access) -> Result<(String, i64),
 
 fn reason(access: &Access, error: &DeployError) -> String {
     format!(
-        "what is live is not known, because profile `{}` cannot read it: {}",
+        "the live version is unknown: profile `{}` cannot read it: {}",
         access.profile(),
         error.message
     )
 }
 
-/// The command that deploys a version.
+/// Returns the command that deploys a version.
 fn remedy(access: &Access, plan: &Plan, version: &str) -> String {
     let dev = &plan.dev;
     let revision = format!(

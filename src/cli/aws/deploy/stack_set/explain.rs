@@ -69,7 +69,7 @@ pub(super) async fn explain(
     hint
 }
 
-/// Returns a hint about suspended accounts, or an empty string if there are none.
+/// Returns a hint about suspended accounts, or an empty string if no account is suspended.
 pub(super) fn suspended_hint(report: &Report) -> String {
     let all = report.behind.iter().filter(|one| one.status == "SUSPENDED");
     let accounts: BTreeSet<&str> = all.map(|one| one.instance.account.as_str()).collect();

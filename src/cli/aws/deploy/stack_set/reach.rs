@@ -18,7 +18,8 @@ pub(super) struct Reached {
     pub(super) problems: BTreeSet<String>,
 }
 
-/// Opens the accounts of these profiles. Skips profiles that are not in the AWS configuration files.
+/// Opens the accounts of these profiles. Skips profiles that are not in the AWS configuration
+/// files.
 pub(super) async fn reach(
     session: &Session<'_>,
     profiles: impl IntoIterator<Item = &str>,

@@ -1,4 +1,4 @@
-//! Follows the executions of a push to their end.
+//! Follows the executions of a push until they end.
 
 use crate::deploy::Observer as _;
 use crate::deploy::execution::{self, State};
@@ -11,7 +11,7 @@ use crate::cli::aws::watch::{self, ExecutionEntry, one_line};
 use crate::cli::{Failure, Outcome};
 
 impl Push<'_> {
-    /// Follows an execution of the first pipeline, and those of the pipelines after it.
+    /// Follows an execution of the first pipeline and the executions of the later pipelines.
     pub(super) async fn follow(&mut self, id: &str) -> Result<Outcome, Failure> {
         let first = self.pipeline().to_owned();
         let (mut end, entry) = self.follow_one(&first, id).await?;
@@ -19,7 +19,7 @@ impl Push<'_> {
         self.ended(&first, &end).await?;
         let further: Vec<String> = self.further().map(|next| next.name.to_string()).collect();
         for next in further {
-            // The last action starts the next pipeline.
+            // The last action of a pipeline starts the next pipeline.
             let started = (end.actions.iter()).map(|action| action.started);
             let since = started.fold(0.0, f64::max);
             #[expect(clippy::cast_possible_truncation, reason = "a time in seconds")]
@@ -28,11 +28,11 @@ impl Push<'_> {
                 self.print("")?;
                 return Err(Failure::finding(
                     format!(
-                        "no execution of pipeline `{next}` takes version {}",
+                        "no execution of pipeline `{next}` uses version {}",
                         self.version
                     ),
-                    "the previous pipeline starts it with its last action; the same push with \
-                     --start runs all pipelines again",
+                    "the last action of the previous pipeline starts it; to start all pipelines \
+                     again, run the same push with --start",
                 ));
             };
             let (state, execution) = self.follow_one(&next, &found.id).await?;
@@ -70,7 +70,7 @@ impl Push<'_> {
         Ok((end, entry))
     }
 
-    /// Whether an execution deployed the version.
+    /// Checks whether an execution deployed the version.
     pub(super) async fn ended(&mut self, pipeline: &str, end: &State) -> Result<(), Failure> {
         let execution = &end.execution;
         let version = &self.version;
@@ -88,18 +88,18 @@ impl Push<'_> {
                     "execution {} deployed version {other} instead of version {version}",
                     execution.id
                 ),
-                "the same push with --start deploys this version",
+                "to deploy this version, run the same push with --start",
             );
             self.print("")?;
             return Err(failure);
         }
         let failed = end.actions.iter().find(|action| action.failed());
         let mut help = match execution.status.as_str() {
-            "Superseded" => "the same push with --start deploys this version",
+            "Superseded" => "to deploy this version, run the same push with --start",
             "Stopped" | "Cancelled" => {
-                "somebody stopped it; the same push with --start runs it again"
+                "a user stopped it; to start it again, run the same push with --start"
             }
-            _ => "mend what is said above; the same push with --start runs it again",
+            _ => "fix the errors above, then run the same push with --start",
         }
         .to_owned();
         let mut message = format!("execution {} is {}", execution.id, said(execution));
@@ -111,7 +111,7 @@ impl Push<'_> {
                 action.action,
                 action.stage,
                 if action.message.is_empty() {
-                    "AWS says nothing about it".to_owned()
+                    "AWS gave no reason".to_owned()
                 } else {
                     one_line(&action.message)
                 }
@@ -127,12 +127,15 @@ impl Push<'_> {
         Err(Failure::finding(message, help))
     }
 
-    /// Which execution took the place of a superseded one.
+    /// Describes the execution that superseded this one.
     pub(super) async fn superseded(&mut self, pipeline: &str, id: &str) -> String {
-        let message = format!("execution {id} with version {} is Superseded", self.version);
+        let message = format!(
+            "execution {id} with version {} was superseded",
+            self.version
+        );
         let recent = execution::recent(&self.access, pipeline).await;
         let Some(newer) = execution::superseding(&recent.unwrap_or_default(), id).cloned() else {
-            return format!("{message}: a newer execution took its place");
+            return format!("{message} by a newer execution");
         };
         let version = newer.versions.first();
         self.result.superseded_by = Some(Superseding {
@@ -141,7 +144,7 @@ impl Push<'_> {
             version_id: version.cloned(),
         });
         format!(
-            "{message}: execution {} took its place with {} ({})",
+            "{message} by execution {} with {} ({})",
             newer.id,
             version.map_or_else(
                 || "the newest version".to_owned(),

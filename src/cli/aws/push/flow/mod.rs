@@ -1,5 +1,5 @@
-//! The way of a push: the bucket looked at, the content uploaded unless it is there already, the
-//! execution found, or started, and followed.
+//! The steps of a push: checks the bucket, uploads the content unless the bucket already contains
+//! it, finds or starts the execution, and follows it.
 
 mod follow;
 
@@ -25,11 +25,11 @@ use crate::cli::output::{self, thousands};
 use crate::cli::project::Project;
 use crate::cli::{Failure, Outcome};
 
-/// How long after an upload the pipeline may need to notice it: by an event some seconds, by
-/// polling some minutes.
+/// Maximum time for the pipeline to detect an upload. An event takes seconds, polling takes
+/// minutes.
 const START_LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// How many buckets are named at the end.
+/// Maximum number of buckets in the final message.
 const NAMED: usize = 5;
 
 struct Push<'a> {
@@ -40,11 +40,11 @@ struct Push<'a> {
     profile: String,
     /// Version ID of the source object.
     version: String,
-    /// The result for machines, as far as it is known.
+    /// The result for JSON output.
     result: Document,
 }
 
-/// Pushes.
+/// Runs the push.
 pub(super) async fn run(
     options: &PushOptions,
     project: &Project,
@@ -57,18 +57,18 @@ pub(super) async fn run(
     let (profile, origin) = options.profile.or_configured(&dev.profile);
     let settings = options.aws.settings();
     let access = Access::open_as(&profile, origin, &dev.region, &settings).await?;
-    // Whoever pushes needs less than whoever deploys.
+    // A push needs fewer permissions than a deployment.
     let access = access.needing("--push");
     let caller = first_answer(screen, &profile, access.verify_account(&dev.account)).await?;
     let object = SourceObject::from(dev);
     object.check_versioning(&access).await?;
-    // A profile that may not do this can push all the same.
+    // A push works without this permission.
     if let Ok(aborted @ 1..) = object.abort_leftovers(&access, &caller).await {
         screen.says(format!(
-            "Aborted {} of the same object that an earlier push left.",
+            "Aborted {} of this object from an earlier push.",
             match aborted {
-                1 => "an unfinished upload".to_owned(),
-                more => format!("{more} unfinished uploads"),
+                1 => "an incomplete upload".to_owned(),
+                more => format!("{more} incomplete uploads"),
             }
         ));
     }
@@ -99,8 +99,8 @@ pub(super) async fn run(
 }
 
 impl Push<'_> {
-    /// The version that there is now, which is the result: it is printed at once, since the
-    /// pipeline may fail. On a terminal the screen says it.
+    /// Records and prints the version, which is the result. Prints it immediately, because the
+    /// pipeline may fail. On a terminal, the screen already shows it.
     fn source(&mut self, version: &str, uploaded: bool) -> Result<(), Failure> {
         version.clone_into(&mut self.version);
         self.result.source.version_id = Some(version.to_owned());
@@ -112,11 +112,11 @@ impl Push<'_> {
         Ok(())
     }
 
-    /// How the execution is followed later. `--start` would start another one.
+    /// Returns the next step to follow the execution. `--start` would start another execution.
     fn to_follow(&self) -> &'static str {
         match self.options.start {
-            true => "the same without --no-watch and --start follows the pipeline",
-            false => "the same without --no-watch follows the pipeline",
+            true => "to follow the pipeline, run the same push without --no-watch and --start",
+            false => "to follow the pipeline, run the same push without --no-watch",
         }
     }
 
@@ -157,27 +157,28 @@ impl Push<'_> {
         Ok(version)
     }
 
-    /// After an upload: its execution.
+    /// Finds and follows the execution after an upload.
     async fn after_upload(&mut self) -> Result<Outcome, Failure> {
         if self.options.no_watch {
             return self.finish(self.to_follow());
         }
         self.screen
-            .executing("the upload is complete, and the pipeline starts by itself");
+            .executing("the upload is complete, and the pipeline starts automatically");
         match self.find(self.pipeline(), 0, START_LIMIT).await? {
             Some(found) => self.follow(&found.id).await,
             None => Err(self.not_started().await),
         }
     }
 
-    /// The same content again: followed, or told how it ended, or started.
+    /// Handles content that the bucket already contains: follows its execution, reports the result,
+    /// or starts a new execution.
     async fn again(
         &mut self,
         object: &SourceObject,
         current: &Current,
     ) -> Result<Outcome, Failure> {
         self.screen.says(format!(
-            "Not uploaded: s3://{}/{} has the same content.\nVersion {}",
+            "Not uploaded: s3://{}/{} already has this content.\nVersion {}",
             object.bucket,
             object.key,
             shown(&current.version)
@@ -186,7 +187,7 @@ impl Push<'_> {
             return self.start().await;
         }
         if self.options.no_watch {
-            return self.finish("--start starts the pipeline with it anyway");
+            return self.finish("to start the pipeline anyway, use --start");
         }
         let age = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -199,7 +200,7 @@ impl Push<'_> {
         let is_all = self.further().next().is_none();
         if !found.is_running() {
             self.screen.says(format!(
-                "Execution {} took it: {}.",
+                "Execution {} used this version: {}.",
                 shown(&found.id),
                 said(&found)
             ));
@@ -211,9 +212,9 @@ impl Push<'_> {
                 version_id: Some(Some(self.version.clone())),
                 ..ExecutionEntry::default()
             });
-            return self.finish("nothing is to be done; --start runs the pipeline again");
+            return self.finish("nothing to do; to run the pipeline again, use --start");
         }
-        // Once more: for what it failed by, or for what the next pipelines do.
+        // Follow a completed execution to report its failure, or to follow the next pipelines.
         self.follow(&found.id).await
     }
 
@@ -239,8 +240,9 @@ impl Push<'_> {
         self.follow(&id).await
     }
 
-    /// Name of the source action that takes the version; `None` where the pipeline takes none: a
-    /// source revision needs a pipeline of type V2 (AWS CodePipeline, *Pipeline types*).
+    /// Returns the name of the source action that accepts a version. Returns `None` if the pipeline
+    /// does not support source revisions, which require type V2 (AWS CodePipeline, *Pipeline
+    /// types*).
     async fn source_action(&self) -> Result<Option<String>, Failure> {
         let dev = &self.project.plan.dev;
         if dev.create_pipeline {
@@ -258,7 +260,7 @@ impl Push<'_> {
         Ok(action.map(|action| action.name.clone()))
     }
 
-    /// Finds the newest execution that takes the version and started at `since` or later.
+    /// Finds the newest execution that uses the version and started at `since` or later.
     async fn find(
         &self,
         pipeline: &str,
@@ -266,8 +268,7 @@ impl Push<'_> {
         limit: Duration,
     ) -> Result<Option<Execution>, Failure> {
         let limit = limit.min(self.options.aws.wait_timeout);
-        self.screen.begins("start of the pipeline");
-        // The newest one that started in time.
+        self.screen.begins("pipeline to start");
         let takes = |one: &&Execution| one.started >= since && one.takes(&self.version);
         let pick = |found: &[Execution]| found.iter().find(takes).cloned();
         let found = execution::appears(&self.access, pipeline, limit, pick).await;
@@ -275,16 +276,16 @@ impl Push<'_> {
         Ok(found?)
     }
 
-    /// Why no execution may have started.
+    /// Explains why no execution may have started.
     async fn not_started(&self) -> Failure {
         let dev = &self.project.plan.dev;
         let (pipeline, version) = (self.pipeline(), &self.version);
         let recent = execution::recent(&self.access, pipeline).await;
         let newest = recent.map(|found| found.into_iter().next());
         let other = newest.map_or_else(
-            |error| format!("; its executions cannot be read: {error}"),
+            |error| format!("; cannot read its executions: {error}"),
             |newest| match newest {
-                None => "; it has never run".to_owned(),
+                None => "; the pipeline has no executions".to_owned(),
                 Some(newest) => format!(
                     "; the newest execution is {} ({})",
                     newest.id, newest.status
@@ -293,28 +294,28 @@ impl Push<'_> {
         );
         let how = if dev.create_pipeline {
             format!(
-                "`{}` shows the rule that starts it",
+                "run `{}` to check the rule that starts it",
                 Command::aws("events describe-rule")
                     .option("--name", &dev.change_rule)
                     .option("--profile", &self.profile)
             )
         } else {
             "check that an EventBridge rule starts the pipeline and passes the version (see the \
-             notes of `s3ferry synth`)"
+             notes from `s3ferry synth`)"
                 .to_owned()
         };
         Failure::finding(
-            format!("no execution of pipeline `{pipeline}` takes version {version}{other}"),
-            format!("{how}; the same push with --start starts it now"),
+            format!("no execution of pipeline `{pipeline}` uses version {version}{other}"),
+            format!("{how}; to start it now, run the same push with --start"),
         )
     }
 
-    /// The pipelines after the first.
+    /// Returns the pipelines after the first.
     fn further(&self) -> impl Iterator<Item = &PipelinePlan> {
         self.project.plan.pipelines.iter().skip(1)
     }
 
-    /// Where the files are now.
+    /// Describes where the files were deployed.
     fn deployed(&self) -> String {
         let plan = &self.project.plan;
         let placed: Vec<String> = (plan.pipelines.iter())
@@ -356,7 +357,7 @@ impl Push<'_> {
     }
 }
 
-/// An execution's status, with what AWS says about it.
+/// Formats the status of an execution, with the summary from AWS.
 fn said(execution: &Execution) -> String {
     match execution.summary.as_str() {
         "" => shown(execution.status.as_str()).into_owned(),

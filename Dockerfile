@@ -1,0 +1,8 @@
+# The image of a release: the static binary and the certificates of the public authorities. The release
+# workflow lays out the files.
+FROM scratch
+ARG TARGETPLATFORM
+COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY ${TARGETPLATFORM}/s3ferry /s3ferry
+WORKDIR /work
+ENTRYPOINT ["/s3ferry"]
