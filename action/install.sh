@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What action.yml installs. `key` gives the cache's key and the commit, `build` builds into the
+# Installs s3ferry for action.yml. `key` prints the cache key and the commit. `build` builds into the
 # cached folder.
 set -euo pipefail
 
@@ -13,23 +13,23 @@ fail() {
 
 url() {
     if [ -z "${ACTION_REPOSITORY:-}" ]; then
-        fail "version $VERSION is one of the action's repository, which a local action (uses: ./…) does not have: leave version out"
+        fail "version $VERSION requires a remote action: remove version for a local action (uses: ./…)"
     fi
     echo "$SERVER_URL/$ACTION_REPOSITORY"
 }
 
-# The commit of the version, or the tag's object: a name may mean something else tomorrow.
+# Prints the commit of the version, or the object of the tag. The name may refer to another one later.
 commit() {
     local from refs found
     if [[ $VERSION =~ ^[0-9a-f]{40}$ ]]; then
         echo "$VERSION"
         return
     fi
-    # Neither an option, nor a pattern, nor what a key of the cache or an output cannot hold.
+    # Rejects options, patterns, and characters that cache keys or outputs cannot contain.
     if [[ ! $VERSION =~ ^[A-Za-z0-9_][A-Za-z0-9_./@#+-]*$ ]]; then
-        fail "version is the name of a branch or tag, or a commit with its 40 digits"
+        fail "version must be a branch, a tag, or a commit with all 40 digits"
     fi
-    # In a substitution `set -e` does not hold.
+    # `set -e` does not apply in a substitution.
     from=$(url) || exit
     refs=$(git ls-remote "$from" "refs/heads/$VERSION" "refs/tags/$VERSION") || exit
     for name in "refs/heads/$VERSION" "refs/tags/$VERSION"; do
@@ -39,10 +39,10 @@ commit() {
             return
         fi
     done
-    fail "$from has no branch or tag $VERSION; of a commit, give all 40 digits"
+    fail "$from has no branch or tag $VERSION; for a commit, use all 40 digits"
 }
 
-# macOS has no sha256sum of its own.
+# macOS does not include sha256sum.
 if command -v sha256sum >/dev/null; then digest=(sha256sum); else digest=(shasum -a 256); fi
 
 case ${1:-} in
@@ -51,14 +51,14 @@ key)
         what=$(commit)
         echo "commit=$what" >>"$GITHUB_OUTPUT"
     else
-        # The action's own sources, so that a moved tag is built anew.
+        # The sources of the action are part of the key, so that a moved tag is rebuilt.
         what=$(cd "$ACTION_PATH" && find Cargo.lock Cargo.toml build.rs src data guard-rules schemas s3ferry.yaml -type f -print0 |
             LC_ALL=C sort -z | xargs -0 "${digest[@]}" | "${digest[@]}" | cut -c1-20)
     fi
     echo "key=s3ferry-${OS:?}-$what" >>"$GITHUB_OUTPUT"
     ;;
 build)
-    command -v cargo >/dev/null || fail "cargo is not on this runner: install Rust 1.88 or newer in a step before"
+    command -v cargo >/dev/null || fail "cargo is not installed on this runner: install Rust 1.88 or later in an earlier step"
     if [ -n "$VERSION" ]; then
         from=$(url)
         sources=$(mktemp -d)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What action.yml runs: `check`, or one command of s3ferry.
+# Runs `check` or another s3ferry command for action.yml.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PATH=$HOME/.cache/s3ferry-action/bin:$PATH
-# Arguments are split at spaces, and nothing else of them is interpreted.
+# Arguments are split at spaces and not interpreted otherwise.
 read -ra arguments <<<"${ARGS//$'\n'/ }" || true
-# `${a[@]+…}`: with `set -u`, bash 3.2, which macOS has, takes an empty array for an unset variable.
+# `${a[@]+…}` is for bash 3.2 on macOS: with `set -u`, it treats an empty array as an unset variable.
 
 if [ "$COMMAND" != check ]; then
     exec s3ferry --config "$CONFIG" "$COMMAND" ${arguments[@]+"${arguments[@]}"}
@@ -15,13 +15,13 @@ fi
 for argument in ${arguments[@]+"${arguments[@]}"}; do
     case $argument in
     --format | --format=* | --list-rules | --help | -h)
-        echo "check writes its findings itself: leave $argument out of args, or run the command lint" >&2
+        echo "check does not support $argument: remove it from args, or use the command lint" >&2
         exit 2
         ;;
     esac
 done
 
-# Every check runs, so that one push shows all that is wrong.
+# All checks run, so that one push reports all problems.
 worst=0
 run() {
     local code=0
@@ -39,7 +39,7 @@ echo "::group::s3ferry prove"
 run s3ferry --config "$CONFIG" prove
 echo "::endgroup::"
 
-# The same findings as files. What cannot be checked at all was said above, and has none.
+# Writes the same findings to files. Checks that could not run were reported above and have no file.
 folder=${RUNNER_TEMP:-/tmp}
 found=()
 findings() {
@@ -52,7 +52,7 @@ findings lint ${arguments[@]+"${arguments[@]}"}
 findings prove
 
 if [ "${#found[@]}" -gt 0 ]; then
-    # Where this folder is in the repository, which may not be at the workspace's root itself.
+    # The path of this folder in the repository. The repository may not be at the workspace root.
     if ! prefix=$(git rev-parse --show-prefix 2>/dev/null); then
         case $PWD in
         "${GITHUB_WORKSPACE:-}"/*) prefix=${PWD#"$GITHUB_WORKSPACE"/} ;;
@@ -60,11 +60,11 @@ if [ "${#found[@]}" -gt 0 ]; then
         esac
     fi
     if ! command -v python3 >/dev/null; then
-        echo "::warning::python3 is not on this runner, so the findings are not uploaded"
+        echo "::warning::python3 is not installed on this runner, so the findings are not uploaded"
     elif python3 "$here/sarif.py" "$prefix" "$folder/s3ferry.sarif" "${found[@]}"; then
         echo "sarif-file=$folder/s3ferry.sarif" >>"$GITHUB_OUTPUT"
     else
-        echo "The findings cannot be written for code scanning: leave out of args what changes the output." >&2
+        echo "Cannot write the findings for code scanning: remove output options from args." >&2
         worst=2
     fi
 fi

@@ -1,11 +1,10 @@
-"""Makes one SARIF file of several, a run each, for code scanning.
+"""Merges SARIF files into one file with a run for each, for code scanning.
 
 usage: sarif.py PREFIX OUT NAME=FILE…
 
-PREFIX is the folder that the files' URIs are relative to, seen from the repository's root, where
-code scanning looks for them. Each run gets a category of its own, by its name and PREFIX: code
-scanning takes no two runs of one category. Suppressed results are left out: code scanning does not read
-their suppressions, and would show them as open alerts.
+PREFIX is the path of the folder that the URIs are relative to, from the repository root. Each run gets
+a category from its name and PREFIX, because code scanning rejects two runs with the same category.
+Suppressed results are omitted, because code scanning ignores suppressions and would show open alerts.
 """
 
 import json
@@ -21,7 +20,7 @@ def main(prefix, out, named):
         with open(path, encoding="utf-8") as file:
             log = json.load(file)
         if log.get("version") != "2.1.0" or len(log.get("runs", [])) != 1:
-            raise ValueError(f"{name} gives no SARIF")
+            raise ValueError(f"{name} did not write valid SARIF")
         run = log["runs"][0]
         run["results"] = [one for one in run["results"] if not one.get("suppressions")]
         move(run, urllib.parse.quote(prefix))
@@ -35,7 +34,7 @@ def main(prefix, out, named):
 
 
 def move(node, prefix):
-    """Puts the prefix before every URI that is relative."""
+    """Adds the prefix to all relative URIs."""
     if isinstance(node, list):
         for item in node:
             move(item, prefix)

@@ -1,10 +1,10 @@
-//! Decisions per second on one core.
+//! Measures decisions per second on one core.
 
 #![allow(
     clippy::expect_used,
     clippy::panic,
     missing_docs,
-    reason = "a benchmark that cannot go on says so"
+    reason = "a benchmark can panic"
 )]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -12,8 +12,8 @@ use s3ferry::diagnostic::Source;
 use s3ferry::policy::evaluation::{Case, evaluate, explain, read_cases};
 use std::hint::black_box;
 
-/// Of two policies with ten statements together, a read across accounts: the run's call that
-/// fetches an artifact.
+/// A cross-account read with two policies and ten statements in total, like the call that reads an
+/// artifact.
 fn typical() -> Case {
     let mut statements = vec![
         (r#""s3:Put*""#, r#""arn:aws:s3:::output-bucket/*""#),
@@ -73,7 +73,7 @@ fn typical() -> Case {
     let mut cases = read_cases(&Source::new("typical", text));
     match cases.pop().map(|read| read.case) {
         Some(Ok(case)) => case,
-        other => panic!("the case cannot be read: {other:?}"),
+        other => panic!("cannot read the case: {other:?}"),
     }
 }
 

@@ -1,12 +1,12 @@
-//! How long the lint takes: the first time in a process and after that, in all and rule by rule,
-//! and beside Guard's own evaluation of the same rules and templates.
+//! Measures the lint: the first and later runs in a process, all rules and each rule, and Guard's
+//! own evaluation of the same rules and templates for comparison.
 
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     missing_docs,
-    reason = "a benchmark prints, and one that cannot go on says so"
+    reason = "a benchmark prints and can panic"
 )]
 
 use std::io::Cursor;
@@ -32,7 +32,8 @@ fn lint(rules: &[Rule], templates: &[(&Source, &Node)]) -> usize {
         .sum()
 }
 
-/// Guard as it comes: every rule file a text of its own, or all in one, on whole templates.
+/// Runs plain Guard on the complete templates, with each rule file as a separate text or with one
+/// text for all.
 fn bare(texts: &[String], templates: &[String]) -> usize {
     let payload = serde_json::json!({ "rules": texts, "data": templates }).to_string();
     let command = ValidateBuilder::default()
@@ -47,7 +48,7 @@ fn bare(texts: &[String], templates: &[String]) -> usize {
         Writer::new_with_err(WriteBuffer::Vec(vec![]), WriteBuffer::Vec(vec![])).expect("a writer");
     command
         .execute(&mut writer, &mut reader)
-        .expect("an answer");
+        .expect("a response");
     writer.into_string().expect("text").len()
 }
 
@@ -60,7 +61,7 @@ fn main() {
     let prepared = start.elapsed();
     lint(&rules, &both);
     println!(
-        "{} rules, two templates: read in {prepared:.1?}, first lint {:.1?}",
+        "{} rules, two templates: read in {prepared:.1?}, first lint in {:.1?}",
         rules.len(),
         start.elapsed() - prepared
     );
@@ -82,7 +83,7 @@ fn main() {
         prod_node.to_json().to_string(),
     ];
     criterion.bench_function("guard, one text", |b| b.iter(|| bare(&joined, &json)));
-    criterion.bench_function("guard, a text for each rule", |b| {
+    criterion.bench_function("guard, one text per rule", |b| {
         b.iter(|| bare(&single, &json))
     });
 

@@ -1,10 +1,6 @@
-//! How long the whole proof of the example takes: templates read, calls, attacks and excess.
+//! Measures the complete proof of the example: reading templates, calls, attacks, and excess.
 
-#![allow(
-    clippy::expect_used,
-    missing_docs,
-    reason = "a benchmark that cannot go on says so"
-)]
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark can panic")]
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use s3ferry::checked::{Synthesis, TemplateFormat};
@@ -16,7 +12,7 @@ use s3ferry::proof::prove;
 fn whole(criterion: &mut Criterion) {
     let document = Document::read(Source::new("s3ferry.yaml", EXAMPLE)).expect("the example");
     let plan = Plan::new(&document.config).expect("a plan");
-    // Each proof reads the templates again.
+    // Each proof parses the templates again.
     let inputs = || Synthesis::new(&plan, TemplateFormat::Yaml, str::to_owned).inputs(&plan, false);
     criterion.bench_function("proof of the example", |bencher| {
         bencher.iter_batched(

@@ -1,11 +1,11 @@
-"""The whole job on one machine: deploys both stacks to an emulator of AWS that enforces policies,
-uploads a site, plays the part of CodePipeline with the roles that were deployed, and breaks one
-policy to see what happens.
+"""Runs the complete workflow on one machine: deploys both stacks to an AWS emulator that enforces
+policies, uploads a site, makes the calls of CodePipeline with the deployed roles, and breaks a policy
+to show the diagnosis.
 
-usage: python demo/demo.py S3FERRY      (`make demo` does it, with the tests' Python environment)
+usage: python demo/demo.py S3FERRY      (`make demo` runs it in the Python environment of the tests)
 
-Nothing leaves 127.0.0.1. Exit code 1 when anything differs from what is expected, 2 when there is
-no S3FERRY to run.
+The demo connects only to 127.0.0.1. The exit code is 1 if a result is unexpected, and 2 if S3FERRY
+does not exist.
 """
 
 import io
@@ -27,12 +27,12 @@ REGION = "us-east-1"
 PIPELINE = "crossaccountdeploy"
 SERVICE_ROLE = f"arn:aws:iam::{DEV}:role/service-role/AWSCodePipelineServiceRole-{REGION}-{PIPELINE}"
 DEPLOY_ROLE = f"arn:aws:iam::{PROD}:role/prods3role"
-# CodePipeline puts artifacts into a folder named by the pipeline's first 20 characters.
+# CodePipeline stores artifacts in a folder named after the first 20 characters of the pipeline name.
 ARTIFACT = f"{PIPELINE[:20]}/SourceArti/demo.zip"
 
 
 class Unexpected(Exception):
-    """The demonstration did not go as it must."""
+    """A result of the demo is unexpected."""
 
 
 def main(program):
@@ -47,32 +47,32 @@ def demonstrate(shell, emulator):
     shell.run(f"init --dev-account {DEV} --prod-account {PROD} --region {REGION}")
     shell.run("synth")
 
-    title("2  Both stacks are deployed: dev, prod, dev again with the pipeline")
+    title("2  Deploy both stacks: dev, prod, and dev again with the pipeline")
     shell.run("deploy --all --yes", show=without_events)
     dev, prod = emulator.account(DEV), emulator.account(PROD)
     outputs = {**stack_outputs(dev), **stack_outputs(prod)}
     shell.run("status")
 
-    title("3  A site is uploaded")
+    title("3  Upload a site")
     pipeline = Pipeline(emulator, outputs)
     pipeline.has_no_source()
     shell.run("sample")
     shell.run("push sample-website.zip --no-watch")
 
-    title("4  CodePipeline's part, played with the deployed roles; policies decide")
+    title("4  Make the calls of CodePipeline with the deployed roles")
     pipeline.source()
     pipeline.store()
     pipeline.deploy()
-    note("Trust, identity and bucket policies decided about each of these calls, but for")
-    note("- the condition that an upload names no other key than the pipeline's: the emulator does")
-    note("  not know s3:x-amz-server-side-encryption-aws-kms-key-id;")
-    note("- aws:SecureTransport: all is plain HTTP on this machine, and counts as TLS;")
-    note("- the key policy: no emulator lets one account use another's key, so that the artifact is")
-    note("  stored under the key's ARN, but its policy is not asked.")
-    note("`s3ferry prove` evaluates all of them, such as the key policy:")
+    note("Trust, identity, and bucket policies decided each of these calls, with three exceptions:")
+    note("- The condition that an upload names only the pipeline's key: the emulator does not support")
+    note("  s3:x-amz-server-side-encryption-aws-kms-key-id.")
+    note("- aws:SecureTransport: all requests use plain HTTP on this machine and count as TLS.")
+    note("- The key policy: the emulator does not allow one account to use another account's key. The")
+    note("  artifact is stored with the ARN of the key, but the key policy is not evaluated.")
+    note("`s3ferry prove` evaluates all three, such as the key policy:")
     shell.run("prove --call decrypt", show=first_paragraph)
 
-    title("5  What prod has now")
+    title("5  Show the result in prod")
     show_objects(prod, pipeline.output_bucket)
     administrator = administrator_of(emulator, prod)
     refused(
@@ -81,31 +81,31 @@ def demonstrate(shell, emulator):
     )
     shell.run("doctor")
 
-    title("6  Somebody overwrites the artifact bucket's policy")
+    title("6  Overwrite the policy of the artifact bucket")
     policy = break_policy(dev, pipeline.artifact_bucket)
     refused("the deploy role reads the artifact", pipeline.read_artifact)
 
-    title("7  s3ferry doctor finds the cause")
+    title("7  Find the cause with s3ferry doctor")
     found = shell.run("doctor", code=1)
     for expected in (pipeline.artifact_bucket, "prods3role"):
         if expected not in found:
             raise Unexpected(f"doctor does not name {expected}")
 
-    title("8  The statements are put back")
+    title("8  Restore the policy")
     dev("s3").put_bucket_policy(Bucket=pipeline.artifact_bucket, Policy=policy)
     pipeline.read_artifact()
     shell.run("doctor")
 
-    title("9  The output bucket is deleted, and another account takes its name")
+    title("9  Delete the output bucket; another account creates a bucket with its name")
     take_name(prod, emulator.account(STRANGER), pipeline.output_bucket)
     pipeline.put(administrator, "index.html", b"an administrator's", who="administrator")
-    refused("the deploy role deploys into it", lambda: pipeline.put(pipeline.assume(), "index.html", b""))
+    refused("the deploy role writes to it", lambda: pipeline.put(pipeline.assume(), "index.html", b""))
 
-    title("Everything went as expected.")
+    title("All results are as expected.")
 
 
 class Shell:
-    """Runs s3ferry in the demonstration's folder, with its AWS profiles, and shows it."""
+    """Runs s3ferry in the folder of the demo with its AWS profiles, and shows the output."""
 
     def __init__(self, program, folder, emulator):
         self.program = str(pathlib.Path(program).resolve())
@@ -127,7 +127,7 @@ class Shell:
         }
 
     def run(self, arguments, code=0, show=lambda text: text):
-        """Runs a command, insists on its exit code and gives its output."""
+        """Runs a command, checks its exit code, and returns its output."""
         print(f"\n$ s3ferry {arguments}", flush=True)
         done = subprocess.run(
             [self.program, *arguments.split()],
@@ -147,7 +147,7 @@ class Shell:
 
 
 class Pipeline:
-    """The calls of one execution, each by the role that makes it."""
+    """The calls of an execution, each with the role that makes it."""
 
     def __init__(self, emulator, outputs):
         self.emulator = emulator
@@ -155,24 +155,24 @@ class Pipeline:
         self.source_bucket = outputs["SourceBucketName"]
         self.artifact_bucket = outputs["ArtifactBucketName"]
         self.output_bucket = outputs["OutputBucketName"]
-        # CodePipeline assumes the service role itself: its trust policy must name the service.
+        # CodePipeline assumes the service role, so its trust policy must name the service.
         self.service = emulator.session_of_service(SERVICE_ROLE, "codepipeline.amazonaws.com")
         self.zip = None
 
     def has_no_source(self):
-        """A missing source object is not taken for a forbidden one: the role may list the bucket."""
+        """A missing source object is not found instead of forbidden: the role can list the bucket."""
         try:
             self.service("s3").get_object(Bucket=self.source_bucket, Key="sample-website.zip")
         except botocore.exceptions.ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchKey":
                 raise
             return done("service role", "found no source", f"s3://{self.source_bucket}/sample-website.zip")
-        raise Unexpected("there is a source object already")
+        raise Unexpected("the source object already exists")
 
     def source(self):
         s3 = self.service("s3")
         if s3.get_bucket_versioning(Bucket=self.source_bucket).get("Status") != "Enabled":
-            raise Unexpected("the source bucket has no versions")
+            raise Unexpected("the source bucket is not versioned")
         version = s3.head_object(Bucket=self.source_bucket, Key="sample-website.zip")["VersionId"]
         answer = s3.get_object(Bucket=self.source_bucket, Key="sample-website.zip", VersionId=version)
         self.zip = answer["Body"].read()
@@ -211,26 +211,26 @@ class Pipeline:
         answer = role("s3").get_object(Bucket=self.artifact_bucket, Key=ARTIFACT)
         body = answer["Body"].read()
         if body != self.zip:
-            raise Unexpected("the artifact is not the source")
+            raise Unexpected("the artifact differs from the source")
         done("deploy role", "read the artifact", f"s3://{self.artifact_bucket}/{ARTIFACT}")
         return body
 
 
 def refused(what, call):
-    """Insists that a call is refused."""
+    """Checks that a call is denied."""
     try:
         call()
     except botocore.exceptions.ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
             raise
-        print(f"  refused  {what}\n           {error.response['Error']['Message']}", flush=True)
+        print(f"  denied   {what}\n           {error.response['Error']['Message']}", flush=True)
         return
     raise Unexpected(f"allowed: {what}")
 
 
 def administrator_of(emulator, prod):
-    """A role of prod that its account allows everything. It is not the deploy role, so dev's bucket
-    policy does not admit it."""
+    """Creates a role in prod with all permissions of the account. The bucket policy in dev does not
+    allow it, because it is not the deploy role."""
     iam = prod("iam")
     trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": PROD}, "Action": "sts:AssumeRole"}]}
     everything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -241,7 +241,7 @@ def administrator_of(emulator, prod):
 
 
 def take_name(owner, stranger, bucket):
-    """Deletes a bucket; another account makes one of its name, which allows everybody everything."""
+    """Deletes a bucket and creates a public bucket with its name in another account."""
     s3 = owner("s3")
     for version in s3.list_object_versions(Bucket=bucket).get("Versions", []):
         s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
@@ -259,13 +259,13 @@ def take_name(owner, stranger, bucket):
     }
     policy = {"Version": "2012-10-17", "Statement": [everything]}
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
-    print(f"  s3://{bucket} is now account {STRANGER}'s", flush=True)
+    print(f"  s3://{bucket} now belongs to account {STRANGER}", flush=True)
 
 
 def show_objects(prod, bucket):
     found = prod("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
     if {entry["Key"] for entry in found} != {"error.html", "index.html", "style.css"}:
-        raise Unexpected(f"prod's bucket holds {[entry['Key'] for entry in found]}")
+        raise Unexpected(f"the bucket in prod contains {[entry['Key'] for entry in found]}")
     print(f"  s3://{bucket}")
     for entry in found:
         print(f"  {entry['Key']:<10}  {entry['Size']:>6,} bytes")
@@ -273,22 +273,22 @@ def show_objects(prod, bucket):
     ownership = [rule["ObjectOwnership"] for rule in controls["Rules"]]
     if ownership != ["BucketOwnerEnforced"]:
         raise Unexpected(f"the object ownership of {bucket} is {ownership}")
-    note("The bucket is prod's, and its object ownership is BucketOwnerEnforced: on AWS that makes")
-    note("prod the owner of every file. The emulator itself calls every file the bucket owner's.")
+    note("The bucket belongs to prod, and its object ownership is BucketOwnerEnforced. On AWS, this")
+    note("makes prod the owner of every file. In the emulator, the bucket owner owns all files anyway.")
     print(flush=True)
 
 
 def break_policy(dev, bucket):
-    """Takes the other account out of a bucket's policy; gives the policy as it was."""
+    """Removes the other account from a bucket policy, and returns the original policy."""
     s3 = dev("s3")
     before = s3.get_bucket_policy(Bucket=bucket)["Policy"]
     policy = json.loads(before)
     kept = [one for one in policy["Statement"] if one["Effect"] == "Deny" or PROD not in json.dumps(one)]
     lost = [one["Sid"] for one in policy["Statement"] if one not in kept]
     if not lost:
-        raise Unexpected("the artifact bucket's policy names nobody of prod")
+        raise Unexpected("the artifact bucket policy names no principal in prod")
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({**policy, "Statement": kept}))
-    print(f"  The policy of {bucket} loses: {', '.join(lost)}\n", flush=True)
+    print(f"  Removed from the policy of {bucket}: {', '.join(lost)}\n", flush=True)
     return before
 
 
@@ -302,7 +302,7 @@ def stack_outputs(account):
 
 
 def without_events(text):
-    """A deploy's output without the events, of which there is one before and after each resource."""
+    """Removes the start and end events of resources from the output of a deployment."""
     event = re.compile(r"  (CREATE|UPDATE)_(IN_PROGRESS|COMPLETE)")
     shown = []
     for line in text.splitlines():
@@ -331,10 +331,10 @@ def note(text):
 
 
 def program_of(arguments):
-    """The program to run; ends with exit code 2 when there is none."""
+    """Returns the path of the program. Exits with code 2 if it does not exist."""
     found = shutil.which(arguments[0]) if len(arguments) == 1 else None
     if found is None:
-        print("usage: python demo/demo.py S3FERRY, the path of the built program", file=sys.stderr)
+        print("usage: python demo/demo.py S3FERRY (the path of the built program)", file=sys.stderr)
         sys.exit(2)
     return found
 
@@ -343,4 +343,4 @@ if __name__ == "__main__":
     try:
         main(program_of(sys.argv[1:]))
     except (Unexpected, botocore.exceptions.ClientError) as error:
-        sys.exit(f"\nNot as expected: {error}")
+        sys.exit(f"\nUnexpected result: {error}")

@@ -1,4 +1,4 @@
-"""The emulator of the demonstration: the tests' own (tests/emulator), with policies enforced."""
+"""Starts the emulator of the tests (tests/emulator) for the demo, with enforced policies."""
 
 import json
 import os
@@ -15,14 +15,14 @@ import botocore.session
 
 _FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests" / "emulator"
 _REGION = "us-east-1"
-# The emulator is on this machine, whatever proxies the environment names.
+# The emulator runs on this machine, so requests bypass any proxies in the environment.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Emulator:
-    """A running emulator, which ends with the `with` block."""
+    """A running emulator. It stops at the end of the `with` block."""
 
-    # The one secret key that it knows; the access key ID is the account.
+    # The only valid secret key. The access key ID is the account ID.
     SECRET = "test"
 
     def __init__(self, log):
@@ -31,7 +31,7 @@ class Emulator:
 
     def __enter__(self):
         for _ in range(3):
-            # The free port may be taken by somebody else meanwhile.
+            # Another process may use the free port in the meantime.
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
                 port = free.getsockname()[1]
@@ -46,13 +46,13 @@ class Emulator:
             if self._is_ready():
                 return self
             self._end()
-        raise SystemExit(f"the emulator does not start:\n{self._log.read_text()}")
+        raise SystemExit(f"the emulator did not start:\n{self._log.read_text()}")
 
     def __exit__(self, *_):
         self._end()
 
     def _end(self):
-        # It ends when its standard input does.
+        # The emulator exits when its standard input is closed.
         self._process.stdin.close()
         try:
             self._process.wait(10)
@@ -71,31 +71,31 @@ class Emulator:
         return False
 
     def account(self, account):
-        """Clients of an account's root user: call the result with a service's name."""
+        """Returns a function that creates a client of the account's root user for a service."""
         return self._clients(account, self.SECRET, None)
 
     def session(self, credentials):
-        """Clients of what AssumeRole gave."""
+        """Returns a function that creates a client with the credentials of AssumeRole."""
         return self._clients(
             credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]
         )
 
     def session_of_service(self, role, service):
-        """Clients of a role that an AWS service assumes; the role's trust policy must allow it."""
+        """Like `session`, for a role that an AWS service assumes. Its trust policy must allow this."""
         asked = json.dumps({"role": role, "service": service}).encode()
         request = urllib.request.Request(f"{self.url}/_test/sessions", data=asked, method="POST")
         try:
             with _DIRECT.open(request, timeout=30) as answer:
                 return self.session(json.load(answer))
         except urllib.error.HTTPError as error:
-            raise SystemExit(f"{service} may not assume {role}: {error.read().decode()}")
+            raise SystemExit(f"{service} cannot assume {role}: {error.read().decode()}")
 
     def _clients(self, key, secret, token):
         session = botocore.session.Session()
-        # Nothing of the developer's own configuration.
+        # Ignore the developer's AWS configuration.
         session.set_config_variable("config_file", os.devnull)
         session.set_config_variable("credentials_file", os.devnull)
-        # Path-style addresses: a bucket has no host name here.
+        # Path-style addresses, because buckets have no host names in the emulator.
         config = botocore.config.Config(
             s3={"addressing_style": "path"}, retries={"max_attempts": 1}, proxies={}
         )

@@ -1,5 +1,6 @@
-//! Any text as cases: what can be read is decided, the decision and the reason agree, the reason
-//! can be written, and a Deny of everything added to the identity never allows.
+//! Parses any text as cases and decides the valid ones. The decision and the reason agree, the
+//! reason can be formatted, and an added identity policy that denies everything never allows a
+//! request.
 
 #![no_main]
 

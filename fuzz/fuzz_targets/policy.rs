@@ -1,5 +1,5 @@
-//! Any text as a policy of every kind: it is read or refused, every problem has a place in the
-//! text, and nothing panics.
+//! Parses any text as a policy of each kind. Every problem has a position in the text, and nothing
+//! panics.
 
 #![no_main]
 

@@ -41,8 +41,8 @@ pub(super) fn laid_out(command: Command) -> Command {
 }
 
 fn laid_out_for(command: Command, width: usize) -> Command {
-    let template = overview(&command, width);
-    let mut command = each(command, width)
+    let template = overview(&command, width) + &after(&command, width);
+    let mut command = each(command)
         .term_width(width)
         .help_template(template)
         .disable_version_flag(true)
@@ -58,16 +58,18 @@ fn laid_out_for(command: Command, width: usize) -> Command {
         .map(|command| command.get_name().to_owned())
         .collect();
     for name in names {
-        command = command.mut_subcommand(name, |command| each(command, width));
+        command = command.mut_subcommand(name, |command| {
+            let template = "{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}".to_owned();
+            let template = template + &after(&command, width);
+            each(command).help_template(template)
+        });
     }
     command
 }
 
-/// The layout of one command.
-fn each(command: Command, width: usize) -> Command {
-    let after = command.get_after_help().map(ToString::to_string);
-    let heading = *command.get_styles().get_header();
-    let mut command = command
+/// The options of one command.
+fn each(command: Command) -> Command {
+    command
         .disable_help_flag(true)
         .arg(
             Arg::new("help")
@@ -77,18 +79,23 @@ fn each(command: Command, width: usize) -> Command {
                 .help("Print this help")
                 .help_heading(GLOBAL),
         )
-        .mut_args(compact);
-    if let Some(text) = after {
-        let text: Vec<String> = flowed(&text, width)
-            .lines()
-            .map(|line| match line.starts_with(' ') || !line.ends_with(':') {
-                true => line.to_owned(),
-                false => format!("{heading}{line}{heading:#}"),
-            })
-            .collect();
-        command = command.after_help(text.join("\n"));
-    }
-    command
+        .mut_args(compact)
+}
+
+/// The text after the options. It is a part of the template, because clap would wrap the commands.
+fn after(command: &Command, width: usize) -> String {
+    let heading = *command.get_styles().get_header();
+    let Some(text) = command.get_after_help() else {
+        return String::new();
+    };
+    let lines: Vec<String> = flowed(&text.to_string(), width)
+        .lines()
+        .map(|line| match line.starts_with(' ') || !line.ends_with(':') {
+            true => line.to_owned(),
+            false => format!("{heading}{line}{heading:#}"),
+        })
+        .collect();
+    format!("\n\n{}", lines.join("\n"))
 }
 
 /// Lists the possible values in the option's line. Otherwise, each value with a description takes a
@@ -127,7 +134,7 @@ fn overview(command: &Command, width: usize) -> String {
             text += &format!("  {literal}{name}{literal:#}{padding}{about}\n");
         }
     }
-    text + &format!("\n{heading}{GLOBAL}:{heading:#}\n{{options}}{{after-help}}")
+    text + &format!("\n{heading}{GLOBAL}:{heading:#}\n{{options}}")
 }
 
 /// Examples and paragraphs in lines of at most this width. A command is never broken.
@@ -235,13 +242,14 @@ mod tests {
             .filter(|name| name != "help")
             .collect();
         for name in names {
-            let command = command.find_subcommand_mut(&name).expect("a command");
-            assert_eq!(
-                command.render_help().to_string(),
-                command.render_long_help().to_string(),
-                "-h and --help of {name}"
-            );
-            found.push((name, command.render_help().to_string()));
+            let help = |option: &str| {
+                let parsed = command
+                    .clone()
+                    .try_get_matches_from(["s3ferry", &name, option]);
+                parsed.expect_err("help").to_string()
+            };
+            assert_eq!(help("-h"), help("--help"), "{name}");
+            found.push((name.clone(), help("-h")));
         }
         found
     }

@@ -1,4 +1,4 @@
-//! `s3ferry lint`: Guard rules and quotas, on the generated or any other templates.
+//! `s3ferry lint`: checks the generated or other templates against Guard rules and quotas.
 
 use std::path::{Path, PathBuf};
 
@@ -21,32 +21,32 @@ use super::{Failure, Global, Outcome, files};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry lint                            the templates in stacks/, or those of the configuration
-  s3ferry lint stacks/*.yaml other.json   any CloudFormation templates
-  s3ferry lint --rules our-rules          with Guard rules of your own as well
-  s3ferry lint --strict                   fail on warnings and notes, too
+  s3ferry lint                            check the templates in stacks/
+  s3ferry lint stacks/*.yaml other.json   check any CloudFormation templates
+  s3ferry lint --rules our-rules          also check custom Guard rules
+  s3ferry lint --strict                   also fail on warnings and notes
   s3ferry lint --format sarif > lint.sarif
   s3ferry lint --list-rules";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LintOptions {
-    /// CloudFormation templates, YAML or JSON [default: those in stacks/, where it has them, or
-    /// those of the configuration]
+    /// CloudFormation templates in YAML or JSON [default: the templates in stacks/, or else those
+    /// of the configuration]
     #[arg(conflicts_with = "example")]
     files: Vec<PathBuf>,
-    /// List the rules and stop
+    /// List the rules and exit
     #[arg(long, help_heading = "Selection")]
     list_rules: bool,
     #[command(flatten)]
     example: ExampleOption,
-    /// Folder (or file) of Guard rules to check as well; may be repeated
+    /// Also check the Guard rules in this folder or file; can be repeated
     #[arg(long, value_name = "PATH", help_heading = "Input")]
     rules: Vec<PathBuf>,
-    /// Leave out the embedded rules
+    /// Do not check the built-in rules
     #[arg(long, help_heading = "Checks")]
     no_default_rules: bool,
-    /// Exit with 1 also for warnings and notes
+    /// Exit with code 1 for warnings and notes, too
     #[arg(long, help_heading = "Checks")]
     strict: bool,
     /// Format of the findings
@@ -54,14 +54,14 @@ pub(crate) struct LintOptions {
     format: Format,
 }
 
-/// How findings are written.
+/// The format of the findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// For people.
+    /// Human-readable text.
     Text,
     /// One JSON object.
     Json,
-    /// SARIF 2.1.0, for code-scanning services.
+    /// SARIF 2.1.0, for code scanning services.
     Sarif,
     /// JUnit XML, for CI servers.
     Junit,
@@ -77,9 +77,9 @@ pub(crate) struct Document<'r> {
     files: Vec<&'r str>,
     /// Findings of all severities.
     findings: Vec<Finding<'r>>,
-    /// Suppressions, whether there is something to suppress or not.
+    /// Suppressions, even if they suppress no finding.
     suppressed: Vec<Suppressed<'r>>,
-    /// Paths of the rule files that were skipped because they hold no rule.
+    /// Paths of the rule files that were skipped because they contain no rule.
     files_without_rules: &'r [String],
 }
 
@@ -122,7 +122,7 @@ struct Suppressed<'r> {
     line: usize,
     /// Logical ID.
     resource: &'r str,
-    /// The reason that the template gives.
+    /// The reason in the template.
     reason: Option<&'r str>,
 }
 
@@ -178,7 +178,7 @@ pub(crate) struct RulesDocument<'r> {
     version: Version,
     /// The rules.
     rules: &'r [Rule],
-    /// Paths of the rule files that were skipped because they hold no rule.
+    /// Paths of the rule files that were skipped because they contain no rule.
     files_without_rules: &'r [String],
 }
 
@@ -186,8 +186,8 @@ pub(crate) struct RulesDocument<'r> {
 pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Failure> {
     if options.list_rules && !matches!(options.format, Format::Text | Format::Json) {
         return Err(Failure::new(
-            "SARIF and JUnit hold findings, and --list-rules lists rules",
-            "list them with --format text or json",
+            "--list-rules does not support the formats SARIF and JUnit",
+            "use --format text or --format json",
         ));
     }
     if !options.list_rules {
@@ -200,7 +200,7 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
     }
     let (templates, quotas) = if options.files.is_empty() {
         let project = Project::load_or_example(global, options.example)?;
-        // What is checked in is what gets deployed, whoever edited it: as for `prove`.
+        // As for `prove`, the templates in the folder are checked, because they are deployed.
         let inputs = templates(&project, None, false)?;
         (
             inputs.stacks.into_iter().map(|one| one.template).collect(),
@@ -219,7 +219,7 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
     if rules.is_empty() {
         return Err(Failure::new(
             "nothing was checked: there are no rules",
-            "name rules with --rules, or leave out --no-default-rules",
+            "specify rules with --rules, or omit --no-default-rules",
         ));
     }
     let reports = lint_files(&rules, &templates, &quotas)?;
@@ -255,7 +255,7 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
 /// The rules to check.
 struct Rules {
     rules: Vec<Rule>,
-    /// Names of the files that were skipped because they hold no rule.
+    /// Names of the files that were skipped because they contain no rule.
     skipped: Vec<String>,
 }
 
@@ -282,7 +282,7 @@ fn rules(options: &LintOptions) -> Result<Rules, Failure> {
                 Ok(more) => more,
                 Err(problem) => return Err(Failure::document(source, vec![problem])),
             };
-            // A folder of rules may have files that only explain why there is no rule.
+            // A folder of rules may contain files that only explain why there is no rule.
             if more.is_empty() && !is_folder {
                 return Err(Failure::document(source, vec![no_rule()]));
             }
@@ -297,7 +297,7 @@ fn rules(options: &LintOptions) -> Result<Rules, Failure> {
                     "nothing was checked: folder `{}` has no Guard rules",
                     path.display()
                 ),
-                "name a folder with `.guard` files that hold rules",
+                "specify a folder with `.guard` files that contain rules",
             ));
         }
     }
@@ -305,11 +305,11 @@ fn rules(options: &LintOptions) -> Result<Rules, Failure> {
 }
 
 fn no_rule() -> Diagnostic {
-    Diagnostic::new(Span::default(), "this rule file holds no rule")
+    Diagnostic::new(Span::default(), "the rule file contains no rule")
         .help("write `rule NAME { … }`; see the document *Writing AWS CloudFormation Guard rules*")
 }
 
-/// Says which rule files were skipped, if any.
+/// Returns a text about the skipped rule files, if any.
 fn without_rules(global: &Global, skipped: &[String]) -> Text {
     let mut out = Text::new();
     if skipped.is_empty() {
@@ -319,7 +319,7 @@ fn without_rules(global: &Global, skipped: &[String]) -> Text {
         out.push_str(&format!("without rules: {}\n", shown(name)));
     }
     let files = reports::plural(skipped.len(), "file");
-    out.push_str(&format!("{files} without rules skipped.\n"));
+    out.push_str(&format!("Skipped {files} without rules.\n"));
     out
 }
 
@@ -355,7 +355,7 @@ fn list(
         let (name, severity) = (rule.name.clone(), rule.severity.name().to_owned());
         vec![name, severity, rule.what.clone(), rule.controls.join("; ")]
     });
-    let header = ["rule", "severity", "what it wants", "controls"];
+    let header = ["rule", "severity", "requirement", "controls"];
     let mut text = Text::from(table(&header, &rows.collect::<Vec<_>>(), &[]).as_str());
     text.append(&without_rules(global, skipped));
     print(text)

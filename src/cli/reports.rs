@@ -60,9 +60,9 @@ pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> Text {
         notes => format!("{}, ", plural(notes, "note")),
     };
     out.push_str(&format!(
-        "{} and the quotas on {}: {}, {}, {notes}{} suppressed.\n",
-        plural(figures.rules, "rule"),
+        "Checked {} against {} and the quotas: {}, {}, {notes}{} suppressed.\n",
         plural(reports.len(), "template"),
+        plural(figures.rules, "rule"),
         plural(figures.errors, "error"),
         plural(figures.warnings, "warning"),
         figures.suppressed,
@@ -81,8 +81,8 @@ fn place(source: &Source, start: usize) -> String {
     format!("{}:{}:{}", source.name(), position.line, position.column)
 }
 
-/// Whether a rule is checked: it is one of these, or no Guard rule. Templates suppress rules of other
-/// rule sets too, which find nothing in this lint.
+/// Whether a rule is checked: it is one of these, or no Guard rule. Templates suppress rules of
+/// other rule sets too, which find nothing in this lint.
 fn is_checked(rule: &str, names: &BTreeSet<&str>) -> bool {
     names.contains(rule) || other_rule(rule).is_some()
 }

@@ -48,7 +48,10 @@ impl Document {
         if let Some(at) = columns.region.filter(|_| given) {
             let problem = Diagnostic::new(
                 header[at].span,
-                format!("target `{}` already has regions in the configuration", settings.name),
+                format!(
+                    "target `{}` already has regions in the configuration",
+                    settings.name
+                ),
             );
             return Err(vec![problem.help(
                 "remove this column, or `region` and `regions` of the target",

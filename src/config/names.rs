@@ -172,7 +172,5 @@ pub(super) fn header_problem(value: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!(
-        "`{value}` cannot be a header value: {fault}"
-    ))
+    Some(format!("`{value}` cannot be a header value: {fault}"))
 }

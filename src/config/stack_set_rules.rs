@@ -101,7 +101,11 @@ impl Found {
             ("execution_role", &set.execution_role),
         ] {
             if let Some(role) = role {
-                self.check(key, role_problem(role), "write the role name without a path");
+                self.check(
+                    key,
+                    role_problem(role),
+                    "write the role name without a path",
+                );
             }
         }
         let given = [

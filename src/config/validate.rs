@@ -325,7 +325,10 @@ impl Found {
             let fault = if key.is_empty() || key.chars().count() > TAG_KEY.length() {
                 format!("a tag key must have 1 to {} characters", TAG_KEY.value)
             } else if value.chars().count() > TAG_VALUE.length() {
-                format!("a tag value can have at most {} characters", TAG_VALUE.value)
+                format!(
+                    "a tag value can have at most {} characters",
+                    TAG_VALUE.value
+                )
             } else if key.to_lowercase().starts_with("aws:") {
                 "AWS reserves tag keys that begin with `aws:`".to_owned()
             } else if key

@@ -10,7 +10,7 @@ use super::{Access, DeployError};
 pub(crate) enum Standing {
     /// The merged policy is in force.
     InForce,
-    /// The live policy is the one that was merged. The merged policy can be applied.
+    /// The live policy is still the one that was merged. The merged policy can be applied.
     AsMerged,
     /// The live policy has changed since the merge and must be merged again. Contains its text.
     Changed(String),

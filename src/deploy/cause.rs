@@ -15,7 +15,7 @@ use crate::aws::quotas::{
 use crate::escape::shown;
 use crate::failure;
 
-/// Why an operation failed.
+/// The cause of a failed operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Cause {
     /// Logical ID of the resource that failed first.
@@ -87,7 +87,7 @@ pub(crate) fn first(events: &[Event]) -> Option<Cause> {
     let failed = |event: &&Event| event.status.ends_with("_FAILED");
     let own = |event: &&Event| !is_consequence(&event.reason);
     let with_reason = |event: &&Event| !event.reason.is_empty();
-    // A stack can fail before any of its resources.
+    // A stack can fail before any of its resources fails.
     let whole = |event: &&Event| event.whole_stack && event.status.contains("ROLLBACK");
     let found = (events.iter().filter(failed).filter(own))
         .find(|event| !event.whole_stack)

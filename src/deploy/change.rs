@@ -16,7 +16,7 @@ pub(crate) struct Change {
     /// Logical ID.
     #[serde(rename = "resource")]
     pub logical_id: String,
-    /// Physical ID; empty for a new resource.
+    /// Physical ID. Empty for a new resource.
     pub physical_id: String,
     /// Resource type.
     #[serde(rename = "type")]

@@ -62,7 +62,7 @@ pub(crate) enum Made {
     Changes(ChangeSet),
 }
 
-/// Creates a change set and waits until it is complete. Deletes a change set without changes.
+/// Creates a change set and waits until it is complete. Deletes it if it contains no changes.
 ///
 /// # Errors
 /// Returns an error if CloudFormation rejects the template or the parameters, if AWS rejects the

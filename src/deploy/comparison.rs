@@ -1,4 +1,4 @@
-//! Compares the deployed template with the generated one, without I/O.
+//! Compares the deployed template with the generated one. Performs no I/O.
 
 use serde_json::Value;
 use similar::TextDiff;
@@ -38,7 +38,7 @@ impl Comparison {
         }
     }
 
-    /// Returns the unified diff. It may be empty.
+    /// Returns the unified diff, which may be empty.
     pub(crate) fn diff(&self) -> &str {
         match self {
             Self::Same => "",

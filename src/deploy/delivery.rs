@@ -1,5 +1,5 @@
-//! Determines which source version a pipeline has deployed, and whether it is the newest, without
-//! I/O.
+//! Determines which source version a pipeline has deployed, and whether it is the newest. Performs
+//! no I/O.
 
 use super::execution::Execution;
 

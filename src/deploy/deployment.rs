@@ -1,4 +1,4 @@
-//! Deploys one stack: creates a change set, and executes it until the operation ends.
+//! Deploys one stack: creates a change set, executes it, and waits until the operation ends.
 //!
 //! Every step can be repeated. If a deployment is interrupted, the next one completes it.
 
@@ -22,7 +22,7 @@ use crate::escape::shown;
 
 /// How long AWS may still return the earlier state of a stack after an operation has ended.
 const SETTLING: Duration = Duration::from_secs(60);
-/// The same limit if the status before the operation equals the status after it.
+/// The same limit if the status is equal before and after the operation.
 const SAME_STATUS: Duration = Duration::from_secs(10);
 
 /// User options for a deployment.
@@ -276,7 +276,7 @@ impl Deployment<'_> {
         error
     }
 
-    /// Identifies a change set of this stack that must be removed if it is not executed.
+    /// Returns a reference to a change set of this stack for its removal.
     fn unexecuted(&self, name: &str) -> Unexecuted {
         Unexecuted::new(self.access, &self.step.stack, name, true)
     }

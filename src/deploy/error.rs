@@ -22,7 +22,7 @@ pub(crate) enum ErrorKind {
     Input,
     /// A stack, a stack set, or another operation failed. Exit code 1.
     Failed,
-    /// AWS could not be reached or rejected a call. Exit code 3.
+    /// AWS could not be reached, or it rejected a call. Exit code 3.
     Aws,
 }
 

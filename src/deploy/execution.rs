@@ -27,7 +27,7 @@ pub(crate) struct Execution {
     pub summary: String,
     /// Version IDs of the source objects. Empty when the execution starts.
     pub versions: Vec<String>,
-    /// When it started: seconds since 1970.
+    /// Start time, in seconds since 1970.
     pub started: i64,
     /// Trigger of the execution, such as `CreatePipeline`. Empty if unknown.
     pub trigger: String,
@@ -51,7 +51,7 @@ impl Execution {
         self.status == PipelineExecutionStatus::Succeeded
     }
 
-    /// Returns whether it uses a version of the source object.
+    /// Returns whether the execution uses a version of the source object.
     pub(crate) fn takes(&self, version: &str) -> bool {
         self.versions.iter().any(|one| one == version)
     }
@@ -63,9 +63,9 @@ pub(crate) struct ActionRun {
     pub stage: String,
     pub action: String,
     pub status: ActionExecutionStatus,
-    /// When it started: seconds since 1970.
+    /// Start time, in seconds since 1970.
     pub started: f64,
-    /// When its status last changed: seconds since 1970.
+    /// Time of the last status change, in seconds since 1970.
     pub changed: f64,
     /// AWS error code. May be empty.
     pub code: String,
@@ -155,7 +155,7 @@ fn no_pipeline(access: &Access, pipeline: &str) -> DeployError {
     DeployError::failed(
         format!("pipeline `{pipeline}` does not exist yet"),
         format!(
-            "`{}` creates it after the targets are deployed",
+            "deploy the targets, then run `{}` to create it",
             access.command("deploy")
         ),
     )

@@ -1,4 +1,4 @@
-//! Suggests the next steps based on the state of all stacks, without I/O.
+//! Suggests the next steps based on the state of all stacks. Performs no I/O.
 
 use super::protection::Guard;
 use super::rollback::Remedy;
@@ -43,8 +43,8 @@ impl StackState {
     }
 }
 
-/// Returns the next steps, most urgent first. Empty if there is nothing to do. `has_pipeline` is
-/// true if the dev stack should contain the pipeline.
+/// Returns the next steps, most urgent first. The list is empty if there is nothing to do.
+/// `has_pipeline` is true if the dev stack should contain the pipeline.
 pub(crate) fn hints(stacks: &[(StackStep, StackState)], has_pipeline: bool) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut say = |hint: String| {

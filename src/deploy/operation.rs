@@ -126,7 +126,7 @@ pub(crate) async fn follow(
     }
 }
 
-/// How long AWS may still return the state of a stack before an operation.
+/// How long AWS may still return the earlier state of a stack after an operation starts.
 const STALE: Duration = Duration::from_secs(30);
 
 /// The state of an operation that is followed.
@@ -144,7 +144,7 @@ struct Follower<'f> {
     reported: bool,
     /// Whether the stack was seen in progress.
     running: bool,
-    /// Since when AWS has returned the state before the operation.
+    /// When AWS first returned the earlier state of the stack.
     same_since: Option<Instant>,
 }
 
@@ -226,8 +226,8 @@ impl Follower<'_> {
         }
     }
 
-    /// Returns whether AWS returns the state after the operation. It may briefly return the
-    /// earlier state.
+    /// Returns whether the state of a stack shows that the operation has ended. AWS may briefly
+    /// return the earlier state.
     fn is_over(&mut self, found: Option<&Deployed>) -> bool {
         let Some(stack) = found else {
             return true;

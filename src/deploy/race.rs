@@ -4,8 +4,8 @@
 use super::said::is_lost_race;
 use super::{Access, DeployError};
 
-/// Returns the error. If another deployment caused it, states so in the message. `what` is the
-/// stack or stack set, such as ``stack `site` ``.
+/// Returns the error. If another deployment caused it, the message says so. `what` is the stack or
+/// stack set, such as ``stack `site` ``.
 pub(super) fn explained(access: &Access, what: &str, error: DeployError) -> DeployError {
     if !is_lost_race(&error) {
         return error;

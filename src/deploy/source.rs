@@ -351,7 +351,8 @@ impl Upload {
     }
 }
 
-/// Disables the attempt timeout, because a part can take long. The SDK aborts stalled uploads.
+/// Disables the attempt timeout, because uploading a part can take a long time. The SDK aborts
+/// stalled uploads.
 fn without_attempt_timeout() -> aws_sdk_s3::config::Builder {
     let timeouts = TimeoutConfig::builder()
         .disable_operation_attempt_timeout()

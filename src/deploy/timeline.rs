@@ -1,5 +1,5 @@
-//! Derives from the events of a stack operation how it changed each resource, and when. Performs no
-//! I/O.
+//! Derives a timeline of the changes to each resource from the events of a stack operation.
+//! Performs no I/O.
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -15,7 +15,7 @@ use super::{Access, DeployError};
 
 const CALL: &str = "cloudformation:DescribeEvents";
 
-/// The result of one check of one resource.
+/// The result of a check of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Validation {
     /// Logical ID of the resource. May be empty.

@@ -32,10 +32,7 @@ impl Kind {
                 "an s3ferry configuration",
                 "it has neither `dev` nor `targets`",
             ),
-            Self::Accounts => (
-                "an accounts file",
-                "its first line has no column `account`",
-            ),
+            Self::Accounts => ("an accounts file", "its first line has no column `account`"),
             Self::Template => ("a CloudFormation template", "it has no `Resources`"),
             Self::Policy => ("a policy document", "it has no `Statement`"),
             Self::Definition => ("a pipeline definition", "it has no `stages`"),

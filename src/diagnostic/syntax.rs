@@ -19,7 +19,11 @@ pub(super) fn problem(text: &str, at: usize, kind: &ErrorKind) -> Diagnostic {
     if is_of_tab(kind)
         && let Some(tabs) = tabs(text, at)
     {
-        return refused(tabs, "tabs cannot be used for indentation", "indent it with spaces");
+        return refused(
+            tabs,
+            "tabs cannot be used for indentation",
+            "indent it with spaces",
+        );
     }
     let (what, help) = words(kind);
     refused(span, &what, &help)

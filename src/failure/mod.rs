@@ -80,13 +80,13 @@ pub(crate) enum Action<'a> {
     Source,
     /// An S3 deploy action, with its configuration if known.
     Deploy(Option<&'a Json>),
-    /// Another or an unknown action.
+    /// Any other action, or an unknown action.
     Other,
 }
 
-/// Message of CodePipeline about a role that it could not assume. It assumes every role when a
-/// pipeline is saved. It rejects a role that IAM has not propagated yet in the same way as a role
-/// that does not exist (`InvalidStructureException`).
+/// Part of CodePipeline's message about a role that it could not assume. CodePipeline assumes every
+/// role when a pipeline is saved. If IAM has not propagated a role yet, CodePipeline returns the
+/// same error as for a role that does not exist (`InvalidStructureException`).
 const NOT_AUTHORIZED: &str = "is not authorized to perform AssumeRole on ";
 
 /// Returns the ARN of the role that CodePipeline could not assume, if this is the reason for a
@@ -119,7 +119,7 @@ pub(crate) fn of_save(text: &str) -> Option<Meaning> {
             "CodePipeline rejects the declaration of an action",
             "the configuration of the action has an unknown key or lacks a required key, such as \
              `BucketName` or `Extract` of an S3 deploy action",
-            "correct the action in the message from AWS; `s3ferry lint` checks the S3 deploy \
+            "correct the action that is named in the error; `s3ferry lint` checks the S3 deploy \
              actions of a template",
         )
     })

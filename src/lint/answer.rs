@@ -1,7 +1,7 @@
-//! What Guard answers: its structured JSON report, read back.
+//! Reads the structured JSON report of Guard.
 //!
 //! Guard documents the command (*AWS CloudFormation Guard: cfn-guard validate*) but not this
-//! report, so anything that is not understood is an error and never "no findings".
+//! report. An unexpected structure is therefore an error, and is never treated as "no findings".
 
 use std::collections::BTreeSet;
 
@@ -13,30 +13,30 @@ use super::normal::MARKER;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) rule: String,
-    /// As Guard writes it: `/Resources/Key/Properties`; empty where it has none.
+    /// The path in Guard's format, such as `/Resources/Key/Properties`; may be empty.
     pub(super) path: String,
-    /// What Guard looked for from there on and did not find; may be empty.
+    /// The rest of the path, which Guard did not find; may be empty.
     pub(super) missing: String,
-    /// The rule's own words, or Guard's account of the clause.
+    /// The message of the rule, or the clause as Guard describes it.
     pub(super) message: Message,
-    /// Whether the value is unknown that was compared, so that the rule may hold.
+    /// Whether the compared value is unknown, so that the rule may hold.
     pub(super) is_open: bool,
 }
 
 impl Failure {
-    /// Whether a built-in rule says that something is wrong. A clause of such a rule without a message is a
-    /// part of a filter, or cannot be evaluated.
+    /// Returns whether it is a finding of a built-in rule. In a built-in rule, a clause without a
+    /// message is part of a filter or cannot be evaluated.
     pub(super) fn is_ours(&self) -> bool {
         matches!(self.message, Message::Author(_))
     }
 }
 
-/// What there is to say about a failed check.
+/// The description of a failed check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Message {
-    /// The text that the rule's author wrote.
+    /// The text of the rule's author.
     Author(String),
-    /// The clause that does not hold.
+    /// The clause that failed.
     Clause(String),
 }
 
@@ -47,7 +47,11 @@ pub(super) struct Answer {
     pub(super) evaluated: BTreeSet<String>,
 }
 
-/// Reads Guard's reports on so many documents; the error says what was not understood.
+/// Reads Guard's reports on this number of documents.
+///
+/// # Errors
+///
+/// Returns a description of the unexpected structure.
 pub(super) fn read(answer: &str, documents: usize) -> Result<Vec<Answer>, String> {
     let json: Json = serde_json::from_str(answer).map_err(|error| error.to_string())?;
     match json.as_array() {
@@ -60,15 +64,18 @@ fn read_one(report: &Json) -> Result<Answer, String> {
     let mut read = Answer::default();
     for list in ["compliant", "not_applicable"] {
         for name in array(report, list)? {
-            let name = name.as_str().ok_or_else(|| format!("a name in `{list}`"))?;
+            let name = name.as_str().ok_or_else(|| {
+                let kind = kind(name);
+                format!("found {kind} instead of a name in `{list}`")
+            })?;
             read.evaluated.insert(plain_name(name).to_owned());
         }
     }
     for failed in array(report, "not_compliant")? {
         let rule = failed
             .get("Rule")
-            .ok_or_else(|| format!("{} in `not_compliant`", kind(failed)))?;
-        let name = plain_name(text(rule, "name").ok_or("a rule without a name")?);
+            .ok_or_else(|| format!("found {} in `not_compliant`", kind(failed)))?;
+        let name = plain_name(text(rule, "name").ok_or("found a rule without a name")?);
         read.evaluated.insert(name.to_owned());
         let before = read.failures.len();
         for check in array(rule, "checks")? {
@@ -87,7 +94,8 @@ fn read_one(report: &Json) -> Result<Answer, String> {
     Ok(read)
 }
 
-/// Clauses outside any rule are called `<file>/default` in a report, and `default` elsewhere.
+/// Returns the plain name of a rule. Clauses outside of rules are named `<file>/default` in a
+/// report, and `default` elsewhere.
 fn plain_name(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, name)| name)
 }
@@ -100,7 +108,7 @@ fn collect(rule: &str, check: &Json, into: &mut Vec<Failure>) -> Result<(), Stri
             for check in array(body, "checks")? {
                 collect(rule, check, into)?;
             }
-            // What is said of a rule that another one calls is said of each of its clauses.
+            // The message of a called rule applies to each of its clauses.
             if let Message::Author(words) = message(body, String::new) {
                 for failure in &mut into[before..] {
                     failure.message = Message::Author(words.clone());
@@ -146,13 +154,13 @@ fn collect(rule: &str, check: &Json, into: &mut Vec<Failure>) -> Result<(), Stri
                 is_open: false,
             });
         }
-        other => return Err(format!("a check of kind `{other}`")),
+        other => return Err(format!("found an unknown check `{other}`")),
     }
     Ok(())
 }
 
-/// Alternatives that failed together are one failure: at what they have in common, with the
-/// last words of the author, which stand at the end of the last alternative.
+/// Merges alternatives that failed together into one failure. It has their common path, and the
+/// last message of the author, which is at the end of the last alternative.
 fn merged(alternatives: Vec<Failure>) -> Option<Failure> {
     let authored = alternatives
         .iter()
@@ -179,7 +187,7 @@ fn merged(alternatives: Vec<Failure>) -> Option<Failure> {
     })
 }
 
-/// Whether a comparison fails only because its value is unknown.
+/// Returns whether a comparison fails only because its value is unknown.
 fn is_open(check: &Json) -> bool {
     let Ok((kind, body)) = single(check) else {
         return false;
@@ -194,7 +202,7 @@ fn is_open(check: &Json) -> bool {
     let operator = body["comparison"][0].as_str();
     let is_negated = body["comparison"][1].as_bool() == Some(true);
     let may_hold = match operator {
-        // A fact that is an unknown value says that it may be one.
+        // A fact with an unknown value may or may not exist.
         Some("Exists") => is_negated,
         Some("Empty") => false,
         _ => !is_negated,
@@ -223,22 +231,22 @@ fn clause_place(check: &Json) -> Result<(String, String), String> {
             let value = body
                 .get("from")
                 .or_else(|| body.get("value"))
-                .ok_or("a comparison without a value")?;
+                .ok_or("found a comparison without a value")?;
             let path = path_of(value)?;
-            // A rule that compares logical IDs gets them as text found at their parent.
+            // A logical ID that a rule compares has the path of its parent.
             match value.get("value").and_then(Json::as_str) {
                 Some(id) if path == "/Resources" => Ok((format!("{path}/{id}"), String::new())),
                 _ => Ok((path, String::new())),
             }
         }
-        "UnResolved" => unresolved_place(body.get("value").ok_or("nothing unresolved")?),
+        "UnResolved" => unresolved_place(body.get("value").ok_or("found no unresolved value")?),
         "UnResolvedContext" => Ok(Default::default()),
-        other => Err(format!("a comparison of kind `{other}`")),
+        other => Err(format!("found an unknown comparison `{other}`")),
     }
 }
 
 fn unresolved_place(unresolved: &Json) -> Result<(String, String), String> {
-    let to = unresolved.get("traversed_to").ok_or("no place")?;
+    let to = unresolved.get("traversed_to").ok_or("found no position")?;
     let missing = text(unresolved, "remaining_query").unwrap_or_default();
     Ok((path_of(to)?, missing.to_owned()))
 }
@@ -246,7 +254,7 @@ fn unresolved_place(unresolved: &Json) -> Result<(String, String), String> {
 fn path_of(value: &Json) -> Result<String, String> {
     text(value, "path")
         .map(str::to_owned)
-        .ok_or_else(|| "a value without a path".to_owned())
+        .ok_or_else(|| "found a value without a path".to_owned())
 }
 
 fn message(body: &Json, otherwise: impl Fn() -> String) -> Message {
@@ -272,20 +280,20 @@ fn array<'j>(json: &'j Json, key: &str) -> Result<&'j [Json], String> {
     json.get(key)
         .and_then(Json::as_array)
         .map(Vec::as_slice)
-        .ok_or_else(|| format!("no list `{key}`"))
+        .ok_or_else(|| format!("found no list `{key}`"))
 }
 
 fn single(json: &Json) -> Result<(&str, &Json), String> {
     let mut entries = json.as_object().into_iter().flatten();
     match (entries.next(), entries.next()) {
         (Some((key, value)), None) => Ok((key, value)),
-        _ => Err(format!("{} where one entry was expected", kind(json))),
+        _ => Err(format!("found {} instead of a single entry", kind(json))),
     }
 }
 
 fn kind(json: &Json) -> &'static str {
     match json {
-        Json::Null => "nothing",
+        Json::Null => "null",
         Json::Bool(_) => "a boolean",
         Json::Number(_) => "a number",
         Json::String(_) => "a string",

@@ -1,14 +1,15 @@
-//! Rules and variables that are defined by themselves. Guard would follow them until the stack is
-//! exhausted.
+//! Finds circular definitions of rules and variables. Guard would follow them until the stack
+//! overflows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-/// What each rule or variable mentions, by its name.
+/// The references of each rule or variable, by its name.
 type Mentions = BTreeMap<String, BTreeSet<String>>;
 
-/// A rule, or a variable with its `%`, that is defined by itself, directly or by way of others.
+/// Returns the name of a rule or variable (with its `%`) whose definition refers to itself,
+/// directly or indirectly.
 ///
 /// `tree` is the parse tree of a file, as Guard prints it.
 pub(super) fn circular(tree: &Json) -> Option<String> {
@@ -27,7 +28,7 @@ pub(super) fn circular(tree: &Json) -> Option<String> {
             .entry(name.to_owned())
             .or_default()
             .extend(mentioned(rule, "dependent_rule"));
-        // A rule's own variables hide those of the file.
+        // The variables of a rule hide those of the file.
         let mut own = Mentions::new();
         assignments(rule, &mut own);
         let mut seen = variables.clone();
@@ -39,7 +40,7 @@ pub(super) fn circular(tree: &Json) -> Option<String> {
     cycle(&variables).or_else(|| cycle(&rules))
 }
 
-/// The variables that are assigned anywhere in a part of the tree.
+/// Collects the variables that are assigned in a part of the tree.
 fn assignments(part: &Json, found: &mut Mentions) {
     if let (Some(name), value @ (Json::Object(_) | Json::Array(_))) =
         (part["var"].as_str(), &part["value"])
@@ -53,7 +54,7 @@ fn assignments(part: &Json, found: &mut Mentions) {
     }
 }
 
-/// The texts of all members of this name in a part of the tree.
+/// Returns the texts of all members with this name in a part of the tree.
 fn mentioned(part: &Json, member: &str) -> BTreeSet<String> {
     let mut found: BTreeSet<String> = part[member]
         .as_str()
@@ -74,9 +75,9 @@ fn children(part: &Json) -> Vec<&Json> {
     }
 }
 
-/// A name that leads back to itself.
+/// Returns a name that belongs to a cycle.
 fn cycle(mentions: &Mentions) -> Option<String> {
-    // What mentions nothing, or is mentioned by nothing, is in no cycle.
+    // A name that has no references, or that is never referenced, does not belong to a cycle.
     let mut left = mentions.clone();
     loop {
         let used: BTreeSet<&String> = left.values().flatten().collect();

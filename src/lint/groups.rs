@@ -1,8 +1,8 @@
-//! Rules in the portions in which Guard gets them.
+//! Groups the rules for Guard.
 //!
-//! A built-in rule is asked about one resource at a time, and only about those of the types that it
-//! names. Rules that name the same types are asked together, as one text without what only people
-//! read. A file of a user is one text, unchanged, asked about the whole template.
+//! A built-in rule is evaluated for one resource at a time, and only for resources of the types
+//! that it names. Rules that name the same types are evaluated together, as one text without
+//! comments. The file of a user is evaluated unchanged, for the whole template.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -10,25 +10,26 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::Rule;
 use super::rules::is_embedded;
 
-/// How many rules are asked together at most. Guard keeps a record of every comparison until the last
-/// of the rules is evaluated, which adds up for pipelines with hundreds of actions.
+/// The maximum number of rules that are evaluated together. Guard keeps a record of every
+/// comparison until it has evaluated the last rule, which requires much memory for pipelines with
+/// hundreds of actions.
 const TOGETHER: usize = 16;
 
-/// Rules that are asked together.
+/// Rules that are evaluated together.
 #[derive(Debug)]
 pub(super) struct Group<'r> {
     /// Their text.
     pub(super) text: Cow<'r, str>,
     /// Their names.
     pub(super) names: Vec<&'r str>,
-    /// The resource types that they look at; `None` for the whole template.
+    /// The resource types that they check; `None` for the whole template.
     pub(super) types: Option<BTreeSet<&'r str>>,
-    /// The words of the text of built-in rules.
+    /// The words in the text of built-in rules.
     pub(super) words: HashSet<&'r str>,
 }
 
 impl Group<'_> {
-    /// Whether it is about resources of a type; `None` is a whole template.
+    /// Returns whether it applies to resources of a type, or to a whole template for `None`.
     pub(super) fn concerns(&self, kind: Option<&str>) -> bool {
         match (&self.types, kind) {
             (Some(types), Some(kind)) => types.contains(kind),
@@ -37,7 +38,7 @@ impl Group<'_> {
         }
     }
 
-    /// A rule of the group that is not among the `evaluated`.
+    /// Returns a rule of the group that was not evaluated.
     pub(super) fn missing_in(&self, evaluated: &BTreeSet<String>) -> Option<&str> {
         self.names
             .iter()
@@ -46,7 +47,7 @@ impl Group<'_> {
     }
 }
 
-/// Brings rules into groups.
+/// Divides rules into groups.
 pub(super) fn groups(rules: &[Rule]) -> Vec<Group<'_>> {
     let mut ours: BTreeMap<(BTreeSet<&str>, [bool; 2]), Vec<&Rule>> = BTreeMap::new();
     let mut theirs: Vec<Group> = Vec::new();
@@ -54,7 +55,7 @@ pub(super) fn groups(rules: &[Rule]) -> Vec<Group<'_>> {
     for rule in rules {
         if is_embedded(rule) {
             let words = words(&rule.text);
-            // Most of a pipeline is the configuration of its actions, at which few rules look.
+            // Most of a pipeline is the configuration of its actions, which few rules check.
             let looks_at = ["Actions", "Configuration"].map(|word| words.contains(word));
             let types = resource_types(&rule.text);
             ours.entry((types, looks_at)).or_default().push(rule);
@@ -82,7 +83,7 @@ pub(super) fn groups(rules: &[Rule]) -> Vec<Group<'_>> {
     portions.chain(theirs).collect()
 }
 
-/// The words of a rule's clauses, among them the names of all properties that it looks at.
+/// Returns the words in a rule's clauses, including the names of all properties that it checks.
 fn words(text: &str) -> HashSet<&str> {
     let clauses = text.lines().filter(|line| !line.starts_with('#'));
     let clauses = clauses.map(|line| line.split("<<").next().unwrap_or(line));
@@ -92,24 +93,24 @@ fn words(text: &str) -> HashSet<&str> {
         .collect()
 }
 
-/// The resource types that a rule names: `AWS::S3::Bucket`, but not `AWS::AccountId`.
+/// Returns the resource types that a rule names: `AWS::S3::Bucket`, but not `AWS::AccountId`.
 fn resource_types(text: &str) -> BTreeSet<&str> {
     text.split('\'')
         .filter(|part| part.starts_with("AWS::") && part.matches("::").count() == 2)
         .collect()
 }
 
-/// What is left of a violation text: it marks the clauses that say what is wrong.
+/// The replacement for a violation text. It marks the clauses that report a problem.
 const MARK: &str = "<<!>>";
 
-/// The lines of a rule's filter that leave out the resources that suppress it. Guard needs not evaluate
-/// them here: suppressed findings are left out of the report, and are counted there.
+/// The start of filter lines that exclude resources that suppress the rule. They are not evaluated
+/// here, because the report removes and counts suppressed findings.
 const SUPPRESSION: &str = "Metadata.guard.SuppressedRules";
 
-/// The end of lines that leave out a choice between values, about which Guard alone knows nothing.
+/// The end of filter lines that exclude a choice between values, which Guard alone cannot evaluate.
 const CHOICE: &str = "'Fn::If' not exists";
 
-/// A rule's text without comments, violation texts and what is only for Guard alone.
+/// Returns a rule's text without comments, violation texts, and lines that only Guard alone needs.
 fn spare(text: &str) -> String {
     let mut all = String::with_capacity(text.len());
     for line in text.lines().map(str::trim) {
@@ -127,7 +128,7 @@ fn spare(text: &str) -> String {
     all
 }
 
-/// The violation text of a built-in rule: what is wrong, and what to do.
+/// Returns the violation text of a built-in rule: the problem and the fix.
 pub(super) fn violation(text: &str) -> Option<(&str, &str)> {
     let (_, rest) = text.split_once("<<Violation: ")?;
     let (words, _) = rest.split_once(">>")?;

@@ -1,7 +1,7 @@
-//! The engine: asks Guard, and says what it answers at its place in the template.
+//! The engine: runs Guard, and reports its findings at their positions in the template.
 //!
-//! What Guard gets is prepared by [`super::groups`] and [`super::template`]; what it answers is
-//! read by [`super::answer`].
+//! [`super::groups`] and [`super::template`] prepare the input of Guard, and [`super::answer`]
+//! reads its report.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -23,51 +23,51 @@ use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Source};
 use crate::escape::for_yaml;
 use crate::template::{OpenLoop, loops_as_written, resources, without_loops};
 
-/// Why a lint could not say anything. Every one of these would otherwise look like "no
-/// findings".
+/// The reason why a lint has no result. Without an error, it would look like "no findings".
 #[derive(Debug, thiserror::Error)]
 pub enum LintError {
-    /// There are no rules, or no templates.
+    /// There are no rules or no templates.
     #[error("nothing was checked: there are no {0}")]
     Nothing(&'static str),
     /// A template has no resources.
     #[error("nothing was checked: `{0}` has no resources")]
     NoResources(String),
-    /// Two files hold rules of the same name.
-    #[error("the rule `{rule}` is in `{first}` and in `{second}`")]
+    /// Two files contain rules with the same name.
+    #[error("the rule `{rule}` is defined in `{first}` and in `{second}`")]
     SameName {
         /// The name.
         rule: String,
-        /// The file that came first.
+        /// The first file.
         first: String,
-        /// The other file.
+        /// The second file.
         second: String,
     },
-    /// Guard refused the rules or the template.
+    /// Guard rejected the rules or the template.
     #[error("Guard could not check `{template}`: {reason}")]
     Refused {
         /// The name of the template's source.
         template: String,
-        /// What Guard says.
+        /// The message of Guard.
         reason: String,
     },
-    /// Guard did not answer in its usual form.
-    #[error("Guard's answer on `{template}` was not understood: {reason}")]
+    /// Guard's report has an unexpected structure.
+    #[error("cannot read Guard's report on `{template}`: {reason}")]
     Answer {
         /// The name of the template's source.
         template: String,
-        /// What was not understood.
+        /// The unexpected structure.
         reason: String,
     },
     /// Guard panicked, or its thread could not be started.
-    #[error("Guard broke off while checking `{0}`")]
+    #[error("Guard stopped unexpectedly while checking `{0}`")]
     BrokeOff(String),
 }
 
-/// Checks templates against rules; one report for each template, in their order.
+/// Checks templates against rules. Returns one report for each template, in order.
 ///
 /// # Errors
-/// Where something could not be checked, which is never the same as "no findings".
+///
+/// Returns an error if something could not be checked. This never counts as "no findings".
 pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Report>, LintError> {
     if rules.is_empty() {
         return Err(LintError::Nothing("rules"));
@@ -158,7 +158,7 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
         };
         for failure in &answer.failures {
             let other = (question.document, !question.at_most, failure.rule.as_str());
-            // One that holds at the least or at the most only.
+            // Undecided if the rule fails in only one of the two evaluations.
             let is_open = question.at_most
                 || failure.is_open
                 || document.at_most.is_some() && !broken.contains(&other);
@@ -173,11 +173,11 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
     Ok(reports)
 }
 
-/// How many documents Guard gets at once: enough to make up for reading the rules, and few enough
-/// to keep all threads busy.
+/// The number of documents in one call of Guard: large enough to amortize the parsing of the rules,
+/// and small enough to keep all threads busy.
 const DOCUMENTS_TOGETHER: usize = 32;
 
-/// Divides the work; the long tasks first, so that no thread is left alone with one at the end.
+/// Divides the work into tasks. Long tasks come first, so that none of them starts last.
 fn tasks<'d>(groups: &'d [Group<'d>], documents: &'d [Document<'d>]) -> Vec<Task<'d>> {
     let mut variants: HashMap<(usize, &str), usize> = HashMap::new();
     for document in documents {
@@ -189,7 +189,7 @@ fn tasks<'d>(groups: &'d [Group<'d>], documents: &'d [Document<'d>]) -> Vec<Task
         let mut questions = Vec::new();
         for (at, document) in documents.iter().enumerate() {
             let concerns = group.concerns(document.resource.map(|(_, kind)| kind));
-            // Outcomes of conditions may differ in what other rules look at.
+            // Outcomes of conditions may differ only in parts that these rules do not check.
             let mut is_new = || {
                 let spare = |node| template::spare(node, &group.words);
                 let both = (spare(&document.node), document.at_most.as_ref().map(spare));
@@ -221,7 +221,7 @@ fn by_name(rules: &[Rule]) -> Result<HashMap<&str, &Rule>, LintError> {
         let Some(first) = by_name.insert(&rule.name, rule) else {
             continue;
         };
-        // Clauses outside any rule all go by the same name, in every file.
+        // Clauses outside of rules have the same name in every file.
         if first.file != rule.file && rule.name != "default" {
             return Err(LintError::SameName {
                 rule: rule.name.clone(),
@@ -233,8 +233,8 @@ fn by_name(rules: &[Rule]) -> Result<HashMap<&str, &Rule>, LintError> {
     Ok(by_name)
 }
 
-/// The names that may be suppressed: a suppression of a built-in rule is no mistake, whether
-/// the rule is checked this time or not.
+/// Returns the names that can be suppressed. Built-in rules can be suppressed even if they are not
+/// checked.
 fn known_names(rules: &[Rule]) -> BTreeSet<String> {
     let filters = rules.iter().filter(|rule| !is_embedded(rule));
     rules
@@ -246,36 +246,38 @@ fn known_names(rules: &[Rule]) -> BTreeSet<String> {
         .collect()
 }
 
-/// A template as it is written, or one of its resources in normal form.
+/// A template as written, or one of its resources in normal form.
 struct Document<'t> {
     template: usize,
     name: &'t str,
-    /// The resource as it is written, and its type.
+    /// The resource as written, and its type.
     resource: Option<(&'t Entry, &'t str)>,
     node: Cow<'t, Node>,
-    /// The resource with what it may allow at most, if that depends on unknown values.
+    /// The resource with the widest permissions that it can grant, if they depend on unknown
+    /// values.
     at_most: Option<Node>,
     suppressed: &'t Suppressions,
 }
 
 impl Document<'_> {
-    /// What it is about.
+    /// Returns the template and the resource of the document.
     fn id(&self) -> (usize, &str) {
         let resource = self.resource.map(|(entry, _)| entry.key.as_str());
         (self.template, resource.unwrap_or_default())
     }
 }
 
-/// A document that Guard is asked about.
+/// A document that Guard evaluates.
 #[derive(Debug, Clone, Copy)]
 struct Question {
     /// Its index.
     document: usize,
-    /// Whether it is asked about what the resource may allow at most.
+    /// Whether Guard evaluates the widest permissions of the resource.
     at_most: bool,
 }
 
-/// What Guard gets at once: some rules, which it parses once, and documents that they concern.
+/// The input of one call of Guard: rules, which it parses once, and the documents that they apply
+/// to.
 struct Task<'t> {
     group: &'t Group<'t>,
     documents: &'t [Document<'t>],
@@ -289,7 +291,7 @@ impl<'t> Task<'t> {
         (document, node.unwrap_or(&document.node))
     }
 
-    /// The templates that it is about.
+    /// Returns the names of its templates.
     fn names(&self) -> String {
         let documents = self.questions.iter().map(|one| self.document(one).0);
         let mut names: Vec<&str> = documents.map(|document| document.name).collect();
@@ -298,7 +300,7 @@ impl<'t> Task<'t> {
     }
 }
 
-/// Runs all tasks on as many threads as there are cores; the answers come in the tasks' order.
+/// Runs all tasks, with one thread for each core. Returns the answers in the order of the tasks.
 fn run(tasks: &[Task]) -> Vec<Result<Vec<Answer>, LintError>> {
     let next = AtomicUsize::new(0);
     let answers: Vec<OnceLock<_>> = tasks.iter().map(|_| OnceLock::new()).collect();
@@ -308,7 +310,7 @@ fn run(tasks: &[Task]) -> Vec<Result<Vec<Answer>, LintError>> {
             tasks.get(at).zip(answers.get(at))
         } {
             if let Ok(said) = catch_unwind(AssertUnwindSafe(|| ask(task))) {
-                // Every task is taken once.
+                // Each task runs once.
                 let _ = answer.set(said);
             }
         }
@@ -318,7 +320,8 @@ fn run(tasks: &[Task]) -> Vec<Result<Vec<Answer>, LintError>> {
         .min(tasks.len());
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            // A thread that cannot be started leaves its work to the others, or undone.
+            // If a thread cannot be started, the other threads do its work. A task without an
+            // answer becomes an error.
             let _ = std::thread::Builder::new()
                 .name(GUARD_THREAD.to_owned())
                 .stack_size(STACK_SIZE)
@@ -335,7 +338,7 @@ fn run(tasks: &[Task]) -> Vec<Result<Vec<Answer>, LintError>> {
         .collect()
 }
 
-/// Asks Guard, and reads its answers.
+/// Runs Guard and reads its report.
 fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
     let refused = |reason: String| LintError::Refused {
         template: task.names(),
@@ -361,7 +364,7 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
                 .iter()
                 .find_map(|answer| task.group.missing_in(&answer.evaluated));
             match missing {
-                Some(rule) => Err(format!("it says nothing about the rule `{rule}`")),
+                Some(rule) => Err(format!("the rule `{rule}` is missing")),
                 None => Ok(answers),
             }
         })
@@ -381,7 +384,7 @@ fn finding(
 ) -> Option<Diagnostic> {
     let rule = by_name.get(failure.rule.as_str()).copied();
     let is_normal = document.resource.is_some();
-    // A clause of ours without a message is a part of a filter, or cannot be evaluated.
+    // In a built-in rule, a clause without a message is part of a filter or cannot be evaluated.
     if is_normal && !failure.is_ours() {
         return None;
     }
@@ -390,12 +393,12 @@ fn finding(
     let mut place = template::locate(seen, &failure.path, &failure.missing);
     if let Some((entry, _)) = document.resource {
         if place.resource.is_none() {
-            // What is missing altogether is reported at the resource.
+            // A missing property is reported at the resource.
             place.resource = Some(entry.key.clone());
             place.span = entry.key_span;
         }
         let path = template::path_to(template, &entry.key, place.span);
-        // What is missing has no other path than in the normal form.
+        // A missing property has a path only in the normal form.
         if place.absent.is_empty() || place.path.contains(DERIVED) {
             place.path = path.unwrap_or_default();
         }
@@ -412,7 +415,7 @@ fn finding(
     Some(finding)
 }
 
-/// A rule that holds or not, depending on a value that is unknown.
+/// Returns a note about a rule whose result depends on an unknown value.
 fn undecided(rule: &Rule, place: Place) -> Diagnostic {
     let what = rule.what.trim_end_matches('.');
     let message = format!("depends on an unknown value: {what}");
@@ -420,12 +423,12 @@ fn undecided(rule: &Rule, place: Place) -> Diagnostic {
     Diagnostic::new(place.span, message)
         .of_rule(named, place.resource.as_deref(), place.path)
         .help(
-            "give the parameter a default, `AllowedValues` or an `AllowedPattern`, or check the value in the \
-             deployed stack",
+            "add a default, `AllowedValues`, or an `AllowedPattern` to the parameter, or check the \
+             value in the deployed stack",
         )
 }
 
-/// What is wrong and what to do: in the words of the rule's author, or else of its header.
+/// Returns the problem and the fix, from the message of the rule or from its header.
 fn words(rule: Option<&Rule>, message: &Message) -> (String, Option<String>) {
     let own = rule
         .filter(|rule| is_embedded(rule))
@@ -450,7 +453,7 @@ fn words(rule: Option<&Rule>, message: &Message) -> (String, Option<String>) {
             }
         }
         Message::Clause(clause) => (
-            header(|rule| &rule.what).unwrap_or_else(|| format!("this does not hold: {clause}")),
+            header(|rule| &rule.what).unwrap_or_else(|| format!("this clause failed: {clause}")),
             None,
         ),
     };

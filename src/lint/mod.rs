@@ -1,8 +1,9 @@
-//! Lint: Guard rules on CloudFormation templates, with the place of everything they find.
+//! Lint: checks CloudFormation templates against Guard rules, and reports the position of each
+//! finding.
 //!
-//! Here live the rules ([`embedded`], [`from_source`]), what they say ([`Report`])
-//! and the engine that asks Guard ([`check`]). How a report is printed, which files are read and
-//! what the quotas are does not.
+//! This module contains the rules ([`embedded`], [`from_source`]), their results ([`Report`]), and
+//! the engine that runs Guard ([`check`]). It does not print reports, select files, or define the
+//! values of quotas.
 
 mod answer;
 mod cycles;

@@ -1,7 +1,7 @@
 //! Account IDs that are written as numbers and lose a leading zero.
 //!
-//! YAML reads an unquoted `012345678901` as a number, and CloudFormation writes the number back
-//! without the zero: the ID of another account, or of none.
+//! YAML reads an unquoted `012345678901` as a number, and CloudFormation writes the number without
+//! the zero. The result is the ID of another account, or an invalid ID.
 
 use crate::diagnostic::{Diagnostic, Node, Severity, Span, Value};
 
@@ -40,8 +40,8 @@ fn search(node: &Node, path: &mut Vec<String>, into: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Whether a number is an account ID with a leading zero: as it is written, or, where only
-/// accounts are written, without the zero.
+/// Returns whether a number is an account ID with a leading zero. Where only account IDs are
+/// allowed, the zero may be missing.
 fn lost_zero(text: &str, path: &[String]) -> bool {
     let has_only_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let mut keys = path.iter().rev();
@@ -56,7 +56,7 @@ fn lost_zero(text: &str, path: &[String]) -> bool {
 }
 
 fn finding(text: &str, path: &[String], span: Span) -> Diagnostic {
-    let message = format!("the account ID `{text}` is a number, which has no leading zero");
+    let message = format!("the account ID `{text}` is a number, so it loses its leading zero");
     let resource = match path {
         [section, id, ..] if section == "Resources" => Some(id.as_str()),
         _ => None,
@@ -67,7 +67,7 @@ fn finding(text: &str, path: &[String], span: Span) -> Diagnostic {
             resource,
             path.join("."),
         )
-        .help("write the 12 digits in quotes")
+        .help("write all 12 digits in quotes")
 }
 
 #[cfg(test)]

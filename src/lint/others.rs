@@ -1,13 +1,13 @@
-//! The rules that no Guard file holds: the quotas, and what the lint says about itself.
+//! The rules outside of Guard files: the quotas, and the rules about the template itself.
 
 use crate::diagnostic::Severity;
 
-/// A rule that is checked without Guard, as formats describe it that describe every rule.
+/// A rule that is checked without Guard, with its description for output formats.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OtherRule {
     /// Its name, such as `QUOTA_NAME_LENGTH`.
     pub(crate) name: &'static str,
-    /// The severity that its findings usually have.
+    /// The usual severity of its findings.
     pub(crate) severity: Severity,
     /// What it requires.
     pub(crate) what: &'static str,
@@ -24,7 +24,7 @@ const OTHERS: &[OtherRule] = &[
     ),
     quota(
         "QUOTA_INLINE_POLICIES_SIZE",
-        "The inline policies of a role together are not larger than IAM allows.",
+        "The total size of a role's inline policies is not larger than IAM allows.",
     ),
     quota(
         "QUOTA_KEY_POLICY_SIZE",
@@ -45,11 +45,11 @@ const OTHERS: &[OtherRule] = &[
     ),
     quota(
         "QUOTA_PIPELINE_STAGES",
-        "A pipeline has as many stages as CodePipeline demands, and no more than it allows.",
+        "A pipeline has no fewer stages than CodePipeline requires, and no more than it allows.",
     ),
     quota(
         "QUOTA_RULE_TARGETS",
-        "A rule of EventBridge has no more targets than EventBridge allows.",
+        "An EventBridge rule has no more targets than EventBridge allows.",
     ),
     quota(
         "QUOTA_STAGE_ACTIONS",
@@ -62,11 +62,11 @@ const OTHERS: &[OtherRule] = &[
     OtherRule {
         name: "QUOTA_TEMPLATE_INLINE_SIZE",
         severity: Severity::Warning,
-        what: "A template is not larger than CloudFormation takes in a request.",
+        what: "A template is not larger than CloudFormation accepts in a request.",
     },
     quota(
         "QUOTA_TEMPLATE_SIZE",
-        "A template is not larger than CloudFormation takes from a bucket.",
+        "A template is not larger than CloudFormation accepts from a bucket.",
     ),
     quota(
         "QUOTA_TRUST_POLICY_SIZE",
@@ -80,7 +80,7 @@ const OTHERS: &[OtherRule] = &[
     OtherRule {
         name: super::repeated::REPEATED_KEY,
         severity: Severity::Warning,
-        what: "No mapping of a template has a key twice.",
+        what: "No mapping in a template contains the same key twice.",
     },
     OtherRule {
         name: super::numbers::UNQUOTED_ACCOUNT_ID,
@@ -94,8 +94,7 @@ const OTHERS: &[OtherRule] = &[
     },
 ];
 
-/// The rules about the template itself, which resources can suppress, as they can suppress those of
-/// Guard.
+/// Returns the rules about the template itself. Resources can suppress them like Guard rules.
 pub(super) fn suppressible() -> impl Iterator<Item = &'static str> {
     let names = OTHERS.iter().map(|rule| rule.name);
     names.filter(|name| name.starts_with("LINT_"))
@@ -109,7 +108,7 @@ const fn quota(name: &'static str, what: &'static str) -> OtherRule {
     }
 }
 
-/// The rule of this name that no Guard file holds.
+/// Returns the rule with this name, if it is outside of Guard files.
 pub(crate) fn other_rule(name: &str) -> Option<OtherRule> {
     OTHERS.iter().find(|rule| rule.name == name).copied()
 }

@@ -1,7 +1,8 @@
-//! AWS's quotas, held against a template: what is used of each, and what goes beyond.
+//! Checks a template against the AWS quotas: measures the usage of each quota, and reports exceeded
+//! quotas.
 //!
-//! The values are those of [`crate::aws::quotas`]. Sizes of policies are upper bounds: what AWS
-//! decides at deployment (a key's ID) is counted with the longest text that it can become.
+//! The values are in [`crate::aws::quotas`]. Sizes of policies are upper bounds: a value that AWS
+//! assigns during the deployment, such as the ID of a key, counts with its maximum length.
 
 mod pipeline;
 #[cfg(test)]
@@ -14,61 +15,62 @@ use crate::config::Quotas;
 use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Source, Span};
 use crate::template::{function, resources, type_of};
 
-/// The longest text that a `Ref` or `GetAtt` of ours becomes: a multi-Region key's ARN.
+/// The maximum length of a resolved `Ref` or `GetAtt` in s3ferry's templates, which is that of a
+/// multi-Region key's ARN.
 const RESOLVED_LENGTH: usize = 100;
 
-/// How much of one quota is used.
+/// The usage of a quota.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Usage {
-    /// What is counted: `managed policy DevKmsS3Access`.
+    /// The measured item, such as `managed policy DevKmsS3Access`.
     pub what: String,
     pub quota: Quota,
-    /// How much is used.
+    /// The used amount.
     pub used: u64,
-    /// How much is allowed in the configured accounts.
+    /// The allowed amount in the configured accounts.
     pub limit: u64,
-    /// A lower limit that is exceeded, and that AWS states elsewhere.
+    /// A lower limit that AWS documents elsewhere, if it is exceeded.
     pub advised: Option<u64>,
-    /// What to do when it is too much.
+    /// The fix if the quota is exceeded.
     pub fix: String,
     pub rule: &'static str,
-    /// The resource, if it is about one.
+    /// The logical ID of the resource, if it is about one.
     pub resource: Option<String>,
-    /// The place in the template, as a path.
+    /// The path in the template.
     pub path: String,
-    /// The place in the text.
+    /// The position in the text.
     pub span: Span,
 }
 
 impl Usage {
-    /// The used part in percent, rounded up.
+    /// Returns the used part in percent, rounded up.
     pub(crate) fn percent(&self) -> u64 {
         (self.used * 100).div_ceil(self.limit.max(1))
     }
 
-    /// Whether going beyond it only asks for another way to deploy.
+    /// Returns whether exceeding it only requires another method of deployment.
     pub(crate) fn is_soft(&self) -> bool {
         self.rule == TEMPLATE_INLINE
     }
 
-    /// Returns the finding that it is, if it goes beyond the quota.
+    /// Returns the finding if the quota is exceeded.
     fn finding(self) -> Option<Diagnostic> {
         let Self { what, used, .. } = &self;
         let (used, unit) = (grouped(*used), self.quota.unit);
         let (severity, message) = if self.used > self.limit {
-            // A larger template still deploys, from a bucket.
+            // A larger template can still be deployed from a bucket.
             let severity = if self.is_soft() {
                 Severity::Warning
             } else {
                 Severity::Error
             };
             let limit = grouped(self.limit);
-            let message = format!("{what} has {used} {unit}, and AWS allows {limit}");
+            let message = format!("{what} has {used} {unit}, but AWS allows {limit}");
             (severity, message)
         } else {
             let advised = grouped(self.advised?);
             let message = format!(
-                "{what} has {used} {unit}; *{}* allows {}, and in an older row {advised}",
+                "{what} has {used} {unit}; *{}* allows {}, but an older row only {advised}",
                 self.quota.document,
                 grouped(self.limit)
             );
@@ -80,7 +82,7 @@ impl Usage {
     }
 }
 
-/// What goes beyond its quota.
+/// Returns the findings about exceeded quotas.
 pub fn findings(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Diagnostic> {
     let usages = usages(source, template, quotas).into_iter();
     let mut found: Vec<Diagnostic> = usages.filter_map(Usage::finding).collect();
@@ -90,7 +92,7 @@ pub fn findings(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Diagno
 
 const TEMPLATE_INLINE: &str = "QUOTA_TEMPLATE_INLINE_SIZE";
 
-/// How much of each quota a template uses.
+/// Returns the usage of each quota in a template.
 pub(crate) fn usages(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Usage> {
     let mut meter = Meter {
         template,
@@ -105,13 +107,13 @@ pub(crate) fn usages(source: &Source, template: &Node, quotas: &Quotas) -> Vec<U
     meter.found.push(whole(
         TEMPLATE_INLINE,
         table::TEMPLATE_INLINE,
-        "deploy it from a bucket, or write it as JSON without indentation",
+        "deploy it from a bucket, or use JSON without indentation",
     ));
     if bytes > table::TEMPLATE_INLINE.length() {
         meter.found.push(whole(
             "QUOTA_TEMPLATE_SIZE",
             table::TEMPLATE_IN_BUCKET,
-            "split the targets over several configurations",
+            "split the targets across several configurations",
         ));
     }
     meter.sections();
@@ -121,7 +123,7 @@ pub(crate) fn usages(source: &Source, template: &Node, quotas: &Quotas) -> Vec<U
     meter.found
 }
 
-/// How much of its quota a bucket policy of its own uses.
+/// Returns the usage of the quota by a separate bucket policy.
 pub(crate) fn bucket_policy_usage(text: &str) -> Usage {
     Usage {
         what: "bucket policy".to_owned(),
@@ -134,7 +136,7 @@ pub(crate) fn bucket_policy_usage(text: &str) -> Usage {
     }
 }
 
-/// Returns the usage of a quota by nothing in particular.
+/// Returns the usage of a quota without an item and a position.
 fn measured(rule: &'static str, quota: Quota, used: usize, restructure: &str) -> Usage {
     Usage {
         what: String::new(),
@@ -150,8 +152,8 @@ fn measured(rule: &'static str, quota: Quota, used: usize, restructure: &str) ->
     }
 }
 
-/// Returns what to do about a quota: restructure, and request an increase only where AWS grants
-/// one.
+/// Returns the fix for an exceeded quota: a change of the template, or a quota increase if AWS
+/// grants one.
 fn fix(quota: Quota, limit: u64, restructure: &str) -> String {
     let setting = match quota {
         table::TRUST_POLICY => Some("trust_policy_characters"),
@@ -160,7 +162,7 @@ fn fix(quota: Quota, limit: u64, restructure: &str) -> String {
     };
     match (quota.increase, setting) {
         (Increase::UpTo(most), Some(setting)) if limit < most => format!(
-            "{restructure}; or request an increase (up to {}), and set `quotas.{setting}` to it",
+            "{restructure}, or request an increase (up to {}) and set `quotas.{setting}` to it",
             grouped(most)
         ),
         (Increase::UpTo(_) | Increase::Fixed, _) => {
@@ -170,8 +172,8 @@ fn fix(quota: Quota, limit: u64, restructure: &str) -> String {
     }
 }
 
-const SHORTER_BUCKET_POLICY: &str = "name an organization instead of accounts, or give some targets a separate pipeline and \
-     artifact bucket";
+const SHORTER_BUCKET_POLICY: &str = "name an organization instead of accounts, or use a separate \
+     pipeline and artifact bucket for some targets";
 
 struct Meter<'t> {
     template: &'t Node,
@@ -180,7 +182,7 @@ struct Meter<'t> {
 }
 
 impl Meter<'_> {
-    /// Measures a quota of a resource. `what` is followed by the resource's name.
+    /// Measures a quota of a resource. The logical ID of the resource is appended to `what`.
     fn add(
         &mut self,
         rule: &'static str,
@@ -236,9 +238,9 @@ impl Meter<'_> {
                     "PolicyDocument",
                     "QUOTA_MANAGED_POLICY_SIZE",
                     (table::MANAGED_POLICY, "managed policy"),
-                    "name fewer targets in it, or an organization, or shorten their names",
+                    "name fewer targets or an organization, or shorten their names",
                 );
-                let what = "managed policy name";
+                let what = "managed policy name of resource";
                 self.name(resource, "ManagedPolicyName", table::POLICY_NAME, what);
             }
             Some("AWS::IAM::Role") => self.role(resource, properties),
@@ -247,8 +249,8 @@ impl Meter<'_> {
                 "KeyPolicy",
                 "QUOTA_KEY_POLICY_SIZE",
                 (table::KEY_POLICY, "key policy"),
-                "name an organization instead of accounts, or give some targets a separate \
-                 pipeline and key",
+                "name an organization instead of accounts, or use a separate pipeline and key for \
+                 some targets",
             ),
             Some("AWS::S3::BucketPolicy") => self.policy(
                 resource,
@@ -307,7 +309,8 @@ impl Meter<'_> {
     }
 
     fn role(&mut self, resource: &Entry, properties: &Node) {
-        self.name(resource, "RoleName", table::ROLE_NAME, "role name");
+        let what = "role name of resource";
+        self.name(resource, "RoleName", table::ROLE_NAME, what);
         self.policy(
             resource,
             "AssumeRolePolicyDocument",
@@ -346,7 +349,7 @@ impl Meter<'_> {
     }
 }
 
-/// Whether a resource is a managed policy that attaches itself to the role.
+/// Returns whether a resource is a managed policy that attaches itself to the role.
 fn attaches_to(resource: &Entry, role: &str) -> bool {
     let roles = resource.value.at(["Properties", "Roles"]);
     let roles = roles.filter(|roles| roles.tag.is_none());
@@ -355,12 +358,12 @@ fn attaches_to(resource: &Entry, role: &str) -> bool {
     type_of(&resource.value) == Some("AWS::IAM::ManagedPolicy") && roles.any(is_role)
 }
 
-/// The length of a policy document as AWS counts it, without whitespace.
+/// Returns the length of a policy document as AWS counts it, without whitespace.
 pub(crate) fn policy_length(document: &Json) -> usize {
     serde_json::to_string(&resolved(document)).map_or(0, |text| text.chars().count())
 }
 
-/// The document with every intrinsic function replaced by text as long as it can become.
+/// Returns the document with each intrinsic function replaced by a text of its maximum length.
 fn resolved(value: &Json) -> Json {
     match value {
         Json::Object(fields) => {

@@ -1,5 +1,5 @@
-//! Keys that a mapping of a template has more than once. CloudFormation takes the last value, so the
-//! others are most likely a mistake.
+//! Finds repeated keys in the mappings of a template. CloudFormation uses the last value, so the
+//! other values are most likely a mistake.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,8 @@ use crate::escape::spelled;
 /// The rule name of a finding about a repeated key.
 pub(crate) const REPEATED_KEY: &str = "LINT_REPEATED_KEY";
 
-/// Returns a finding for each key that a mapping of the template repeats. A value that does not count
-/// is not looked into.
+/// Returns a finding for each repeated key in a mapping of the template. Values that CloudFormation
+/// ignores are not searched.
 pub(crate) fn findings(
     source: &Source,
     template: &Node,
@@ -31,7 +31,7 @@ pub(crate) fn findings(
 
 struct Search<'a> {
     source: &'a Source,
-    /// The repeated keys, by the first byte of the last one.
+    /// The repeated keys, by the start of their last occurrence.
     repeated: HashMap<usize, &'a RepeatedKey>,
     path: Vec<String>,
     found: Vec<Diagnostic>,
@@ -69,7 +69,7 @@ impl Search<'_> {
         };
         let (line, _) = self.source.place(key.first.start);
         let message = format!(
-            "`{}` is given {often}, first in line {line}: CloudFormation takes the last value",
+            "`{}` occurs {often}, first in line {line}: CloudFormation uses the last value",
             spelled(&entry.key)
         );
         let resource = match &self.path[..] {

@@ -1,35 +1,36 @@
-//! What the lint says about a template.
+//! The lint report of a template.
 
 use std::collections::HashSet;
 
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 
-/// A rule that a resource asks to be left alone by.
+/// A rule that a resource suppresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppressed {
     /// The rule's name.
     pub rule: String,
     /// The logical ID of the resource.
     pub resource: String,
-    /// Why, in the words of the entry (`RULE: reason`) or of the resource's `Metadata.guard.Reasons`.
+    /// The reason, from the entry (`RULE: reason`) or from `Metadata.guard.Reasons` of the
+    /// resource.
     pub reason: Option<String>,
-    /// Where the resource asks.
+    /// The position of the entry.
     pub span: Span,
 }
 
-/// What the rules say about one template.
+/// The results of the rules for one template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// The findings, by position.
     pub findings: Vec<Diagnostic>,
     /// The suppressions, by position.
     pub suppressed: Vec<Suppressed>,
-    /// How many rules were checked, whether they applied or not.
+    /// The number of checked rules, including rules that did not apply.
     pub rules_checked: usize,
 }
 
 impl Report {
-    /// Whether a finding is an error.
+    /// Returns whether a finding is an error.
     pub fn has_errors(&self) -> bool {
         let mut findings = self.findings.iter();
         findings.any(|finding| finding.severity == Severity::Error)
@@ -48,7 +49,7 @@ impl Report {
         self.sort();
     }
 
-    /// Leaves out the findings that resources suppress.
+    /// Removes the findings that resources suppress.
     pub(super) fn leave_out_suppressed(&mut self) {
         let suppressed: HashSet<_> = self
             .suppressed
@@ -61,12 +62,12 @@ impl Report {
         });
     }
 
-    /// Brings everything into the order of the text, each thing once.
+    /// Sorts everything by position and removes duplicates.
     pub(super) fn sort(&mut self) {
         self.findings.sort_by(|a, b| {
             (a.span, a.code(), a.path(), &a.message).cmp(&(b.span, b.code(), b.path(), &b.message))
         });
-        // Several outcomes of conditions, and several clauses of a rule, find the same fault.
+        // Several outcomes of conditions, or several clauses of a rule, can find the same problem.
         let mut seen = HashSet::new();
         self.findings.retain(|finding| {
             seen.insert((
@@ -91,7 +92,7 @@ impl Report {
     }
 }
 
-/// The findings of several templates.
+/// Returns the findings of several templates.
 pub(crate) fn all_findings(
     reports: &[(Source, Report)],
 ) -> impl Iterator<Item = (&Source, &Diagnostic)> {
@@ -101,7 +102,7 @@ pub(crate) fn all_findings(
     })
 }
 
-/// The numbers of a lint of several templates.
+/// The statistics of a lint of several templates.
 pub(crate) struct Figures {
     pub rules: usize,
     pub errors: usize,

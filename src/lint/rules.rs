@@ -1,7 +1,7 @@
-//! The rules: those that are built in and those of users.
+//! The built-in rules and the rules of users.
 //!
-//! A built-in rule is one file with a header of comments. Guard itself is asked only about files
-//! of users, whose rules are not known beforehand; nothing here evaluates anything.
+//! A built-in rule is a file with a header of comments. Only the files of users are parsed with
+//! Guard, because their rules are not known in advance. This module does not evaluate rules.
 
 use std::io::Cursor;
 
@@ -20,9 +20,9 @@ pub struct Rule {
     pub name: String,
     /// Severity of its findings.
     pub severity: Severity,
-    /// What the rule requires, in a sentence; empty without a header.
+    /// The requirement of the rule, in one sentence; empty without a header.
     pub what: String,
-    /// Why the rule requires it; empty without a header.
+    /// The reason for the requirement; empty without a header.
     pub why: String,
     /// How to fix a finding; empty without a header.
     pub fix: String,
@@ -30,14 +30,14 @@ pub struct Rule {
     pub controls: Vec<String>,
     /// The file that contains the rule.
     pub file: String,
-    /// The text of its whole file, which may hold other rules too.
+    /// The text of the whole file, which may contain other rules.
     #[serde(skip)]
     pub text: String,
 }
 
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/guard_rules.rs"));
 
-/// The built-in rules, ordered by file. Their texts are not parsed.
+/// Returns the built-in rules, sorted by file. Their texts are not parsed.
 pub fn embedded() -> Vec<Rule> {
     EMBEDDED
         .iter()
@@ -45,19 +45,19 @@ pub fn embedded() -> Vec<Rule> {
         .collect()
 }
 
-/// Whether these are rules of ours, which may be joined into one text.
+/// Returns whether it is a built-in rule, which can be joined with others into one text.
 pub(super) fn is_embedded(rule: &Rule) -> bool {
     EMBEDDED
         .binary_search_by_key(&rule.file.as_str(), |(file, _)| file)
         .is_ok_and(|at| EMBEDDED[at].1 == rule.text)
 }
 
-/// The rules of a file that a user wrote: any Guard file, with one rule or several. A header,
-/// where there is one, counts for all of them. Guard takes a file without any rule, such as one of
-/// comments only, and so does this.
+/// Returns the rules of a user's Guard file. A header applies to all rules of the file. Like Guard,
+/// this function accepts a file without rules, such as a file that contains only comments.
 ///
 /// # Errors
-/// Where the text is no Guard file.
+///
+/// Returns an error if the text is not a valid Guard file.
 pub fn from_source(source: &Source) -> Result<Vec<Rule>, Diagnostic> {
     let text = source.text();
     let is_blank = |line: &str| line.trim().is_empty() || line.trim().starts_with('#');
@@ -86,8 +86,8 @@ pub fn from_source(source: &Source) -> Result<Vec<Rule>, Diagnostic> {
             end: at + definition.trim_end().len(),
         };
         return Err(
-            Diagnostic::new(span, format!("`{name}` is defined by itself"))
-                .help("remove the reference that leads back to it"),
+            Diagnostic::new(span, format!("`{name}` has a circular definition"))
+                .help("remove the circular reference"),
         );
     }
     let names = rule_names(&tree);
@@ -99,11 +99,11 @@ pub fn from_source(source: &Source) -> Result<Vec<Rule>, Diagnostic> {
     Ok(names.iter().map(named).collect())
 }
 
-/// Nesting beyond this is refused: Guard's parser calls itself for each level, and would exhaust
-/// the stack.
+/// Deeper nesting is rejected. Guard's parser is recursive, and its stack would overflow.
 const DEPTH_LIMIT: usize = 64;
 
-/// Where brackets are nested too deep, outside of strings, regular expressions and comments.
+/// Returns the position where brackets are nested too deeply, outside of strings, regular
+/// expressions, and comments.
 fn too_deep(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut quote = None;
@@ -111,11 +111,11 @@ fn too_deep(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     for (at, byte) in text.bytes().enumerate() {
         match (quote, byte) {
-            // A message: `<<…>>`, over several lines.
+            // A message, `<<…>>`, can span several lines.
             (Some(b'<'), b'>') if bytes.get(at + 1) == Some(&b'>') => quote = None,
             (Some(b'<'), _) => {}
             (None, b'<') if bytes.get(at + 1) == Some(&b'<') => quote = Some(byte),
-            // What is not closed in its line is no string or expression.
+            // Strings and expressions end on the same line.
             (Some(_), b'\n') => (quote, is_escaped) = (None, false),
             (Some(_), _) if is_escaped => is_escaped = false,
             (Some(b'#'), _) => {}
@@ -158,14 +158,14 @@ fn rule_names(tree: &serde_json::Value) -> Vec<&str> {
         .flatten()
         .filter_map(|rule| rule["rule_name"].as_str())
         .collect();
-    // A file may hold several rules of one name, for several conditions.
+    // A file can contain several rules with the same name, for different conditions.
     let mut seen = std::collections::HashSet::new();
     names.retain(|name| seen.insert(*name));
     names
 }
 
-/// Guard says where it gave up in the middle of a sentence: `… at line 4 at column 21, when
-/// handling X, fragment Y`.
+/// Converts a syntax error of Guard. Its message contains the position: `… at line 4 at column 21,
+/// when handling X, fragment Y`.
 fn syntax_problem(source: &Source, message: &str) -> Diagnostic {
     let number = |after: &str| -> Option<usize> {
         let rest = &message[message.find(after)? + after.len()..];
@@ -183,15 +183,15 @@ fn syntax_problem(source: &Source, message: &str) -> Diagnostic {
         (Some(line), Some(column)) => span_at(source, line, column),
         _ => Span::default(),
     };
-    let problem = Diagnostic::new(span, "this is not a valid Guard rule file")
-        .help("Guard could not read on from here; the fault may stand in the clause before");
+    let problem = Diagnostic::new(span, "not a valid Guard rule file")
+        .help("fix the syntax here or in the preceding clause");
     match expected {
         Some(expected) => problem.label(expected.to_owned()),
         None => problem,
     }
 }
 
-/// From a place to the end of its line.
+/// Returns the span from a position to the end of its line.
 fn span_at(source: &Source, line: usize, column: usize) -> Span {
     let text = source.text();
     let start_of_line = text
@@ -213,7 +213,7 @@ fn span_at(source: &Source, line: usize, column: usize) -> Span {
     }
 }
 
-/// The rule of a file, by the comments at its head: the first is its name.
+/// Creates the rule of a file from the comments in its header. The first comment is its name.
 fn rule(file: &str, text: &str) -> Rule {
     let mut rule = Rule {
         name: String::new(),

@@ -1,12 +1,12 @@
-//! What resources ask to be left alone by, and why.
+//! The rules that resources suppress, and the reasons.
 //!
-//! The convention is that of the AWS Guard Rules Registry: a list of rule names under
-//! `Metadata.guard.SuppressedRules`, of which an entry may be `RULE: reason`. The reasons beside it
-//! (`Metadata.guard.Reasons.<RULE>`) are ours.
+//! The format is that of the AWS Guard Rules Registry: a list of rule names under
+//! `Metadata.guard.SuppressedRules`, in which an entry can be `RULE: reason`. s3ferry also supports
+//! separate reasons (`Metadata.guard.Reasons.<RULE>`).
 //!
-//! The rules themselves honour the list, by a filter that is false for whatever cannot be compared
-//! with a name: one number in the list, and the resource is left out by every rule. So what Guard
-//! gets is never the template's own list, but the names that are worked out here.
+//! The rules evaluate the list with a filter that is false for every value that cannot be compared
+//! with a name. If the list contains a number, every rule skips the resource. Guard therefore never
+//! gets the list of the template, but the names that this module determines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,20 +21,20 @@ pub(crate) const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";
 /// Names of suppressed rules, by the logical ID of the resource.
 pub(super) type Names = BTreeMap<String, Vec<String>>;
 
-/// What the suppressions of a template come to.
+/// The evaluated suppressions of a template.
 #[derive(Debug, Default)]
 pub(super) struct Suppressions {
-    /// The valid ones in the order of the template, each rule of a resource once.
+    /// The valid suppressions in the order of the template, without duplicates.
     pub(super) valid: Vec<Suppressed>,
-    /// What is wrong with the others. They suppress nothing.
+    /// The findings about the other entries, which suppress nothing.
     pub(super) findings: Vec<Diagnostic>,
-    /// The names that the rules of users are to see: every name that is written, as it is written. Their
-    /// filters may look for another name than that of the rule.
+    /// The names for the rules of users: every name as written. Their filters may compare names
+    /// other than that of the rule.
     pub(super) for_users: Names,
 }
 
-/// Works out what the suppressions of a template come to. A rule is suppressed if it is one of the
-/// `known`, or if a reason is given, because other rule sets have names of their own.
+/// Evaluates the suppressions of a template. A rule is suppressed if its name is known, or if the
+/// entry has a reason, because other rule sets have other names.
 pub(super) fn suppressions(template: &Node, known: &BTreeSet<String>) -> Suppressions {
     let mut all = Suppressions::default();
     for resource in resources(template) {
@@ -56,8 +56,8 @@ pub(super) fn suppressions(template: &Node, known: &BTreeSet<String>) -> Suppres
                 }
             };
             written.push(name.rule.to_owned());
-            let beside = || guard.at(["Reasons", name.rule]).and_then(Node::scalar_text);
-            let reason = name.reason.or_else(beside);
+            let separate = || guard.at(["Reasons", name.rule]).and_then(Node::scalar_text);
+            let reason = name.reason.or_else(separate);
             let reason = reason.filter(|reason| !reason.trim().is_empty());
             if let Err(fault) = check(&name, known, reason.is_some()) {
                 findings.push(fault.finding(&resource.key, at));
@@ -70,7 +70,7 @@ pub(super) fn suppressions(template: &Node, known: &BTreeSet<String>) -> Suppres
                 });
             }
         }
-        // It can be suppressed like the other rules.
+        // This rule can be suppressed like the others.
         if valid.iter().all(|one| one.rule != UNKNOWN_SUPPRESSION) {
             all.findings.append(&mut findings);
         }
@@ -80,7 +80,8 @@ pub(super) fn suppressions(template: &Node, known: &BTreeSet<String>) -> Suppres
     all
 }
 
-/// The names that the filters of a user's rule file look for. They may differ from those of its rules.
+/// Returns the names that the filters of a user's rule file compare. They may differ from the names
+/// of its rules.
 pub(super) fn names_in_filters(text: &str) -> impl Iterator<Item = &str> {
     text.split("SuppressedRules.*").skip(1).filter_map(|rest| {
         let rest = rest.trim_start().strip_prefix("!=")?.trim_start();
@@ -89,7 +90,7 @@ pub(super) fn names_in_filters(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Why an entry suppresses nothing.
+/// The reason why an entry suppresses nothing.
 struct Fault {
     span: Span,
     message: String,
@@ -106,7 +107,7 @@ impl Fault {
         }
     }
 
-    /// The finding about the entry with this index, or about the whole list.
+    /// Returns the finding about the entry with this index, or about the whole list.
     fn finding(self, resource: &str, at: Option<usize>) -> Diagnostic {
         let index = at.map(|at| format!(".{at}")).unwrap_or_default();
         let path = format!("Resources.{resource}.Metadata.guard.SuppressedRules{index}");
@@ -120,14 +121,15 @@ impl Fault {
 const LIST: &str = "write a list with an entry for each rule: `- RULE`, or `- RULE: reason`";
 const ENTRY: &str = "write the name of a rule: `- RULE`, or `- RULE: reason`";
 
-/// The entries of a list with their indexes. A single name counts as a list.
+/// Returns the entries of a list with their indexes. A single name counts as a list.
 fn entries(list: &Entry) -> Vec<(Option<usize>, Result<&Node, Fault>)> {
     let whole = |what: &str| {
-        let message = format!("the suppressed rules are {what}, not a list of names");
+        let message = format!("`SuppressedRules` is {what}, but must be a list of names");
         vec![(None, Err(Fault::new(list.key_span, message, LIST)))]
     };
     match &list.value.value {
         _ if list.value.tag.is_some() => whole("the result of a function"),
+        Value::Null => whole("empty"),
         Value::Sequence(items) => {
             let items = items.iter().enumerate();
             items.map(|(at, item)| (Some(at), Ok(item))).collect()
@@ -137,18 +139,18 @@ fn entries(list: &Entry) -> Vec<(Option<usize>, Result<&Node, Fault>)> {
     }
 }
 
-/// A rule that an entry names.
+/// The rule that an entry names.
 struct Named<'t> {
     rule: &'t str,
     reason: Option<&'t str>,
     span: Span,
 }
 
-/// The rule in an entry: `RULE`, or `RULE: reason`.
+/// Returns the rule in an entry: `RULE`, or `RULE: reason`.
 fn named(entry: &Node) -> Result<Named<'_>, Fault> {
     let place = head(entry);
     let fault = |message: &str, help| Err(Fault::new(place, message, help));
-    let function = "the result of a function suppresses no rule";
+    let function = "the result of a function cannot name a rule";
     let (rule, reason, span) = match &entry.value {
         _ if entry.tag.is_some() => return fault(function, ENTRY),
         Value::String(text) => match text.split_once(": ") {
@@ -162,25 +164,34 @@ fn named(entry: &Node) -> Result<Named<'_>, Fault> {
             [one] => {
                 let reason = one.value.scalar_text();
                 let Some(reason) = reason.filter(|_| one.value.tag.is_none()) else {
-                    let kind = match one.value.tag {
-                        Some(_) => "the result of a function",
-                        None => one.value.kind(),
+                    let kind = match (&one.value.tag, &one.value.value) {
+                        (Some(_), _) => "the result of a function",
+                        (None, Value::Null) => return fault("the reason is missing", ENTRY),
+                        (None, _) => one.value.kind(),
                     };
-                    return fault(&format!("the reason is {kind}, not text"), ENTRY);
+                    return fault(&format!("the reason is {kind}, but must be text"), ENTRY);
                 };
                 (one.key.as_str(), Some(reason), one.key_span)
             }
-            _ => return fault("this entry names no single rule", LIST),
+            _ => return fault("the entry must name exactly one rule", LIST),
         },
-        _ => return fault(&format!("{} is no rule's name", entry.kind()), ENTRY),
+        Value::Null => return fault("the entry is empty", ENTRY),
+        _ => {
+            let message = format!(
+                "the entry is {}, but must be the name of a rule",
+                entry.kind()
+            );
+            return fault(&message, ENTRY);
+        }
     };
     if rule.trim().is_empty() {
-        return fault("an empty text is no rule's name", ENTRY);
+        return fault("the name of the rule is empty", ENTRY);
     }
     Ok(Named { rule, reason, span })
 }
 
-/// The place of a value that may take many lines: the head of its first entry.
+/// Returns the position of a value. For a value that can span many lines, it is that of the first
+/// entry.
 fn head(node: &Node) -> Span {
     match &node.value {
         Value::Mapping(entries) => entries.first().map_or(node.span, |entry| entry.key_span),
@@ -189,8 +200,8 @@ fn head(node: &Node) -> Span {
     }
 }
 
-/// Checks that a name is that of a rule. A name with a reason is meant, unless it is a known one with a
-/// letter wrong.
+/// Checks that a name is that of a rule. A name with a reason is accepted, unless it is a
+/// misspelled known name.
 fn check(name: &Named, known: &BTreeSet<String>, has_reason: bool) -> Result<(), Fault> {
     if known.contains(name.rule) {
         return Ok(());
@@ -208,13 +219,13 @@ fn check(name: &Named, known: &BTreeSet<String>, has_reason: bool) -> Result<(),
     let message = format!("`{}` is suppressed, but no rule has this name", name.rule);
     let help = match near {
         Some(rule) => format!("write `{rule}`, or remove the entry"),
-        None => "remove the entry, or lint with the rule's file too".to_owned(),
+        None => "remove the entry, or add the file of the rule with --rules".to_owned(),
     };
     Err(Fault::new(name.span, message, help))
 }
 
-/// The known name that is most similar to this one; with `certainly`, only if it differs by letter case
-/// or by one or two letters: fewer than names of different rule sets.
+/// Returns the most similar known name. With `certainly`, it may differ only by letter case or by
+/// one or two letters. The names of different rule sets differ by more.
 fn nearest<'k>(name: &str, known: &'k BTreeSet<String>, certainly: bool) -> Option<&'k String> {
     let upper = name.to_ascii_uppercase();
     let is_near =

@@ -1,5 +1,5 @@
-//! What Guard gets, a template as it is written or a resource in normal form, and the way back from
-//! Guard's paths to the text of the template.
+//! Prepares templates and resources for Guard, and finds the positions of Guard's paths in the text
+//! of a template.
 
 use std::collections::HashSet;
 
@@ -10,11 +10,11 @@ use super::suppress::Names;
 use crate::diagnostic::{Entry, Node, Span, Value};
 use crate::template::{function, resources};
 
-/// The template as it is written, as JSON. The suppressed rules of its resources are these names.
+/// Returns the template as JSON, as written. Its resources suppress the rules with these names.
 pub(super) fn to_guard_json(template: &Node, suppressed: &Names) -> String {
     let mut json = template.to_json();
     for (id, names) in suppressed {
-        // Guard takes an empty list for a missing one.
+        // Guard treats an empty list as missing.
         let list = if names.is_empty() {
             json!(["-"])
         } else {
@@ -28,16 +28,16 @@ pub(super) fn to_guard_json(template: &Node, suppressed: &Names) -> String {
     json.to_string()
 }
 
-/// A step of a JSON pointer.
+/// Escapes a step of a JSON pointer.
 fn escaped(step: &str) -> String {
     step.replace('~', "~0").replace('/', "~1")
 }
 
-/// The lists of mappings whose entries are left out, too.
+/// The lists of mappings whose entries are also filtered.
 const NESTED: [&str; 2] = ["Stages", "Actions"];
 
-/// A resource in normal form without the properties, and parts of a pipeline's stages and actions, that
-/// no rule names: Guard copies what it looks at, again and again.
+/// Returns a resource in normal form without the properties, and the parts of a pipeline's stages
+/// and actions, that no rule names. Guard copies its input repeatedly.
 pub(super) fn spare(template: &Node, words: &HashSet<&str>) -> Node {
     changed(template, |resources| {
         changed(resources, |resource| {
@@ -56,7 +56,7 @@ pub(super) fn spare(template: &Node, words: &HashSet<&str>) -> Node {
     })
 }
 
-/// A mapping with other values.
+/// Returns a mapping with changed values.
 fn changed(node: &Node, change: impl Fn(&Node) -> Node) -> Node {
     let entries = node.entries().unwrap_or_default().iter();
     let entries = entries.map(|entry| Entry {
@@ -71,7 +71,7 @@ fn named(node: &Node, words: &HashSet<&str>) -> Node {
     let value = match &node.value {
         Value::Mapping(all) => {
             let is_named = |entry: &&Entry| words.contains(entry.key.as_str());
-            // Guard takes an empty mapping for a missing one.
+            // Guard treats an empty mapping as missing.
             let rest = all
                 .first()
                 .filter(|_| !all.iter().any(|entry| is_named(&entry)));
@@ -93,7 +93,7 @@ fn named(node: &Node, words: &HashSet<&str>) -> Node {
     Node::synthetic(value, node.span)
 }
 
-/// A resource in normal form, as the only one of a template.
+/// Returns a template with a resource in normal form as its only resource.
 pub(super) fn alone(id: &Entry, node: Node) -> Node {
     let mapping = |key: &str, key_span: Span, value: Node| {
         let span = value.span;
@@ -108,18 +108,18 @@ pub(super) fn alone(id: &Entry, node: Node) -> Node {
     mapping("Resources", id.key_span, resources)
 }
 
-/// A place in a template.
+/// A position in a template.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) resource: Option<String>,
     pub(super) path: String,
-    /// The end of the path that does not exist: `.Properties.Status`, or nothing.
+    /// The end of the path that does not exist, such as `.Properties.Status`; may be empty.
     pub(super) absent: String,
     pub(super) span: Span,
 }
 
-/// The place that Guard calls `path` (`/Resources/Key/Properties`), as far as it exists, and
-/// from there on what is `missing` (`EnableKeyRotation`).
+/// Returns the position of Guard's `path` (such as `/Resources/Key/Properties`), as far as it
+/// exists, extended by the `missing` part (such as `EnableKeyRotation`).
 pub(super) fn locate(template: &Node, path: &str, missing: &str) -> Place {
     let mut steps: Vec<&str> = Vec::new();
     let mut node = template;
@@ -141,7 +141,7 @@ pub(super) fn locate(template: &Node, path: &str, missing: &str) -> Place {
     let in_resource = steps.first() == Some(&"Resources");
     let resource = (in_resource && steps.len() > 1).then(|| steps[1].to_owned());
     let span = match (steps.len(), in_resource, id_span) {
-        // What a whole resource lacks is said beside its name.
+        // A property that the resource lacks is reported at its logical ID.
         (2.., true, Some(id)) if steps.len() == 2 || steps[2..] == ["Properties"] => id,
         _ => match &node.value {
             Value::Sequence(_) | Value::Mapping(_) => key_span.unwrap_or_else(|| head(node)),
@@ -159,7 +159,7 @@ pub(super) fn locate(template: &Node, path: &str, missing: &str) -> Place {
     }
 }
 
-/// The path in a template of what is at a place: of the function, where it is in one.
+/// Returns the path of a position in a template, or of the function that contains it.
 pub(super) fn path_to(template: &Node, resource: &str, place: Span) -> Option<String> {
     let mut entries = resources(template).iter();
     let resource = entries.find(|entry| entry.key == resource)?;
@@ -198,8 +198,8 @@ pub(super) fn path_to(template: &Node, resource: &str, place: Span) -> Option<St
     Some(path)
 }
 
-/// One step into a node along `rest`. Keys may themselves hold a slash, so the longest that
-/// fits is taken.
+/// Follows one step of `rest` into a node. Keys can contain a slash, so the longest matching key is
+/// used.
 fn step_into<'n, 'p>(node: &'n Node, rest: &'p str) -> Option<(&'p str, Option<Span>, &'n Node)> {
     let fits = |step: &str| {
         rest.strip_prefix(step)
@@ -219,7 +219,7 @@ fn step_into<'n, 'p>(node: &'n Node, rest: &'p str) -> Option<(&'p str, Option<S
     }
 }
 
-/// The plain keys at the head of a query of Guard's.
+/// Returns the plain keys at the start of a Guard query.
 fn plain_steps(query: &str) -> Vec<&str> {
     query
         .split(['.', '/'])

@@ -1,5 +1,5 @@
-//! Guard's `validate` command, with a payload and its structured output: the library's own `run_checks` cuts
-//! long reports short.
+//! Runs Guard's `validate` command with a payload and structured output. The library function
+//! `run_checks` truncates long reports.
 
 use std::io::Cursor;
 
@@ -9,10 +9,11 @@ use cfn_guard::utils::reader::{ReadBuffer, Reader};
 use cfn_guard::utils::writer::{WriteBuffer, Writer};
 use cfn_guard::{CommandBuilder, ValidateBuilder};
 
-/// The name of the threads in which Guard is asked. A panic there becomes an error.
+/// The name of the threads that run Guard. A panic in such a thread becomes an error.
 pub(crate) const GUARD_THREAD: &str = "guard";
 
-/// Guard evaluates recursively, deeper than a document is nested.
+/// The stack size of these threads. Guard evaluates recursively, deeper than the nesting of a
+/// document.
 pub(super) const STACK_SIZE: usize = 16 * 1024 * 1024;
 
 /// Evaluates rules on documents and returns Guard's report. The error is Guard's message.
@@ -29,21 +30,21 @@ pub(super) fn validate(rules: &str, data: &[String]) -> Result<String, String> {
     let mut writer = Writer::new_with_err(WriteBuffer::Vec(vec![]), WriteBuffer::Vec(vec![]))
         .map_err(|error| error.to_string())?;
     match command.execute(&mut writer, &mut reader) {
-        // Its codes for "compliant" and "not compliant".
+        // The exit codes for "compliant" and "not compliant".
         Ok(0 | 19) => writer.into_string().map_err(|error| error.to_string()),
         Ok(code) => {
             let said = writer.err_to_stripped().unwrap_or_default();
-            Err(format!("it ended with {code}. {}", said.trim()))
+            Err(format!("exit code {code}: {}", said.trim()))
         }
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// Lets Guard prepare, in another thread, what it needs once: the first lookup of a missing key compiles some
-/// sixty regular expressions.
+/// Prepares Guard in another thread. The first lookup of a missing key compiles about 60 regular
+/// expressions.
 pub(crate) fn prepare() {
     let lookup = || {
-        // What it says does not matter.
+        // The result does not matter.
         let _ = validate("rule absent { Absent not exists }", &["{}".to_owned()]);
     };
     // Without the thread, the first lookup takes longer.

@@ -48,7 +48,10 @@ fn unfit(parameter: &Node, kind: &str, value: &str) -> Option<(String, String)> 
     }
     if kind == "Number" || kind == "List<Number>" {
         let Ok(given) = value.parse::<f64>() else {
-            return Some(("it is not a number".to_owned(), "specify a number".to_owned()));
+            return Some((
+                "it is not a number".to_owned(),
+                "specify a number".to_owned(),
+            ));
         };
         if let Some(least) = number("MinValue").filter(|least| given < *least) {
             let help = format!("specify {least} or more");

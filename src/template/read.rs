@@ -43,14 +43,12 @@ pub(super) fn read_with_repeated_keys(
     match node.get("Resources").map(|resources| resources.entries()) {
         Some(Some([_, ..])) => Ok((node, repeated)),
         Some(_) => Err(
-            Diagnostic::new(place, "nothing to check: `Resources` is empty")
+            Diagnostic::new(place, "nothing was checked: `Resources` is empty")
                 .help("specify a CloudFormation template with resources"),
         ),
-        None => Err(
-            Diagnostic::new(place, "not a CloudFormation template")
-                .label("this file has no `Resources` section")
-                .help("specify a CloudFormation template"),
-        ),
+        None => Err(Diagnostic::new(place, "not a CloudFormation template")
+            .label("this file has no `Resources` section")
+            .help("specify a CloudFormation template")),
     }
 }
 

@@ -1,4 +1,4 @@
-"""The configurations that worlds start from, synthesized by the real binary."""
+"""The base configurations of worlds, synthesized by the real binary."""
 
 import json
 import os
@@ -44,7 +44,7 @@ CURRENT = {
     },
 }
 
-#: Name: configuration, files beside it, stacks, and what is known of things that exist already.
+#: Name: configuration, additional files, stacks, and facts about existing resources.
 BASES = {
     "default": (config(), {}, TWO, {}),
     "article": (config(top="permissions: article"), {}, TWO, {}),
@@ -133,7 +133,8 @@ BASES = {
 }  # fmt: skip
 
 
-#: The accounts and regions of the buckets that the configurations name, whoever makes them.
+#: The accounts and regions of the buckets in the configurations, whether or not a stack creates
+#: them.
 OWNERS = {
     "codepipeline-input-bucket": (DEV, HERE),
     "codepipeline-us-east-1-0123456789": (DEV, HERE),
@@ -148,7 +149,7 @@ OWNERS = {
 
 
 def synthesize(binary):
-    """Every base as a world without mutations."""
+    """Returns every base as a world without mutations."""
     found = {}
     for name, (text, files, stacks, known) in BASES.items():
         with tempfile.TemporaryDirectory() as folder:

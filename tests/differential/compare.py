@@ -1,8 +1,8 @@
-"""Compares our decisions with those of the second evaluator, world by world.
+"""Compares the decisions of the proof with those of the second evaluator, world by world.
 
-`compare.py BINARY FIRST COUNT`: writes `world {…}` lines, reads a line of decisions for each, and
-reports. `compare.py BINARY SEED` writes the world of a seed, readable, and the second evaluator's
-decisions.
+`compare.py BINARY FIRST COUNT` writes `world {…}` lines, reads a line of decisions for each, and
+reports the disagreements. `compare.py BINARY SEED` writes the world of a seed, indented, and the
+decisions of the second evaluator.
 """
 
 import json
@@ -16,15 +16,15 @@ from evaluator import verdicts
 from templates import World
 from worlds import world as make_world
 
-#: The least share of each decision: a comparison of allowed calls alone would say little.
+#: The minimum share of each decision. A comparison of only allowed calls would show little.
 LEAST_SHARE = {"Allowed": 0.2, "Denied": 0.03, "Unproven": 0.03}
-#: For looking into some kinds of mutations: these alone.
+#: Limits the mutations to these kinds, for debugging.
 ONLY = os.environ.get("S3FERRY_MUTATIONS", "").split() or None
 GRAVITY = ["Denied", "Unproven", "Allowed"]
 
 
 def key_names(world, ours):
-    """The ARNs of our keys, whose IDs are made up, by those that the second evaluator makes up."""
+    """Maps the key ARNs of the proof to those of the second evaluator. Both contain generated IDs."""
     templates = {(t.stack["name"], t.account, t.region): t for t in World(world).templates}
     found = {}
     for arn, stack, account, region, name in ours["keys"]:
@@ -35,12 +35,12 @@ def key_names(world, ours):
 
 
 def by_call(calls, names):
-    """Decisions by call: caller, action and resource, as each is decided in one or more steps."""
+    """Groups decisions by caller, action, and resource. Each call can occur in several steps."""
     found = {}
     for call in calls:
         resource = re.sub(r"-logs/.*", "-logs/log", call["resource"])
         resource = names.get(resource, resource)
-        # A key's ID in another account's ARN.
+        # A key ID in an ARN of another account.
         for ours, theirs in names.items():
             resource = resource.replace(ours.rsplit("/", 1)[-1], theirs.rsplit("/", 1)[-1])
         made = (call["caller"], call["action"], resource)
@@ -49,13 +49,13 @@ def by_call(calls, names):
 
 
 def disagreements(world, ours):
-    """Every call that is decided otherwise, or that only one side knows."""
+    """Yields every call that the two sides decide differently, or that only one side has."""
     names = key_names(world, ours)
     theirs, mine = by_call(verdicts(world), {}), by_call(ours["calls"], names)
     for made in sorted(theirs.keys() | mine.keys()):
         sides = [side.get(made, []) for side in (mine, theirs)]
         decided = [sorted({c["decision"] for c in side}, key=GRAVITY.index) for side in sides]
-        # A call that one step needs is needed, however many others only document it.
+        # A call that one step needs is needed, even if other steps only document it.
         needed = [sorted({c["strength"] for c in side}, reverse=True)[:1] for side in sides]
         if decided[0][:1] != decided[1][:1] or needed[0] != needed[1]:
             yield made, decided, sides
@@ -91,19 +91,19 @@ def main():
         ours = json.loads(sys.stdin.readline())
         if "error" in ours:
             refused += 1
-            print(f"seed {seed} is refused: {ours['error']} {world['mutations']}")
+            print(f"seed {seed} is rejected: {ours['error']} {world['mutations']}")
             continue
         decided.update(verdict["decision"] for verdict in verdicts(world))
         found += [describe(world, *difference) for difference in disagreements(world, ours)]
     print("\n\n".join(found))
     count, calls = int(rest[0]), sum(decided.values())
     print(
-        f"{count} worlds from seed {first}: {calls} calls, {dict(decided)}, {refused} refused, {len(found)} disagreements"
+        f"{count} worlds from seed {first}: {calls} calls, {dict(decided)}, {refused} rejected, {len(found)} disagreements"
     )
     shares = {name: decided[name] / calls for name in LEAST_SHARE}
     unbalanced = count >= 100 and any(shares[name] < least for name, least in LEAST_SHARE.items())
     if unbalanced:
-        print(f"too few of one decision: {shares}")
+        print(f"too few calls with one of the decisions: {shares}")
     return 1 if found or refused or unbalanced else 0
 
 

@@ -1,8 +1,8 @@
 """The condition keys of each call: known, absent, present with an unknown value, or unknown.
 
-Global keys by the "Availability" of each in the IAM User Guide, "AWS global condition context
-keys"; a service's own keys by the Service Authorization Reference, which lists them for each
-action. A key that an action does not have is absent; a key that nobody documents is unknown.
+Global keys follow their "Availability" in the IAM User Guide, "AWS global condition context keys".
+Service-specific keys follow the Service Authorization Reference, which lists them for each action. A
+key that an action does not have is absent. An undocumented key is unknown.
 """
 
 from policy import ABSENT, PRESENT, UNKNOWN
@@ -13,7 +13,7 @@ VERSION = {"s3:getobjectversion", "s3:getobjectversiontagging", "s3:putobjectver
 TAGGED = VERSION | ACL - WRITE | {"s3:getobject", "s3:getobjecttagging", "s3:putobjecttagging"}
 CRYPTOGRAPHIC = {"kms:generatedatakey", "kms:decrypt"}
 
-#: Keys of requests that carry none of it: AWS includes them for other kinds of callers only.
+#: Keys that are absent for roles, because AWS includes them only for other types of callers.
 ABSENT_FOR_ROLES = {
     "aws:username",  # IAM users
     "aws:referer",  # browsers; "not included for programmatic requests"
@@ -23,17 +23,17 @@ ABSENT_FOR_ROLES = {
     "aws:ec2instancesourcevpc", "aws:ec2instancesourceprivateipv4",  # roles of EC2 instances
     "aws:assumedroot",  # sts:AssumeRoot
 }  # fmt: skip
-#: "Always included", or always with temporary credentials, but the value is not documented.
+#: "Always included", or always with temporary credentials, but with an undocumented value.
 PRESENT_FOR_ROLES = {
     "aws:currenttime", "aws:epochtime", "aws:useragent", "aws:userid",
     "aws:tokenissuetime", "aws:multifactorauthpresent",
 }  # fmt: skip
-#: Only with temporary credentials.
+#: Present only with temporary credentials.
 TEMPORARY = {"aws:tokenissuetime", "aws:multifactorauthpresent"}
 
 
 class Request:
-    """One request: who calls what, and its context."""
+    """One request: its caller, action, resource, and context."""
 
     def __init__(self, call):
         self.call, self.caller = call, call.caller
@@ -52,13 +52,13 @@ class Request:
         if prefix == "aws":
             return self.of_service(name) if self.caller.service else self.of_role(name)
         if prefix != service:
-            return ABSENT  # A service's own keys work with its own requests only.
+            return ABSENT  # Service-specific keys apply only to requests to the service.
         if prefix == "s3":
             return self.of_s3(name, action)
         if prefix == "kms":
             return self.of_kms(name, action)
         if name == "sts:externalid":
-            return ABSENT  # An action of a pipeline has no external ID to give.
+            return ABSENT  # A pipeline action cannot specify an external ID.
         if name == "sts:rolesessionname":
             return PRESENT
         return UNKNOWN
@@ -66,7 +66,7 @@ class Request:
     # Global keys --------------------------------------------------------------------------------
 
     def common(self, name):
-        """Keys that do not depend on the kind of caller."""
+        """Returns the value of a key that does not depend on the type of caller."""
         call = self.call
         if name in ("aws:currenttime", "aws:epochtime", "aws:useragent"):
             return PRESENT
@@ -80,16 +80,16 @@ class Request:
             return [call.organization]
         if name.startswith("aws:resourcetag/"):
             if call.key is not None and call.key.managed:
-                return ABSENT  # Nobody can tag it.
+                return ABSENT  # It cannot be tagged.
             return self.tag(call.tags, name)
         if name.startswith("aws:requesttag/") or name == "aws:tagkeys":
-            # None of the calls on buckets and keys passes tags; session tags are not documented.
+            # No call on a bucket or key passes tags. Session tags are not documented.
             return UNKNOWN if self.action.startswith("sts:") else ABSENT
         return UNKNOWN
 
     @staticmethod
     def tag(tags, name):
-        # CloudFormation gives resources the tags of their stack, too.
+        # CloudFormation also applies the tags of the stack.
         wanted = name.split("/", 1)[1]
         found = [v for k, v in (tags or {}).items() if k.lower() == wanted]
         return found[:1] or UNKNOWN
@@ -101,8 +101,8 @@ class Request:
             "aws:principalaccount": caller.account,
             "aws:principaltype": "Account" if caller.root else "AssumedRole",
             "aws:principalisawsservice": "false",
-            # A service role's own calls are not made "via" a service; S3's calls of KMS on its
-            # behalf are ("Forward access sessions").
+            # The calls of a service role are not made "via" a service, but the KMS calls that S3
+            # makes on its behalf are ("Forward access sessions").
             "aws:viaawsservice": "true" if call.via_s3 else "false",
         }
         if name in known:
@@ -110,19 +110,20 @@ class Request:
         if name == "aws:principalorgid" and call.organization:
             return [call.organization]
         if name in PRESENT_FOR_ROLES:
-            # Whether a root user has temporary credentials is not known.
+            # It is unknown whether a root user has temporary credentials.
             return UNKNOWN if caller.root and name in TEMPORARY else PRESENT
         if name in ABSENT_FOR_ROLES:
             return ABSENT
         if name.startswith("aws:calledvia"):
-            # "Not present if the service uses a service role"; S3 calls KMS with the role's session.
+            # "Not present if the service uses a service role". S3 calls KMS with the session of the
+            # role.
             return UNKNOWN if call.via_s3 else ABSENT
         if name.startswith("aws:principaltag/"):
             return ABSENT if caller.root else self.tag(caller.tags, name)
         return self.common(name)
 
     def of_service(self, name):
-        """A service principal's own call."""
+        """Returns the value of a key for a call by a service principal."""
         known = {
             "aws:principalisawsservice": "true",
             "aws:principalservicename": self.caller.service,
@@ -133,7 +134,7 @@ class Request:
         if name in ("aws:principalarn", "aws:principalaccount", "aws:username", "aws:referer"):
             return ABSENT
         if name.startswith("aws:calledvia") or name == "aws:federatedprovider":
-            return ABSENT  # Calls that are made with the credentials of an IAM principal.
+            return ABSENT  # Only in calls with the credentials of an IAM principal.
         if name == "aws:principalservicenameslist":
             return PRESENT
         if name.startswith("aws:principaltag/") or name.startswith("aws:principalorg"):
@@ -143,20 +144,20 @@ class Request:
     # Keys of the services -------------------------------------------------------------------------
 
     def of_s3(self, name, action):
-        """Keys of the actions "Actions, resources, and condition keys for Amazon S3" lists them for."""
+        """Returns the value of a key ("Actions, resources, and condition keys for Amazon S3")."""
         call = self.call
         if name == "s3:resourceaccount":
             return [call.owner] if call.owner_known else PRESENT
         if name in ("s3:tlsversion", "s3:authtype", "s3:signatureversion"):
             return PRESENT
         if name == "s3:signatureage":
-            return UNKNOWN  # Of presigned URLs.
+            return UNKNOWN  # Applies to presigned URLs.
         if name == "s3:x-amz-server-side-encryption":
             return call.headers.get("encryption", ABSENT) if action in WRITE else ABSENT
         if name == "s3:x-amz-server-side-encryption-aws-kms-key-id":
             return call.headers.get("key", ABSENT) if action in WRITE else ABSENT
         if name == "s3:x-amz-acl":
-            # CodePipeline does not document the ACL that it puts on artifacts.
+            # AWS does not document the ACL that CodePipeline sets on artifacts.
             default = UNKNOWN if action != "s3:putobject" or self.caller.service else ABSENT
             return call.headers.get("acl", default) if action in ACL else ABSENT
         if name == "s3:versionid":
@@ -168,9 +169,9 @@ class Request:
         if name.startswith("s3:requestobjecttag"):
             return UNKNOWN if action in WRITE | {"s3:putobjecttagging"} else ABSENT
         if name in ("s3:dataaccesspointarn", "s3:dataaccesspointaccount", "s3:accesspointnetworkorigin"):
-            return ABSENT  # The pipeline names buckets, not access points.
+            return ABSENT  # The pipeline uses buckets, not access points.
         if name == "s3:locationconstraint":
-            return ABSENT  # s3:CreateBucket only.
+            return ABSENT  # Only in s3:CreateBucket.
         return UNKNOWN
 
     def of_kms(self, name, action):
@@ -188,7 +189,7 @@ class Request:
                 return UNKNOWN
             return call.encryption_context or PRESENT
         if name == "kms:encryptioncontextkeys":
-            # At least aws:s3:arn; an upload may add others.
+            # Contains at least aws:s3:arn. An upload may add others.
             return PRESENT if action in CRYPTOGRAPHIC else ABSENT
         if name == "kms:encryptionalgorithm":
             return ["SYMMETRIC_DEFAULT"] if action in CRYPTOGRAPHIC else ABSENT
@@ -202,5 +203,5 @@ class Request:
         if name == "kms:bypasspolicylockoutsafetycheck":
             return UNKNOWN if action == "kms:putkeypolicy" else ABSENT
         if name.startswith(("kms:grant", "kms:retiring", "kms:bypass", "kms:wrapping", "kms:datakeypair")):
-            return ABSENT  # Keys of CreateGrant, PutKeyPolicy and other operations.
+            return ABSENT  # Keys of CreateGrant, PutKeyPolicy, and other operations.
         return UNKNOWN

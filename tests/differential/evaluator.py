@@ -1,4 +1,4 @@
-"""The second evaluator: a world in, the verdict on every call of its run out."""
+"""The second evaluator. It decides every call in the pipeline run of a world."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ from policy import action_matches, as_list, both, either, evaluate, negate, prin
 from run import Run
 from templates import Role, World
 
-#: Services whose resources resource control policies reach (AWS Organizations User Guide, "List of
-#: AWS services that support RCPs"), among those that a run calls.
+#: Services in a run whose resources are subject to resource control policies (AWS Organizations
+#: User Guide, "List of AWS services that support RCPs").
 RCP_SERVICES = ("s3", "sts", "kms")
 
 
@@ -16,19 +16,20 @@ FULL_ACCESS = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
 
 def levels(documents):
-    """Policies of an organization, one list for each level."""
+    """Returns the policies of an organization, one list per level."""
     return [as_list(level) for level in documents]
 
 
 def decide(call, options):
-    """The decision on one call: True, False or None, and its reasons.
+    """Returns the decision on one call (True, False, or None) and its reasons.
 
-    A resource whose owner is not known may be the caller's account's, or another's.
+    A resource with an unknown owner may belong to the caller's account or to another account.
     """
     if call.unknown:
         return None, [call.unknown]
     if call.step == "administer":
-        # Organizations often deny root users everything; an administrator of the account does as well.
+        # Organizations often deny all actions to root users. An administrator of the account is
+        # sufficient.
         root, reasons = decide_with(call, options)
         administrator = Role(f"arn:aws:iam::{call.owner}:role/administrator", call.owner,
                              identity=[FULL_ACCESS])  # fmt: skip
@@ -44,11 +45,11 @@ def decide(call, options):
 def decide_with(call, options):
     caller, request, reasons = call.caller, Request(call), []
     if call.resource is None or (caller.arn is None and not caller.service):
-        return None, ["nobody can tell who calls what"]
+        return None, ["the caller or the resource is unknown"]
     if call.bucket is not None and call.bucket.disputed:
-        return None, ["the bucket's policy stands in another account"]
+        return None, ["the bucket policy is in another account"]
     if not caller.exists or (call.role and not call.role.exists):
-        return False, ["there is no role of this ARN"]
+        return False, ["there is no role with this ARN"]
     service = call.action.split(":")[0]
 
     def note(name, value):
@@ -57,8 +58,8 @@ def decide_with(call, options):
 
     resource = evaluate(call.policy, request, True)
     denies = [note("denied by the resource's policy", resource.deny)]
-    # "Resource control policies (RCPs)": RCPFullAWSAccess is on every level, so only denials count;
-    # they do not apply to AWS managed keys.
+    # "Resource control policies (RCPs)": every level has RCPFullAWSAccess, so only denials count.
+    # RCPs do not apply to AWS managed keys.
     if service in RCP_SERVICES and not (call.key and call.key.managed):
         for level in levels(options.get("rcps", [])) if call.owner in call.accounts else []:
             denies.append(note("denied by an RCP", evaluate(level, request, True).deny))
@@ -68,7 +69,7 @@ def decide_with(call, options):
         known = foreign(call, options, note)
         return both([allowed, *map(negate, denies), *limits(call, note), *known]), reasons
 
-    # "AWS account root user": it has full access to its account; only SCPs limit it.
+    # "AWS account root user": it has full access to its account. Only SCPs limit it.
     identity = evaluate([FULL_ACCESS] if caller.root else caller.identity, request, False)
     allowed_by_identity = note("allowed by the identity's policies", identity.allows("identity"))
     denies.append(note("denied by the identity's policies", identity.deny))
@@ -86,8 +87,9 @@ def decide_with(call, options):
 
     by_identity = both([allowed_by_identity, boundary])
     # "Policy evaluation logic", "Resource-based policies and implicit denies in other policy
-    # types": a grant to the role is limited by its boundary, one to the session is not.
-    # "AWS JSON policy elements: Principal": nor is one to everyone, whatever its condition says.
+    # types": the boundary limits a grant to the role, but not a grant to the session. "AWS JSON
+    # policy elements: Principal": it does not limit a grant to everyone either, regardless of its
+    # condition.
     direct = either([both([resource.allows("role"), boundary]), resource.allows("session", "everyone")])
     any_grant = resource.allows("role", "everyone", "session", "account")
     if call.step == "administer" and any_grant is False:
@@ -96,8 +98,8 @@ def decide_with(call, options):
     note("the resource's policy allows the role", resource.allows("role", "everyone", "session"))
     note("the resource's policy allows the account", resource.allows("account"))
     if service in ("kms", "sts"):
-        # "Key policies": IAM alone never grants; the account's principal delegates to IAM. Trust
-        # policies likewise.
+        # "Key policies": IAM policies alone never grant access. The account principal delegates to
+        # IAM policies. The same applies to trust policies.
         same = either([direct, both([resource.allows("account"), by_identity])])
     else:
         same = either([direct, by_identity])
@@ -105,7 +107,7 @@ def decide_with(call, options):
     cross = both([any_grant, by_identity])
     if call.owner is None or caller.account is None:
         base = same if same == cross else None
-        reasons.append("accounts: not known")
+        reasons.append("accounts: unknown")
     else:
         base = same if call.owner == caller.account else cross
         reasons.append(f"accounts: {caller.account} calls {call.owner}")
@@ -114,7 +116,7 @@ def decide_with(call, options):
 
 
 def foreign(call, options, note):
-    """Control policies that are given are those of the stacks' accounts; others' are not known."""
+    """The provided control policies are those of the stacks' accounts. Those of others are unknown."""
     if options.get("scps") and not call.caller.service and call.caller.account not in call.accounts:
         yield note("allowed by the SCPs of the caller's account", None)
     if options.get("rcps") and not call.caller.service and call.owner not in call.accounts:
@@ -122,7 +124,7 @@ def foreign(call, options, note):
 
 
 def names_another(call, request):
-    """Whether a key policy lets some other principal of the account change it: it may be who deploys."""
+    """Whether a key policy lets another principal of the account change it. It may deploy the key."""
     for document in call.policy:
         for statement in as_list((document or {}).get("Statement", [])):
             if statement["Effect"] == "Allow" and action_matches(statement, call.action):
@@ -133,7 +135,7 @@ def names_another(call, request):
     return False
 
 
-#: Keys whose fixed values make a grant to everyone not public.
+#: Keys that make a grant to everyone not public if their values are fixed.
 FIXED = ("aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths",
          "aws:sourceip", "aws:sourcearn", "aws:sourcevpc", "aws:sourcevpce", "aws:sourceowner",
          "aws:sourceaccount", "aws:userid", "s3:x-amz-server-side-encryption-aws-kms-key-id",
@@ -141,7 +143,7 @@ FIXED = ("aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:
 
 
 def is_public(document):
-    """Whether S3 calls a bucket policy public (S3 User Guide, "The meaning of 'public'")."""
+    """Whether S3 considers a bucket policy public (S3 User Guide, "The meaning of 'public'")."""
     found = [False]
     for statement in as_list(document.get("Statement", [])):
         named = principals(statement.get("Principal", {}))
@@ -152,7 +154,8 @@ def is_public(document):
             for key, values in keys.items():
                 if key.lower() not in FIXED:
                     continue
-                # What negated operators, IfExists and set operators mean is not documented.
+                # AWS does not document the effect of negated operators, IfExists, and set
+                # operators.
                 plain = operator in ("StringEquals", "StringLike", "ArnEquals", "ArnLike", "IpAddress")
                 fixed = not any(c in str(v) for v in as_list(values) for c in ("*", "?", "${"))
                 public = (
@@ -165,13 +168,13 @@ def is_public(document):
 
 
 def limits(call, note):
-    """What AWS refuses whatever the policies say."""
+    """Yields the reasons for which AWS rejects a call, regardless of policies."""
     key = call.key
     if key is not None:
         if not key.exists:
             yield note("the key can be found", False)
         if call.action in ("kms:GenerateDataKey", "kms:Decrypt"):
-            # "Key states of AWS KMS keys": a key that cannot be used can be described and changed.
+            # "Key states of AWS KMS keys": an unusable key can still be described and changed.
             yield note("the key is usable", key.usable)
             # S3 User Guide, "Using server-side encryption with AWS KMS keys": the key must be in
             # the bucket's region.
@@ -181,16 +184,16 @@ def limits(call, note):
     bucket = call.bucket
     other = bucket is not None and not call.caller.service and call.caller.account != call.owner
     if other and None not in bucket.policy:
-        # S3 User Guide, "Blocking public access": RestrictPublicBuckets ends every cross-account
-        # access to a bucket whose policy is public.
+        # S3 User Guide, "Blocking public access": RestrictPublicBuckets blocks all cross-account
+        # access to a bucket with a public policy.
         restricted = bucket.block.get("RestrictPublicBuckets", False if bucket.block else None)
         open_to_all = either(is_public(d) for d in bucket.policy)
         known = True if call.owner_known else None
-        yield note("not a public bucket that is restricted", negate(both([restricted, open_to_all, known])))
+        yield note("not a restricted public bucket", negate(both([restricted, open_to_all, known])))
 
 
 def verdicts(world):
-    """Every call of a world with its decision."""
+    """Returns every call in a world with its decision."""
     options = world.get("options", {})
     found = []
     for call in Run(World(world)).calls:

@@ -1,4 +1,4 @@
-"""Mutations of the pipeline: roles of actions, more actions, other buckets and accounts."""
+"""Mutations of the pipeline: action roles, additional actions, other buckets and accounts."""
 
 from bases import DEV
 from mutator import Mutator, statements_of
@@ -6,10 +6,10 @@ from pieces import ACCOUNTS
 
 
 class Pipeline(Mutator):
-    """Actions and what they name."""
+    """Mutations of actions and their settings."""
 
     def new_role(self, stack, service_role):
-        """A role for an action, with access that may be too little."""
+        """Creates a role for an action, possibly with insufficient access."""
         rng = self.rng
         name = f"ActionRole{len(stack['template']['Resources'])}"
         actions = rng.choice([["s3:*", "kms:*"], ["s3:Get*", "s3:List*", "kms:Decrypt"], ["s3:GetObject*", "s3:GetBucket*"],
@@ -37,7 +37,7 @@ class Pipeline(Mutator):
             },
         }
         arn = f"arn:aws:iam::{stack['account']}:role/action-{name.lower()}"
-        # The service role may assume it, more often than not.
+        # In most cases, the service role is allowed to assume it.
         if rng.random() < 0.8:
             for _, _, policy in self.resources("IAM::ManagedPolicy"):
                 for statement in statements_of(policy["Properties"]["PolicyDocument"]):
@@ -77,7 +77,7 @@ class Pipeline(Mutator):
         return f"action {action['Name']}: no role"
 
     def add_action(self):
-        """An action between source and deployment, of a provider that nobody models."""
+        """Adds an action of an unmodeled provider between source and deployment."""
         found = self.resources("CodePipeline::Pipeline")
         if not found:
             return None
@@ -133,9 +133,9 @@ class Pipeline(Mutator):
         stack, _, action = self.rng.choice(found)
         if self.rng.random() < 0.5:
             action["Configuration"]["S3Bucket"] = "a-bucket-of-somebody"
-            return "source: a bucket that nobody gives"
+            return "source: an unknown bucket"
         action["Configuration"]["S3Bucket"] = self.new_parameter(stack, "SourceBucketName")
-        return "source: a bucket by a parameter"
+        return "source: a bucket from a parameter"
 
     def role_by_parameter(self):
         found = self.pipeline()
@@ -148,7 +148,7 @@ class Pipeline(Mutator):
             stack["template"]["Parameters"]["ServiceRoleArn"]["Default"] = self.service_role()
         stack["template"]["Outputs"].pop("ServiceRoleArn", None)
         pipeline["Properties"]["RoleArn"] = reference
-        return f"service role by a parameter {'with' if given else 'without'} a default"
+        return f"service role from a parameter {'with' if given else 'without'} a default"
 
     def store_by_parameter(self):
         found = self.pipeline()
@@ -158,10 +158,10 @@ class Pipeline(Mutator):
         properties = pipeline["Properties"]
         store = properties.get("ArtifactStore") or properties["ArtifactStores"][0]["ArtifactStore"]
         store["Location"] = self.new_parameter(stack, "StoreName")
-        return "artifact store by a parameter"
+        return "artifact store from a parameter"
 
     def move_bucket(self):
-        """A bucket and its policy go to the template of another account."""
+        """Moves a bucket and its policy to the template of another account."""
         found = [b for b in self.resources("S3::Bucket") if not b[1].startswith("Log")]
         if not found:
             return None
@@ -181,7 +181,7 @@ class Pipeline(Mutator):
             return None
         its = [bucket, *(r for r in resources.values() if r.get("Properties", {}).get("Bucket") == {"Ref": name})]
         if any("Condition" in resource for resource in its):
-            return None  # The condition stands in this template.
+            return None  # The condition is in this template.
         for policy_name, policy in list(resources.items()):
             if policy["Type"] == "AWS::S3::BucketPolicy" and policy["Properties"]["Bucket"] == {"Ref": name}:
                 its_policy = self.forget(stack, policy_name)

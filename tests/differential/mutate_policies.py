@@ -7,7 +7,7 @@ from pieces import ACCOUNTS, ACTIONS, IDENTITY, KEY, TRUST, TRUST_ACTIONS, condi
 
 
 class Policies(Mutator):
-    """Statements dropped, doubled, widened, narrowed and made conditional."""
+    """Drops, duplicates, widens, and narrows statements, and adds conditions."""
 
     def drop_statement(self):
         where, statements, index, _ = self.statement()
@@ -70,7 +70,7 @@ class Policies(Mutator):
         statement = statements[index]
         if kind == IDENTITY or "Principal" not in statement:
             return None
-        # A trust policy has no NotPrincipal.
+        # A trust policy cannot have NotPrincipal.
         if kind != TRUST and statement["Effect"] == "Deny" and self.rng.random() < 0.4:
             statement.pop("Principal")
             statement["NotPrincipal"] = {"AWS": self.rng.sample(
@@ -99,7 +99,7 @@ class Policies(Mutator):
         return f"add a statement to {where}"
 
     def change_version(self):
-        """Another version, where variables are mere text, mostly with a variable in it."""
+        """Sets an older version without variables, usually together with a variable."""
         where, document, kind = self.rng.choice(self.documents())
         if self.rng.random() < 0.5:
             document["Version"] = "2008-10-17"

@@ -1,14 +1,14 @@
-"""Mutations of resources: encryption, keys, roles, and how templates are written."""
+"""Mutations of resources: encryption, keys, roles, and template syntax."""
 
 from mutator import Mutator, statements_of
 from pieces import ACCOUNTS, KEY
 
 
 class Resources(Mutator):
-    """Buckets, keys and roles changed or dropped."""
+    """Changes or drops buckets, keys, and roles."""
 
     def new_key(self, stack):
-        """A key in a template, with a policy that may allow too little."""
+        """Creates a key in a template, possibly with an insufficient policy."""
         account = stack["account"] if len(self.instances(stack)) == 1 else {"Ref": "AWS::AccountId"}
         root = (
             {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}
@@ -115,7 +115,7 @@ class Resources(Mutator):
         return f"{stack['name']}/{name}: another alias"
 
     def drop_resource(self):
-        """A resource goes, and what refers to it names it: it exists outside of the templates."""
+        """Drops a resource and replaces references with its name: it exists outside the templates."""
         types = [
             "IAM::ManagedPolicy",
             "S3::BucketPolicy",
@@ -141,7 +141,7 @@ class Resources(Mutator):
         return f"drop the resource {stack['name']}/{name}"
 
     def change_key_kind(self):
-        """A key that S3 cannot use, or not yet."""
+        """Makes a key unusable for S3, possibly only temporarily."""
         stack, name, key = self.rng.choice(self.resources("KMS::Key"))
         kind = self.rng.choice(
             [
@@ -154,7 +154,7 @@ class Resources(Mutator):
         return f"{stack['name']}/{name}: {kind}"
 
     def make_conditional(self):
-        """A resource or a statement under a condition that is false, or true."""
+        """Puts a resource or a statement under a condition that is true or false."""
         stack, name, resource = self.rng.choice(self.resources("IAM::ManagedPolicy", "S3::BucketPolicy"))
         value = self.rng.choice(["no", "yes"])
         conditions = stack["template"].setdefault("Conditions", {})
@@ -178,7 +178,7 @@ class Resources(Mutator):
         return f"{stack['name']}/{name}: wanted: {value}"
 
     def write_with_functions(self):
-        """The same ARNs, written with intrinsic functions."""
+        """Rewrites ARNs with intrinsic functions."""
         where, statements, index, _ = self.statement()
         statement = statements[index]
         stack = self.templates()[where.split("/")[0]]
@@ -214,7 +214,7 @@ class Resources(Mutator):
         return f"{where}: with functions"
 
     def inline_policy(self):
-        """A managed policy becomes an inline one, of either resource type."""
+        """Turns a managed policy into an inline policy of either resource type."""
         stack, name, policy = self.rng.choice(self.resources("IAM::ManagedPolicy"))
         properties = policy["Properties"]
         if "Roles" not in properties or len(properties["Roles"]) != 1:
@@ -253,7 +253,7 @@ class Resources(Mutator):
         role["Properties"].setdefault("ManagedPolicyArns", []).append(
             f"arn:aws:iam::{stack['account']}:policy/unseen"
         )
-        return f"{stack['name']}/{name}: a policy that nobody gives"
+        return f"{stack['name']}/{name}: a policy that is not provided"
 
     def move_role(self):
         stack, name, role = self.rng.choice(self.resources("IAM::Role"))

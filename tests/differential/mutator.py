@@ -1,14 +1,14 @@
-"""What mutations have in common: finding things in templates, and random pieces of policies."""
+"""Helpers for mutations: search in templates, and random parts of policies."""
 
 from bases import HERE, PROD
 from pieces import ACCOUNTS, ACTIONS, ARTIFACTS, IDENTITY, KEY, KINDS, ROLES, TRUST, TRUST_ACTIONS, condition
 
-#: Where resources have policies.
+#: The properties that contain policies.
 DOCUMENTS = ("KeyPolicy", "PolicyDocument", "AssumeRolePolicyDocument")
 
 
 def statements_of(document):
-    """The statements of a document as a list."""
+    """Returns the statements of a document as a list."""
     if isinstance(document["Statement"], dict):
         document["Statement"] = [document["Statement"]]
     return document["Statement"]
@@ -19,7 +19,7 @@ def is_function(node):
 
 
 def replace_references(node, name, reference, arn):
-    """A template in which references to a resource that is gone are its name and ARN."""
+    """Replaces references to a removed resource with its name and ARN."""
     if isinstance(node, list):
         return [replace_references(n, name, reference, arn) for n in node]
     if not isinstance(node, dict):
@@ -36,15 +36,15 @@ def replace_references(node, name, reference, arn):
 
 
 class Mutator:
-    """A world that is mutated in place; each mutation returns what it did, or None if it cannot."""
+    """Mutates a world in place. Each mutation returns a description, or None if it does not apply."""
 
     def __init__(self, world, rng):
         self.world, self.rng = world, rng
 
-    # Finding things -------------------------------------------------------------------------------
+    # Search ---------------------------------------------------------------------------------------
 
     def templates(self):
-        """The templates, each once: one that has several instances is in several stacks."""
+        """Returns each template once. A template with several instances is in several stacks."""
         found = {}
         for stack in self.world["stacks"]:
             found.setdefault(stack["name"], stack)
@@ -59,7 +59,7 @@ class Mutator:
         ]
 
     def forget(self, stack, name, reference=None, arn=None):
-        """Takes a resource out of a template; what refers to it names it."""
+        """Removes a resource from a template and replaces references with its name."""
         resource = stack["template"]["Resources"].pop(name)
         template = replace_references(stack["template"], name, reference, arn)
         for instance in self.instances(stack):
@@ -70,7 +70,7 @@ class Mutator:
         return [s for s in self.world["stacks"] if s["name"] == stack["name"]]
 
     def documents(self):
-        """Every policy: where it is, its document and its kind."""
+        """Returns every policy: its location, document, and kind."""
         found = []
         for stack, name, resource in self.resources(
             "KMS::Key",
@@ -120,7 +120,7 @@ class Mutator:
     def role_names(self):
         return [arn.rsplit("/", 1)[-1] for arn in self.role_arns()]
 
-    # Random pieces of policies ---------------------------------------------------------------------
+    # Random parts of policies ----------------------------------------------------------------------
 
     def principal(self):
         rng = self.rng
@@ -191,7 +191,7 @@ class Mutator:
         return statement
 
     def document(self, effects=("Allow", "Deny")):
-        """A whole identity-based policy: mostly everything, with something taken away."""
+        """Returns an identity-based policy that allows most actions, with some restrictions."""
         rng = self.rng
         statements = []
         if "Allow" in effects:

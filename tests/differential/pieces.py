@@ -1,4 +1,4 @@
-"""Random pieces of policies: actions, and conditions on keys of every kind."""
+"""Random parts of policies: actions, and conditions on keys of every kind."""
 
 from bases import DEV, HERE, OTHER, PROD, THERE
 
@@ -14,7 +14,7 @@ KINDS = {
     "Key": KEY,
     "ReplicaKey": KEY,
 }
-#: What a trust policy may be about.
+#: Actions for trust policies.
 TRUST_ACTIONS = ["sts:*", "sts:AssumeRole", "sts:assumerole", "sts:Assume*", "sts:TagSession"]
 
 ACTIONS = [
@@ -46,7 +46,7 @@ ROLES = [
 ARTIFACTS = "codepipeline-us-east-1-0123456789"
 YES_NO = ["true", "false", True, False]
 ORGANIZATION = ["o-exampleorg1", "o-exampleorg2"]
-#: Key: operators, values, and whether it has several values and so needs a set operator.
+#: Key: its operators and values.
 KEYS = {
     "aws:PrincipalArn": (ARN, ROLES),
     "aws:PrincipalAccount": (STRING, ACCOUNTS[:3] + ["${aws:ResourceAccount}", "${aws:PrincipalAccount}"]),
@@ -119,7 +119,8 @@ SETS = {
 IDENTITY_SETS = {"kms:ResourceAliases": (STRING, ["alias/s3deploykey", "alias/other", "alias/*"])}
 
 
-#: Keys whose value is known in most requests: conditions on them decide, where others leave open.
+#: Keys with known values in most requests. Conditions on them are decided; conditions on others are
+#: often unknown.
 KNOWN = ["aws:PrincipalArn", "aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalTag/team",
          "aws:PrincipalIsAWSService", "aws:ResourceAccount", "aws:RequestedRegion", "aws:SecureTransport",
          "aws:SourceArn", "aws:ViaAWSService", "s3:ResourceAccount", "s3:x-amz-server-side-encryption",
@@ -131,7 +132,7 @@ def any_key(rng):
 
 
 def condition(rng, identity=False):
-    """A random Condition element with one or two operators."""
+    """Returns a random Condition element with one or two operators."""
     found = {}
     for _ in range(rng.choice([1, 1, 1, 2])):
         sets = {**SETS, **(IDENTITY_SETS if identity else {})}
@@ -144,7 +145,7 @@ def condition(rng, identity=False):
             operator, chosen = "Null", [rng.choice(YES_NO)]
         else:
             if not operator.endswith("Like") and not operator.startswith("Arn"):
-                # A wildcard is a mere character there: it would never match.
+                # A wildcard is literal here and would never match.
                 chosen = [v for v in chosen if "*" not in str(v)] or chosen
             if rng.random() < 0.2:
                 operator += "IfExists"

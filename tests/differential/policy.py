@@ -1,7 +1,7 @@
-"""AWS's policy evaluation, written a second time from the IAM User Guide alone.
+"""A second implementation of AWS's policy evaluation, written only from the IAM User Guide.
 
-Three-valued: True, False, or None where the result depends on something that is not known.
-Nothing here is shared with the Rust code: the differential test compares the two.
+Results are three-valued: True, False, or None if the result depends on something unknown. It shares
+nothing with the Rust code. The differential test compares the two.
 """
 
 import functools
@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 #: The key is not in the request context.
 ABSENT = "absent"
-#: The key is in the request context; its value is not known.
+#: The key is in the request context, but its value is unknown.
 PRESENT = "present"
 #: Nothing is known about the key.
 UNKNOWN = "unknown"
@@ -39,13 +39,13 @@ def as_list(value):
 
 @functools.lru_cache(maxsize=100_000)
 def _expression(pattern, ignore_case):
-    # A token is a literal text or a wildcard (tuple of one).
+    # A token is literal text or a wildcard (a tuple with one element).
     parts = [re.escape(t) if isinstance(t, str) else t[0] for t in pattern]
     return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
 def _tokens(text):
-    """Splits a pattern into literal texts and wildcards."""
+    """Splits a pattern into literal text and wildcards."""
     found, literal = [], ""
     for character in text:
         if character in "*?":
@@ -57,7 +57,7 @@ def _tokens(text):
 
 
 def wildcard_match(pattern, text, ignore_case=False):
-    """`*` is any number of characters, `?` exactly one."""
+    """`*` matches any number of characters, `?` exactly one."""
     return bool(_expression(tuple(_tokens(pattern)), ignore_case).fullmatch(text))
 
 
@@ -65,11 +65,11 @@ VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 def expand(text, request, version, wildcards=True):
-    """Tokens of a policy text with its variables replaced, whether all were known, or None.
+    """Returns the tokens of a policy text with its variables replaced, and whether all values are known.
 
-    IAM User Guide, "IAM policy elements: Variables and tags": variables need version 2012-10-17; a
-    variable without a value matches nothing, unless it has a default; `${*}`, `${?}` and `${$}`
-    stand for the characters themselves. An unknown value may be anything.
+    Returns None if a variable has no value. IAM User Guide, "IAM policy elements: Variables and tags":
+    variables require version 2012-10-17. A variable without a value matches nothing, unless it has a
+    default. `${*}`, `${?}`, and `${$}` represent the literal characters. An unknown value can be anything.
     """
     split = _tokens if wildcards else lambda literal: [literal] if literal else []
     if version != "2012-10-17" or "${" not in text:
@@ -95,7 +95,7 @@ def expand(text, request, version, wildcards=True):
 
 
 def text_match(pattern, text, request, version, *, wildcards=True, ignore_case=False):
-    """Whether a text of a policy matches a text of the request."""
+    """Returns whether a text in a policy matches a text in the request."""
     expanded = expand(pattern, request, version, wildcards)
     if expanded is None:
         return False
@@ -150,7 +150,7 @@ ORDER = {
 
 
 def compare(operator, policy, value, request, version):
-    """One value of a policy against one value of the request, for an operator without negation."""
+    """Compares a policy value with a request value, for an operator without negation."""
     if operator == "StringEquals":
         return text_match(policy, value, request, version, wildcards=False)
     if operator == "StringEqualsIgnoreCase":
@@ -175,17 +175,17 @@ def compare(operator, policy, value, request, version):
 
 
 def has_no_value(text, request, version):
-    """Whether a variable in a text has no value. It "might cause the entire statement to be invalid":
-    then a negation that holds only because of it may or may not hold."""
+    """Whether a variable in a text has no value. It "might cause the entire statement to be invalid",
+    so a negation that holds only for this reason may or may not hold."""
     return expand(text, request, version) is None
 
 
 def condition(operator, key, values, request, version):
-    """One key of one operator ("IAM JSON policy elements: Condition operators").
+    """Evaluates one key of one operator ("IAM JSON policy elements: Condition operators").
 
-    A missing key is no match, so a negated operator is true; `IfExists` makes it true. Several
-    values are alternatives; under a negated operator all of them must differ ("Single-valued vs.
-    multivalued context keys", which also defines the set operators).
+    A missing key does not match, so a negated operator is true. `IfExists` makes any operator true.
+    Several values are alternatives. Under a negated operator, all of them must differ ("Single-valued
+    vs. multivalued context keys", which also defines the set operators).
     """
     values = [str(v).lower() if isinstance(v, bool) else str(v) for v in as_list(values)]
     have = request.key(key)
@@ -214,7 +214,7 @@ def condition(operator, key, values, request, version):
     if quantifier == "ForAnyValue":
         return either(matches(one) for one in have if one != "")
     if len(have) != 1:
-        return None  # AWS does not document a multivalued key without a set operator.
+        return None  # A multivalued key without a set operator is not documented.
     return matches(have[0])
 
 
@@ -231,7 +231,7 @@ def conditions(statement, request, version):
 
 
 def action_matches(statement, action):
-    """Actions ignore case and may have wildcards ("IAM JSON policy elements: Action")."""
+    """Actions are case-insensitive and can contain wildcards ("IAM JSON policy elements: Action")."""
     if "NotAction" in statement:
         return not any(wildcard_match(p, action, True) for p in as_list(statement["NotAction"]))
     return any(wildcard_match(p, action, True) for p in as_list(statement["Action"]))
@@ -264,17 +264,17 @@ def resource_matches(statement, request, version):
 
 
 def principals(element):
-    """The (type, value) pairs of a Principal element."""
+    """Returns the (type, value) pairs of a Principal element."""
     if element == "*":
         return [("AWS", "*")]
     return [(kind, value) for kind, values in element.items() for value in as_list(values)]
 
 
 def principal_classes(element, caller):
-    """How a Principal element names the caller: everyone, account, role, session or service.
+    """Returns how a Principal element names the caller: everyone, account, role, session, or service.
 
-    IAM User Guide, "AWS JSON policy elements: Principal": an account ID means the account; a role's
-    ARN means its sessions; a session's ARN means one session, whose name CodePipeline chooses.
+    IAM User Guide, "AWS JSON policy elements: Principal": an account ID identifies the account. A role
+    ARN identifies its sessions. A session ARN identifies one session, whose name CodePipeline chooses.
     """
     found = {}
     for kind, value in principals(element):
@@ -297,12 +297,12 @@ def principal_classes(element, caller):
 
 
 def not_principal_matches(element, caller):
-    """Whether NotPrincipal applies to the caller, that is, does not except it.
+    """Returns whether NotPrincipal applies to the caller, that is, does not exempt it.
 
-    IAM User Guide, "AWS JSON policy elements: NotPrincipal": name both the role and its account;
-    with the role only, the effect might be to deny it all the same. An account alone is all that is
-    in it; with some of its roles, the others are denied. And "NotPrincipal … always denies a principal
-    with a permissions boundary".
+    IAM User Guide, "AWS JSON policy elements: NotPrincipal": both the role and its account must be
+    listed. If only the role is listed, it might still be denied. An account alone exempts everything
+    in it. An account with some of its roles exempts only those roles. In addition, "NotPrincipal …
+    always denies a principal with a permissions boundary".
     """
     found = principal_classes(element, caller)
     if caller.boundary:
@@ -319,7 +319,7 @@ def not_principal_matches(element, caller):
         return False
     if not found.get("role"):
         return None if "session" in found else True
-    # The session is a principal of its own, and nobody knows its name.
+    # The session is a separate principal with an unknown name.
     return None
 
 
@@ -327,7 +327,7 @@ def not_principal_matches(element, caller):
 
 
 class Grants:
-    """What one set of policies says about a request, each three-valued."""
+    """The three-valued results of one set of policies for a request."""
 
     def __init__(self):
         self.deny = False
@@ -338,7 +338,7 @@ class Grants:
 
 
 def evaluate(documents, request, has_principals):
-    """Evaluates policy documents. A document that is None is not known: it may say anything."""
+    """Evaluates policy documents. None is an unknown document, which can contain anything."""
     grants = Grants()
     every = ("everyone", "account", "role", "session", "service") if has_principals else ("identity",)
     for document in documents:

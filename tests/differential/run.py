@@ -1,7 +1,7 @@
-"""The calls of a pipeline run, each with its strength.
+"""The calls in a pipeline run, each with its strength.
 
-*Needed*: without it the run fails. *Documented*: AWS's permission lists have it, and runs are known
-to succeed without it.
+*Needed*: the run fails without it. *Documented*: AWS's permission lists contain it, but runs are
+known to succeed without it.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from templates import Key, Role
 
 NEEDED, DOCUMENTED = "needed", "documented"
-#: An object that stands for every artifact and every deployed file.
+#: An object that represents every artifact, and a file that represents every deployed file.
 ARTIFACT, FILE = "aB3dE5f", "index.html"
 BUCKET_READS = ["s3:GetBucketVersioning", "s3:GetBucketAcl", "s3:GetBucketLocation"]
 
@@ -19,12 +19,12 @@ class Call:
     step: str
     caller: Role
     action: str
-    #: None: not known.
+    #: None if unknown.
     resource: str | None
     strength: str
     owner: str | None = None
     region: str | None = None
-    #: Policies of the resource; None in them: not known.
+    #: Policies of the resource. None represents an unknown policy.
     policy: list = field(default_factory=list)
     tags: dict | None = None
     bucket: object = None
@@ -33,21 +33,21 @@ class Call:
     headers: dict = field(default_factory=dict)
     encryption_context: list | None = None
     source: dict = field(default_factory=dict)
-    #: False: `owner` is only assumed.
+    #: False if `owner` is only an assumption.
     owner_known: bool = True
     #: The role that is assumed.
     role: Role | None = None
     #: The accounts of the stacks.
     accounts: list = field(default_factory=list)
-    #: The organization of all accounts, if the configuration names it.
+    #: The organization that contains all accounts, if the configuration specifies it.
     organization: str | None = None
-    #: Why nothing can be said, for what is not a call of a known kind.
+    #: Why the call is undecidable, for a call of an unmodeled kind.
     unknown: str | None = None
 
 
 def managed_key(account, region):
-    """The AWS managed key aws/s3, with the policy that AWS documents for managed keys (AWS KMS
-    Developer Guide, "AWS managed keys", "kms:CallerAccount"): its own account, through S3."""
+    """Returns the AWS managed key aws/s3, with the documented policy of managed keys (AWS KMS Developer
+    Guide, "AWS managed keys", "kms:CallerAccount"): only its own account can use it, through S3."""
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": "*"},
@@ -67,7 +67,7 @@ def managed_key(account, region):
 
 
 class Run:
-    """Collects the calls of everything that the templates of a world start."""
+    """Collects the calls of all pipelines and rules in the templates of a world."""
 
     def __init__(self, world):
         self.world, self.calls = world, []
@@ -97,12 +97,12 @@ class Run:
         )  # fmt: skip
 
     def key_call(self, step, caller, action, key, strength, region, bucket=None, object_key=None):
-        """KMS is called by S3 for the caller, with the object as encryption context, or the bucket
-        with an S3 Bucket Key (S3 User Guide, "Using server-side encryption with AWS KMS keys")."""
+        """S3 calls KMS on behalf of the caller. The encryption context is the object, or with an S3 Bucket
+        Key, the bucket (S3 User Guide, "Using server-side encryption with AWS KMS keys")."""
         contexts = [None]
         if bucket is not None and bucket.name:
             arn = f"arn:aws:s3:::{bucket.name}"
-            # Where it is not known whether there is an S3 Bucket Key, both must be allowed.
+            # If it is unknown whether there is an S3 Bucket Key, both must be allowed.
             contexts = {None: [[f"{arn}/{object_key}"], [arn]], True: [[arn]]}.get(
                 bucket.bucket_key, [[f"{arn}/{object_key}"]]
             )
@@ -115,13 +115,13 @@ class Run:
     # Keys -----------------------------------------------------------------------------------------
 
     def find_key(self, text, caller, region, owner, named_by_pipeline):
-        """The key that a text means for a caller.
+        """Returns the key that a text identifies for a caller.
 
         CodePipeline User Guide, "Create a pipeline in CodePipeline that uses resources from another
-        AWS account": an alias is recognized only in the account that has the key, and an ID means
-        the caller's own. S3 User Guide, "Setting default server-side encryption behavior": KMS
-        resolves an alias in the requester's account; across accounts a key is named by its ARN.
-        `owner` is the pipeline's account, or the bucket's.
+        AWS account": an alias is recognized only in the account of the key, and an ID identifies a
+        key in the caller's account. S3 User Guide, "Setting default server-side encryption behavior":
+        KMS resolves an alias in the requester's account. Across accounts, a key is specified by its
+        ARN. `owner` is the account of the pipeline or the bucket.
         """
         unknown = Key(None, None)
         if text is None:
@@ -144,7 +144,7 @@ class Run:
             if named_by_pipeline and account != caller.account:
                 return Key(alias, account, exists=False)
             if arn is None:
-                # Somebody may have made it, but not across accounts.
+                # It may have been created outside the templates, but not across accounts.
                 if named_by_pipeline and account != owner:
                     return Key(alias, account, exists=False)
                 return unknown
@@ -160,13 +160,13 @@ class Run:
         return self.existing_key(arn, account)
 
     def existing_key(self, arn, account):
-        """A key that no template makes; its policy may be given."""
+        """Returns a key that no template creates. Its policy may be provided."""
         policies = self.world.options.get("policies", {})
         given = [policies[arn]] if policies.get(arn) else [None]
         return Key(arn, account, policy=given)
 
     def default_key(self, bucket, caller):
-        """The key of a bucket's default encryption for a caller; None without KMS."""
+        """Returns the key of a bucket's default encryption for a caller, or None without KMS."""
         if bucket.encryption is None:
             return Key(None, None)
         if bucket.encryption == "AES256":
@@ -177,9 +177,9 @@ class Run:
         return self.find_key(text, caller, bucket.region, bucket.account, False)
 
     def store_key(self, store, caller):
-        """The key of an artifact store. Without EncryptionKey it is the AWS managed key, whatever
-        the bucket's default is (CodePipeline API Reference, "ArtifactStore"; S3 API Reference,
-        "PutObject": aws:kms without a key ID)."""
+        """Returns the key of an artifact store. Without EncryptionKey, it is the AWS managed key,
+        regardless of the bucket's default (CodePipeline API Reference, "ArtifactStore"; S3 API
+        Reference, "PutObject": aws:kms without a key ID)."""
         if not store.encrypted:
             return managed_key(store.bucket.account, store.bucket.region or store.region)
         if caller.account is None:
@@ -196,8 +196,8 @@ class Run:
                 self.key_call(key_step, caller, action, key, NEEDED, bucket.region, bucket, object_key)
 
     def store_headers(self, store):
-        """CodePipeline asks for SSE-KMS in the header (its own bucket policies deny other uploads). The
-        ACL that it puts on artifacts is not documented."""
+        """CodePipeline requests SSE-KMS in the header (its own bucket policies deny other uploads). The
+        ACL that it sets on artifacts is not documented."""
         headers = {"encryption": ["aws:kms"], "acl": "unknown"}
         if not store.encrypted:
             return {**headers, "key": "unknown"}
@@ -205,7 +205,7 @@ class Run:
         return {**headers, "key": [key] if key else "present"}
 
     def store(self, caller, store, object_key, is_service_role, step="store", key_step="encrypt"):
-        """A role stores an artifact."""
+        """Adds the calls that store an artifact."""
         bucket = store.bucket
         headers = self.store_headers(store)
         key = self.store_key(store, caller)
@@ -214,11 +214,11 @@ class Run:
             # CodePipeline User Guide, "Manage the CodePipeline service role".
             for action in BUCKET_READS:
                 self.bucket_call(step, caller, action, bucket, None, DOCUMENTED)
-            # The last three of source objects with tags.
+            # The last three are for source objects with tags.
             for action in ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObjectTagging",
                            "s3:GetObjectTagging", "s3:GetObjectVersionTagging"):  # fmt: skip
                 self.bucket_call(step, caller, action, bucket, object_key, DOCUMENTED)
-        # A role of another account gives the bucket's owner access (aws-cdk#14260).
+        # A role in another account grants the bucket owner access (aws-cdk#14260).
         other = bucket.account is not None and caller.account not in (None, bucket.account)
         strength = NEEDED if other else DOCUMENTED
         if other or is_service_role:
@@ -227,7 +227,7 @@ class Run:
             self.key_call(key_step, caller, "kms:DescribeKey", key, DOCUMENTED, bucket.region)
 
     def read(self, caller, store, object_key):
-        """A role reads an artifact: CodePipeline hands out a bucket and a key, no version."""
+        """Adds the calls that read an artifact. The action gets a bucket and a key, but no version."""
         bucket = store.bucket
         self.bucket_call("read", caller, "s3:GetObject", bucket, object_key, NEEDED)
         self.bucket_call("read", caller, "s3:GetObjectVersion", bucket, object_key, DOCUMENTED)
@@ -244,7 +244,8 @@ class Run:
         for action in BUCKET_READS:
             strength = NEEDED if action == "s3:GetBucketVersioning" else DOCUMENTED
             self.bucket_call("source", caller, action, bucket, None, strength)
-        # S3 API Reference, "HeadObject": 403 for a missing object without it, 404 with it.
+        # S3 API Reference, "HeadObject": 403 for a missing object without this permission, 404 with
+        # it.
         self.bucket_call("source", caller, "s3:ListBucket", bucket, None, DOCUMENTED)
         for action in ("s3:GetObject", "s3:GetObjectVersion"):
             self.bucket_call("source", caller, action, bucket, object_key, NEEDED)
@@ -279,8 +280,8 @@ class Run:
 
     def copy(self, service_role, main, regional, object_key):
         """CodePipeline User Guide, "Add a cross-Region action": CodePipeline copies the input
-        artifacts to the store of the action's region. Who calls is not documented; the service role
-        is what has access to the stores ("Manage the CodePipeline service role")."""
+        artifacts to the store in the action's region. The caller is not documented. The service role
+        has access to the stores ("Manage the CodePipeline service role")."""
         key = self.store_key(main, service_role)
         self.bucket_call("copy", service_role, "s3:GetObject", main.bucket, object_key, NEEDED)
         self.bucket_call("copy", service_role, "s3:GetObjectVersion", main.bucket, object_key, DOCUMENTED)
@@ -290,7 +291,7 @@ class Run:
         self.store(service_role, regional, object_key, True, "copy", "copy")
 
     def assume(self, service_role, role):
-        """Every action with a role ("ActionDeclaration": `roleArn`); both sides must allow it."""
+        """Adds the call that assumes the role of an action ("ActionDeclaration": `roleArn`)."""
         self.calls.append(
             Call("assume", service_role, "sts:AssumeRole", role.arn, NEEDED, role.account, None,
                  role.trust, role.tags, role=role)
@@ -309,7 +310,7 @@ class Run:
         properties = template.resources[logical]["Properties"]
         name = template.reference(logical)
         service_role = self.world.role(template.maybe(properties["RoleArn"]))
-        # CodePipeline documents no source condition for its service role: the keys are not known.
+        # CodePipeline documents no source condition for its service role, so the keys are unknown.
         self.service_assumes("codepipeline.amazonaws.com", service_role, {}, template.region)
         stores = self.stores(template, properties)
         for stage in properties["Stages"]:
@@ -318,7 +319,7 @@ class Run:
 
     @staticmethod
     def made_in(template, properties, artifact):
-        """The region of the action that makes an artifact."""
+        """Returns the region of the action that outputs an artifact."""
         for stage in properties["Stages"]:
             for action in stage["Actions"]:
                 if any(a["Name"] == artifact for a in action.get("OutputArtifacts", [])):
@@ -335,7 +336,7 @@ class Run:
         for region, store in declared:
             bucket = self.world.bucket(template.maybe(store["Location"]))
             if bucket.region is None:
-                bucket.region = region  # A store's bucket must be in the action's region.
+                bucket.region = region  # The bucket of a store must be in the action's region.
             key = store.get("EncryptionKey")
             found[region] = Store(
                 bucket, region, key is not None, template.maybe(key["Id"]) if key else None, template.account
@@ -367,7 +368,7 @@ class Run:
             self.start(caller, target, template)
         elif provider != ("Approval", "AWS", "Manual"):
             self.calls.append(
-                Call("action", caller, kind["Provider"], None, NEEDED, unknown="the action's own calls")
+                Call("action", caller, kind["Provider"], None, NEEDED, unknown="the calls of the action")
             )
         for artifact in action.get("OutputArtifacts", []):
             object_key = f"{pipeline[:20]}/{artifact['Name'][:10]}/{ARTIFACT}"
@@ -393,8 +394,8 @@ class Run:
             self.start(role, arn.rsplit(":", 1)[-1], template, "start")
 
     def administer(self, key):
-        """KMS API Reference, "CreateKey": the key policy must allow the caller to change it later.
-        Who deploys is not known; the account's own root user is tried."""
+        """KMS API Reference, "CreateKey": the key policy must allow the caller to change it later. The
+        principal that deploys is unknown, so the root user of the account is checked."""
         root = Role(f"arn:aws:iam::{key.account}:root", key.account, root=True)
         self.calls.append(
             Call("administer", root, "kms:PutKeyPolicy", key.arn, NEEDED, key.account,
@@ -402,7 +403,7 @@ class Run:
         )  # fmt: skip
 
     def logs(self, bucket):
-        """S3 User Guide, "Enabling Amazon S3 server access logging": the logging service writes."""
+        """S3 User Guide, "Enabling Amazon S3 server access logging": the logging service writes the logs."""
         name, prefix = bucket.logging
         target = self.world.bucket(name)
         source = {"aws:sourcearn": f"arn:aws:s3:::{bucket.name}", "aws:sourceaccount": bucket.account}
@@ -418,7 +419,7 @@ class Store:
     bucket: object
     region: str
     encrypted: bool
-    #: The text of EncryptionKey.Id; None when it is not known.
+    #: The text of EncryptionKey.Id, or None if it is unknown.
     key: str | None
     #: The account of the pipeline.
     account: str

@@ -1,4 +1,4 @@
-"""What CloudFormation templates make: buckets, keys, roles and pipelines, with what is not known."""
+"""The resources of CloudFormation templates (buckets, keys, and roles), including unknown properties."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from policy import both
 
 
 class Unresolved(Exception):
-    """A value that the templates do not tell."""
+    """A value that the templates do not determine."""
 
 
 #: The policy of a key without KeyPolicy (AWS KMS Developer Guide, "Default key policy").
@@ -23,7 +23,7 @@ def default_key_policy(account):
 
 @dataclass
 class Role:
-    """A role, or a service when `service` is set. Policies are lists; None in them: not known."""
+    """A role, or a service if `service` is set. None in a list represents an unknown policy."""
 
     arn: str | None
     account: str | None
@@ -32,9 +32,9 @@ class Role:
     boundary: list = field(default_factory=list)
     tags: dict | None = None
     service: str | None = None
-    #: The account's root user.
+    #: The root user of the account.
     root: bool = False
-    #: False: another role has the name.
+    #: False if another role has this name.
     exists: bool = True
 
     @property
@@ -48,12 +48,13 @@ class Bucket:
     account: str | None = None
     region: str | None = None
     policy: list = field(default_factory=lambda: [None])
-    #: None: not known; "AES256"; or ("aws:kms", key as written, or None for aws/s3).
+    #: None if unknown, "AES256", or ("aws:kms", key as written or None for aws/s3, whether the key
+    #: is known).
     encryption: object = None
     bucket_key: bool | None = None
     block: dict = field(default_factory=dict)
     logging: tuple | None = None
-    #: The templates do not say one thing of it.
+    #: The templates define it ambiguously.
     disputed: bool = False
 
 
@@ -62,17 +63,17 @@ class Key:
     arn: str | None
     account: str | None
     policy: list = field(default_factory=lambda: [None])
-    #: Whether S3 can encrypt with it: enabled, symmetric, with key material.
+    #: Whether S3 can encrypt with it: enabled, symmetric, and with key material.
     usable: bool | None = True
     tags: dict | None = None
     aliases: list | None = None
-    #: Condition keys of the key's own properties.
+    #: Condition keys for the properties of the key.
     properties: dict = field(default_factory=dict)
     #: The AWS managed key aws/s3 of an account.
     managed: bool = False
-    #: The caller names it by an alias.
+    #: The caller specifies it by an alias.
     by_alias: bool = False
-    #: False: what the caller names is no key in its account.
+    #: False if the caller specifies a key that does not exist in its account.
     exists: bool = True
 
 
@@ -96,8 +97,8 @@ class Template:
         return self.value(self.body["Conditions"][name]) in (True, "true")
 
     def parameter(self, name):
-        """A parameter without a given value or default is the output of that name of the dev stack:
-        that is how the generated stacks are handed over."""
+        """A parameter without a value or default takes the output of the dev stack with the same name.
+        The generated stacks exchange values in this way."""
         parameter = self.body["Parameters"][name]
         given = self.world.options.get("parameters", {})
         if name in given:
@@ -207,14 +208,14 @@ class Template:
         return {k: v for k, v in resolved.items() if v is not NO_VALUE}
 
     def maybe(self, node):
-        """The value, or None when it is not known."""
+        """Returns the value, or None if it is unknown."""
         try:
             return self.value(node)
         except Unresolved:
             return None
 
     def document(self, node):
-        """A policy document in which an unknown value is None in its place, or None as a whole."""
+        """Returns a policy document with None for each unknown value, or None if all of it is unknown."""
         if not isinstance(node, dict):
             return None
         statements = node.get("Statement", [])
@@ -223,7 +224,7 @@ class Template:
         return {**node, "Statement": [self.statement(s) for s in chosen if s is not NO_VALUE]}
 
     def chosen(self, node):
-        """A statement behind Fn::If."""
+        """Returns the statement that Fn::If selects."""
         while isinstance(node, dict) and len(node) == 1 and ("Fn::If" in node or "Ref" in node):
             if "Ref" in node:
                 return NO_VALUE
@@ -258,7 +259,7 @@ NO_VALUE = object()
 
 
 class World:
-    """Everything that exists, by its name."""
+    """All existing resources by name."""
 
     def __init__(self, world):
         self.world, self.options = world, world.get("options", {})
@@ -292,8 +293,8 @@ class World:
 
     @staticmethod
     def encryption(template, node):
-        """S3 User Guide, "Setting default server-side encryption behavior for Amazon S3 buckets":
-        without a setting it is SSE-S3; SSE-KMS without a key uses the AWS managed key."""
+        """S3 User Guide, "Setting default server-side encryption behavior for Amazon S3 buckets": the
+        default is SSE-S3. SSE-KMS without a key uses the AWS managed key."""
         if node is None:
             return "AES256", False
         rules = template.maybe(node)
@@ -338,10 +339,10 @@ class World:
             self.buckets[name] = bucket
 
     def existing_bucket(self, name):
-        """A bucket that no template makes: its owner is known when the configuration says so."""
+        """Returns a bucket that no template creates. Its owner is known if the configuration specifies it."""
         owner = self.world.get("owners", {}).get(name)
         bucket = Bucket(name, owner[0], owner[1]) if owner else Bucket(name)
-        # The configuration says how a bucket encrypts that it does not make.
+        # The configuration determines the encryption of existing buckets.
         if name in self.world.get("existing", []):
             bucket.encryption = "AES256"
         return bucket
@@ -394,7 +395,7 @@ class World:
             self.roles[role.arn] = role
 
     def managed_policy(self, template, node):
-        """The document of a managed policy that the same template makes; others are not known."""
+        """Returns the document of a managed policy in the same template. Others are unknown."""
         arn = template.maybe(node)
         for name, resource in template.of_type("IAM::ManagedPolicy").items():
             if template.reference(name) == arn:
@@ -402,7 +403,7 @@ class World:
         return None
 
     def read_attached(self, template):
-        """Policies that are attached to roles by their names."""
+        """Reads policies that are attached to roles by name."""
         for resource in template.of_type("IAM::ManagedPolicy", "IAM::Policy", "IAM::RolePolicy").values():
             get = resource["Properties"].get
             for node in [*get("Roles", []), *([get("RoleName")] if get("RoleName") else [])]:
@@ -415,14 +416,14 @@ class World:
                     attached.append(template.document(get("PolicyDocument")))
 
     def role(self, arn):
-        """A role by its ARN; one that no template makes has policies that are not known."""
+        """Returns a role by its ARN. A role that no template creates has unknown policies."""
         if arn is None:
             return Role(None, None, identity=[None], boundary=[None])
         if arn not in self.roles:
             account = arn.split(":")[4]
             role = Role(arn, account)
-            # "IAM and AWS STS quotas": names are unique in an account whatever their paths, so a
-            # role of that name with another path excludes this one.
+            # "IAM and AWS STS quotas": names are unique in an account, regardless of paths. A role
+            # with that name and another path therefore rules out this one.
             if any(r.account == account and r.name == role.name for r in self.roles.values()):
                 role.trust, role.exists, self.roles[arn] = [], False, role
                 return role
@@ -432,7 +433,7 @@ class World:
             self.apply_role_options(role)
         return self.roles[arn]
 
-    # What is given beside the templates -----------------------------------------------------------
+    # Options ---------------------------------------------------------------------------------------
 
     def apply_options(self):
         for name, document in self.options.get("policies", {}).items():
@@ -462,9 +463,9 @@ class World:
 
 
 def usable(template, get):
-    """S3 User Guide, "Using server-side encryption with AWS KMS keys": symmetric encryption keys only.
-    AWS KMS Developer Guide, "Key states of AWS KMS keys": a disabled key encrypts nothing, and
-    neither does one that waits for its key material, which somebody may have imported meanwhile."""
+    """S3 User Guide, "Using server-side encryption with AWS KMS keys": only symmetric encryption keys.
+    AWS KMS Developer Guide, "Key states of AWS KMS keys": a disabled key is unusable, and so is a key
+    that waits for its key material. The key material may have been imported in the meantime."""
     enabled = template.maybe(get("Enabled", True))
     spec = template.maybe(get("KeySpec", "SYMMETRIC_DEFAULT"))
     material = template.maybe(get("Origin", "AWS_KMS")) == "AWS_KMS" or None
@@ -478,7 +479,7 @@ def usable(template, get):
 
 
 def key_properties(template, kind, get):
-    """AWS KMS Developer Guide, "Condition keys for AWS KMS": keys that tell properties of the key."""
+    """AWS KMS Developer Guide, "Condition keys for AWS KMS": keys that expose properties of the key."""
     if kind != "AWS::KMS::Key":
         return {}
     defaults = {

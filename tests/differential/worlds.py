@@ -1,4 +1,4 @@
-"""Random worlds: a synthesized configuration with several mutations at once, by a seed."""
+"""Random worlds: a synthesized configuration with several mutations, determined by a seed."""
 
 import copy
 import random
@@ -11,7 +11,7 @@ from pieces import BUCKET
 
 
 def whole_arns(document):
-    """AWS rejects incomplete ARNs in service control policies."""
+    """Replaces incomplete ARNs, which AWS rejects in service control policies."""
     for statement in statements_of(document):
         for element in ("Resource", "NotResource"):
             if element in statement:
@@ -22,7 +22,7 @@ def whole_arns(document):
 
 
 class Mutations(Policies, Resources, Pipeline):
-    """All mutations; here those of what is given beside the templates."""
+    """All mutations. This class adds the mutations of options."""
 
     def add_boundary(self):
         name = self.rng.choice(self.role_names())
@@ -33,7 +33,7 @@ class Mutations(Policies, Resources, Pipeline):
         stack, name, role = self.rng.choice(self.resources("IAM::Role"))
         if self.rng.random() < 0.4:
             role["Properties"]["PermissionsBoundary"] = f"arn:aws:iam::{stack['account']}:policy/unseen"
-            return f"{stack['name']}/{name}: a boundary that nobody gives"
+            return f"{stack['name']}/{name}: a boundary that is not provided"
         limit = f"Limit{len(stack['template']['Resources'])}"
         stack["template"]["Resources"][limit] = {
             "Type": "AWS::IAM::ManagedPolicy",
@@ -43,7 +43,7 @@ class Mutations(Policies, Resources, Pipeline):
         return f"{stack['name']}/{name}: a boundary"
 
     def add_scp(self):
-        """One or two levels of service control policies, each a document or a list of them."""
+        """Adds one or two levels of service control policies, each a document or a list."""
         for _ in range(self.rng.choice([1, 1, 2])):
             level = [whole_arns(self.document()) for _ in range(self.rng.choice([1, 1, 1, 2]))]
             self.world["options"]["scps"].append(level if len(level) > 1 else level[0])
@@ -51,7 +51,7 @@ class Mutations(Policies, Resources, Pipeline):
 
     def add_rcp(self):
         statement = self.new_statement(BUCKET)
-        # Resource control policies have no NotAction.
+        # Resource control policies cannot have NotAction.
         statement.setdefault("Action", statement.pop("NotAction", None))
         statement.update({"Effect": "Deny", "Principal": "*", "Resource": "*"})
         self.world["options"]["rcps"].append({"Version": "2012-10-17", "Statement": [statement]})
@@ -74,7 +74,7 @@ class Mutations(Policies, Resources, Pipeline):
 
 
 def name_no_policies(world):
-    """`--identity ROLE=none` is refused where a template attaches a policy that no template makes."""
+    """Avoids `--identity ROLE=none` for a role with a policy that no template creates: it is an error."""
     nothing = {"Effect": "Allow", "Action": "codepipeline:ListPipelines", "Resource": "*"}
     given = world["options"]["identities"]
     for stack in world["stacks"]:
@@ -98,11 +98,11 @@ MUTATIONS = {
 
 
 def world(seed, bases, only=None):
-    """The world of a seed."""
+    """Returns the world of a seed."""
     rng = random.Random(seed)
     found = copy.deepcopy(bases[rng.choice(sorted(bases))])
     shared = {}
-    for stack in found["stacks"]:  # Instances of one template share it.
+    for stack in found["stacks"]:  # Instances share their template.
         stack["template"] = shared.setdefault(stack["name"], stack["template"])
     mutator, done = Mutations(found, rng), []
     names = [n for n in MUTATIONS if only is None or n in only]

@@ -1,5 +1,5 @@
-//! The action for CI and the hook for commits: their definitions hold together, and the action's
-//! script is run as a runner would.
+//! The GitHub action and the pre-commit hooks: consistency of their definitions, and runs of the
+//! action's scripts as on a runner.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ fn yaml(name: &str) -> Value {
 }
 
 #[test]
-fn the_action_is_one_by_the_public_schema() {
+fn the_action_is_valid_for_the_public_schema() {
     let action = yaml("action.yml");
     let schema = std::fs::read_to_string(root().join("tests/fixtures/github-action-schema.json"))
         .expect("a file");
@@ -51,7 +51,7 @@ fn the_action_uses_every_input_and_no_other() {
         })
         .collect();
     assert_eq!(used, defined);
-    // An expression inside a script would be run as a part of it.
+    // An expression in a script would be executed as part of it.
     for step in action["runs"]["steps"].as_array().expect("steps") {
         let script = step["run"].as_str().unwrap_or_default();
         assert!(!script.contains("${{"), "{script}");
@@ -63,7 +63,7 @@ fn run(project: &Project, command: &str, arguments: &str) -> Output {
     run_in(project, "", command, arguments)
 }
 
-/// The same in a folder of the repository that the project is.
+/// Runs the action's last step in a folder of the project, which is the repository.
 fn run_in(project: &Project, within: &str, command: &str, arguments: &str) -> Output {
     let binary = Path::new(env!("CARGO_BIN_EXE_s3ferry"));
     let folder = binary.parent().expect("a folder").display();
@@ -85,12 +85,12 @@ fn run_in(project: &Project, within: &str, command: &str, arguments: &str) -> Ou
         .expect("bash runs")
 }
 
-/// The project's folder as a shell in it names it.
+/// Returns the path of the project folder as seen by a shell in it.
 fn workspace(project: &Project) -> PathBuf {
     project.path("").canonicalize().expect("a folder")
 }
 
-/// The findings of a run of the SARIF file that no template suppresses, as rules and files.
+/// Returns the rules and files of the unsuppressed findings in a run of the SARIF file.
 fn findings(project: &Project, run: usize) -> BTreeSet<(String, String)> {
     let sarif: Value = serde_json::from_str(&project.read("home/s3ferry.sarif")).expect("JSON");
     let results = sarif["runs"][run]["results"].as_array().expect("results");
@@ -121,7 +121,7 @@ fn the_check_runs_everything_and_gives_the_findings() {
     let path = project.path("home/s3ferry.sarif").display().to_string();
     assert_eq!(project.read("output"), format!("sarif-file={path}\n"));
 
-    // Stale, more than is needed, and a template against the rules: all said in one run.
+    // One run reports a stale template, excess permissions, and a rule violation.
     let prod = project.read("stacks/prod.yaml");
     let edited = prod.replace("kms:Decrypt", "kms:*");
     assert_ne!(edited, prod);
@@ -145,7 +145,7 @@ fn the_check_runs_everything_and_gives_the_findings() {
             .iter()
             .all(|(_, file)| file == "bad.json")
     );
-    // The proof's findings are of the templates, whatever the lint was given.
+    // The findings of the proof are about the templates, regardless of the lint arguments.
     let proven = findings(&project, 1);
     assert!(
         has(&proven, "PROVE_EXCESS", "stacks/prod.yaml"),
@@ -179,7 +179,7 @@ fn a_template_that_was_edited_by_hand_gives_findings_where_it_is() {
             .all(|(_, file)| file.starts_with("infra/stacks/")),
         "{proven:?}"
     );
-    // Code scanning takes no two runs of one category.
+    // Code scanning rejects two runs with the same category.
     let sarif: Value = serde_json::from_str(&project.read("home/s3ferry.sarif")).expect("JSON");
     let category = |run: usize| sarif["runs"][run]["automationDetails"]["id"].clone();
     assert_eq!(category(0), "s3ferry/lint/infra/");
@@ -187,7 +187,7 @@ fn a_template_that_was_edited_by_hand_gives_findings_where_it_is() {
 }
 
 #[test]
-fn what_gives_no_findings_as_sarif_is_refused() {
+fn arguments_that_prevent_sarif_output_are_rejected() {
     let project = Project::with(SMALL);
     project.expect("synth", 0);
     for arguments in [
@@ -200,12 +200,12 @@ fn what_gives_no_findings_as_sarif_is_refused() {
         let refused = run(&project, "check", arguments);
         assert_eq!(refused.status.code(), Some(2), "{arguments}: {refused:?}");
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(said.contains("out of args"), "{arguments}: {said}");
+        assert!(said.contains("from args"), "{arguments}: {said}");
         assert_eq!(project.read("output"), "", "{arguments}");
     }
 }
 
-/// A repository with the action, and what `install.sh` says there.
+/// A repository with the action, to run `install.sh` in.
 struct Upstream(Project);
 
 impl Upstream {
@@ -213,7 +213,7 @@ impl Upstream {
         let upstream = Self(Project::empty());
         upstream.git("init --quiet --initial-branch main owner/repo");
         upstream.git("-C owner/repo config uploadpack.allowAnySHA1InWant true");
-        // A build keeps what it was given.
+        // A fake cargo copies a file of the sources.
         upstream.0.write(
             "bin/cargo",
             "#!/bin/sh\nwhile [ \"$1\" != --path ]; do shift; done\ncp \"$2/which\" \"$HOME/which\"\n",
@@ -235,7 +235,7 @@ impl Upstream {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// A new commit on the branch; gives its ID.
+    /// Creates a commit on the branch and returns its ID.
     fn commit(&self, content: &str) -> String {
         self.0.write("owner/repo/which", content);
         self.git("-C owner/repo add which");
@@ -274,7 +274,7 @@ impl Upstream {
 }
 
 #[test]
-fn a_version_is_the_commit_that_its_name_has_now() {
+fn a_version_resolves_to_its_current_commit() {
     let upstream = Upstream::new();
     let first = upstream.commit("first");
     upstream.git("-C owner/repo branch other/main");
@@ -295,15 +295,15 @@ fn a_version_is_the_commit_that_its_name_has_now() {
 }
 
 #[test]
-fn a_version_that_is_none_is_refused() {
+fn an_invalid_version_is_rejected() {
     let upstream = Upstream::new();
     upstream.commit("first");
     for (version, more, said) in [
         ("gone", ("A", ""), "has no branch or tag gone"),
-        ("main\nkey=x", ("A", ""), "version is the name of"),
-        ("main,x", ("A", ""), "version is the name of"),
-        ("--upload-pack=x", ("A", ""), "version is the name of"),
-        ("main", ("ACTION_REPOSITORY", ""), "leave version out"),
+        ("main\nkey=x", ("A", ""), "version must be a branch"),
+        ("main,x", ("A", ""), "version must be a branch"),
+        ("--upload-pack=x", ("A", ""), "version must be a branch"),
+        ("main", ("ACTION_REPOSITORY", ""), "remove version"),
     ] {
         let refused = upstream.install("key", version, &[more]);
         assert_eq!(refused.status.code(), Some(2), "{version}: {refused:?}");
@@ -311,29 +311,29 @@ fn a_version_that_is_none_is_refused() {
         assert!(shown.contains(said), "{version}: {shown}");
         assert_eq!(upstream.0.read("output"), "", "{version}");
     }
-    // Without a version it is the action's own sources.
+    // Without a version, the action's own sources are used.
     assert!(upstream.key("").starts_with("key=s3ferry-Linux-X64-"));
 }
 
 #[test]
-fn another_command_gets_its_arguments_and_keeps_its_exit_code() {
+fn other_commands_get_their_arguments_and_keep_their_exit_codes() {
     let project = Project::with(SMALL);
     let listed = run(&project, "targets", "--target prod --format csv");
     assert_eq!(listed.status.code(), Some(0), "{listed:?}");
     assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 2);
-    // Nothing of the arguments is a command of the shell.
+    // The shell does not execute any part of the arguments.
     let odd = run(&project, "targets", "--target $(touch gone) ;touch gone");
     assert_eq!(odd.status.code(), Some(2), "{odd:?}");
     assert!(!project.exists("gone"));
 }
 
 #[test]
-fn the_hooks_run_whatever_was_changed() {
+fn the_hooks_run_for_all_changes() {
     let hooks = yaml(".pre-commit-hooks.yaml");
     for hook in hooks.as_array().expect("hooks") {
         assert_eq!(hook["entry"], "s3ferry synth --check");
         assert_eq!(hook["pass_filenames"], false);
-        // No pattern of files knows every name that a configuration may use.
+        // A configuration can use any file name, so the hook cannot filter by name.
         assert_eq!(hook["always_run"], true);
         assert_eq!(hook["files"], Value::Null);
     }

@@ -312,7 +312,8 @@ fn a_pipeline_that_changed_or_runs_is_left_alone() {
     played.plays([("GetPipeline", vec![newer.clone()])]);
     let run = project.expect(&write, 1);
     assert!(
-        run.stderr.contains("the live pipeline has version 8, expected version 7"),
+        run.stderr
+            .contains("the live pipeline has version 8, expected version 7"),
         "{}",
         run.stderr
     );
@@ -394,8 +395,7 @@ fn a_role_that_iam_has_not_made_known_yet_is_tried_again() {
         run.stderr
     );
     assert!(
-        run.stderr
-            .contains("the state of target `prod` is unknown"),
+        run.stderr.contains("the state of target `prod` is unknown"),
         "{}",
         run.stderr
     );

@@ -879,10 +879,7 @@ fn the_message_for_a_key_names_what_a_reader_cannot_see() {
 #[test]
 fn profiles_and_headers_that_cannot_be_used() {
     for (setting, message) in [
-        (
-            "profile: \"\"",
-            "`` cannot be a profile name: it is empty",
-        ),
+        ("profile: \"\"", "`` cannot be a profile name: it is empty"),
         ("profile: \" a\"", "begins or ends with whitespace"),
         ("profile: \"a]\"", "cannot contain `[` or `]`"),
         ("cache_control: \"max-äge\"", "only printable ASCII"),

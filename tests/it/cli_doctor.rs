@@ -704,7 +704,8 @@ fn what_cannot_be_read_is_listed_and_never_assumed() {
     let deployment = Deployment::new();
     let run = deployment.project.expect("doctor --profile dev", 4);
     assert!(
-        run.stdout.contains("no problems found in the items that were read"),
+        run.stdout
+            .contains("no problems found in the items that were read"),
         "{}",
         run.stdout
     );

@@ -99,7 +99,8 @@ fn text_shows_the_finding_at_its_place_with_the_fix() {
         .expect("a line");
     assert!((11..=14).contains(&line), "it is about `Topic`: {found:?}");
     assert!(!found[0].underlined.is_empty());
-    let summary = "1 rule and the quotas on 1 template: 1 error, 0 warnings, 1 suppressed.";
+    let summary =
+        "Checked 1 template against 1 rule and the quotas: 1 error, 0 warnings, 1 suppressed.";
     assert!(run.stdout.contains(summary), "{}", run.stdout);
 }
 
@@ -193,7 +194,7 @@ fn quotas_are_checked_on_any_template() {
     assert!(
         found[0]
             .message
-            .contains("has 65 characters, and AWS allows 64"),
+            .contains("role name of resource Role has 65 characters, but AWS allows 64"),
         "{found:?}"
     );
     assert_eq!(
@@ -359,12 +360,12 @@ fn nothing_to_check_is_an_error() {
             "lint --rules missing bad.yaml",
             "cannot read rules file `missing`",
         ),
-        ("lint --rules empty.guard bad.yaml", "holds no rule"),
+        ("lint --rules empty.guard bad.yaml", "contains no rule"),
         (
             "lint --rules rules --rules empty.guard bad.yaml",
-            "holds no rule",
+            "contains no rule",
         ),
-        ("lint --rules assigned.guard bad.yaml", "holds no rule"),
+        ("lint --rules assigned.guard bad.yaml", "contains no rule"),
         (
             "lint --rules comments bad.yaml",
             "nothing was checked: folder `comments` has no Guard rules",
@@ -391,10 +392,10 @@ fn files_without_rules_in_a_folder_are_skipped_and_counted() {
     project.write("rules/empty.guard", "");
     project.write("rules/blank.guard", "\n  \n");
     project.write("rules/assigned.guard", "let x = Resources.*\n");
-    let said = "4 files without rules skipped.";
+    let said = "Skipped 4 files without rules.";
     let run = project.expect(&format!("{OURS} bad.yaml"), 1);
     assert!(
-        run.stdout.contains("1 rule and the quotas"),
+        run.stdout.contains("against 1 rule and the quotas"),
         "{}",
         run.stdout
     );

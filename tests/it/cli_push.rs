@@ -777,7 +777,7 @@ fn the_wrong_account_uploads_nothing() {
     let stage = Stage::new();
     let run = stage.project.expect("push site --profile prod", 2);
     assert!(
-        run.stderr.contains("but the configuration has"),
+        run.stderr.contains("but the configuration specifies"),
         "{}",
         run.stderr
     );
@@ -839,11 +839,7 @@ fn what_a_folder_cannot_hold_is_refused() {
     let empty = Project::with(&accounts.config());
     empty.write("site/.hidden", "x");
     let run = empty.expect("push site", 2);
-    assert!(
-        run.stderr.contains("no files to deploy"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("no files to deploy"), "{}", run.stderr);
     assert!(run.stderr.contains("--hidden"), "{}", run.stderr);
     let run = empty.expect("push nothing-here", 2);
     assert!(

@@ -50,7 +50,10 @@ fn a_refused_put_is_explained_by_the_policies_and_the_key_of_the_bucket() {
         "{said}"
     );
     assert!(said.contains("run `s3ferry doctor` to find"), "{said}");
-    assert!(said.contains("then run the same push with --start"), "{said}");
+    assert!(
+        said.contains("then run the same push with --start"),
+        "{said}"
+    );
 }
 
 #[test]

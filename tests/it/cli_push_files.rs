@@ -263,10 +263,7 @@ fn what_the_action_cannot_unpack_is_refused() {
             "entries('a'); b = open(p, 'rb').read()[:-30]; open(p, 'wb').write(b)",
             "CodePipeline would fail with \"The archive is malformed.\"",
         ),
-        (
-            "open(p, 'w').write('<html>')",
-            "not a valid zip file",
-        ),
+        ("open(p, 'w').write('<html>')", "not a valid zip file"),
         ("open(p, 'w').write('')", "not a valid zip file"),
         (&flag(1), "`a` is encrypted"),
         (
@@ -282,7 +279,10 @@ fn what_the_action_cannot_unpack_is_refused() {
         ),
         ("entries('.')", "`.` is not a valid file name"),
         ("entries('a', 'a/b/c')", "`a` is both a file and a folder"),
-        ("entries('a/b/c', 'a\\\\b')", "`a/b` is both a file and a folder"),
+        (
+            "entries('a/b/c', 'a\\\\b')",
+            "`a/b` is both a file and a folder",
+        ),
         ("entries('a/', 'a')", "`a` is both a file and a folder"),
         (
             "entries('aXb'); b = open(p, 'rb').read().replace(b'aXb', b'a\\xfcb'); open(p, 'wb').write(b)",
@@ -292,13 +292,13 @@ fn what_the_action_cannot_unpack_is_refused() {
             "entries('a\\nb')",
             "`a\\u{a}b` cannot be deployed: it contains U+000A LINE FEED",
         ),
-        (
-            "entries('n' * 1025)",
-            "its object key has 1025 bytes",
-        ),
+        ("entries('n' * 1025)", "its object key has 1025 bytes"),
         // The directory lies about the size: neither is everything unpacked, nor taken as it is.
         (&size("10"), "`a` is damaged"),
-        (&size("6000000"), "it has 5000000 bytes, but the zip directory specifies 6000000"),
+        (
+            &size("6000000"),
+            "it has 5000000 bytes, but the zip directory specifies 6000000",
+        ),
         (many, "`z.zip` has 300,000 files"),
     ];
     for (body, message) in cases {
@@ -350,7 +350,11 @@ fn a_zip_file_that_is_not_extracted_may_hold_anything() {
     assert_eq!(result(&run)["source"]["files"], 4);
     stage.project.write("z.zip", "no zip file");
     let run = stage.project.expect("push z.zip --no-watch", 2);
-    assert!(run.stderr.contains("is not a valid zip file"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("is not a valid zip file"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

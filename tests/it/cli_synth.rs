@@ -475,7 +475,8 @@ fn an_accounts_file() {
     project.write("s3ferry.yaml", format!("{config}    region: us-east-1\n"));
     let run = project.expect("synth --no-lint", 2);
     assert!(
-        run.stderr.contains("already has regions in the configuration"),
+        run.stderr
+            .contains("already has regions in the configuration"),
         "{}",
         run.stderr
     );

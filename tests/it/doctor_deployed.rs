@@ -276,7 +276,11 @@ fn nothing_is_wrong_only_if_everything_was_read() {
     let denied = || Fault::Answered(Answer::error(403, "AccessDenied", "no"));
     proxy.always("GetRole", denied());
     let run = project.expect("doctor", 4);
-    assert!(!run.stdout.contains("no problems found: "), "{}", run.stdout);
+    assert!(
+        !run.stdout.contains("no problems found: "),
+        "{}",
+        run.stdout
+    );
     assert!(
         run.stdout.contains(
             "no problems found in the items that were read: 4 of 40 calls decided, 3 items not read"

@@ -49,7 +49,7 @@ fn a_repeated_key_is_a_warning_at_the_value_that_counts() {
         .find(|finding| finding.message.starts_with("[LINT_REPEATED_KEY]"))
         .unwrap_or_else(|| panic!("{}", run.stdout));
     assert!(run.stdout.contains("warning[LINT_REPEATED_KEY]"));
-    let message = "`Tags` is given twice, first in line 5: CloudFormation takes the last value";
+    let message = "`Tags` occurs twice, first in line 5: CloudFormation uses the last value";
     assert!(finding.message.ends_with(message), "{finding:?}");
     assert!(
         finding.place.starts_with("template.yaml:7:7"),

@@ -14,7 +14,7 @@ fn it_writes_one_page_with_everything_in_it() {
         "95 of 95",
         "DeployRoleDecryptsArtifactsProd",
         "arn:aws:iam::222222222222:role/prods3role",
-        "role name ServiceRole",
+        "role name of resource ServiceRole",
         "S3_BUCKET_LOGGED",
     ] {
         assert!(page.contains(part), "{part}");

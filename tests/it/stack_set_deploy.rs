@@ -815,7 +815,7 @@ fn service_managed_needs_trusted_access_and_aims_at_organizational_units() {
     nothing_unscripted(&script);
     assert!(
         run.stdout
-            .contains("is the account in the organizational units?"),
+            .contains("check the account's organizational unit"),
         "{}",
         run.stdout
     );

@@ -182,11 +182,7 @@ fn problems_name_their_cause() {
         ("A:\n- b\nc\n", "missing `:` after the key", "c"),
         ("A:\n    b: c\n  d: e\n", "a key is expected here", "d: e"),
         ("A: - b\n", "a list cannot start here", "- b"),
-        (
-            "A: 'b' c\n",
-            "unexpected text after the closing quote",
-            "c",
-        ),
+        ("A: 'b' c\n", "unexpected text after the closing quote", "c"),
         ("A: @b\n", "text cannot begin with `@`", "@b"),
         ("A: \0b\n", "unexpected U+0000", "\0b"),
         ("A: *b\n", "anchors and aliases are not supported", "*b"),

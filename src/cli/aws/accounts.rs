@@ -44,8 +44,7 @@ pub(crate) struct Accounts<'a> {
 }
 
 impl<'a> Accounts<'a> {
-    /// Creates the accounts for commands that compare templates without synthesizing them. Does not
-    /// call AWS.
+    /// Opens the accounts for commands that do not synthesize templates. Does not call AWS.
     pub(crate) fn open(aws: &'a AwsOptions, screen: &'a Screen<'a>) -> Result<Self, Failure> {
         let project = Project::load(screen.global)?;
         let stacks = stacks(&project.plan);

@@ -209,7 +209,8 @@ impl<'a> Adoption<'a> {
                 let shown = output::path(path);
                 let argument = shell::word(&format!("file://{}", path.display()));
                 screen.says(format!(
-                    "Wrote {shown}, for `aws codepipeline update-pipeline {option} {argument}`."
+                    "Wrote {shown}. To apply it, run `aws codepipeline update-pipeline {option} \
+                     {argument}`."
                 ));
                 Ok(())
             }

@@ -68,8 +68,8 @@ async fn dev_outputs(
     }
 }
 
-/// Returns the outputs of the dev stack, with the key ID that its new template will output. The two
-/// differ until a key change is complete.
+/// Returns the outputs of the dev stack, with the key ID that its new template will output. The key
+/// IDs differ until a key change is complete.
 async fn with_next_key(
     accounts: &mut Accounts<'_>,
     dev: &StackStep,

@@ -307,8 +307,8 @@ fn operation(operation: &Operation, width: usize) -> Text {
     out
 }
 
-/// Formats the instances of a stack set that are not current, with the reasons that AWS gave. Their
-/// events are in their own accounts.
+/// Formats the instances of a stack set that are not current, with the reasons that AWS gave. The
+/// accounts of the instances contain the events.
 fn stack_set_text(step: &StackStep, all: &[Existing]) -> String {
     let behind: Vec<&Existing> = all
         .iter()

@@ -21,7 +21,7 @@ pub(crate) struct Examined {
 }
 
 impl Examined {
-    /// Whether the merged policy is not in force.
+    /// Returns whether the live policy differs from the merged policy.
     pub(crate) fn differs(&self) -> bool {
         self.state != Standing::InForce
     }

@@ -147,7 +147,7 @@ pub(crate) struct RoleOption {
 /// The option for large templates.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BucketOption {
-    /// Upload templates that are too large to pass inline to this bucket
+    /// Upload large templates to this bucket
     #[arg(long, value_name = "BUCKET", help_heading = "Behavior")]
     pub(crate) template_bucket: Option<String>,
 }

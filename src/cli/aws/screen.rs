@@ -176,8 +176,8 @@ impl<'g> Screen<'g> {
         }
     }
 
-    /// Deletes the change sets that were not executed. Reports the deleted change sets. Reports
-    /// remaining change sets even with `--quiet`.
+    /// Deletes the change sets that were not executed, and reports them. Reports change sets that
+    /// cannot be deleted even with `--quiet`.
     pub(crate) async fn tidy(&self, limit: impl Future<Output = ()>) {
         let remove = async {
             while let Some(next) = self.last_open() {

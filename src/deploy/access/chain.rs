@@ -1,4 +1,4 @@
-//! Resolves the source of credentials of a profile, in the same way as the AWS CLI, or of the
+//! Resolves the source of the credentials for a profile, in the same way as the AWS CLI, or for the
 //! environment.
 //!
 //! The `source_profile` settings of a profile lead to one source, such as access keys or a process.
@@ -27,7 +27,8 @@ pub(super) enum Source {
     Environment,
     Container,
     Instance,
-    /// The role of the container or instance, as in the AWS CLI if the profile has no source.
+    /// The role of the container or instance. It is used if the profile has no source, as in the
+    /// AWS CLI.
     Machine,
 }
 

@@ -112,7 +112,9 @@ impl Provider {
             "cannot get credentials from profile `{profile}`: the AWS configuration has none"
         );
         if let Some(name) = variable_of(&Env::real()) {
-            message.push_str(&format!(", and {name} is ignored if the profile exists"));
+            message.push_str(&format!(
+                ", and {name} is ignored because the profile exists"
+            ));
         }
         Err(DeployError::aws(message, login(profile)))
     }

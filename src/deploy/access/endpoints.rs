@@ -162,7 +162,7 @@ pub(crate) fn check(url: &str) -> Result<(), &'static str> {
         _ => (authority, None),
     };
     if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        return Err("its port is not a number up to 65535");
+        return Err("its port is not a number from 0 to 65535");
     }
     let is_address = host
         .strip_prefix('[')

@@ -262,7 +262,7 @@ impl Access {
         aws_sdk_s3::Client::from_conf(config)
     }
 
-    /// Returns the URL of a bucket in the region, as required for template URLs by CloudFormation.
+    /// Returns the URL of a bucket in the region, in the form that CloudFormation accepts.
     pub(crate) fn bucket_url(&self, bucket: &str) -> String {
         let region = self.region();
         match self.endpoints.of(Service::S3) {
@@ -330,7 +330,9 @@ impl Access {
         let whose = self.whose();
         let (found, arn) = (&identity.account, &identity.arn);
         Err(DeployError::input(
-            format!("{whose} is in account {found} ({arn}), but the configuration has {account}"),
+            format!(
+                "{whose} is in account {found} ({arn}), but the configuration specifies {account}"
+            ),
             match self.variable {
                 Some(_) => format!("nothing was changed: {}", self.not_from_profile()),
                 None if self.origin == Origin::Variable => {
@@ -362,8 +364,8 @@ impl Access {
             Origin::Variable => "",
         };
         format!(
-            "credentials come from {name}, not from profile `{}`{exists}: unset the variable to use \
-             the profile",
+            "credentials come from {name}, not from profile `{}`{exists}: unset the variable to \
+             use the profile",
             self.profile
         )
     }

@@ -51,7 +51,7 @@ const OF_VALIDATION: [&str; 3] = [
     "servicequotas:GetServiceQuota",
 ];
 
-/// Actions on a stack set. Actions on instances also require access to their accounts and types.
+/// Actions on a stack set. Actions on instances also apply to their accounts and resource types.
 const OF_STACK_SETS: [&str; 12] = [
     "cloudformation:CreateStackInstances",
     "cloudformation:DeleteStackInstances",
@@ -85,7 +85,7 @@ pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
         of_a_pipeline.push("codepipeline:GetPipeline");
     }
     let mut found = vec![
-        // Without `s3:ListBucket`, S3 denies access to a missing object instead of reporting it.
+        // Without `s3:ListBucket`, S3 does not report that an object is missing, but denies access.
         Statement::new(
             "SourceBucket",
             [

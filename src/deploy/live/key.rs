@@ -11,7 +11,7 @@ const MISSING: [&str; 1] = ["NotFoundException"];
 /// (AWS KMS API Reference, *ListKeyPolicies*).
 const DEFAULT: &str = "default";
 
-/// Returns the metadata of the key with an ARN, ID, or alias.
+/// Returns the metadata of a key. `name` is its ARN, ID, or alias.
 pub(super) async fn describe(access: &Access, name: &str) -> Reading<KeyMetadata> {
     let answer = access.kms().describe_key().key_id(name).send().await;
     reading(access, "kms:DescribeKey", &MISSING, answer).then(|answer| match answer.key_metadata {

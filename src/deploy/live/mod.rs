@@ -1,6 +1,6 @@
 //! Reads the live state of the accounts for the doctor. Several resources are read at the same
-//! time, and the clients retry failed calls. Failed calls are recorded. Nothing here changes a
-//! resource. If a read aborts, it has no result, and the diagnosis lists the resource as not read.
+//! time. The clients retry failed calls, and calls that still fail are recorded. Nothing here
+//! changes a resource. If a read aborts, the diagnosis lists the resource as not read.
 
 mod bucket;
 mod key;

@@ -1,4 +1,4 @@
-//! Compares the wanted stack instances with the existing ones, and derives the operations that
+//! Compares the desired stack instances with the existing ones, and derives the operations that
 //! deploy the differences. Performs no I/O.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -91,7 +91,7 @@ pub(crate) fn compare(wanted: &[Instance], existing: &[Existing], scope: &Scope)
 }
 
 impl Units {
-    /// Returns whether an instance was created for one of the wanted organizational units.
+    /// Returns whether an instance was created for one of the configured organizational units.
     fn hold(&self, one: &Existing) -> bool {
         match &one.organizational_unit {
             Some(unit) => self.units.contains(unit),

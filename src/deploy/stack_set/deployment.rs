@@ -116,8 +116,8 @@ impl<'a> Deployment<'a> {
             };
             return Err(DeployError::input(
                 format!(
-                    "stack set `{}` is {is}, but the configuration is not; StackSets cannot change \
-                     the permission model while instances exist",
+                    "stack set `{}` is {is}, but the configuration specifies another permission \
+                     model, which StackSets cannot change while instances exist",
                     plan.name
                 ),
                 format!(
@@ -345,7 +345,7 @@ impl<'a> Deployment<'a> {
 
     fn missing(&self, instance: &Instance) -> Failed {
         let reason = match self.wanted.scope(None) {
-            Scope::Units(_) => "no instance exists; is the account in the organizational units?",
+            Scope::Units(_) => "no instance exists; check the account's organizational unit",
             Scope::Accounts => "no instance exists yet",
         };
         Failed {
@@ -387,7 +387,7 @@ fn keep(ended: Ended, done: &mut Vec<Ended>) -> Result<(), Stop> {
     if succeeded { Ok(()) } else { Err(stop) }
 }
 
-/// Returns whether every wanted instance exists and is current, according to the stack set.
+/// Returns whether every configured instance exists and is current, according to the stack set.
 pub(crate) async fn stands(access: &Access, wanted: &Wanted) -> Result<bool, DeployError> {
     if set::describe(access, &wanted.plan).await?.is_none() {
         return Ok(false);

@@ -1,5 +1,5 @@
-//! Compares a stack set with its wanted state. An update starts an operation on all instances, so a
-//! stack set is updated only if something differs. Performs no I/O.
+//! Compares a stack set with its desired state. An update starts an operation on all instances, so
+//! a stack set is updated only if something differs. Performs no I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub(crate) struct Difference {
     pub after: String,
 }
 
-/// Returns all differences between a stack set and its wanted state.
+/// Returns all differences between a stack set and its desired state.
 pub(crate) fn differences(wanted: &Wanted, set: &Described) -> Vec<Difference> {
     let mut found = Differences(Vec::new());
     if !Comparison::of(&set.template, &wanted.text).is_same() {
@@ -66,8 +66,8 @@ pub(crate) fn differences(wanted: &Wanted, set: &Described) -> Vec<Difference> {
     found.0
 }
 
-/// Returns whether a stack set has the wanted permission model. The model cannot be changed while
-/// instances exist.
+/// Returns whether a stack set has the configured permission model. The model cannot be changed
+/// while instances exist.
 pub(crate) fn same_permission_model(wanted: &Wanted, set: &Described) -> bool {
     let service_managed = matches!(
         wanted.plan.permissions,

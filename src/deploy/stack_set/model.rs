@@ -1,4 +1,4 @@
-//! The existing and the wanted state of a stack set, as plain data.
+//! The existing and the desired state of a stack set, as plain data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,12 +73,12 @@ pub(crate) struct Existing {
     pub organizational_unit: Option<String>,
 }
 
-/// The wanted state of a stack set.
+/// The desired state of a stack set.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     /// Name, account, region, permissions, and preferences.
     pub plan: StackSetPlan,
-    /// Wanted instances of the template.
+    /// Configured instances.
     pub instances: Vec<Instance>,
     pub text: Text,
     /// Description of the template.
@@ -108,7 +108,7 @@ pub(crate) struct Described {
 }
 
 impl Wanted {
-    /// Returns the wanted regions without duplicates.
+    /// Returns the configured regions without duplicates.
     pub(crate) fn regions(&self) -> Vec<String> {
         let regions: BTreeSet<&String> = self.instances.iter().map(|one| &one.region).collect();
         regions.into_iter().cloned().collect()
@@ -128,7 +128,7 @@ impl Wanted {
         }
     }
 
-    /// Returns the wanted automatic deployment, or `None` for self-managed permissions.
+    /// Returns the configured automatic deployment, or `None` for self-managed permissions.
     pub(crate) fn auto_deployment(&self) -> Option<AutoDeployment> {
         match &self.plan.permissions {
             StackSetPermissions::SelfManaged(_) => None,

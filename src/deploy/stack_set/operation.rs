@@ -204,8 +204,8 @@ impl Operations<'_> {
         }
     }
 
-    /// Returns the results, or empty results if they cannot be read, which is reported once. In
-    /// this case, the status of the operation and the instances shows the outcome.
+    /// Returns the results. If they cannot be read, reports this once and returns empty results.
+    /// The status of the operation and its instances then determines the outcome.
     async fn results_or_none(&self, id: &str, reported: &mut bool) -> (Counts, usize, Vec<Failed>) {
         match self.results(id).await {
             Ok(results) => results,
@@ -317,7 +317,7 @@ pub(crate) async fn in_progress(
     access: &Access,
     plan: &StackSetPlan,
 ) -> Result<Option<(String, String)>, DeployError> {
-    // The newest operations come first, so one in progress is on the first page.
+    // The newest operations come first, so an operation in progress is on the first page.
     let all = newest(access, plan).await?.into_iter();
     let mut going = all.filter(|one| {
         use StackSetOperationStatus::{Queued, Running, Stopping};

@@ -12,8 +12,8 @@ use super::request::call_as;
 /// Checks that trusted access is activated (AWS CloudFormation, *DescribeOrganizationsAccess*).
 ///
 /// # Errors
-/// Returns an error with the required command if trusted access is not activated. Returns an error
-/// if AWS rejects the call.
+/// Returns an error with the required command if trusted access is not activated. Also returns an
+/// error if AWS rejects the call.
 pub(crate) async fn trusted_access(
     access: &Access,
     plan: &StackSetPlan,

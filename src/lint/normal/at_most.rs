@@ -1,15 +1,15 @@
-//! What the policies of a resource may allow at most: unknown actions, resources and managed policies
-//! that may be anything are `*`.
+//! The widest permissions that the policies of a resource can grant: unknown actions, resources,
+//! and managed policies that can have any value are `*`.
 //!
-//! A rule that only one of this and the normal form violates cannot be decided. Unknown
-//! principals are not replaced: the facts of a statement say what they may be. Neither are values of
-//! conditions and parts of ARNs, which are taken as names.
+//! If only one of this form and the normal form violates a rule, the result is undecided. Unknown
+//! principals are not replaced, because the facts of a statement cover their possible values.
+//! Values of conditions and parts of ARNs are not replaced either; they are treated as names.
 
 use super::nodes::{starred, text, whole_marker};
 use super::policy::{Parameters, from_text};
 use crate::diagnostic::{Entry, Node, Value};
 
-/// Returns the properties with the policies at their widest, if these depend on unknown values.
+/// Returns the properties with the widest policies, if the policies depend on unknown values.
 pub(super) fn at_most(properties: &Node, parameters: Parameters<'_>) -> Option<Node> {
     with_entries(properties, |key, value| match key {
         "PolicyDocument" | "KeyPolicy" | "AssumeRolePolicyDocument" => document(value, parameters),
@@ -37,20 +37,20 @@ fn statement(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
     })
 }
 
-/// `*` instead of a text that is unknown as a whole.
+/// Returns `*` for a completely unknown text.
 fn whole(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
     let name = whole_marker(node.as_str()?)?;
     parameters.may_be_star(name).then(|| text("*", node.span))
 }
 
-/// `*` instead of each unknown part of a text.
+/// Returns a text with `*` in place of each unknown part.
 fn parts(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
     let written = node.as_str()?;
     let made = starred(written, |name| parameters.may_be_star(name));
     (made != written).then(|| text(made, node.span))
 }
 
-/// A mapping with the entries that `change` gives; nothing if it changes none.
+/// Returns a mapping with changed entries, or `None` if `change` changes no entry.
 fn with_entries(node: &Node, change: impl Fn(&str, &Node) -> Option<Node>) -> Option<Node> {
     let entries = node.entries()?;
     let changed: Vec<Option<Node>> = entries
@@ -71,7 +71,7 @@ fn with_entries(node: &Node, change: impl Fn(&str, &Node) -> Option<Node>) -> Op
     ))
 }
 
-/// A list with the items that `change` gives, or the only item; nothing if it changes none.
+/// Returns a list or a single item with changes, or `None` if `change` changes no item.
 fn with_items(node: &Node, change: impl Fn(&Node) -> Option<Node>) -> Option<Node> {
     let Value::Sequence(items) = &node.value else {
         return change(node);

@@ -1,4 +1,4 @@
-//! Whether a bucket policy denies every request without TLS.
+//! Determines whether a bucket policy denies every request without TLS.
 
 use super::nodes::{DERIVED, MARKER, head, is_open, is_unknown, may_be_any, texts};
 use super::policy::UNKNOWN_EFFECT;
@@ -6,18 +6,18 @@ use crate::diagnostic::{Node, Span};
 use crate::policy::document::Pattern;
 use crate::policy::document::glob;
 
-/// What a bucket policy says about requests without TLS.
+/// The effect of a bucket policy on requests without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tls {
-    /// They are denied, on the bucket and on its objects.
+    /// It denies them for the bucket and its objects.
     Required,
-    /// They are not.
+    /// It does not deny all of them.
     Optional(Option<Span>),
-    /// A part of the policy that decides this is unknown.
+    /// The effect depends on an unknown part of the policy.
     Unknown,
 }
 
-/// Objects that no policy names. They have no character and no length in common.
+/// Objects that no policy names. They have different characters and lengths.
 const ANY_OBJECTS: [&str; 2] = ["\u{1}", "\u{2}\u{3}\u{2}"];
 
 pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
@@ -40,7 +40,7 @@ pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
         near = near.or(Some(head(statement)));
         for resource in texts(statement, "Resource") {
             let written = resource.as_str().unwrap_or_default();
-            // The ARN of what is not in the template.
+            // The ARN of a resource that is not in the template.
             let of_another = written.replacen(".Arn}", "}", 1);
             let is_arn = written.starts_with(MARKER) && of_another != written;
             let path = if is_arn {
@@ -69,7 +69,7 @@ pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
                 .all(|object| covers(&format!("{bucket}/{object}")));
             has_bucket |= is_bucket;
             has_objects |= is_objects;
-            // Two unknown names, or an unknown and a known one, may be the same.
+            // Two names can be equal if at least one of them is unknown.
             is_unknown |=
                 !is_bucket && named != bucket && (may_be_any(named) || may_be_any(bucket));
         }
@@ -81,8 +81,8 @@ pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
     }
 }
 
-/// Whether a name with pseudo parameters is another name in the account and region for which that
-/// one is written out.
+/// Returns whether one of two names equals the other if its pseudo parameters are replaced by
+/// values.
 fn is_deployed_as(named: &str, bucket: &str) -> bool {
     let with_values = |name: &str| {
         regex::escape(name)
@@ -96,7 +96,7 @@ fn is_deployed_as(named: &str, bucket: &str) -> bool {
     fits(named, bucket) || fits(bucket, named)
 }
 
-/// The bucket and key of an S3 ARN, or `*`.
+/// Returns the bucket and key of an S3 ARN, or `*`.
 fn path(resource: &str) -> Option<&str> {
     if resource == "*" {
         return Some(resource);
@@ -108,8 +108,8 @@ fn path(resource: &str) -> Option<&str> {
     }
 }
 
-/// Whether a statement denies every action to everyone if the request has no TLS, and whatever
-/// else it is like; `None` where this depends on an unknown value.
+/// Returns whether a statement denies every action to everyone for all requests without TLS, or
+/// `None` if this depends on an unknown value.
 fn denies_plain_requests(statement: &Node) -> Option<bool> {
     let principal = statement.get("Principal").and_then(|who| who.get("AWS"));
     let effect = match statement.at([DERIVED, UNKNOWN_EFFECT]) {
@@ -125,7 +125,7 @@ fn denies_plain_requests(statement: &Node) -> Option<bool> {
     conditions.into_iter().reduce(and)?
 }
 
-/// Whether one of the values is wanted; `None` where one is unknown that may be.
+/// Returns whether one of the values is wanted, or `None` if an unknown value may be.
 fn one_of(found: Option<&Node>, wanted: &[&str], is_unknown: fn(&str) -> bool) -> Option<bool> {
     let found = found.map(Node::one_or_many).unwrap_or_default();
     let any = |fits: &dyn Fn(&str) -> bool| found.iter().filter_map(Node::as_str).any(fits);
@@ -136,7 +136,7 @@ fn one_of(found: Option<&Node>, wanted: &[&str], is_unknown: fn(&str) -> bool) -
     }
 }
 
-/// Whether a condition holds for every request without TLS, and depends on nothing else.
+/// Returns whether a condition holds for every request without TLS and has no other requirement.
 fn lacks_tls(condition: Option<&Node>) -> Option<bool> {
     if condition.and_then(Node::as_str).is_some_and(is_open) {
         return None;
@@ -154,7 +154,7 @@ fn lacks_tls(condition: Option<&Node>) -> Option<bool> {
         Some(text) if is_unknown(text) => None,
         text => Some(text.is_some_and(|text| text.eq_ignore_ascii_case("false"))),
     });
-    // Without a value it holds for no request.
+    // A condition without values holds for no request.
     values.reduce(and).unwrap_or(Some(false))
 }
 
@@ -162,7 +162,7 @@ fn is_plain_bool(operator: &str) -> bool {
     ["bool", "boolifexists"].contains(&operator.to_ascii_lowercase().as_str())
 }
 
-/// Whether both hold, of which each may be unknown.
+/// Returns whether both values are true. Each of them may be unknown.
 fn and(one: Option<bool>, other: Option<bool>) -> Option<bool> {
     match (one, other) {
         (Some(false), _) | (_, Some(false)) => Some(false),

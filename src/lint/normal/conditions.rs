@@ -1,7 +1,7 @@
-//! Which conditions of a template can hold together.
+//! Determines which conditions of a template can hold together.
 //!
-//! Conditions compare parameters with texts. So each value that a parameter is compared with is
-//! tried, and one value that is none of them; only what a resource uses is combined.
+//! Conditions compare parameters with texts. For each parameter, every compared value and one other
+//! value are tried. Only the conditions that a resource uses are combined.
 //!
 //! Follows the AWS document *CloudFormation template reference guide*, section *Condition
 //! functions*.
@@ -12,21 +12,21 @@ use std::sync::Arc;
 use crate::diagnostic::{Entry, Node, Value};
 use crate::template::{Deployment, Marker, Resolver, function, known_text};
 
-/// Maximum number of combinations that are tried for a resource. Beyond it, each value is tried with
-/// everything else at its default, and then each pair of values, up to this number.
+/// The maximum number of combinations that are tried for a resource. If there are more, each value
+/// is tried with the defaults of the others, followed by pairs of values up to this number.
 const COMBINATIONS: usize = 128;
 
-/// Maximum number of allowed values of a parameter that are tried.
+/// The maximum number of allowed values of a parameter that are tried.
 const ALLOWED_VALUES: usize = 8;
 
-/// Conditions that refer to each other deeper than this are considered circular.
+/// Conditions with a deeper nesting are considered circular.
 const DEPTH_LIMIT: usize = 32;
 
 /// The conditions of a template.
 pub(super) struct Conditions<'t> {
     template: &'t Node,
     tests: HashMap<&'t str, Test>,
-    /// The values that decide the tests.
+    /// The variables that the tests depend on.
     variables: BTreeMap<String, Variable>,
 }
 
@@ -43,15 +43,15 @@ enum Test {
     Or(Vec<Test>),
 }
 
-/// A parameter, a pseudo parameter, or a comparison that cannot be taken apart.
+/// A parameter, a pseudo parameter, or a comparison that cannot be decomposed.
 #[derive(Debug, Default)]
 struct Variable {
-    /// The only values that it can have, where it cannot have any.
+    /// The values that it can have; `None` for any value.
     allowed: Option<BTreeSet<String>>,
     default: Option<String>,
 }
 
-/// The values that the variables of some tests are compared with there.
+/// The values that tests compare variables with.
 type Compared<'s> = BTreeMap<&'s str, BTreeSet<&'s str>>;
 
 /// Values of variables; `None` is a value that no test compares with.
@@ -60,14 +60,14 @@ type Values<'v> = HashMap<&'v str, Option<&'v str>>;
 /// The value of an opaque comparison that holds.
 const HOLDS: &str = "true";
 
-/// One way in which the conditions of a resource can turn out.
+/// A possible outcome of the conditions of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
     /// The outcomes of conditions by name.
     pub(super) conditions: HashMap<String, bool>,
-    /// The values of parameters and pseudo parameters that go with them.
+    /// The values of parameters and pseudo parameters that match the outcomes.
     pub(super) parameters: HashMap<String, String>,
-    /// The parameters whose defaults do not go with them, so that their values are unknown.
+    /// The parameters whose defaults do not match the outcomes, so that their values are unknown.
     pub(super) unknown: BTreeSet<String>,
 }
 
@@ -128,7 +128,7 @@ impl<'t> Conditions<'t> {
 
     fn equals(&mut self, node: &Node, left: &Node, right: &Node) -> Test {
         let template = self.template;
-        // Without parameters, of which one is compared by its name.
+        // Parameters are not resolved, because they are compared by name.
         let resolver = Resolver::new(template, Deployment::default()).with_marker(Marker::Named);
         let constant = |node: &Node| {
             let has_parameter = refers_to_parameter(node, template);
@@ -162,15 +162,15 @@ impl<'t> Conditions<'t> {
         Test::Is(name.to_owned(), value)
     }
 
-    /// Returns the test of a comparison that may or may not hold, and does so everywhere.
+    /// Returns the test of a comparison whose result is unknown, but the same everywhere.
     fn opaque(&mut self, node: &Node) -> Test {
         let name = node.to_json().to_string();
         self.variables.entry(name.clone()).or_default();
         Test::Is(name, HOLDS.to_owned())
     }
 
-    /// Returns the outcomes of conditions that can occur, each once, and with each value of the
-    /// `parameters` that must have one of some values; with the defaults first.
+    /// Returns the possible outcomes of conditions without duplicates, starting with the defaults.
+    /// Each of the `parameters` with few allowed values has each of these values.
     pub(super) fn outcomes(&self, names: &BTreeSet<&str>, parameters: &BTreeSet<&str>) -> Outcomes {
         let mut used = Compared::new();
         let mut missing = Vec::new();
@@ -190,7 +190,7 @@ impl<'t> Conditions<'t> {
                 .iter()
                 .filter_map(|name| Some((*name, self.allowed(name)?))),
         );
-        // A condition that the template does not have may hold or not.
+        // A condition that the template does not define may or may not hold.
         variables.extend(
             missing
                 .into_iter()
@@ -261,7 +261,7 @@ impl<'t> Conditions<'t> {
         }
     }
 
-    /// Returns the values of a parameter that has no default, and few allowed values.
+    /// Returns the allowed values of a parameter that has no default and few allowed values.
     fn allowed(&self, name: &str) -> Option<Vec<Option<&'t str>>> {
         let parameter = self.template.at(["Parameters", name])?;
         let values = parameter.get("AllowedValues")?.items()?;
@@ -321,7 +321,7 @@ impl<'t> Conditions<'t> {
         }
     }
 
-    /// Whether a condition holds with these values. Each one is evaluated once.
+    /// Returns whether a condition holds with these values. Each condition is evaluated once.
     fn holds<'s>(
         &'s self,
         name: &'s str,
@@ -367,7 +367,8 @@ impl<'t> Conditions<'t> {
 }
 
 impl Outcome {
-    /// Whether both can occur together, as far as they are about the same conditions and parameters.
+    /// Returns whether both outcomes can occur together, according to their common conditions and
+    /// parameters.
     pub(super) fn agrees_with(&self, other: &Self) -> bool {
         let conditions = self.conditions.iter().all(|(name, holds)| {
             let there = other.conditions.get(name);
@@ -380,7 +381,7 @@ impl Outcome {
         conditions && parameters
     }
 
-    /// A resolver of the template with this outcome.
+    /// Returns a resolver for the template with this outcome.
     pub(super) fn resolver<'t>(&'t self, template: &'t Node) -> Resolver<'t> {
         let given = |name: &str| self.parameters.get(name).map(String::as_str);
         let deployment = Deployment {
@@ -396,22 +397,22 @@ impl Outcome {
             .without_defaults(&self.unknown)
     }
 
-    /// Whether a resource with this condition exists.
+    /// Returns whether a resource with this condition exists.
     pub(super) fn holds(&self, condition: Option<&str>) -> bool {
         condition.is_none_or(|name| self.conditions.get(name).copied().unwrap_or(true))
     }
 }
 
-/// What a node depends on.
+/// The names that a node depends on.
 #[derive(Default)]
 pub(super) struct Used<'n> {
     pub(super) conditions: BTreeSet<&'n str>,
-    /// Names that are referred to, of parameters among others.
+    /// Names that the node refers to, such as those of parameters.
     pub(super) names: BTreeSet<&'n str>,
 }
 
 impl<'n> Used<'n> {
-    /// Adds what is in a node.
+    /// Adds the names in a node.
     pub(super) fn read(&mut self, node: &'n Node) {
         match function(node) {
             Some(("If", argument)) => {
@@ -436,7 +437,7 @@ impl<'n> Used<'n> {
 }
 
 impl Variable {
-    /// Returns the values that it is compared with, the default first; `None` is another value.
+    /// Returns the compared values, starting with the default. `None` is any other value.
     fn choices<'v>(&'v self, compared: &BTreeSet<&'v str>) -> Vec<Option<&'v str>> {
         let mut choices: Vec<Option<&str>> = compared.iter().copied().map(Some).collect();
         let others: Option<Vec<&str>> = self.allowed.as_ref().map(|allowed| {
@@ -459,8 +460,8 @@ impl Variable {
     }
 }
 
-/// The name of the variable that an expression is: that of a parameter, or else the expression itself,
-/// which has one value wherever it is written.
+/// Returns the variable name of an expression: the name of a parameter, or else the expression,
+/// which has the same value everywhere.
 fn name_of(node: &Node) -> String {
     let parameter = match function(node) {
         Some(("Ref", name)) => name.as_str(),

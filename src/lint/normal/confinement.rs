@@ -1,7 +1,8 @@
-//! Whether the conditions of a statement confine it to accounts, organizations or roles.
+//! Determines whether the conditions of a statement confine it to accounts, organizations, or
+//! roles.
 //!
-//! A condition confines if it holds for fixed values of a key only: not with a wildcard, not where
-//! the key is absent, and not for the values of another request.
+//! A condition confines a statement if it holds only for fixed values of a key. It must not use a
+//! wildcard, match an absent key, or depend on values of the request.
 //!
 //! Follows the AWS documents *Amazon S3 User Guide*, section *The meaning of "public"*, and *IAM
 //! JSON policy elements: Condition operators*.
@@ -11,12 +12,12 @@ use super::policy::Parameters;
 use crate::diagnostic::{Node, Span};
 use crate::policy::document::{Comparison, Operator, Quantifier};
 
-/// What a statement has to be confined to.
+/// The required confinement of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum To {
     /// Anything that keeps the statement from being public.
     Known,
-    /// Roles that are named.
+    /// Named roles.
     Principals,
     /// The account or organization on whose behalf a service acts.
     Source,
@@ -34,27 +35,27 @@ pub(super) enum Service {
     Iam,
 }
 
-/// The partition in ARNs, where it is not known.
+/// The marker for an unknown partition in ARNs.
 const PARTITION: &str = "@{AWS.Partition}";
 
-/// How the values of a key are fixed.
+/// The part of a key's value that must be fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fixed {
-    /// As a whole.
+    /// The whole value.
     Whole,
-    /// The part before the first of these characters.
+    /// The part before the first occurrence of this character.
     Before(char),
-    /// The account of an ARN, or its bucket.
+    /// The account or the bucket of an ARN.
     ArnAccount,
-    /// The beginning of the name in an ARN.
+    /// The start of the name in an ARN.
     ArnResource,
-    /// Anything but wildcards only.
+    /// Any part other than wildcards.
     Something,
-    /// A range of addresses that is not a large part of all addresses.
+    /// A range that covers only a small part of all addresses.
     Addresses,
 }
 
-/// The keys that confine a statement, in lower case.
+/// Returns the keys that confine a statement, in lowercase.
 fn keys(to: To, service: Service) -> Vec<(&'static str, Fixed)> {
     let organizations = [
         ("aws:principalorgid", Fixed::Whole),
@@ -114,14 +115,14 @@ fn keys(to: To, service: Service) -> Vec<(&'static str, Fixed)> {
 /// A statement that is not confined.
 #[derive(Debug, Clone)]
 pub(super) struct Loose {
-    /// The place of the value that would have to be fixed; of the statement, where it has no such
+    /// The position of the value that is not fixed, or of the statement if it has no such
     /// condition.
     pub(super) span: Span,
     /// The unknown value that may confine it.
     pub(super) open: Option<Node>,
 }
 
-/// Whether a statement in normal form is confined.
+/// Checks that a statement in normal form is confined.
 pub(super) fn confined(
     statement: &Node,
     to: To,
@@ -172,7 +173,7 @@ pub(super) fn confined(
     })
 }
 
-/// Whether an operator holds only where the key has a value that is listed.
+/// Returns whether an operator holds only if the key has a listed value.
 fn is_confining(operator: &Operator) -> bool {
     !operator.negated
         && !operator.if_exists
@@ -187,7 +188,7 @@ fn is_fixed(value: &str, fixed: Fixed, comparison: Comparison) -> bool {
         _ => return false,
     };
     let is_loose = |text: &str| {
-        // A policy variable has another value in every request.
+        // The value of a policy variable depends on the request.
         text.contains("${") || has_wildcards && text.contains(['*', '?'])
     };
     match fixed {
@@ -200,8 +201,8 @@ fn is_fixed(value: &str, fixed: Fixed, comparison: Comparison) -> bool {
                 && !value.contains("${")
         }
         Fixed::ArnAccount | Fixed::ArnResource => {
-            // As a whole: an identifier that is not known, or a text that no request has. The ARN of a
-            // resource of the template says its account.
+            // A value without a colon is an unknown identifier or a text that matches no request.
+            // The ARN of a resource in the template contains its account.
             if !value.contains(':') {
                 let is_own = value
                     .split_once('}')
@@ -213,7 +214,7 @@ fn is_fixed(value: &str, fixed: Fixed, comparison: Comparison) -> bool {
                 return false;
             };
             if fixed == Fixed::ArnResource {
-                // Which account is said by the principal. A part of a name is enough.
+                // The principal specifies the account. A part of the name is sufficient.
                 return match resource.split_once('/') {
                     Some((kind, name)) => {
                         !is_loose(kind) && !name.starts_with(['*', '?', '$']) && !name.is_empty()
@@ -230,7 +231,7 @@ fn is_fixed(value: &str, fixed: Fixed, comparison: Comparison) -> bool {
     }
 }
 
-/// Whether a range is a small part of all addresses.
+/// Returns whether a range covers only a small part of all addresses.
 fn is_narrow(range: &str) -> bool {
     let Some((address, length)) = range.split_once('/') else {
         return true;

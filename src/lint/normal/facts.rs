@@ -1,4 +1,4 @@
-//! The resources that take part in relations, and the facts that follow from these.
+//! The resources that have relations, and the facts that follow from the relations.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,14 @@ use crate::diagnostic::{Entry, Node, Span};
 /// The facts in one outcome of conditions.
 #[derive(Default)]
 pub(super) struct Facts {
-    /// Of resources, by logical ID.
+    /// Facts about resources, by logical ID.
     pub(super) resources: HashMap<String, Vec<Entry>>,
-    /// Of actions of pipelines, by logical ID and the place of the action.
+    /// Facts about pipeline actions, by the logical ID of the pipeline and the position of the
+    /// action.
     pub(super) actions: HashMap<(String, Span), Vec<Entry>>,
 }
 
-/// A resource whose properties are resolved.
+/// A resource with resolved properties.
 pub(super) struct Resource<'t> {
     pub(super) id: &'t str,
     pub(super) id_span: Span,

@@ -1,12 +1,12 @@
-//! The normal form of a template, which the built-in rules see.
+//! The normal form of a template, which the built-in rules check.
 //!
-//! It has what CloudFormation makes of a template: each resource once for every outcome of the
-//! conditions that it uses, with functions evaluated as far as they are known, every scalar as
-//! text, and policy documents in one spelling. An unknown part is `@{NAME}`. What cannot be found by
-//! comparing texts is in the facts under `Derived`. Every value is still at the place where it was
-//! written.
+//! It represents the resources that CloudFormation creates from a template. It contains each
+//! resource once for every outcome of its conditions, with functions evaluated as far as possible,
+//! every scalar as text, and normalized policy documents. An unknown part is `@{NAME}`. Information
+//! that rules cannot find by comparing text is in the facts under `Derived`. Every value keeps its
+//! position in the template.
 //!
-//! What is wrong is not decided here, but by the rules.
+//! The rules decide what is wrong, not this module.
 
 mod at_most;
 mod bucket_policy;
@@ -31,18 +31,18 @@ use relations::Relations;
 
 pub(super) use nodes::{DERIVED, MARKER, head};
 
-/// The rule name of what could not be checked.
+/// The rule name of notes about parts that could not be checked.
 pub(crate) const NOT_CHECKED: &str = "LINT_NOT_CHECKED";
 
 /// A resource in normal form, for one outcome of its conditions.
 #[derive(Debug)]
 pub(super) struct Resource<'t> {
-    /// As it is written.
+    /// The resource as written.
     pub(super) entry: &'t Entry,
     pub(super) kind: &'t str,
-    /// Its type, properties, policies for its deletion, and facts.
+    /// Its type, properties, deletion and replacement policies, and facts.
     pub(super) node: Node,
-    /// The same with what its policies may allow at most, if that depends on unknown values.
+    /// The same with the widest permissions of its policies, if they depend on unknown values.
     pub(super) at_most: Option<Node>,
 }
 
@@ -50,14 +50,14 @@ pub(super) struct Resource<'t> {
 #[derive(Debug)]
 pub(super) struct Normal<'t> {
     pub(super) resources: Vec<Resource<'t>>,
-    /// What could not be checked.
+    /// Notes about the parts that could not be checked.
     pub(super) notes: Vec<Diagnostic>,
     parameters: Parameters<'t>,
 }
 
-/// Brings a template into normal form. Its loops are already written out, except those that are
-/// open. Only resources of the types of `words` are kept, and of their properties those that are among
-/// the words.
+/// Converts a template with expanded loops to normal form. `open` contains the loops that could not
+/// be expanded. Only resources of the types in `words` are kept, with the properties that are among
+/// their words.
 pub(super) fn normal<'t>(
     template: &'t Node,
     open: &[OpenLoop],
@@ -83,7 +83,9 @@ pub(super) fn normal<'t>(
     for one in resources(template) {
         let Some(kind) = type_of(&one.value) else {
             let message = match one.key.as_str() {
-                "Fn::Transform" => "what the transform inserts here is not checked".to_owned(),
+                "Fn::Transform" => {
+                    "the content that the transform inserts here is not checked".to_owned()
+                }
                 id => format!("`{id}` has no type, so it is not checked"),
             };
             normal.note(one, one.key_span, message);
@@ -102,7 +104,7 @@ pub(super) fn normal<'t>(
     normal
 }
 
-/// Notes about the loops that are not checked.
+/// Returns notes about the loops that are not checked.
 pub(super) fn open_loops(open: &[OpenLoop]) -> impl Iterator<Item = Diagnostic> {
     open.iter().map(|open| {
         let message = format!("the loop `{}` is not checked: {}", open.name, open.reason);
@@ -114,10 +116,10 @@ pub(super) fn open_loops(open: &[OpenLoop]) -> impl Iterator<Item = Diagnostic> 
     })
 }
 
-/// The transform that makes `Fn::ForEach` and other functions available. What it does is known here.
+/// The transform that provides `Fn::ForEach` and other functions. It is supported.
 const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
 
-/// The macros of a template, which may change everything in it.
+/// Returns notes about the macros of a template, which can change everything in it.
 fn macros(template: &Node) -> impl Iterator<Item = Diagnostic> {
     let used = template.get("Transform").map(Node::one_or_many);
     used.unwrap_or_default().iter().filter_map(|name| {
@@ -130,13 +132,13 @@ fn macros(template: &Node) -> impl Iterator<Item = Diagnostic> {
                 .unwrap_or("Transform"),
         };
         let message =
-            format!("the transform `{name_text}` is not carried out: what it makes is not checked");
+            format!("the transform `{name_text}` is not applied: its output is not checked");
         let note = Diagnostic::new(head(name), message);
         Some(note.of_rule((NOT_CHECKED, Severity::Note), None, "Transform"))
     })
 }
 
-/// Whether a resource uses a transform, and which.
+/// Returns the position of a transform in a resource, if it uses one.
 fn transform(node: &Node) -> Option<Span> {
     if let Some(("Transform", _)) = function(node) {
         return Some(head(node));
@@ -151,10 +153,10 @@ fn transform(node: &Node) -> Option<Span> {
     }
 }
 
-/// The property that the normal form needs, whether a rule looks at it or not.
+/// The property that the normal form requires even if no rule checks it.
 const NEEDED: &str = "Bucket";
 
-/// A resource with those of its properties at which rules look.
+/// Returns a resource with only the properties that rules check.
 fn looked_at(one: &Entry, words: &HashSet<&str>) -> Entry {
     let is_looked_at = |key: &str| key == NEEDED || words.contains(key);
     let with = |node: &Node, change: &dyn Fn(&Entry) -> Option<Entry>| {
@@ -195,7 +197,11 @@ impl<'t> Normal<'t> {
         words: &HashSet<&str>,
     ) {
         if let Some(span) = transform(&one.value) {
-            self.note(one, span, "what the transform inserts here is not checked");
+            self.note(
+                one,
+                span,
+                "the content that the transform inserts here is not checked",
+            );
         }
         let condition = one.value.get("Condition").and_then(Node::as_str);
         let written = looked_at(one, words);
@@ -220,7 +226,8 @@ impl<'t> Normal<'t> {
         }
     }
 
-    /// A resource for an outcome of its conditions; and, where that differs, what it may allow at most.
+    /// Returns a resource for an outcome of its conditions, and the same with the widest
+    /// permissions if they differ.
     fn one(
         &mut self,
         template: &Node,
@@ -362,8 +369,8 @@ impl<'t> Normal<'t> {
         let policies_of: Vec<Node> = policies_of
             .map(|policy| {
                 let Some(entries) = policy.entries() else {
-                    let message =
-                        "this policy is known only when the stack is deployed, so it is not checked";
+                    let message = "this policy is known only when the stack is deployed, so it is \
+                                   not checked";
                     self.note(one, policy.span, message);
                     return policy.clone();
                 };
@@ -382,7 +389,7 @@ impl<'t> Normal<'t> {
     }
 }
 
-/// The stages of a pipeline, with the facts about their actions.
+/// Returns the stages of a pipeline with the facts about their actions.
 fn stages(stages: &Node, facts_of: &dyn Fn(Span) -> Vec<Entry>) -> Node {
     let with = |node: &Node, key: &str, value: Node| {
         let entries = node.entries().unwrap_or_default().iter();

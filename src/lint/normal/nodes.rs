@@ -1,13 +1,13 @@
-//! Making and reading nodes of the normal form, in which every scalar is text.
+//! Creates and reads nodes of the normal form, in which every scalar is text.
 
 use crate::diagnostic::{Entry, Node, Span, Value};
 use crate::policy::document::{Pattern, glob};
 use crate::template::{DYNAMIC_REFERENCE, Marker};
 
-/// The beginning of what stands for an unknown part of a text: `@{AWS.AccountId}`.
+/// The start of a marker for an unknown part of a text, such as `@{AWS.AccountId}`.
 pub(in crate::lint) const MARKER: &str = "@{";
 
-/// The key of what was derived from a template and is not written in it.
+/// The key of the facts, which are derived from a template.
 pub(in crate::lint) const DERIVED: &str = "Derived";
 
 pub(super) fn text(text: impl Into<String>, span: Span) -> Node {
@@ -30,17 +30,17 @@ pub(super) fn entry(key: &str, value: Node) -> Entry {
     }
 }
 
-/// The entry of facts, where there are any.
+/// Returns the entry for facts, if there are any.
 pub(super) fn derived(facts: Vec<Entry>, span: Span) -> Option<Entry> {
     (!facts.is_empty()).then(|| entry(DERIVED, map(facts, span)))
 }
 
-/// A fact at a place.
+/// Creates a fact at a position.
 pub(super) fn fact(name: &str, span: Span) -> Entry {
     entry(name, text("true", span))
 }
 
-/// The texts at a key: of a list, or of the only one.
+/// Returns the texts at a key, whose value is a list or a single text.
 pub(super) fn texts<'n>(node: &'n Node, key: &str) -> Vec<&'n Node> {
     let found = node.get(key).map(Node::one_or_many).unwrap_or_default();
     found
@@ -49,29 +49,29 @@ pub(super) fn texts<'n>(node: &'n Node, key: &str) -> Vec<&'n Node> {
         .collect()
 }
 
-/// Whether a part of a text is unknown.
+/// Returns whether a part of a text is unknown.
 pub(super) fn is_open(text: &str) -> bool {
     text.contains(MARKER)
 }
 
-/// The name of what is unknown, where a text is a marker as a whole.
+/// Returns the name of a marker if the text consists only of that marker.
 pub(super) fn whole_marker(text: &str) -> Option<&str> {
     let name = text.strip_prefix(MARKER)?.strip_suffix('}')?;
     (!name.contains('}')).then_some(name)
 }
 
-/// Whether a text is unknown as a whole, and not what a resource of the template gives.
+/// Returns whether a text is completely unknown and not the value of a resource in the template.
 pub(super) fn is_unknown(text: &str) -> bool {
     whole_marker(text).is_some_and(is_free)
 }
 
-/// Whether what a marker names is known to nobody but who deploys the stack.
+/// Returns whether only the user who deploys the stack knows the value of a marker.
 pub(super) fn is_free(name: &str) -> bool {
     let kind = name.split_once('.').map(|(kind, _)| kind);
     kind.is_some_and(|kind| ["Parameter", "NoEcho", "Value", "resolve"].contains(&kind))
 }
 
-/// Returns a text with `*` for the markers that `of` picks by their names.
+/// Returns a text with `*` for each marker whose name `of` accepts.
 pub(super) fn starred(text: &str, of: impl Fn(&str) -> bool) -> String {
     let mut pieces = text.split(MARKER);
     let mut made = pieces.next().unwrap_or_default().to_owned();
@@ -90,7 +90,7 @@ pub(super) fn starred(text: &str, of: impl Fn(&str) -> bool) -> String {
     made
 }
 
-/// Whether two names may be the same.
+/// Returns whether two names can be equal.
 pub(super) fn may_be_equal(one: &str, other: &str) -> bool {
     let fits = |pattern: &str, text: &str| {
         let wild = starred(pattern, |_| true);
@@ -104,13 +104,13 @@ pub(super) fn may_be_equal(one: &str, other: &str) -> bool {
     }
 }
 
-/// Whether a name is unknown and not that of a certain resource (`@{ID}`).
+/// Returns whether a name is unknown and not that of a specific resource (`@{ID}`).
 pub(super) fn may_be_any(name: &str) -> bool {
     let id = name.strip_prefix("@{").and_then(|id| id.strip_suffix('}'));
     is_open(name) && id.is_none_or(|id| id.contains(['.', '@']))
 }
 
-/// The first entry of a mapping, at which what the whole mapping lacks is reported.
+/// Returns the position of the first entry of a mapping, where missing entries are reported.
 pub(in crate::lint) fn head(node: &Node) -> Span {
     match &node.value {
         Value::Mapping(entries) => entries.first().map_or(node.span, |entry| Span {
@@ -125,7 +125,7 @@ pub(in crate::lint) fn head(node: &Node) -> Span {
     }
 }
 
-/// A resolved node as plain text, lists and mappings: without tags, and without what is nothing.
+/// Returns a resolved node as plain text, lists, and mappings, without tags and null values.
 pub(super) fn plain(node: &Node) -> Option<Node> {
     let value = match &node.value {
         Value::Null => return None,
@@ -145,7 +145,7 @@ pub(super) fn plain(node: &Node) -> Option<Node> {
     Some(Node::synthetic(value, node.span))
 }
 
-/// A text with markers for its dynamic references: `@{resolve.secretsmanager_…}`.
+/// Returns a text with markers for its dynamic references: `@{resolve.secretsmanager_…}`.
 fn without_references(text: &str) -> String {
     let mut made = String::new();
     let mut rest = text;

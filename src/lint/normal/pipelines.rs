@@ -1,4 +1,4 @@
-//! What pipelines, event rules and policies declare, as far as relations depend on it.
+//! The parts of pipelines, event rules, and policies that relations depend on.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::diagnostic::Node;
 use crate::policy::document::{Pattern, glob};
 use crate::template::function;
 
-/// The actions of a pipeline.
+/// Returns the actions of a pipeline.
 pub(super) fn actions(properties: &Node) -> impl Iterator<Item = &Node> {
     let stages = properties.get("Stages").and_then(Node::items);
     let actions = stages
@@ -19,7 +19,7 @@ pub(super) fn actions(properties: &Node) -> impl Iterator<Item = &Node> {
     actions.flatten()
 }
 
-/// Notes the source actions that are not in the first stage.
+/// Adds facts about source actions outside of the first stage.
 pub(super) fn late_sources(pipeline: &Resource<'_>, into: &mut Facts) {
     let stages = pipeline.properties.get("Stages").and_then(Node::items);
     for stage in stages.unwrap_or_default().iter().skip(1) {
@@ -40,7 +40,7 @@ pub(super) fn late_sources(pipeline: &Resource<'_>, into: &mut Facts) {
     }
 }
 
-/// Notes the actions whose namespace an earlier action has.
+/// Adds facts about actions with the namespace of an earlier action.
 pub(super) fn repeated_namespaces(pipeline: &Resource<'_>, into: &mut Facts) {
     let mut seen = BTreeSet::new();
     for action in actions(&pipeline.properties) {
@@ -69,7 +69,7 @@ pub(super) fn setting<'n>(action: &'n Node, key: &str) -> Option<&'n str> {
     action.at(["Configuration", key])?.as_str()
 }
 
-/// Whether an event pattern may match uploads to one of some buckets.
+/// Returns whether an event pattern can match uploads to one of these buckets.
 ///
 /// Follows the AWS document *Comparison operators for use in event patterns in Amazon EventBridge*.
 pub(super) fn hears_uploads(pattern: &Node, buckets: &[&str]) -> bool {
@@ -83,7 +83,7 @@ pub(super) fn hears_uploads(pattern: &Node, buckets: &[&str]) -> bool {
             match (value.as_str(), value.get("prefix").and_then(Node::as_str)) {
                 (Some(text), _) => fits(text),
                 (None, Some(prefix)) => is_prefix(prefix) || is_open(prefix),
-                // Other comparisons may hold.
+                // Other comparisons can match.
                 (None, None) => true,
             }
         })
@@ -94,7 +94,7 @@ pub(super) fn hears_uploads(pattern: &Node, buckets: &[&str]) -> bool {
         && may_be(&["detail", "bucket", "name"], buckets)
 }
 
-/// Whether a pattern covers the ARN of a role, or may cover it once both are known.
+/// Returns whether a pattern covers the ARN of a role, or can cover it once both are known.
 pub(super) fn may_cover(pattern: &str, arn: &str) -> bool {
     let covers = |pattern: &str, text: &str| glob(Pattern::wild(pattern, false).tokens(), text);
     if !is_open(pattern) && !is_open(arn) {
@@ -119,7 +119,8 @@ pub(super) fn may_cover(pattern: &str, arn: &str) -> bool {
     may_be_any(&named) || may_be_any(&wanted) || covers(&named, &wanted)
 }
 
-/// The resources that a resource names: with `DependsOn`, `Ref`, `Fn::GetAtt` or `Fn::Sub`.
+/// Collects the resources that a resource refers to with `DependsOn`, `Ref`, `Fn::GetAtt`, or
+/// `Fn::Sub`.
 pub(super) fn needs<'n>(node: &'n Node, into: &mut BTreeSet<&'n str>) {
     match function(node) {
         Some(("Ref", name)) => into.extend(name.as_str()),
@@ -145,7 +146,7 @@ pub(super) fn needs<'n>(node: &'n Node, into: &mut BTreeSet<&'n str>) {
     }
 }
 
-/// The statements of a policy, in normal form; `None` where it is unknown.
+/// Returns the statements of a policy in normal form, or `None` if a statement is unknown.
 pub(super) fn statements(
     policy: &Node,
     kind: Kind,

@@ -1,8 +1,7 @@
 //! Policy documents in normal form.
 //!
-//! Everything is a list; actions and condition keys are in lower case; principals are ARNs. A
-//! statement has facts under `Derived` that follow from it and that rules cannot find by
-//! comparing texts.
+//! Every value is a list, actions and condition keys are in lowercase, and principals are ARNs. A
+//! statement has facts under `Derived` that rules cannot find by comparing text.
 //!
 //! Follows the AWS document *IAM JSON policy element reference*.
 
@@ -16,7 +15,7 @@ use crate::policy::document::reference;
 use crate::policy::document::{ActionPattern, is_account_id};
 use crate::template::parameters;
 
-/// The parameters of a template, which may say what an unknown principal is.
+/// The parameters of a template, which can limit the values of unknown principals.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parameters<'t>(Option<&'t Node>);
 
@@ -25,7 +24,7 @@ impl<'t> Parameters<'t> {
         Self(template.get("Parameters"))
     }
 
-    /// Whether what a marker names may be `*`, as far as is known.
+    /// Returns whether the value of a marker can be `*`, as far as it is known.
     pub(super) fn may_be_star(self, name: &str) -> bool {
         let parameter = match name.split_once('.') {
             Some(("Parameter" | "NoEcho", name)) => self.0.and_then(|all| all.get(name)),
@@ -35,8 +34,8 @@ impl<'t> Parameters<'t> {
             && parameter.is_none_or(|parameter| parameters::refusal(parameter, "*").is_none())
     }
 
-    /// Whether an unknown principal may be a whole account. Where the pattern of a parameter permits
-    /// no role, it is one.
+    /// Returns whether an unknown principal can be a whole account. It must be an account if the
+    /// parameter does not allow a role.
     fn account(self, principal: &str) -> Account {
         let Some(name) = whole_marker(principal) else {
             return Account::No;
@@ -69,7 +68,7 @@ enum Account {
     Maybe,
 }
 
-/// What a policy is attached to.
+/// The kind of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Identity,
@@ -78,24 +77,24 @@ pub(super) enum Kind {
     Key,
 }
 
-/// The actions that rules ask about by name. Where a pattern covers one of them, it is listed
-/// behind the pattern.
+/// The actions that rules compare by name. If a pattern covers one of them, the action is added
+/// after the pattern.
 const NAMED_ACTIONS: [&str; 3] = [
     "codepipeline:startpipelineexecution",
     "iam:passrole",
     "sts:assumerole",
 ];
 
-/// The end of a service principal that is written with a pseudo parameter.
+/// The end of a service principal with a pseudo parameter.
 const URL_SUFFIX: &str = ".@{AWS.URLSuffix}";
 
-/// The fact that a statement may deny instead.
+/// The fact that a statement may be a Deny.
 pub(super) const UNKNOWN_EFFECT: &str = "UnknownEffect";
 
-/// The own account in ARNs.
+/// The account of the template in ARNs.
 const OWN_ACCOUNT: &str = "@{AWS.AccountId}";
 
-/// Returns a policy document in normal form. What is unknown is text.
+/// Returns a policy document in normal form. Unknown parts are text.
 pub(super) fn canonical(document: &Node, kind: Kind, parameters: Parameters<'_>) -> Node {
     let document = from_text(document);
     let Some(entries) = document.entries() else {
@@ -119,7 +118,7 @@ pub(super) fn canonical(document: &Node, kind: Kind, parameters: Parameters<'_>)
     map(written, document.span)
 }
 
-/// Returns a document that may be written as text.
+/// Returns a document, parsed if it is text.
 pub(super) fn from_text(document: &Node) -> Node {
     let parsed = document
         .as_str()
@@ -127,7 +126,7 @@ pub(super) fn from_text(document: &Node) -> Node {
     parsed.unwrap_or_else(|| document.clone())
 }
 
-/// Reads a document that is written as text; everything in it is at the place of the text.
+/// Parses a document that is text. All its nodes have the position of the text.
 fn parse(json: &str, span: Span) -> Option<Node> {
     if !json.trim_start().starts_with('{') {
         return None;
@@ -143,7 +142,7 @@ fn statement(node: &Node) -> Node {
     let written = entries.iter().map(|element| {
         let value = &element.value;
         let value = match element.key.as_str() {
-            // What may be either allows.
+            // A statement with an unknown effect counts as an Allow.
             "Effect" if value.as_str().is_some_and(is_open) => text("Allow", value.span),
             "Principal" | "NotPrincipal" => principals(value),
             "Action" | "NotAction" => actions(value),
@@ -180,7 +179,7 @@ fn principals(node: &Node) -> Node {
                         format!("arn:@{{AWS.Partition}}:iam::{OWN_ACCOUNT}:root"),
                         name.span,
                     ),
-                    // Service principals end alike in all partitions.
+                    // Service principals have the same suffix in all partitions.
                     ("Service", Some(service)) if service.ends_with(URL_SUFFIX) => {
                         text(service.replace(URL_SUFFIX, ".amazonaws.com"), name.span)
                     }
@@ -251,7 +250,7 @@ fn whole_service(action: &str) -> Option<String> {
     }
 }
 
-/// A pattern for resources with `*` for every part that has only wildcards and separators.
+/// Returns a pattern for resources with `*` for every part that has only wildcards and separators.
 fn resource(node: &Node) -> Node {
     let Some(written) = node.as_str().filter(|text| text.contains('*')) else {
         return node.clone();
@@ -262,7 +261,7 @@ fn resource(node: &Node) -> Node {
     let short = match parts.as_slice() {
         _ if is_everything(written) => "*".to_owned(),
         ["arn", rest @ ..] if rest.iter().all(|part| is_everything(part)) => "*".to_owned(),
-        // A wildcard at the end covers the parts that follow, too.
+        // A wildcard at the end also covers the following parts.
         ["arn", _, "*"] => "*".to_owned(),
         ["arn", partition, service, rest @ ..]
             if rest.len() < 3 && rest.last().is_some_and(|part| is_everything(part)) =>
@@ -297,7 +296,7 @@ fn conditions(node: &Node) -> Node {
     map(blocks.collect(), node.span)
 }
 
-/// The statements in normal form, with their facts.
+/// Returns the statements in normal form, with their facts.
 fn with_facts(written: &[Node], kind: Kind, parameters: Parameters<'_>) -> Vec<Node> {
     let statements: Vec<Node> = written.iter().map(statement).collect();
     let own = own_account(&statements, kind);
@@ -324,8 +323,8 @@ fn with_facts(written: &[Node], kind: Kind, parameters: Parameters<'_>) -> Vec<N
     with_facts.collect()
 }
 
-/// The account that a key policy is written for: that of the template, or else the first one that
-/// is named.
+/// Returns the account that a key policy belongs to: that of the template, or else the first
+/// account that it names.
 fn own_account(statements: &[Node], kind: Kind) -> String {
     if kind != Kind::Key {
         return OWN_ACCOUNT.to_owned();
@@ -346,7 +345,7 @@ fn own_account(statements: &[Node], kind: Kind) -> String {
     if is_own { OWN_ACCOUNT } else { first }.to_owned()
 }
 
-/// The account whose root user an ARN names.
+/// Returns the account whose root user an ARN names.
 fn account_of_root(principal: &str) -> Option<&str> {
     let mut parts = principal.splitn(6, ':');
     let account = parts.nth(4)?;
@@ -360,7 +359,7 @@ fn facts(
     parameters: Parameters<'_>,
     place: Span,
 ) -> Vec<Entry> {
-    // Rules tell by this whether they see a normal form.
+    // Rules detect the normal form by this fact.
     let mut facts = vec![fact("NormalForm", place)];
     if statement.get("Effect").and_then(Node::as_str) != Some("Allow") {
         return facts;
@@ -375,7 +374,7 @@ fn facts(
         Kind::Identity | Kind::Trust => Service::Iam,
     };
     let is_loose = |to| confined(statement, to, service, parameters, place).err();
-    // An unknown value as a fact says that the fact is unknown.
+    // A fact with an unknown value is unknown.
     let loose_fact = |name: &str, loose: Loose| match loose.open {
         Some(open) => entry(name, open),
         None => fact(name, loose.span),
@@ -409,7 +408,7 @@ fn facts(
         let account = match account_of_root(written) {
             Some(account) if account == own => Account::No,
             Some(account) if puts_logs && delivers_load_balancer_logs(account) => Account::No,
-            // Of an unknown account, which may be the own one.
+            // An unknown account may be the account of the policy.
             Some(account) if is_open(account) => Account::Maybe,
             Some(_) => Account::Yes,
             None => parameters.account(written),
@@ -462,7 +461,7 @@ fn facts(
     facts
 }
 
-/// Whether all actions of a statement support no other resource than `*`.
+/// Returns whether all actions of a statement support only the resource `*`.
 fn needs_star(statement: &Node) -> bool {
     let actions = texts(statement, "Action");
     !actions.is_empty()

@@ -1,8 +1,8 @@
-//! What the other resources of a template mean for a resource: the policy of a bucket, the
-//! policies of a pipeline's role, the rules that start a pipeline.
+//! Determines the relations between the resources of a template: the policy of a bucket, the
+//! policies of a pipeline's role, and the rules that start a pipeline.
 //!
-//! A relation that depends on a value that is unknown is left open: no fact follows from it. Relations
-//! are looked for in every outcome of the conditions that they depend on.
+//! No fact follows from a relation that depends on an unknown value. Relations are determined for
+//! every outcome of the conditions that they depend on.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -54,12 +54,12 @@ impl Relations {
         }
     }
 
-    /// The facts about a resource that can occur with an outcome of its conditions.
+    /// Returns the facts about a resource that can occur with an outcome of its conditions.
     pub(super) fn of_resource(&self, id: &str, outcome: &Outcome) -> Vec<Entry> {
         self.merged(outcome, |facts| facts.resources.get(id))
     }
 
-    /// The facts about an action of a pipeline.
+    /// Returns the facts about an action of a pipeline.
     pub(super) fn of_action(&self, id: &str, place: Span, outcome: &Outcome) -> Vec<Entry> {
         let key = (id.to_owned(), place);
         self.merged(outcome, |facts| facts.actions.get(&key))
@@ -85,7 +85,7 @@ impl Relations {
                     let new: Vec<Node> = new.collect();
                     items.extend(new);
                 }
-                // What is certain in one outcome counts.
+                // A fact that is certain in one outcome takes precedence.
                 (Value::String(text), _) if is_open(text) => *known = fact.clone(),
                 _ => {}
             }
@@ -113,7 +113,7 @@ struct Reader<'r, 't> {
     after: HashMap<&'t str, BTreeSet<&'t str>>,
 }
 
-/// The types that take part in a relation.
+/// The types of resources that have relations.
 const TYPES: [&str; 8] = [
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
@@ -125,7 +125,7 @@ const TYPES: [&str; 8] = [
     "AWS::IAM::RolePolicy",
 ];
 
-/// The properties on which relations depend.
+/// The properties that relations depend on.
 const PROPERTIES: [&str; 19] = [
     "AssumeRolePolicyDocument",
     "Bucket",
@@ -194,7 +194,7 @@ impl<'r, 't> Reader<'r, 't> {
         self.resources.iter().filter(move |one| one.kind == kind)
     }
 
-    /// What `Ref` gives for a resource.
+    /// Returns the value of `Ref` for a resource.
     fn name(&self, id: &str) -> String {
         let name = self.resolver.attribute(id, "");
         name.unwrap_or_else(|| format!("@{{{id}}}"))
@@ -222,7 +222,7 @@ impl<'r, 't> Reader<'r, 't> {
             .of_type("AWS::S3::Bucket")
             .map(|bucket| self.name(bucket.id))
             .collect();
-        // A policy whose bucket is in the template belongs to no other.
+        // A policy of a bucket in the template belongs to no other bucket.
         let open = policies
             .iter()
             .flatten()
@@ -249,7 +249,7 @@ impl<'r, 't> Reader<'r, 't> {
                 .text("RoleArn")
                 .and_then(|arn| arn.rsplit('/').next());
             if let Some(role) = role {
-                // The ARN of what is not in the template.
+                // The ARN of a resource that is not in the template.
                 let role = role.replace(".Arn}", "}");
                 self.policies_not_awaited(pipeline, &role, into);
                 self.roles_not_assumable(pipeline, &role, into);
@@ -262,7 +262,7 @@ impl<'r, 't> Reader<'r, 't> {
         }
     }
 
-    /// The policies that are attached to a role by themselves.
+    /// Returns the policies that attach themselves to a role.
     fn attached<'s>(&'s self, role: &'s str) -> impl Iterator<Item = &'s Resource<'t>> {
         self.resources.iter().filter(move |policy| {
             let key = match policy.kind {
@@ -276,7 +276,7 @@ impl<'r, 't> Reader<'r, 't> {
         })
     }
 
-    /// The policies of the template that a role names.
+    /// Returns the policies of the template that a role names.
     fn linked<'s>(&'s self, role: &'s Resource<'t>) -> impl Iterator<Item = &'s Resource<'t>> {
         let arns = texts(&role.properties, "ManagedPolicyArns");
         self.of_type("AWS::IAM::ManagedPolicy")
@@ -336,7 +336,8 @@ impl<'r, 't> Reader<'r, 't> {
         }
     }
 
-    /// The roles that the policies of a role let it assume; `None` where not all of them are known.
+    /// Returns the roles that the policies of a role allow it to assume, or `None` if not all
+    /// policies are known.
     fn assumable(&self, owner: &Resource<'_>, role: &str) -> Option<Vec<String>> {
         let ids: BTreeSet<String> = self
             .of_type("AWS::IAM::ManagedPolicy")
@@ -355,7 +356,7 @@ impl<'r, 't> Reader<'r, 't> {
         for policy in inline.unwrap_or_default() {
             documents.push(policy.get("PolicyDocument")?);
         }
-        // A role without policies here has them elsewhere.
+        // If a role has no policies in this template, it has policies elsewhere.
         if documents.is_empty() {
             return None;
         }
@@ -381,7 +382,7 @@ impl<'r, 't> Reader<'r, 't> {
         Some(allowed)
     }
 
-    /// Whether a pipeline has an S3 source that does not poll, and nothing else starts it.
+    /// Returns whether a pipeline has an S3 source that does not poll, and nothing else starts it.
     fn nothing_starts(&self, pipeline: &Resource<'_>) -> bool {
         let is_silent = actions(&pipeline.properties).any(|action| {
             is_action(action, "Source", "S3")
@@ -404,7 +405,7 @@ impl<'r, 't> Reader<'r, 't> {
                 return false;
             }
             let pattern = from_text(pattern);
-            // As text, it is unknown.
+            // A pattern that is text is unknown.
             let hears = pattern.as_str().is_some() || hears_uploads(&pattern, &buckets);
             let targets = rule.properties.get("Targets").map(Node::one_or_many);
             let starts = targets.unwrap_or_default().iter().any(|target| {
@@ -416,7 +417,7 @@ impl<'r, 't> Reader<'r, 't> {
         })
     }
 
-    /// Which policies are those of roles that EventBridge assumes.
+    /// Adds facts about the roles that EventBridge assumes and their policies.
     fn policies(&self, into: &mut Facts) {
         for role in self.of_type("AWS::IAM::Role") {
             let trust = role.properties.get("AssumeRolePolicyDocument");

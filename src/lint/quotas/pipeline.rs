@@ -12,7 +12,8 @@ use crate::template::{resources, type_of};
 
 impl Meter<'_> {
     pub(super) fn pipeline(&mut self, resource: &Entry, properties: &Node) {
-        self.name(resource, "Name", PIPELINE_NAME, "pipeline name");
+        let what = "pipeline name of resource";
+        self.name(resource, "Name", PIPELINE_NAME, what);
         let Some(stages) = properties.get("Stages") else {
             return;
         };
@@ -40,7 +41,7 @@ impl Meter<'_> {
         self.configuration_values(resource, items);
     }
 
-    /// Measures a stage once: by the quota that it exceeds, or by the number of its actions.
+    /// Measures one quota of a stage: the quota that it exceeds, or the number of its actions.
     fn stage(&mut self, resource: &Entry, index: usize, stage: &Node) {
         let actions = actions(stage);
         let mut steps: BTreeMap<u64, usize> = BTreeMap::new();
@@ -73,7 +74,7 @@ impl Meter<'_> {
         }
     }
 
-    /// Measures every value that is too long, or the longest one.
+    /// Measures every value that is too long, and the longest of the other values.
     fn configuration_values(&mut self, resource: &Entry, stages: &[Node]) {
         let mut longest: Option<(usize, &Entry, &Node)> = None;
         for action in stages.iter().flat_map(actions) {
@@ -117,7 +118,7 @@ pub(super) fn too_few_stages(template: &Node) -> impl Iterator<Item = Diagnostic
         let stages = resource.value.at(["Properties", "Stages"])?;
         let few = stages.items()?.len() < FEWEST_STAGES;
         (kind == Some("AWS::CodePipeline::Pipeline") && few).then(|| {
-            let message = format!("a pipeline has at least {FEWEST_STAGES} stages");
+            let message = format!("a pipeline requires at least {FEWEST_STAGES} stages");
             let path = format!("Resources.{}.Properties.Stages", resource.key);
             let rule = ("QUOTA_PIPELINE_STAGES", Severity::Error);
             Diagnostic::new(stages.span, message)
@@ -143,7 +144,7 @@ fn run_order(action: &Node) -> u64 {
         .unwrap_or(1)
 }
 
-/// Returns the longest text that a value can become, in characters.
+/// Returns the maximum length of a value, in characters.
 fn value_length(value: &Node) -> usize {
     match resolved(&value.to_json()) {
         serde_json::Value::String(text) => text.chars().count(),

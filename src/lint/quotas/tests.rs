@@ -1,8 +1,8 @@
 use super::*;
 use crate::diagnostic::read;
 
-/// A template with a pipeline: a source stage, and these stages, each with the `RunOrder` of its
-/// actions.
+/// Returns a template with a pipeline: a source stage, and these stages, each with the `RunOrder`
+/// of its actions.
 fn pipeline(stages: &[Vec<usize>]) -> String {
     let mut text = String::from(
         "Resources:\n  P:\n    Type: AWS::CodePipeline::Pipeline\n    Properties:\n      Stages:\n        \
@@ -39,11 +39,11 @@ fn one(text: &str, severity: Severity, message: &str) -> Diagnostic {
 fn a_stage_has_a_limit_and_a_lower_one_of_an_older_row() {
     let stage = |actions: Vec<usize>| pipeline(&[actions]);
     assert_eq!(findings_of(&stage(vec![1; 50]), &Quotas::default()), []);
-    let warning = "stage 2 of P has 51 actions; *Quotas in AWS CodePipeline* allows 100, and in an \
-                   older row 50";
+    let warning = "stage 2 of P has 51 actions; *Quotas in AWS CodePipeline* allows 100, but an \
+                   older row only 50";
     one(&stage(vec![1; 51]), Severity::Warning, warning);
     one(&stage(vec![1; 100]), Severity::Warning, "100 actions");
-    // Whoever configures more has decided.
+    // A configured value replaces the lower limit.
     let more = Quotas {
         actions_per_stage: Some(100),
         ..Quotas::default()
@@ -55,15 +55,15 @@ fn a_stage_has_a_limit_and_a_lower_one_of_an_older_row() {
             panic!("{found:#?}");
         };
         assert_eq!(finding.severity, Severity::Error);
-        let message = "stage 2 of P has 101 parallel actions, and AWS allows 100";
+        let message = "stage 2 of P has 101 parallel actions, but AWS allows 100";
         assert_eq!(finding.message, message);
         let fix = "use several stages: AWS does not raise this quota";
         assert_eq!(finding.help.as_deref(), Some(fix));
     }
-    let message = "101 sequential actions, and AWS allows 100";
+    let message = "101 sequential actions, but AWS allows 100";
     one(&stage((1..=101).collect()), Severity::Error, message);
     let two_steps = [vec![1; 60], vec![2; 60]].concat();
-    let message = "120 actions, and AWS allows 100";
+    let message = "120 actions, but AWS allows 100";
     one(&stage(two_steps), Severity::Error, message);
 }
 
@@ -72,10 +72,10 @@ fn a_pipeline_has_two_to_fifty_stages_and_a_thousand_actions() {
     let stages = |count: usize, actions: usize| pipeline(&vec![vec![1; actions]; count]);
     one(&stages(0, 1), Severity::Error, "at least 2 stages");
     assert_eq!(findings_of(&stages(49, 1), &Quotas::default()), []);
-    let message = "pipeline P has 51 stages, and AWS allows 50";
+    let message = "pipeline P has 51 stages, but AWS allows 50";
     one(&stages(50, 1), Severity::Error, message);
     assert_eq!(findings_of(&stages(27, 37), &Quotas::default()), []);
-    let message = "pipeline P has 1,001 actions, and AWS allows 1,000";
+    let message = "pipeline P has 1,001 actions, but AWS allows 1,000";
     one(&stages(25, 40), Severity::Error, message);
 }
 
@@ -96,13 +96,13 @@ fn configuration_values_are_measured_one_by_one() {
         []
     );
     let long = configuration(&[text(10), text(1_001)]);
-    let message = "`K1` of action a0 of P has 1,001 characters, and AWS allows 1,000";
+    let message = "`K1` of action a0 of P has 1,001 characters, but AWS allows 1,000";
     let found = one(&long, Severity::Error, message);
     assert_eq!(found.code(), "QUOTA_CONFIGURATION_VALUE");
     assert_eq!(&long[found.span.start..found.span.end], text(1_001));
     let long = configuration(&[text(2_000), text(10), text(1_001)]);
     assert_eq!(findings_of(&long, &Quotas::default()).len(), 2);
-    // A function is as long as it can become, and a variable of the pipeline as it is written.
+    // A function counts with its maximum length, and a variable of the pipeline as written.
     let long = configuration(&[format!("!Sub \"{}${{P}}\"", "x".repeat(990))]);
     one(&long, Severity::Error, "`K0` of action a0 of P has");
 }
@@ -127,7 +127,7 @@ fn an_increase_is_suggested_only_where_aws_grants_one() {
             _ => assert!(fix.contains("request an increase (up to "), "{fix}"),
         }
     }
-    // What AWS has raised as far as it does is fixed as well.
+    // AWS does not raise a quota beyond its maximum.
     let raised = Quotas {
         trust_policy_characters: Some(8_192),
         managed_policies_per_role: Some(25),

@@ -202,15 +202,15 @@ fn a_region_that_is_not_enabled_is_named_as_a_cause() {
         "InvalidClientTokenId",
         said,
     );
-    refused(&site, 3, &[said, "the region is not enabled in the account"]);
-    site.proxy.reset();
-    let said = "You are not subscribed to this service";
-    answered(&site, "DescribeStacks", 403, "OptInRequired", said);
     refused(
         &site,
         3,
-        &[said, "enable the region in this account"],
+        &[said, "the region is not enabled in the account"],
     );
+    site.proxy.reset();
+    let said = "You are not subscribed to this service";
+    answered(&site, "DescribeStacks", 403, "OptInRequired", said);
+    refused(&site, 3, &[said, "enable the region in this account"]);
 }
 
 #[test]

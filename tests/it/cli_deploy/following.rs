@@ -169,10 +169,7 @@ fn a_refused_execution_leaves_neither_change_set_nor_empty_stack() {
     site.proxy
         .always("ExecuteChangeSet", refusal("AccessDenied"));
     let run = site.deploy("--profile dev --yes", 3);
-    for part in [
-        "ExecuteChangeSet failed",
-        "without executing it",
-    ] {
+    for part in ["ExecuteChangeSet failed", "without executing it"] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
     }
     assert!(!run.stderr.contains("continues in"), "{}", run.stderr);

@@ -161,8 +161,7 @@ fn without_a_rollback_nothing_is_done_and_the_next_step_is_named() {
         .project
         .expect("rollback --profile dev --skip DeployKey", 2);
     assert!(
-        run.stderr
-            .contains("no rollback failed: remove the option"),
+        run.stderr.contains("no rollback failed: remove the option"),
         "{}",
         run.stderr
     );

@@ -133,7 +133,11 @@ fn one_that_is_being_rolled_back_is_followed_to_its_end_and_explained() {
     site.kill_when_held("--profile dev --yes");
     site.proxy.reset();
     let run = site.deploy("--profile dev --yes", 0);
-    assert!(run.stderr.contains("Waiting for the operation to end"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("Waiting for the operation to end"),
+        "{}",
+        run.stderr
+    );
     assert!(
         run.stderr.contains("is in ROLLBACK_COMPLETE"),
         "{}",
@@ -179,7 +183,7 @@ fn one_whose_update_could_not_be_rolled_back_says_how_to_go_on() {
     for part in [
         "stack `crossaccountdeploy-dev` is in UPDATE_ROLLBACK_FAILED",
         "because the test says so",
-        "`s3ferry rollback --profile dev`, and deploy again",
+        "run `s3ferry rollback --profile dev` to continue the rollback, and deploy again",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
     }
@@ -341,7 +345,9 @@ fn a_rollback_that_somebody_continues_is_followed_to_its_own_end() {
     let endpoint = script.endpoint();
     let run = site.deploy(&format!("--profile dev --yes --endpoint-url {endpoint}"), 0);
     assert_eq!(
-        run.stderr.matches("Waiting for the operation to end").count(),
+        run.stderr
+            .matches("Waiting for the operation to end")
+            .count(),
         1,
         "{}",
         run.stderr

@@ -550,7 +550,8 @@ fn a_change_of_the_key_is_taken_back_half_way() {
             // Whoever runs it again is told the same.
             let run = site.deploy("--profile dev --yes --allow-replacement", 0);
             assert!(
-                run.stderr.contains("Next: run `s3ferry deploy --profile prod"),
+                run.stderr
+                    .contains("Next: run `s3ferry deploy --profile prod"),
                 "{}",
                 run.stderr
             );
@@ -614,7 +615,11 @@ fn a_live_pipeline_is_not_destroyed_as_removed() {
         "destroy --removed --profile prod --confirm crossaccountdeploy-prod",
         1,
     );
-    assert!(run.stderr.contains("cannot determine whether"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("cannot determine whether"),
+        "{}",
+        run.stderr
+    );
     site.project.write("aws/config", file);
     site.project.write("aws/credentials", credentials);
     site.reconfigure(&renamed, &before);

@@ -134,8 +134,9 @@ fn results_that_cannot_be_read_are_said_and_stop_nothing() {
     site.proxy.always("DescribeEvents", denied());
     let run = site.deploy("--profile dev --yes --format json", 0);
     assert!(
-        run.stderr
-            .contains(&format!("warnings from CloudFormation validation: {PERMISSION}")),
+        run.stderr.contains(&format!(
+            "warnings from CloudFormation validation: {PERMISSION}"
+        )),
         "{}",
         run.stderr
     );

@@ -109,7 +109,10 @@ fn status_warns_until_the_newest_version_is_live() {
     let behind = status();
     let warning = format!("warning: the live version is {old} ");
     assert!(behind.contains(&warning), "{behind}");
-    assert!(behind.contains("no execution uses the newest version"), "{behind}");
+    assert!(
+        behind.contains("no execution uses the newest version"),
+        "{behind}"
+    );
     let run = site.project.expect("status --format json", 0);
     conforms("status", &run.stdout);
     let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
@@ -181,7 +184,11 @@ fn a_creation_without_a_source_object_deploys_nothing_and_is_announced() {
     assert_eq!(executions(&site.accounts.dev, PIPELINE), []);
     // It is about a creation only.
     let run = site.deploy("--all --yes", 0);
-    assert!(!run.stderr.contains("starts automatically"), "{}", run.stderr);
+    assert!(
+        !run.stderr.contains("starts automatically"),
+        "{}",
+        run.stderr
+    );
 }
 
 /// A site whose next deploy of dev creates the pipeline, with a source object; the object's
@@ -252,13 +259,10 @@ fn a_first_execution_that_waits_or_cannot_be_read_fails_no_deploy() {
     site.deploy("--profile prod --yes", 0);
     upload(&site.project, "content");
     let run = site.deploy("--profile dev --yes --wait-timeout 5s --format json", 0);
+    assert!(run.stderr.contains(", after approval)."), "{}", run.stderr);
     assert!(
-        run.stderr.contains(", after approval)."),
-        "{}",
         run.stderr
-    );
-    assert!(
-        run.stderr.contains("is still running. Watch it at https://"),
+            .contains("is still running. Watch it at https://"),
         "{}",
         run.stderr
     );

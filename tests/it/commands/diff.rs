@@ -26,7 +26,10 @@ fn a_target_waits_for_dev_only_when_all_are_compared() {
     assert!(alone.stderr.contains("deploy it first"), "{}", alone.stderr);
     let all = json(&project.expect("diff --all --format json", 1));
     let obstacle = all["stacks"][1]["obstacle"].as_str().expect("an obstacle");
-    assert!(obstacle.contains("is not deployed in the dev account"), "{obstacle}");
+    assert!(
+        obstacle.contains("is not deployed in the dev account"),
+        "{obstacle}"
+    );
 }
 
 #[test]

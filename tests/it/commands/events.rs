@@ -28,7 +28,7 @@ fn the_first_cause_comes_before_the_cascade() {
         lines[2]
     );
     assert!(lines[3].contains("iam:CreatePolicy"), "{}", lines[3]);
-    assert!(!run.stdout.contains('\u{1b}'), "colours off a terminal");
+    assert!(!run.stdout.contains('\u{1b}'), "colors without a terminal");
     assert!(
         lines[4..].iter().all(|line| line.chars().count() <= 100),
         "{}",
@@ -38,7 +38,7 @@ fn the_first_cause_comes_before_the_cascade() {
         .iter()
         .find(|line| line.contains(" DeployKey "))
         .expect("the key's row");
-    assert!(key.contains('░'), "its rollback is seen: {key}");
+    assert!(key.contains('░'), "the row shows the rollback: {key}");
     let found = json(&project.expect("events --profile dev --format json", 1));
     let cause = &found["stacks"][0]["operations"][0]["cause"];
     assert_eq!(cause["resource"], "SourcePolicy");
@@ -56,7 +56,7 @@ fn bars_follow_the_durations_of_the_last_operations() {
         .iter()
         .filter_map(|one| one["kind"].as_str())
         .collect();
-    assert_eq!(kinds, ["UPDATE", "CREATE"], "the latest first");
+    assert_eq!(kinds, ["UPDATE", "CREATE"], "newest first");
     for operation in operations {
         let total = operation["seconds"].as_f64().expect("a number");
         for row in operation["resources"].as_array().expect("rows") {
@@ -104,7 +104,9 @@ fn no_stack_is_said_with_what_makes_it() {
     );
     let wrong = project.expect("events --profile nobody", 2);
     assert!(
-        wrong.stderr.contains("use one of these profiles: dev, prod"),
+        wrong
+            .stderr
+            .contains("use one of these profiles: dev, prod"),
         "{}",
         wrong.stderr
     );

@@ -98,7 +98,12 @@ fn a_file_that_cannot_be_read_is_named_with_its_line() {
             3,
             "name = value",
         ),
-        ("aws/credentials", b"[dev]\nkey = \xff\n", 2, "invalid UTF-8"),
+        (
+            "aws/credentials",
+            b"[dev]\nkey = \xff\n",
+            2,
+            "invalid UTF-8",
+        ),
     ] {
         let before = desk.project.read(file);
         desk.project.write(file, text);

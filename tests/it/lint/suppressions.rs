@@ -47,7 +47,7 @@ fn an_entry_that_is_no_name_suppresses_nothing_and_is_found() {
         ("[5]", "5", "a number"),
         ("[5.5]", "5.5", "a number"),
         ("[true]", "true", "a boolean"),
-        ("[~]", "~", "nothing"),
+        ("[~]", "~", "is empty"),
         ("['']", "''", "empty"),
         ("['  ']", "'  '", "empty"),
         (
@@ -56,7 +56,7 @@ fn an_entry_that_is_no_name_suppresses_nothing_and_is_found() {
             "a list",
         ),
         ("[[]]", "[]", "a list"),
-        ("[{}]", "", "no single rule"),
+        ("[{}]", "", "exactly one rule"),
         (
             "[{IAM_NO_INLINE_POLICIES: {because: x}}]",
             "IAM_NO_INLINE_POLICIES",
@@ -70,7 +70,7 @@ fn an_entry_that_is_no_name_suppresses_nothing_and_is_found() {
         (
             "[{IAM_NO_INLINE_POLICIES: }]",
             "IAM_NO_INLINE_POLICIES",
-            "the reason is nothing",
+            "the reason is missing",
         ),
         (
             "[{IAM_NO_INLINE_POLICIES: !Sub x}]",
@@ -80,7 +80,7 @@ fn an_entry_that_is_no_name_suppresses_nothing_and_is_found() {
         (
             "[{IAM_NO_INLINE_POLICIES: x, IAM_NO_STAR_ACTIONS: y}]",
             "IAM_NO_INLINE_POLICIES",
-            "no single rule",
+            "exactly one rule",
         ),
         ("[{'': x}]", "''", "empty"),
         (
@@ -92,7 +92,7 @@ fn an_entry_that_is_no_name_suppresses_nothing_and_is_found() {
         ("[{'Fn::Sub': X}]", "'Fn::Sub'", "the result of a function"),
         ("5", "SuppressedRules", "a number"),
         ("true", "SuppressedRules", "a boolean"),
-        ("~", "SuppressedRules", "nothing"),
+        ("~", "SuppressedRules", "is empty"),
         ("{}", "SuppressedRules", "a mapping"),
         (
             "{IAM_NO_INLINE_POLICIES: x}",

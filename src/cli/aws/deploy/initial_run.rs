@@ -191,8 +191,8 @@ impl InitialRun {
         let Some(Execution { id, .. }) = found? else {
             session.screen.clear();
             return Ok(format!(
-                "No execution of pipeline {pipeline} has started yet. Run `s3ferry status` to \
-                 check it later."
+                "No execution of pipeline {pipeline} has started yet. To check later, run \
+                 `s3ferry status`."
             ));
         };
         let region = &session.accounts.project.plan.dev.region;

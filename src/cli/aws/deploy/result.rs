@@ -71,7 +71,7 @@ pub(super) enum Done {
     Unchanged,
     /// Instances of a stack set failed.
     Failed,
-    /// A stack set cannot be deployed yet.
+    /// The stack set cannot be deployed yet.
     Refused,
 }
 

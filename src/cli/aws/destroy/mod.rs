@@ -51,7 +51,7 @@ async fn destroy(mut accounts: Accounts<'_>, options: &DestroyOptions) -> Result
     };
     if options.removed && steps.is_empty() {
         if !remain {
-            screen.says("All deployed stacks are in the configuration. Nothing to delete.");
+            screen.says("Nothing to delete: no stack was removed from the configuration.");
         }
         return Ok(Outcome::findings(remain));
     }

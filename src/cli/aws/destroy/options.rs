@@ -17,7 +17,7 @@ Safe to interrupt: run it again and it resumes.";
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = EXAMPLES,
-    mut_args(stacks("Delete", "Delete every stack: the targets, then the dev account")),
+    mut_args(stacks("Delete", "Delete every stack: targets first, then dev")),
 )]
 pub(crate) struct DestroyOptions {
     #[command(flatten)]

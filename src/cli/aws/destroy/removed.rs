@@ -75,7 +75,7 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
     }
     for old in others.iter().filter(|step| !step.is(&dev)) {
         let is_old_dev = old.side == Side::Dev;
-        // The new pipeline replaces an old one.
+        // The new pipeline has replaced the old one.
         if is_old_dev && has_successor || !(is_old_dev || matches!(old.side, Side::Pipeline(_))) {
             continue;
         }

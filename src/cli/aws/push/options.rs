@@ -15,8 +15,8 @@ Examples:
   s3ferry push site/ --strict --allow content-type
   version=$(s3ferry push site/ --no-watch -q)
 
-The result is the version ID. It is the only output on standard output with -q, or if standard
-output is not a terminal.
+The result is the version ID. push prints it to standard output with -q, or if standard output is
+not a terminal.
 
 Before the upload, push warns about unexpected effects of the S3 deploy action: `\\` in a name
 becomes `/`, a symbolic link becomes a small file, and most types become application/octet-stream.

@@ -59,8 +59,7 @@ pub(super) async fn deploy(
         prepared.comparison.remove = gone;
         if !kept.is_empty() {
             screen.says(format!(
-                "{} no longer in the configuration: kept until the pipeline stops deploying to \
-                 them.",
+                "{} no longer in the configuration: kept until the pipeline is updated.",
                 number(kept.len())
             ));
         }
