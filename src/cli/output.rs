@@ -216,7 +216,7 @@ pub(crate) fn note(global: &Global, text: impl Into<Text>) {
 /// Writes above the lines that are updated in place, if there are any.
 fn above_live_lines<R>(write: impl FnOnce() -> R) -> R {
     #[cfg(feature = "deploy")]
-    return super::aws::live::beside(write);
+    return super::aws::live::above(write);
     #[cfg(not(feature = "deploy"))]
     write()
 }

@@ -256,7 +256,7 @@ impl<'a> Adoption<'a> {
                 && planned != store.bucket
             {
                 self.done.push(format!(
-                    "The artifact store in {region} is bucket {planned}."
+                    "The artifact store in {region} uses bucket {planned}."
                 ));
                 members.push(("location".to_owned(), New::Text(planned.to_owned())));
             }

@@ -141,8 +141,8 @@ impl Draft {
                     format!("action `{}` takes its {what} from a variable", action.name),
                 )
                 .help(format!(
-                    "policies cannot contain a value that is known only at run time: use a {what} \
-                     without variables in the action, or create a configuration with `s3ferry init`"
+                    "policies cannot contain pipeline variables: use a literal {what} in the \
+                     action, or create a configuration with `s3ferry init`"
                 )),
                 None => Diagnostic::new(
                     place("stages"),
@@ -191,7 +191,7 @@ fn targets(
         if let Some(what) = variable(action, bucket) {
             notes.push(format!(
                 "Action {} of stage {} takes its {what} from a variable and is left out: \
-                 policies cannot contain a value that is known only at run time.",
+                 policies cannot contain pipeline variables.",
                 action.name, action.stage
             ));
             continue;

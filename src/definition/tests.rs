@@ -401,8 +401,8 @@ fn an_action_may_deploy_below_its_targets_path() {
     for (key, path, help) in [
         ("v22", "v2", "set the target's `path`"),
         ("", "v2", "set the target's `path`"),
-        ("v2#{A.B}", "v2", "known only at run time"),
-        ("#{A.B}/x", "v2", "known only at run time"),
+        ("v2#{A.B}", "v2", "cannot contain pipeline variables"),
+        ("#{A.B}/x", "v2", "cannot contain pipeline variables"),
     ] {
         let found = problems(&deploying(key, &[]), &prod_with(&format!("path: {path}")));
         let said = found[0].help.as_deref().unwrap_or_default();

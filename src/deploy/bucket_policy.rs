@@ -7,7 +7,7 @@ use super::{Access, DeployError};
 
 /// The result of comparing the live policy with the known policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum PolicyState {
     /// The merged policy is in force.
     InForce,
     /// The live policy is still the one that was merged. The merged policy can be applied.
@@ -22,7 +22,7 @@ pub(crate) async fn compare(
     bucket: &str,
     before: &str,
     merged: &str,
-) -> Result<Standing, DeployError> {
+) -> Result<PolicyState, DeployError> {
     let answer = access.s3().get_bucket_policy().bucket(bucket).send().await;
     let live = match answer {
         Ok(answer) => answer.policy.unwrap_or_default(),
@@ -34,11 +34,11 @@ pub(crate) async fn compare(
         parsed.is_some() && parsed == serde_json::from_str::<Value>(&live).ok()
     };
     Ok(if same(merged) {
-        Standing::InForce
+        PolicyState::InForce
     } else if same(before) {
-        Standing::AsMerged
+        PolicyState::AsMerged
     } else {
-        Standing::Changed(live)
+        PolicyState::Changed(live)
     })
 }
 

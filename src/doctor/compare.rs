@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::template::UNKNOWN;
 
-/// How a live policy differs from the expected one.
+/// The differences between a live policy and the expected policy.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Difference {
     /// Expected statements that are missing from the live policy.

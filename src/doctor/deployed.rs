@@ -33,7 +33,7 @@ pub(crate) struct Candidate {
     pub is_generic: bool,
     /// The template of the configuration; `None` if only the outputs file names the stack.
     pub local: Option<Source>,
-    /// The state that was read; `None` if its account is not accessed.
+    /// The state that was read; `None` if no profile accesses its account.
     pub found: Option<ReadStack>,
 }
 
@@ -155,7 +155,7 @@ impl Deployed {
         };
         found.inputs.stacks.clear();
         found.inputs.allow_unused = true;
-        // `Least` is always correct: attacks that a template allows are not reported.
+        // Attacks that a template allows are not reported anyway, so `Least` is sufficient.
         found.inputs.permissions = Permissions::Least;
         let is_configured = |candidate: &Candidate| candidate.local.is_some();
         let dev = match candidates.first() {
@@ -225,7 +225,7 @@ impl Deployed {
         }
         let parameters: Vec<(String, String)> = (one.read().into_iter())
             .flat_map(|stack| &stack.parameters)
-            // The templates already imply a value that matches the dev stack's output.
+            // A value that matches the dev stack's output already follows from the templates.
             .filter(|(name, value)| {
                 *name != CREATE_PIPELINE
                     && dev.is_some_and(|dev| {

@@ -174,7 +174,7 @@ impl<'p> Disagreement<'p> {
     fn cause(self) -> Cause {
         let fixes = self.fixes();
         let message = self.reasons.join("; ");
-        // Calls that fail because of it make it an error.
+        // If calls fail because of it, it becomes an error.
         let mut cause = Cause::new(Rule::Disagree, self.place, message);
         cause.finding.fixes = fixes;
         cause.names.push(self.place.stack.clone());

@@ -16,7 +16,7 @@ use resources::{attached, buckets, keys, roles};
 /// Where a stack is deployed, and the profile that accesses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Name of the template: `dev`, or the target's.
+    /// Name of the template: `dev`, or the name of the target.
     pub template: String,
     pub stack: String,
     pub account: String,
@@ -63,7 +63,7 @@ impl Place {
     }
 }
 
-/// Everything that should exist.
+/// The expected resources.
 #[derive(Debug, Clone)]
 pub(crate) struct Expected {
     /// The stacks: every instance of the proof's inputs, in order.

@@ -147,7 +147,7 @@ pub(super) fn is_on(resource: &str, thing: &str) -> bool {
     }
 }
 
-/// Assigns a call to the first cause that fails its step, such as a pipeline with the wrong key or
+/// Assigns a call to the first cause that breaks its step, such as a pipeline with the wrong key or
 /// role. Returns whether there is one.
 pub(super) fn by_step(explained: &mut [Explained], decided: &Decided) -> bool {
     let mut causes = explained.iter_mut();

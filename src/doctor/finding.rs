@@ -59,7 +59,7 @@ rules! {
     PipelineMissing = "DOCTOR_PIPELINE_MISSING",
     /// Artifact stores use the customer managed key, by its ARN.
     Store = "DOCTOR_ARTIFACT_STORE",
-    /// Deploy actions have the role, region and bucket of the templates.
+    /// Deploy actions have the role, region, and bucket of the templates.
     Action = "DOCTOR_DEPLOY_ACTION",
     /// The deployed templates name the keys that existing buckets encrypt with.
     BucketKey = "DOCTOR_BUCKET_KEY",

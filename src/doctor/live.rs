@@ -176,7 +176,7 @@ pub(crate) struct Role {
     pub attached: Reading<Vec<Policy>>,
     /// Inline policies, by name.
     pub inline: Reading<Vec<Policy>>,
-    /// Whether expected managed policies that are not attached exist, by ARN.
+    /// Whether each expected but unattached managed policy exists, by ARN.
     pub detached: BTreeMap<String, Reading<()>>,
 }
 
@@ -211,7 +211,7 @@ pub(crate) struct Failure {
     /// AWS error code; empty if unknown.
     pub code: String,
     pub message: String,
-    /// What started the execution, such as `CreatePipeline`.
+    /// The trigger of the execution, such as `CreatePipeline`.
     pub trigger: String,
 }
 
@@ -231,11 +231,11 @@ pub(crate) struct Target {
     pub arn: String,
     /// The role that EventBridge assumes.
     pub role: Option<String>,
-    /// What EventBridge passes to it.
+    /// The input that EventBridge passes to it.
     pub input: Input,
 }
 
-/// What EventBridge passes to a target.
+/// The input that EventBridge passes to a target.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Input {
     #[default]

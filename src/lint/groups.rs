@@ -85,7 +85,9 @@ pub(super) fn groups(rules: &[Rule]) -> Vec<Group<'_>> {
 
 /// Returns the words in a rule's clauses, including the names of all properties that it checks.
 fn words(text: &str) -> HashSet<&str> {
-    let clauses = text.lines().filter(|line| !line.starts_with('#'));
+    let clauses = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
     let clauses = clauses.map(|line| line.split("<<").next().unwrap_or(line));
     clauses
         .flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric()))
@@ -115,7 +117,7 @@ fn spare(text: &str) -> String {
     let mut all = String::with_capacity(text.len());
     for line in text.lines().map(str::trim) {
         let is_for_guard_alone = line.starts_with(SUPPRESSION) || line.ends_with(CHOICE);
-        if line.is_empty() || line.starts_with('#') || is_for_guard_alone {
+        if line.is_empty() || line.trim_start().starts_with('#') || is_for_guard_alone {
             continue;
         }
         let (clause, violation) = line.split_once("<<").unwrap_or((line, ""));

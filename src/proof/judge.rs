@@ -1,10 +1,10 @@
 //! Decides a call: evaluates the known policies, and checks whether anything unknown could change
 //! the result.
 
-use super::beside::{administrator, disputed, no_role, other_administrator};
 use super::decided::{Decided, Decisive, Verdict};
 use super::document::Document;
 use super::keys::Keys;
+use super::other_factors::{administrator, disputed, no_role, other_administrator};
 use super::public_access;
 use super::sides::{Sets, foreign, sets};
 use super::world::World;

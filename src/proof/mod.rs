@@ -14,7 +14,6 @@
 //! [`crate::policy::evaluation`] decides a single request the way AWS does.
 
 mod attacks;
-mod beside;
 mod collect;
 mod decided;
 mod document;
@@ -27,6 +26,7 @@ mod judge;
 mod key_kind;
 mod keys;
 mod names;
+mod other_factors;
 mod outcome;
 mod outsiders;
 mod parameters;

@@ -26,6 +26,7 @@ impl TemplateFile {
     /// Returns the tree of the template. The first call reads it.
     ///
     /// # Errors
+    ///
     /// Returns an error if the text is not a CloudFormation template, or if it has no resources.
     pub(crate) fn root(&self) -> Result<Arc<Node>, Diagnostic> {
         match self.tree() {

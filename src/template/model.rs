@@ -50,7 +50,7 @@ pub struct Resource {
     /// Resources that must exist before it.
     pub depends_on: Vec<String>,
     /// Whether it is retained when its stack is deleted or when it is replaced. If its first
-    /// creation is rolled back, it is deleted nevertheless, so that the next attempt does not
+    /// creation is rolled back, it is still deleted, so that the next attempt does not
     /// conflict with it.
     pub retained: bool,
     /// The Guard rules that are suppressed on it, each with a reason.

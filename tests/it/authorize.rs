@@ -1,4 +1,4 @@
-//! `s3ferry authorize`.
+//! Tests of `s3ferry authorize`.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -30,7 +30,7 @@ fn case(id: &str, expect: &str) -> String {
 }
 
 #[test]
-fn decisions_are_one_object_a_line() {
+fn decisions_are_one_object_per_line() {
     let input = format!("{}\n{}\n", case("one", "Allowed"), case("two", "Allowed"));
     let (code, out, _) = authorize(&["-"], &input);
     assert_eq!(code, 0);
@@ -47,14 +47,14 @@ fn decisions_are_one_object_a_line() {
 }
 
 #[test]
-fn another_decision_than_expected_is_a_finding() {
+fn an_unexpected_decision_is_a_finding() {
     let (code, out, _) = authorize(&["--format", "text", "-"], &case("one", "ExplicitlyDenied"));
     assert_eq!(code, 1);
     assert!(out.contains("expected ExplicitlyDenied"), "{out}");
 }
 
 #[test]
-fn malformed_cases_have_positions_and_keep_no_others_back() {
+fn malformed_cases_have_positions_and_do_not_block_others() {
     let input = format!("{}\n{{\"id\": \"bad\"}}\n", case("one", "Allowed"));
     let (code, out, err) = authorize(&["-"], &input);
     assert_eq!(code, 2);
@@ -63,9 +63,9 @@ fn malformed_cases_have_positions_and_keep_no_others_back() {
     assert_eq!(authorize(&["no-such-file"], "").0, 2);
 }
 
-/// AWS has no such request, so no policy can allow it.
+/// The request does not exist in AWS, so no policy can allow it.
 #[test]
-fn an_action_that_its_service_does_not_have_is_refused() {
+fn an_unknown_action_is_rejected() {
     let put = |action: &str| {
         case("one", "Allowed")
             .replace("s3:GetObject", action)
@@ -83,16 +83,16 @@ fn an_action_that_its_service_does_not_have_is_refused() {
         problem.help.contains("did you mean `s3:PutObject`?"),
         "{err}"
     );
-    // Whatever the case of its letters; and a service that the reference does not have.
+    // Actions are not case-sensitive, and actions of unknown services are accepted.
     for known in ["S3:putOBJECT", "sqs:SendMessage", "notes:Put"] {
         let input = put(known).replace("s3:Put*", "*");
         assert_eq!(authorize(&["-"], &input).0, 0, "{known}");
     }
 }
 
-/// Every policy that AWS publishes is one that it accepts.
+/// AWS accepts all policies that it publishes, so the parser must accept them as well.
 #[test]
-fn every_managed_policy_of_aws_is_read() {
+fn all_aws_managed_policies_are_parsed() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let made = Command::new(crate::support::python("python"))
         .arg("-B")
@@ -106,7 +106,7 @@ fn every_managed_policy_of_aws_is_read() {
     let (code, out, err) = authorize(&["-"], &cases);
     assert_eq!(code, 0, "{err}");
     assert_eq!(out.lines().count(), count);
-    // The decisions are real ones.
+    // The decisions are not all the same.
     let decisions = |decision: &str| {
         let decision = format!("\"decision\":\"{decision}\"");
         out.lines().filter(|line| line.contains(&decision)).count()

@@ -1,7 +1,7 @@
-//! Cases whose verdicts are derived from AWS's documents: `tests/authz-cases/*.jsonl`.
+//! Authorization cases with verdicts from the AWS documentation: `tests/authz-cases/*.jsonl`.
 //!
-//! Each case names the document that its verdict rests on. The verdict was written down before
-//! the engine was asked; where the two differ, the document decides.
+//! Each case names the document that its verdict is based on. The verdicts were written before the
+//! engine evaluated the cases. If they differ, the document decides.
 
 use s3ferry::diagnostic::{Diagnostic, Source};
 use s3ferry::policy::evaluation::{CaseOutcome, Failure, Grant, Outcome, evaluate_cases};
@@ -25,7 +25,7 @@ fn case_files() -> Vec<Source> {
         .collect()
 }
 
-fn told(source: &Source, problem: &Diagnostic) -> String {
+fn formatted(source: &Source, problem: &Diagnostic) -> String {
     let at = source.position(problem.span.start);
     format!(
         "{}:{}:{}: {}",
@@ -37,7 +37,7 @@ fn told(source: &Source, problem: &Diagnostic) -> String {
 }
 
 #[test]
-fn every_case_comes_out_as_its_document_says() {
+fn every_case_has_the_documented_decision() {
     let mut wrong = Vec::new();
     let mut count = 0;
     for source in case_files() {
@@ -45,7 +45,7 @@ fn every_case_comes_out_as_its_document_says() {
             count += 1;
             match result {
                 Err(problems) => {
-                    wrong.extend(problems.iter().map(|problem| told(&source, problem)));
+                    wrong.extend(problems.iter().map(|problem| formatted(&source, problem)));
                 }
                 Ok(result) if result.expected.is_none() || result.is_mismatch() => {
                     wrong.push(format!(
@@ -65,13 +65,13 @@ fn every_case_comes_out_as_its_document_says() {
 }
 
 #[test]
-fn every_case_has_a_name_of_its_own_a_note_and_a_document() {
+fn every_case_has_a_unique_id_a_note_and_a_document() {
     let mut ids = HashSet::new();
     for source in case_files() {
         for line in source.text().lines() {
             let case: serde_json::Value = serde_json::from_str(line).expect("JSON");
             let text = |member: &str| case[member].as_str().unwrap_or_default().to_owned();
-            assert!(ids.insert(text("id")), "{} is there twice", text("id"));
+            assert!(ids.insert(text("id")), "duplicate ID {}", text("id"));
             for member in ["id", "note", "basis", "expect"] {
                 assert!(!text(member).is_empty(), "{} has no {member}", text("id"));
             }
@@ -105,7 +105,7 @@ const CASE: &str = r#"{
 }"#;
 
 #[test]
-fn the_reason_names_what_decided_and_what_nearly_did() {
+fn the_reason_names_deciding_and_near_statements() {
     let (source, outcome) = outcome(CASE);
     let result = outcome.result.expect("a result");
     assert!(result.is_mismatch());
@@ -117,17 +117,17 @@ fn the_reason_names_what_decided_and_what_nearly_did() {
         serde_json::json!(["identityPolicies"])
     );
     let [resource, identity] = result.reason.layers.as_slice() else {
-        panic!("two layers: {json}");
+        panic!("expected two layers: {json}");
     };
     assert_eq!(resource.outcome, Outcome::Allows);
     assert_eq!(resource.statements[0].grant, Some(Grant::Account));
     assert_eq!(identity.outcome, Outcome::Silent);
     let [near] = identity.statements.as_slice() else {
-        panic!("only what is near: {json}");
+        panic!("expected only near statements: {json}");
     };
     assert_eq!(near.statement, 1);
     let place = source.position(near.span.start);
-    assert_eq!(place.line, 10, "the statement's place in the file");
+    assert_eq!(place.line, 10, "the line of the statement in the file");
     let Failure::Condition {
         key,
         wanted,
@@ -135,7 +135,7 @@ fn the_reason_names_what_decided_and_what_nearly_did() {
         ..
     } = &near.failed[0]
     else {
-        panic!("a condition: {json}");
+        panic!("expected a condition: {json}");
     };
     assert_eq!(key, "aws:PrincipalTag/team");
     assert_eq!(wanted, &["blue", "green"]);
@@ -146,7 +146,7 @@ fn the_reason_names_what_decided_and_what_nearly_did() {
 }
 
 #[test]
-fn one_case_a_list_and_lines_read_alike() {
+fn a_single_case_a_list_and_lines_are_parsed_alike() {
     let one = CASE.to_owned();
     let list = format!("[{CASE}, {CASE}]");
     let line = CASE.replace('\n', " ");
@@ -162,7 +162,7 @@ fn one_case_a_list_and_lines_read_alike() {
 }
 
 #[test]
-fn a_case_that_cannot_be_read_says_where_and_spares_the_others() {
+fn a_malformed_case_has_a_position_and_does_not_block_others() {
     let good = CASE.replace('\n', " ");
     let bad = good.replace("s3:Get*", "s3").replace("Allowed", "Perhaps");
     let text = format!("{good}\n{bad}\n{{]\n{good}\n");
@@ -183,7 +183,7 @@ fn a_case_that_cannot_be_read_says_where_and_spares_the_others() {
 }
 
 #[test]
-fn a_malformed_request_is_refused() {
+fn a_malformed_request_is_rejected() {
     for (from, to, message) in [
         (
             "\"s3:GetObject\", \"resource\"",

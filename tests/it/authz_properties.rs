@@ -1,7 +1,7 @@
-//! What must hold of every decision, whatever the policies: shown on random ones.
+//! Properties of all decisions, tested with random policies.
 //!
-//! Policies are drawn from small pools of actions, resources, principals and conditions, so that
-//! statements often meet the request, each other, and nearly so.
+//! The actions, resources, principals, and conditions of the policies come from small pools, so
+//! that statements often match or almost match the request and each other.
 
 use proptest::prelude::*;
 use s3ferry::diagnostic::{Source, read};
@@ -49,7 +49,8 @@ fn condition() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A statement of a resource-based policy with this effect; other kinds lose its principal.
+/// Generates a statement of a resource-based policy with this effect. Other kinds drop the
+/// principal.
 fn statement(effect: &'static str) -> impl Strategy<Value = Value> {
     (
         prop::sample::select(&ACTIONS[..]),
@@ -176,7 +177,7 @@ fn decide(world: &World) -> Decision {
         (None, _) => Vec::new(),
         (Some(_), policy) => vec![policy.iter().collect()],
     };
-    // A limit without statements still limits: it allows nothing.
+    // A limit without statements allows nothing.
     let nothing = policy(
         &[json!({"Effect": "Allow", "Action": "none:None", "Resource": "*"})],
         PolicyKind::Identity,
@@ -198,7 +199,7 @@ fn decide(world: &World) -> Decision {
     assert_eq!(
         explain(&world.request, &set).decision,
         decision,
-        "decision and reason are made in the same way"
+        "the decision and the reason must agree"
     );
     decision
 }
@@ -339,6 +340,6 @@ fn the_random_policies_decide_in_every_way() {
         let world = world().new_tree(&mut runner).expect("a world").current();
         counts[decide(&world) as usize] += 1;
     }
-    // Otherwise the properties would hold for want of anything that could break them.
+    // Otherwise, no random policy could violate the properties.
     assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
 }

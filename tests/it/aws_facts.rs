@@ -1,4 +1,5 @@
-//! The tables of facts about AWS, compared with AWS's own data, and the documentation with them.
+//! Compares the tables of facts about AWS with data from AWS, and the documentation with the
+//! tables.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,7 +28,7 @@ fn regions_are_those_that_aws_lists() {
     for (region, said) in listed {
         let name = said["partition"].as_str().expect("a partition");
         let Some(partition) = Partition::of_arns(name) else {
-            // The secret regions, which no public account reaches.
+            // Isolated regions, which are not available to public accounts.
             assert!(name.starts_with("aws-iso"), "{name}");
             assert!(!is_region(region), "{region}");
             continue;

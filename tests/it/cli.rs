@@ -1,4 +1,5 @@
-//! What all commands share, and the small ones: help, colours, pipes, schema, completions, man.
+//! Common behavior of all commands, and the small commands: help, colors, pipes, schema,
+//! completions, and manual pages.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -60,7 +61,7 @@ fn wrong_usage_is_exit_code_2() {
 const ESCAPE: char = '\u{1b}';
 
 #[test]
-fn colours_come_only_when_asked_for() {
+fn colors_are_used_only_on_request() {
     let project = Project::with("dev: 1\n");
     let error = |arguments: &str, variable: Option<&str>| {
         let mut command = project.command();
@@ -72,7 +73,7 @@ fn colours_come_only_when_asked_for() {
     };
     assert!(
         !error("synth", None).contains(ESCAPE),
-        "no terminal, no colour"
+        "colors without a terminal"
     );
     assert!(error("synth --color always", None).contains(ESCAPE));
     assert!(!error("synth --color never", Some("CLICOLOR_FORCE")).contains(ESCAPE));
@@ -84,7 +85,7 @@ fn colours_come_only_when_asked_for() {
         .env("CLICOLOR_FORCE", "1");
     assert!(
         finish(both).stderr.starts_with("error"),
-        "NO_COLOR is respected"
+        "NO_COLOR is ignored"
     );
 }
 
@@ -105,7 +106,7 @@ fn quiet_leaves_results_and_errors() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let project = Project::with(SMALL);
     for arguments in [
         &["synth", "--no-lint", "--stdout"][..],
@@ -122,7 +123,7 @@ fn a_reader_that_goes_away_is_no_error() {
             .spawn()
             .expect("the binary runs");
         drop(child.stdout.take());
-        let status = child.wait().expect("it ends");
+        let status = child.wait().expect("the binary exits");
         let mut said = String::new();
         let mut stderr = child.stderr.take().expect("piped");
         stderr.read_to_string(&mut said).expect("text");
@@ -133,7 +134,7 @@ fn a_reader_that_goes_away_is_no_error() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_behind_standard_output_is_an_error() {
+fn a_full_disk_for_standard_output_is_an_error() {
     let full = std::fs::File::options().write(true).open("/dev/full");
     let output = Command::new(env!("CARGO_BIN_EXE_s3ferry"))
         .arg("schema")
@@ -146,7 +147,7 @@ fn a_full_disk_behind_standard_output_is_an_error() {
 }
 
 #[test]
-fn the_environment_of_aws_changes_nothing() {
+fn aws_environment_variables_have_no_effect() {
     let project = Project::with(SMALL);
     let plain = project.expect("synth --no-lint --stdout", 0).stdout;
     let mut command = project.command();
@@ -175,7 +176,7 @@ fn yaml(text: &str) -> Json {
 }
 
 #[test]
-fn the_schema_takes_what_synth_takes() {
+fn the_schema_accepts_what_synth_accepts() {
     let validator = validator();
     let project = Project::empty();
     project.expect(
@@ -198,12 +199,12 @@ fn the_schema_takes_what_synth_takes() {
 }
 
 #[test]
-fn the_schema_refuses_what_synth_refuses() {
+fn the_schema_rejects_what_synth_rejects() {
     let validator = validator();
     for (text, changed) in [
         ("an unknown key", SMALL.replace("account:", "acount:")),
         (
-            "a number as account",
+            "a number as an account",
             SMALL.replace("\"111111111111\"", "111111111111"),
         ),
         (
@@ -215,7 +216,7 @@ fn the_schema_refuses_what_synth_refuses() {
             "dev: {account: \"1\"}\ntargets: []\n".to_owned(),
         ),
         (
-            "a value of no enumeration",
+            "an unknown value of an enumeration",
             format!("{SMALL}permissions: most\n"),
         ),
         (
@@ -268,7 +269,7 @@ fn the_manual_page_has_every_command_and_option() {
 }
 
 #[test]
-fn a_manual_page_can_be_called_as_it_stands() {
+fn the_synopsis_of_a_manual_page_can_be_copied() {
     let project = Project::empty();
     let page = project.expect("man synth", 0).stdout;
     let synopsis = page.split(".SH SYNOPSIS").nth(1).expect("a synopsis");
@@ -278,7 +279,7 @@ fn a_manual_page_can_be_called_as_it_stands() {
     for code in ["0", "1", "2", "3", "130"] {
         assert!(page.contains(&format!(".TP\n{code}\n")), "{code}");
     }
-    // Each example on a line of its own.
+    // Each example is on a separate line.
     let examples = page.split(".SH EXAMPLES\n").nth(1).expect("examples");
     assert!(examples.starts_with(".nf\n  s3ferry synth"), "{examples}");
     assert!(!page.contains(".SH EXTRA"));

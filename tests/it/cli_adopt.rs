@@ -1,4 +1,5 @@
-//! `s3ferry adopt` and `s3ferry init --from`: an existing pipeline, as a file and live.
+//! Tests of `s3ferry adopt` and `s3ferry init --from` with an existing pipeline, as a file and
+//! live.
 
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::emulator::{Accounts, Emulator};
 use crate::played_pipeline::PlayedPipeline;
 use crate::support::Project;
 
-/// What `aws codepipeline get-pipeline` printed of a pipeline made in the console.
+/// The output of `aws codepipeline get-pipeline` for a pipeline that was created in the console.
 const DEFINITION: &str = include_str!("../fixtures/existing-pipeline.json");
 const KEY: &str = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-4333-8444-555555555555";
 
@@ -19,7 +20,7 @@ fn project() -> Project {
 }
 
 #[test]
-fn init_from_a_pipeline_makes_a_configuration_that_adopt_takes() {
+fn init_from_a_pipeline_writes_a_configuration_for_adopt() {
     let project = project();
     let config = project.read("s3ferry.yaml");
     for line in [
@@ -36,7 +37,7 @@ fn init_from_a_pipeline_makes_a_configuration_that_adopt_takes() {
     assert_eq!(config.matches("create: false").count(), 4, "{config}");
     project.expect("synth --no-lint", 0);
     let dev = project.read("stacks/dev.yaml");
-    assert!(!dev.contains("AWS::S3::Bucket\n"), "no bucket is made");
+    assert!(!dev.contains("AWS::S3::Bucket\n"), "a bucket is created");
     assert!(dev.contains("AWSCodePipelineServiceRole-us-east-1-website"));
     let run = project.expect(&format!("adopt site.json --key-arn {KEY}"), 0);
     let added: Vec<&str> = (run.stdout.lines())
@@ -61,7 +62,7 @@ fn init_from_a_pipeline_makes_a_configuration_that_adopt_takes() {
         "{}",
         run.stdout
     );
-    // Nothing but what was said: three lines of the action, the key, the commas before them.
+    // Only the reported changes: three lines of the action, the key, and the preceding commas.
     assert!(added.len() <= 10 && removed.len() <= 10, "{}", run.stdout);
 }
 
@@ -80,7 +81,7 @@ fn the_adopted_definition_is_a_file_and_adopting_it_again_changes_nothing() {
     let adopted = project.read("adopted.json");
     let mut value: Value = serde_json::from_str(&adopted).expect("JSON");
     let mut before: Value = serde_json::from_str(DEFINITION).expect("JSON");
-    // With what was set taken out again it is what it was.
+    // Without the changed members, the definition is the original one.
     let action = &mut value["pipeline"]["stages"][2]["actions"][0];
     for key in ["roleArn", "namespace"] {
         assert!(
@@ -106,7 +107,7 @@ fn the_adopted_definition_is_a_file_and_adopting_it_again_changes_nothing() {
 }
 
 #[test]
-fn the_bare_definition_goes_by_the_option_that_takes_it() {
+fn the_bare_definition_uses_the_matching_option() {
     let project = project();
     let whole: Value = serde_json::from_str(DEFINITION).expect("JSON");
     project.write("bare.json", format!("{:#}", whole["pipeline"]));
@@ -125,7 +126,7 @@ fn the_bare_definition_goes_by_the_option_that_takes_it() {
 }
 
 #[test]
-fn bad_definitions_are_refused_where_they_are_wrong() {
+fn invalid_definitions_are_rejected_with_a_position() {
     let project = project();
     let cases = [
         (
@@ -181,7 +182,7 @@ fn bad_definitions_are_refused_where_they_are_wrong() {
 }
 
 #[test]
-fn init_from_asks_for_what_the_pipeline_does_not_say() {
+fn init_from_asks_for_missing_information() {
     let project = Project::empty();
     project.write("site.json", DEFINITION);
     let run = project.expect("init --from site.json", 2);
@@ -203,7 +204,7 @@ fn init_from_asks_for_what_the_pipeline_does_not_say() {
         "init --from site.json --bucket-account website-production=222222222222",
         0,
     );
-    // A role says whose the bucket is, but not one of the dev account.
+    // A role identifies the account of the bucket, unless it is a role in the dev account.
     let mut with_role: Value = serde_json::from_str(DEFINITION).expect("JSON");
     for (account, code) in [("111111111111", 2), ("222222222222", 0)] {
         with_role["pipeline"]["stages"][2]["actions"][0]["roleArn"] =
@@ -228,7 +229,7 @@ fn init_from_asks_for_what_the_pipeline_does_not_say() {
     );
 }
 
-/// A project of fresh accounts, whose pipeline is played.
+/// Creates a project with new accounts and a simulated pipeline.
 fn live() -> (Project, PlayedPipeline, String, Value) {
     let accounts = Accounts::fresh();
     let text = DEFINITION.replace("111111111111", &accounts.dev);
@@ -240,7 +241,7 @@ fn live() -> (Project, PlayedPipeline, String, Value) {
     );
     let played = PlayedPipeline::before(Emulator::shared().address());
     accounts.log_in(&mut project, &played.endpoint());
-    // Times are seconds on the wire; the AWS CLI prints them as dates.
+    // The API returns times in seconds, and the AWS CLI prints them as dates.
     let wire = text.replace("\"2025-03-14T09:26:53.589000+00:00\"", "1741944413.589");
     let answer: Value = serde_json::from_str(&wire).expect("JSON");
     played.plays_text("GetPipeline", &wire);
@@ -261,7 +262,7 @@ fn live() -> (Project, PlayedPipeline, String, Value) {
 }
 
 #[test]
-fn the_live_pipeline_is_changed_as_it_was_shown() {
+fn the_live_pipeline_is_changed_as_shown() {
     let (project, played, key, answer) = live();
     let shown = project.expect(&format!("adopt --name website --key-arn {key}"), 0);
     assert!(
@@ -286,16 +287,16 @@ fn the_live_pipeline_is_changed_as_it_was_shown() {
     assert_eq!(
         sent[0].as_object().expect("an object").len(),
         1,
-        "no metadata"
+        "metadata is sent"
     );
-    // Members that no SDK of today knows go back as they came.
+    // Members that the SDK does not know are sent back unchanged.
     assert_eq!(
         sent[0]["pipeline"]["futureMember"],
         answer["pipeline"]["futureMember"]
     );
     assert!(
         played.texts("UpdatePipeline")[0].contains("0.10"),
-        "numbers as they are written"
+        "numbers are reformatted"
     );
     assert_eq!(
         sent[0]["pipeline"]["artifactStore"]["encryptionKey"]["id"],
@@ -304,7 +305,7 @@ fn the_live_pipeline_is_changed_as_it_was_shown() {
 }
 
 #[test]
-fn a_pipeline_that_changed_or_runs_is_left_alone() {
+fn a_changed_or_running_pipeline_is_not_modified() {
     let (project, played, key, answer) = live();
     let write = format!("adopt site.json --key-arn {key} --write --yes");
     let mut newer = answer.clone();
@@ -317,7 +318,7 @@ fn a_pipeline_that_changed_or_runs_is_left_alone() {
         "{}",
         run.stderr
     );
-    // Changed while the question stood.
+    // The pipeline changes while the user is asked.
     played.plays([("GetPipeline", vec![answer.clone(), newer])]);
     project.expect(&write, 1);
     played.plays([
@@ -342,7 +343,7 @@ fn without_an_answer_nothing_is_changed() {
     assert_eq!(played.count("UpdatePipeline"), 0);
 }
 
-/// CodePipeline's refusal of a target's role.
+/// The error of CodePipeline for the role of a target.
 fn refusal(project: &Project) -> String {
     let config = project.read("s3ferry.yaml");
     let (_, target) = config.split_once("targets:").expect("targets");
@@ -355,7 +356,7 @@ fn refusal(project: &Project) -> String {
 }
 
 #[test]
-fn the_role_of_a_target_that_does_not_exist_is_said_at_once() {
+fn the_role_of_a_missing_target_is_reported_immediately() {
     let (project, played, key, _) = live();
     let refusal = refusal(&project);
     played.plays_error("UpdatePipeline", "InvalidStructureException", &refusal);
@@ -374,13 +375,13 @@ fn the_role_of_a_target_that_does_not_exist_is_said_at_once() {
 }
 
 #[test]
-fn a_role_that_iam_has_not_made_known_yet_is_tried_again() {
+fn a_role_that_has_not_propagated_is_retried() {
     let (mut project, played, key, _) = live();
     let refusal = refusal(&project);
     for _ in 0..2 {
         played.plays_error_first("UpdatePipeline", "InvalidStructureException", &refusal);
     }
-    // Without a profile for prod, nothing says that its role is missing.
+    // Without a profile for prod, it is unknown whether its role is missing.
     let config = project.read("s3ferry.yaml");
     let (_, dev) = config.split_once("account: \"").expect("an account");
     log_in(&mut project, &played.endpoint(), &[("dev", &dev[..12])]);
@@ -405,6 +406,6 @@ fn a_role_that_iam_has_not_made_known_yet_is_tried_again() {
         run.stderr
     );
     assert_eq!(played.count("UpdatePipeline"), 3);
-    // Before each attempt it is made sure that the pipeline is still the same and idle.
+    // Each attempt first checks that the pipeline is unchanged and idle.
     assert_eq!(played.count("ListPipelineExecutions"), 4);
 }

@@ -1,19 +1,19 @@
-//! Every error of the configuration: its place, the text that is underlined, and the fix.
+//! Errors of the configuration: position, underlined text, message, and fix.
 
 use crate::support::{Project, SMALL, Shown};
 
-/// Synthesizes a configuration that must fail, and gives the problems.
+/// Synthesizes an invalid configuration and returns the problems.
 fn problems(config: &str) -> Vec<Shown> {
     let project = Project::with(config);
     let run = project.expect("synth --no-lint", 2);
     assert_eq!(run.stdout, "");
-    assert!(!project.exists("stacks"), "something was written");
+    assert!(!project.exists("stacks"), "files were written");
     let found = run.problems();
     assert!(!found.is_empty(), "{}", run.stderr);
     found
 }
 
-/// A change of the smallest configuration, and the one problem that it must give.
+/// Asserts that a configuration has exactly one problem.
 #[track_caller]
 fn one(config: &str, place: &str, underlined: &str, message: &str, help: &str) {
     let found = problems(config);
@@ -36,18 +36,18 @@ fn assert_problem(problem: &Shown, place: &str, underlined: &str, message: &str,
     assert!(!problem.help.is_empty(), "{problem:?}");
 }
 
-/// More settings of `dev`, from line 3 on.
+/// Returns a configuration with additional settings of `dev`, starting at line 3.
 fn dev(settings: &str) -> String {
     SMALL.replace("targets:", &format!("{settings}\ntargets:"))
 }
 
-/// More settings of the target, from line 6 on.
+/// Returns a configuration with additional settings of the target, starting at line 6.
 fn target(settings: &str) -> String {
     format!("{SMALL}{settings}\n")
 }
 
 #[test]
-fn an_unknown_key_with_the_near_one() {
+fn an_unknown_key_with_a_similar_one() {
     one(
         &dev("  regoin: us-east-1"),
         "3:3",
@@ -90,7 +90,7 @@ fn an_unquoted_account() {
 }
 
 #[test]
-fn an_account_of_the_wrong_form() {
+fn an_invalid_account() {
     one(
         &SMALL.replace("111111111111", "11111111111"),
         "2:12",
@@ -108,7 +108,7 @@ fn an_account_of_the_wrong_form() {
 }
 
 #[test]
-fn a_bad_bucket_name() {
+fn an_invalid_bucket_name() {
     for (name, why) in [
         ("My-bucket", "contains `M`; only lowercase letters"),
         ("ab", "it has 2 characters, but S3 allows 3 to 63"),
@@ -144,7 +144,7 @@ fn a_bad_bucket_name() {
 }
 
 #[test]
-fn a_bad_alias() {
+fn an_invalid_alias() {
     for (alias, why) in [
         ("alias/x", "leave out `alias/`"),
         ("aws/x", "reserves `alias/aws/`"),
@@ -161,7 +161,7 @@ fn a_bad_alias() {
 }
 
 #[test]
-fn a_bad_pipeline_or_role_name() {
+fn an_invalid_pipeline_or_role_name() {
     one(
         &dev("  pipeline: {name: a b}"),
         "3:20",
@@ -218,7 +218,7 @@ fn two_targets_with_the_same_name_bucket_or_role() {
         "targets 1 and 2 have the same name",
         "a unique name",
     );
-    // Their log buckets would share a name too.
+    // Their log buckets would also share a name.
     let found = problems(&format!(
         "{SMALL}{}",
         SECOND.replace("other-output", "codepipeline-output-bucket")
@@ -248,7 +248,7 @@ fn two_targets_with_the_same_name_bucket_or_role() {
 }
 
 #[test]
-fn the_same_role_name_in_two_accounts_is_fine() {
+fn the_same_role_name_in_two_accounts_is_valid() {
     let second = SECOND.replace("222222222222", "333333333333");
     let project = Project::with(&format!("{SMALL}{second}    role: prods3role\n"));
     project.expect("synth --no-lint", 0);
@@ -319,7 +319,7 @@ fn a_region_without_codepipeline() {
         "partition `aws-eusc` has no region `eusc-de-west-1` (as of 2026-11)",
         "did you mean `eusc-de-east-1`?",
     );
-    // Both regions of China are taken.
+    // Both regions in China are accepted.
     let china = target("    region: cn-northwest-1").replace(
         "dev:",
         "dev:\n  region: cn-north-1\n  key: {multi_region: true}",
@@ -397,7 +397,7 @@ fn extract_and_object_key_belong_together() {
 }
 
 #[test]
-fn a_path_makes_keys_that_the_action_puts_and_a_browser_asks_for() {
+fn a_path_gives_keys_that_the_action_and_browsers_support() {
     let wrong = |path: &str, message: &str| {
         let underlined = format!("'{path}'");
         one(
@@ -408,7 +408,7 @@ fn a_path_makes_keys_that_the_action_puts_and_a_browser_asks_for() {
             "such as `site/assets`",
         );
     };
-    // With it the action would make keys with a double slash.
+    // With a slash at an end, the action would create keys with a double slash.
     wrong("site/", "must not begin or end with `/`");
     wrong("/site", "must not begin or end with `/`");
     for path in ["a//b", "a\\b", "./a", "a/..", "a/../b", "v1../b"] {
@@ -419,7 +419,7 @@ fn a_path_makes_keys_that_the_action_puts_and_a_browser_asks_for() {
 }
 
 #[test]
-fn a_canned_acl_that_the_bucket_cannot_take() {
+fn a_canned_acl_that_the_bucket_does_not_support() {
     one(
         &target("    canned_acl: public-read"),
         "6:17",
@@ -437,7 +437,7 @@ fn a_canned_acl_that_the_bucket_cannot_take() {
 }
 
 #[test]
-fn a_target_elsewhere() {
+fn a_target_in_another_region() {
     one(
         &target("    region: eu-west-1"),
         "6:13",
@@ -559,7 +559,7 @@ fn many_accounts() {
         "a key belongs to one account and region",
         "add a separate target for each",
     );
-    // Two accounts may share names; two targets in one account may not.
+    // Names can be the same in two accounts, but not for two targets in one account.
     let two = format!(
         "{}  - name: other\n    account: \"333333333333\"\n    bucket: other-output\n    role: prods3role\n",
         accounts(
@@ -588,7 +588,7 @@ fn a_target_without_account() {
 }
 
 #[test]
-fn an_arn_of_something_else() {
+fn an_arn_of_a_different_resource() {
     let role = "arn:aws:iam::999999999999:role/x";
     one(
         &dev(&format!("  pipeline:\n    service_role: {role}")),
@@ -664,7 +664,7 @@ fn an_arn_of_something_else() {
 }
 
 #[test]
-fn a_key_is_named_exactly_or_it_would_be_every_key() {
+fn a_key_arn_must_name_exactly_one_key() {
     for (resource, message) in [
         ("key/*", "contains a wildcard"),
         (
@@ -708,7 +708,7 @@ fn a_key_is_named_exactly_or_it_would_be_every_key() {
 }
 
 #[test]
-fn iam_resources_are_named_exactly_or_they_would_be_others() {
+fn an_iam_arn_must_name_exactly_one_resource() {
     let iam = "arn:aws:iam::111111111111:";
     for (settings, column, resource) in [
         ("  pipeline: {service_role: ARN}", "3:28", "role/"),
@@ -845,7 +845,7 @@ fn the_schema_rejects_what_the_check_rejects() {
 }
 
 #[test]
-fn the_message_for_a_key_names_what_a_reader_cannot_see() {
+fn the_message_for_a_key_names_invisible_characters() {
     let found = problems(&SMALL.replacen("account", "acc\u{200b}ount", 1));
     assert_problem(
         &found[0],
@@ -899,7 +899,7 @@ fn profiles_and_headers_that_cannot_be_used() {
 }
 
 #[test]
-fn the_rest_of_the_values() {
+fn other_values() {
     one(
         &dev("  key: {deletion_window_days: 31}"),
         "3:31",
@@ -1026,7 +1026,7 @@ tags:
             "s3ferry.yaml:10:10"
         ]
     );
-    // Faults of shape, and there too all of them.
+    // All structural problems are also reported together.
     let found = problems("dev:\n  acount: 1\n  region: [x]\ntargts: 1\n");
     assert!(found.len() >= 4, "{found:#?}");
 }
@@ -1044,7 +1044,7 @@ fn columns_count_characters() {
 }
 
 #[test]
-fn text_that_is_no_configuration() {
+fn files_that_are_not_configurations() {
     let nested = |depth| format!("dev: {}1{}\n", "[".repeat(depth), "]".repeat(depth));
     let (deep, abyss) = (nested(100), nested(50_000));
     for (text, message) in [
@@ -1073,7 +1073,7 @@ fn text_that_is_no_configuration() {
 }
 
 #[test]
-fn aliases_cannot_make_a_document_explode() {
+fn aliases_cannot_expand_a_document_exponentially() {
     let mut text = String::from("dev: 1\na0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for n in 1..12 {
         let before = format!("*a{}, ", n - 1).repeat(9);

@@ -1,5 +1,5 @@
-//! `s3ferry doctor` against the emulator: both stacks deployed by the real binary, one thing
-//! broken with the AWS CLI, and the doctor names exactly that first.
+//! Tests of `s3ferry doctor` with the emulator. The binary deploys both stacks, the AWS CLI breaks
+//! one resource, and the first finding of the doctor names that resource.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::Project;
 const PIPELINE: &str = "crossaccountdeploy";
 const SERVICE_ROLE: &str = "AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy";
 
-/// A deployment of its own.
+/// A separate deployment.
 pub(crate) struct Deployment {
     pub(crate) accounts: Accounts,
     pub(crate) project: Project,
@@ -31,7 +31,7 @@ impl Deployment {
         Emulator::shared().aws(&self.accounts.prod, arguments)
     }
 
-    /// The diagnosis, as JSON; something is wrong.
+    /// Returns the diagnosis as JSON. It must contain problems.
     pub(crate) fn diagnosis(&self) -> Value {
         let run = self.project.expect("doctor --format json", 1);
         crate::schemas::conforms("doctor", &run.stdout);
@@ -71,8 +71,8 @@ impl Deployment {
             .expect("updated");
     }
 
-    /// Runs the first command that mends a finding.
-    fn mend(&self, finding: &Value) {
+    /// Runs the commands that fix a finding.
+    fn fix(&self, finding: &Value) {
         let commands = finding["fixes"].as_array().expect("fixes").iter();
         for command in commands.filter(|fix| fix["kind"] == "command") {
             let command = text(&command["command"]);
@@ -92,7 +92,7 @@ impl Deployment {
     }
 }
 
-/// A command's words, as a shell takes its single quotes.
+/// Splits a command into words, with single quotes as in a shell.
 fn words(command: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (number, part) in command.split('\'').enumerate() {
@@ -108,17 +108,17 @@ fn words(command: &str) -> Vec<String> {
 pub(crate) fn text(value: &Value) -> String {
     value
         .as_str()
-        .unwrap_or_else(|| panic!("no text: {value}"))
+        .unwrap_or_else(|| panic!("not a string: {value}"))
         .to_owned()
 }
 
-/// The rules of the findings, in their order.
+/// Returns the rules of the findings, in order.
 pub(crate) fn rules(diagnosis: &Value) -> Vec<String> {
     let findings = diagnosis["findings"].as_array().expect("findings").iter();
     findings.map(|finding| text(&finding["rule"])).collect()
 }
 
-/// The steps of a run that a finding stops.
+/// Returns the steps of a pipeline execution that a finding blocks.
 fn steps(finding: &Value) -> Vec<String> {
     let consequences = finding["consequences"]
         .as_array()
@@ -164,7 +164,7 @@ fn a_healthy_deployment_has_no_finding_and_is_only_read() {
 }
 
 #[test]
-fn a_disabled_key_is_the_one_cause_of_what_needs_it() {
+fn a_disabled_key_is_the_only_cause_of_dependent_failures() {
     let deployment = Deployment::new();
     let key = deployment.key_id();
     deployment.dev(&format!("kms disable-key --key-id {key}"));
@@ -173,7 +173,7 @@ fn a_disabled_key_is_the_one_cause_of_what_needs_it() {
     let finding = &diagnosis["findings"][0];
     assert_eq!(finding["message"], "it is disabled");
     assert_eq!(steps(finding), ["encrypt", "decrypt"]);
-    deployment.mend(finding);
+    deployment.fix(finding);
     deployment.healthy();
     deployment.dev(&format!(
         "kms schedule-key-deletion --key-id {key} --pending-window-in-days 7"
@@ -208,7 +208,7 @@ fn the_second_policy_of_a_key_is_read_and_its_outsiders_are_reported() {
 }
 
 #[test]
-fn the_policies_of_a_key_that_may_not_be_listed_are_reported_as_such() {
+fn key_policies_that_cannot_be_listed_are_reported_as_unread() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let proxy = FaultProxy::before(emulator.address());
@@ -225,7 +225,7 @@ fn the_policies_of_a_key_that_may_not_be_listed_are_reported_as_such() {
 }
 
 #[test]
-fn a_source_bucket_with_a_key_of_its_own_needs_it_in_the_configuration() {
+fn the_key_of_a_source_bucket_must_be_in_the_configuration() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let bucket = format!("source-{}", accounts.dev);
@@ -290,7 +290,7 @@ fn a_source_bucket_with_a_key_of_its_own_needs_it_in_the_configuration() {
 }
 
 #[test]
-fn an_overwritten_bucket_policy_is_named_with_its_missing_statements_and_put_back() {
+fn the_missing_statements_of_an_overwritten_bucket_policy_are_reported_and_restored() {
     let deployment = Deployment::new();
     let bucket = format!("artifacts-{}", deployment.accounts.dev);
     let other = json!({
@@ -333,12 +333,12 @@ fn an_overwritten_bucket_policy_is_named_with_its_missing_statements_and_put_bac
         consequences.contains("an attack is allowed: ") && consequences.contains("without TLS"),
         "{finding}"
     );
-    deployment.mend(finding);
+    deployment.fix(finding);
     deployment.healthy();
 }
 
 #[test]
-fn a_detached_policy_and_one_that_is_changed_are_told_apart() {
+fn detached_and_changed_policies_are_distinguished() {
     let deployment = Deployment::new();
     let arn = format!(
         "arn:aws:iam::{}:policy/devkmss3access",
@@ -355,7 +355,7 @@ fn a_detached_policy_and_one_that_is_changed_are_told_apart() {
         "its managed policy devkmss3access is not attached"
     );
     assert_eq!(steps(finding), ["read", "decrypt"]);
-    deployment.mend(finding);
+    deployment.fix(finding);
     deployment.healthy();
     let document = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Own","Effect":"Deny","Action":"s3:PutObject","Resource":"*"}]}"#;
     Emulator::shared()
@@ -381,12 +381,12 @@ fn a_detached_policy_and_one_that_is_changed_are_told_apart() {
         "it has the inline policy stop, which no template attaches"
     );
     assert_eq!(steps(finding), ["deploy"]);
-    deployment.mend(finding);
+    deployment.fix(finding);
     deployment.healthy();
 }
 
 #[test]
-fn a_service_role_that_was_made_again_leaves_dead_principals_and_the_trust_is_repaired() {
+fn the_trust_of_a_recreated_service_role_is_repaired() {
     let deployment = Deployment::new();
     let role = deployment.dev(&format!("iam get-role --role-name {SERVICE_ROLE}"));
     let trust = role["Role"]["AssumeRolePolicyDocument"].to_string();
@@ -409,7 +409,7 @@ fn a_service_role_that_was_made_again_leaves_dead_principals_and_the_trust_is_re
     assert_eq!(rules(&diagnosis)[0], "DOCTOR_ROLE_MISSING");
     let missing = text(&diagnosis["findings"][0]["resource"]);
     assert_eq!(missing, format!("role {SERVICE_ROLE}"));
-    // A trust policy cannot be repaired as long as nobody of that name is there.
+    // A trust policy cannot be repaired while the role does not exist.
     assert!(
         !diagnosis.to_string().contains("--repair-trust"),
         "{diagnosis:#}"
@@ -454,7 +454,7 @@ fn a_service_role_that_was_made_again_leaves_dead_principals_and_the_trust_is_re
         "{message}"
     );
     assert_eq!(steps(trust), ["check", "assume"]);
-    // The template has not changed: deploying it again mends nothing.
+    // The template has not changed, so deploying it again fixes nothing.
     deployment
         .project
         .expect("deploy --profile prod --yes --quiet", 0);
@@ -472,12 +472,12 @@ fn a_service_role_that_was_made_again_leaves_dead_principals_and_the_trust_is_re
     assert_eq!(rules(&diagnosis), ["DOCTOR_DEAD_PRINCIPAL"]);
     let key = &diagnosis["findings"][0];
     assert!(text(&key["resource"]).starts_with("key "), "{key:#}");
-    deployment.mend(key);
+    deployment.fix(key);
     deployment.healthy();
 }
 
 #[test]
-fn what_keeps_a_change_from_starting_the_pipeline_is_found() {
+fn problems_that_prevent_the_start_of_the_pipeline_are_found() {
     let deployment = Deployment::new();
     let bucket = format!("source-{}", deployment.accounts.dev);
     let rule = "crossaccountdeploy-us-east-1-start";
@@ -513,13 +513,13 @@ fn what_keeps_a_change_from_starting_the_pipeline_is_found() {
         assert_eq!(rules(&diagnosis), [rule], "{command}: {diagnosis:#}");
         let finding = &diagnosis["findings"][0];
         assert!(text(&finding["message"]).contains(message), "{finding:#}");
-        deployment.mend(finding);
+        deployment.fix(finding);
         deployment.healthy();
     }
 }
 
 #[test]
-fn a_pipeline_changed_by_hand_is_told_by_its_part() {
+fn the_changed_part_of_a_manually_changed_pipeline_is_reported() {
     let deployment = Deployment::new();
     let good = deployment.pipeline();
     let key = text(&good["artifactStore"]["encryptionKey"]["id"]);
@@ -597,7 +597,7 @@ fn a_pipeline_changed_by_hand_is_told_by_its_part() {
 }
 
 #[test]
-fn the_last_failure_stands_under_its_cause_or_by_itself() {
+fn the_last_failure_is_reported_under_its_cause_or_separately() {
     let deployment = Deployment::new();
     let emulator = Emulator::shared();
     let message = "The service role is not authorized to perform AssumeRole on role \
@@ -630,7 +630,7 @@ fn the_last_failure_stands_under_its_cause_or_by_itself() {
 }
 
 #[test]
-fn a_missing_source_object_is_named_though_no_execution_tells_of_it() {
+fn a_missing_source_object_is_reported_without_a_failed_execution() {
     let deployment = Deployment::new();
     let (emulator, dev) = (Emulator::shared(), &deployment.accounts.dev);
     emulator.failed_source(dev, PIPELINE, "ConfigurationError", "");
@@ -644,7 +644,7 @@ fn a_missing_source_object_is_named_though_no_execution_tells_of_it() {
         finding["fixes"].to_string().contains("s3ferry push"),
         "{finding:#}"
     );
-    // The same action, refused: that is about permissions.
+    // The same action with a permission error.
     let denied = "Access Denied (Service: Amazon S3; Status Code: 403)";
     emulator.failed_source(dev, PIPELINE, "PermissionError", denied);
     let diagnosis = deployment.diagnosis();
@@ -655,13 +655,13 @@ fn a_missing_source_object_is_named_though_no_execution_tells_of_it() {
         !finding["fixes"].to_string().contains("s3ferry push"),
         "{finding:#}"
     );
-    // Another execution has succeeded since.
+    // A later execution succeeds.
     emulator.execution(dev, PIPELINE, "Succeeded");
     deployment.healthy();
 }
 
 #[test]
-fn refused_tags_name_the_option_until_it_is_set() {
+fn denied_tags_suggest_the_option_until_it_is_set() {
     let deployment = Deployment::new();
     let message = "You do not have sufficient permissions to call s3.putObjectTagging for the \
                    deployment bucket, out.";
@@ -689,7 +689,7 @@ fn refused_tags_name_the_option_until_it_is_set() {
     );
     deployment.project.write("s3ferry.yaml", config);
     deployment.project.expect("synth", 0);
-    // Set and not deployed: the deployed roles still lack it.
+    // The option is set, but the deployed roles do not have the permissions yet.
     let diagnosis = deployment.diagnosis();
     assert_eq!(rules(&diagnosis), ["DOCTOR_OBJECT_TAGS"]);
     assert_eq!(diagnosis["configuration"]["isDeployed"], false);
@@ -700,7 +700,7 @@ fn refused_tags_name_the_option_until_it_is_set() {
 }
 
 #[test]
-fn what_cannot_be_read_is_listed_and_never_assumed() {
+fn unreadable_items_are_listed_and_never_assumed() {
     let deployment = Deployment::new();
     let run = deployment.project.expect("doctor --profile dev", 4);
     assert!(
@@ -733,7 +733,7 @@ fn what_cannot_be_read_is_listed_and_never_assumed() {
 }
 
 #[test]
-fn the_command_for_what_was_refused_works_as_it_is_printed() {
+fn the_suggested_command_for_denied_calls_works() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let proxy = FaultProxy::before(emulator.address());
@@ -751,7 +751,7 @@ fn the_command_for_what_was_refused_works_as_it_is_printed() {
 }
 
 #[test]
-fn nothing_is_deployed_and_nothing_is_reachable_are_different_things() {
+fn nothing_deployed_and_nothing_reachable_are_distinguished() {
     let accounts = Accounts::fresh();
     let project = accounts.project(&Emulator::shared().endpoint());
     let run = project.expect("doctor --format json", 1);
@@ -774,7 +774,7 @@ fn nothing_is_deployed_and_nothing_is_reachable_are_different_things() {
 }
 
 #[test]
-fn the_policy_for_the_doctor_only_reads_and_names_what_is_there() {
+fn the_policy_for_the_doctor_allows_only_reads_of_named_resources() {
     let project = Project::with(&Accounts::fresh().config());
     for profile in ["dev", "prod"] {
         let run = project.expect(&format!("deployer-policy --profile {profile} --doctor"), 0);

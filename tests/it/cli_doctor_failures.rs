@@ -1,5 +1,5 @@
-//! What `s3ferry doctor` says about an execution that failed, and about a pipeline at which every
-//! run fails: the failures are those of `tests/emulator/failures.json`.
+//! Tests of `s3ferry doctor` with a failed execution, and with a pipeline whose executions all
+//! fail. The failures are those in `tests/emulator/failures.json`.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ impl Deployment {
     }
 }
 
-/// The pieces of advice of a finding.
+/// Returns the advice of a finding.
 fn advice(finding: &Value) -> String {
     let fixes = finding["fixes"].as_array().expect("fixes").iter();
     let found: Vec<String> = fixes
@@ -67,7 +67,7 @@ fn a_known_failure_is_explained_with_its_next_step() {
 }
 
 #[test]
-fn a_denied_call_explains_a_refused_put_and_no_broken_archive() {
+fn a_denied_call_explains_a_denied_put_but_not_a_broken_archive() {
     let deployment = Deployment::new();
     let arn = format!(
         "arn:aws:iam::{}:policy/outputbucketdeployaccess",
@@ -92,7 +92,7 @@ fn a_denied_call_explains_a_refused_put_and_no_broken_archive() {
 }
 
 #[test]
-fn a_configuration_that_codepipeline_accepts_and_no_run_survives_is_the_cause() {
+fn an_accepted_configuration_with_which_every_execution_fails_is_the_cause() {
     let deployment = Deployment::new();
     let good = deployment.pipeline();
     for (configuration, message) in [
@@ -112,7 +112,7 @@ fn a_configuration_that_codepipeline_accepts_and_no_run_survives_is_the_cause() 
         assert!(text(&finding["message"]).contains(message), "{finding:#}");
         let consequences = finding["consequences"].to_string();
         assert!(consequences.contains("(ConfigurationError)"), "{finding:#}");
-        // A failure of the source is another thing.
+        // A failure of the source has a different cause.
         deployment.fails(("Source", "Source"), "source-missing");
         let diagnosis = deployment.diagnosis();
         assert_eq!(

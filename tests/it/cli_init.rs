@@ -1,4 +1,4 @@
-//! `s3ferry init`.
+//! Tests of `s3ferry init`.
 
 use crate::support::Project;
 
@@ -20,9 +20,12 @@ fn it_writes_a_configuration_that_synthesizes() {
         "comments"
     );
     let run = project.expect("synth --no-lint", 0);
-    assert_eq!(run.stderr, "", "it is not the example");
+    assert_eq!(
+        run.stderr, "",
+        "the configuration is treated as the example"
+    );
     let dev = project.read("stacks/dev.yaml");
-    // Names that are taken worldwide must not be the example's.
+    // Bucket names are globally unique, so they must differ from the names in the example.
     for name in [
         "BucketName: s3ferry-source-111111111111-eu-west-1",
         "BucketName: s3ferry-artifacts-111111111111-eu-west-1",
@@ -37,7 +40,7 @@ fn it_writes_a_configuration_that_synthesizes() {
 }
 
 #[test]
-fn the_region_is_us_east_1_unless_it_is_given() {
+fn the_default_region_is_us_east_1() {
     let project = Project::empty();
     project.expect(ACCOUNTS, 0);
     assert!(project.read("s3ferry.yaml").contains("region: us-east-1\n"));
@@ -74,7 +77,7 @@ fn it_overwrites_only_with_force() {
 }
 
 #[test]
-fn off_a_terminal_it_asks_nothing() {
+fn without_a_terminal_there_are_no_prompts() {
     let project = Project::empty();
     for (arguments, missing) in [
         ("init", "--dev-account"),
@@ -93,7 +96,7 @@ fn off_a_terminal_it_asks_nothing() {
 }
 
 #[test]
-fn bad_values_are_refused() {
+fn invalid_values_are_rejected() {
     let project = Project::empty();
     for (arguments, message, help) in [
         (
@@ -125,7 +128,7 @@ fn bad_values_are_refused() {
 }
 
 #[test]
-fn config_says_where() {
+fn config_sets_the_path() {
     let project = Project::empty();
     let run = project.expect(&format!("{ACCOUNTS} --config conf/my.yaml"), 0);
     assert!(

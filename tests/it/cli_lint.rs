@@ -1,4 +1,4 @@
-//! `s3ferry lint`, with rules of the test's own, so that it holds whatever is built in.
+//! Tests of `s3ferry lint` with custom rules, so that they do not depend on the embedded rules.
 
 mod formats;
 
@@ -72,7 +72,7 @@ fn json_of(run: &Run) -> Json {
 }
 
 #[test]
-fn text_shows_the_finding_at_its_place_with_the_fix() {
+fn text_shows_the_finding_with_its_position_and_fix() {
     let project = project();
     let run = project.expect(&format!("{OURS} bad.yaml"), 1);
     let found = shown(&run.stdout);
@@ -105,7 +105,7 @@ fn text_shows_the_finding_at_its_place_with_the_fix() {
 }
 
 #[test]
-fn a_clean_template_is_done() {
+fn a_clean_template_passes() {
     let run = project().expect(&format!("{OURS} good.json"), 0);
     assert!(
         run.stdout.contains("0 errors, 0 warnings, 0 suppressed"),
@@ -116,7 +116,7 @@ fn a_clean_template_is_done() {
 }
 
 #[test]
-fn a_warning_alone_is_no_failure() {
+fn a_warning_is_not_a_failure() {
     let project = project();
     project.write("rules/topic/named.guard", WARNING);
     project.write(
@@ -205,7 +205,7 @@ fn quotas_are_checked_on_any_template() {
     let run = project.expect(&format!("{OURS} --format junit role.yaml"), 1);
     assert!(
         run.stdout.contains("QUOTA_NAME_LENGTH"),
-        "a finding of no rule file is not lost"
+        "the finding of a built-in rule is missing"
     );
 }
 
@@ -233,7 +233,7 @@ fn a_raised_quota_is_configured() {
     );
     assert!(
         run.stdout.contains("quotas.trust_policy_characters"),
-        "the way out"
+        "the help does not suggest the setting"
     );
     project.write(
         "s3ferry.yaml",
@@ -252,7 +252,7 @@ fn the_templates_of_the_configuration_are_linted_by_default() {
         json_of(&run)["files"],
         json!(["stacks/dev.yaml", "stacks/prod.yaml"])
     );
-    assert!(!project.exists("stacks"), "lint writes nothing");
+    assert!(!project.exists("stacks"), "lint wrote files");
     project.write(
         "never.guard",
         "rule NEVER { Resources.DeployRole.Type == 'X' <<no Fix: no>> }\n",
@@ -262,7 +262,7 @@ fn the_templates_of_the_configuration_are_linted_by_default() {
 }
 
 #[test]
-fn templates_that_are_checked_in_are_linted_as_they_stand() {
+fn checked_in_templates_are_linted_unchanged() {
     let project = project();
     project.write("s3ferry.yaml", SMALL);
     project.write(
@@ -298,7 +298,7 @@ fn templates_that_are_checked_in_are_linted_as_they_stand() {
 }
 
 #[test]
-fn the_rules_are_listed_in_no_format_of_findings() {
+fn the_rules_cannot_be_listed_in_formats_of_findings() {
     for format in ["sarif", "junit"] {
         let arguments = format!("lint --list-rules --format {format}");
         let run = Project::empty().expect(&arguments, 2);
@@ -427,7 +427,7 @@ fn files_without_rules_in_a_folder_are_skipped_and_counted() {
 }
 
 #[test]
-fn a_broken_rule_file_is_shown_at_its_place() {
+fn an_invalid_rule_file_is_reported_with_its_position() {
     let project = project();
     project.write("broken.guard", "rule A {\n  Resources exists\n  %% ??\n}\n");
     let run = project.expect("lint --rules broken.guard bad.yaml", 2);
@@ -444,7 +444,7 @@ fn a_broken_rule_file_is_shown_at_its_place() {
 }
 
 #[test]
-fn templates_of_any_shape_do_not_break_it() {
+fn unusual_templates_do_not_crash_the_lint() {
     let project = project();
     for (name, text) in [
         ("list.yaml", "- a\n"),

@@ -1,5 +1,5 @@
-//! `s3ferry push` and `s3ferry sample`: the real binary, a bucket of the emulator, and a part of
-//! CodePipeline that is played from a script, since no emulator runs pipelines.
+//! Tests of `s3ferry push` and `s3ferry sample` with the binary, a bucket in the emulator, and a
+//! scripted CodePipeline, because the emulator does not run pipelines.
 
 use std::process::Command;
 use std::thread;
@@ -13,7 +13,7 @@ use crate::support::{Project, Run, SMALL, ignores_hangups, python};
 
 const ID: &str = "3c2a0f5e-0000-4000-8000-000000000001";
 
-/// A project with a source bucket in the emulator, and a played pipeline in front of it.
+/// A project with a source bucket in the emulator and a simulated pipeline.
 pub(crate) struct Stage {
     pub(crate) project: Project,
     pub(crate) pipeline: PlayedPipeline,
@@ -55,7 +55,7 @@ impl Stage {
         Emulator::shared().aws(&self.accounts.dev, arguments)
     }
 
-    /// Version IDs of the source object, the newest first.
+    /// Returns the version IDs of the source object, the newest first.
     pub(crate) fn versions(&self) -> Vec<String> {
         let found = self.aws(&format!(
             "s3api list-object-versions --bucket source-{}",
@@ -68,7 +68,8 @@ impl Stage {
             .collect()
     }
 
-    /// Names and texts of the source object's files, as Python's zip module reads them.
+    /// Returns the names and contents of the files in the source object, read with Python's zipfile
+    /// module.
     fn uploaded_files(&self) -> Value {
         let path = self.project.path("downloaded.zip");
         self.aws(&format!(
@@ -79,7 +80,7 @@ impl Stage {
         zip_content(&path.display().to_string())
     }
 
-    /// An execution that takes the uploaded version, runs and ends with `status`.
+    /// Simulates an execution of the uploaded version that ends with `status`.
     pub(crate) fn plays(&self, status: &str, actions: &[Value]) {
         let summary = |status: &str| {
             json!({"pipelineExecutionSummaries": [{
@@ -133,7 +134,7 @@ pub(crate) fn action(stage: &str, name: &str, status: &str, message: &str) -> Va
     })
 }
 
-/// The newest first, as AWS lists them.
+/// Returns the actions with the newest first, as AWS lists them.
 fn good_actions() -> [Value; 2] {
     [
         action("Deploy", "Deploy", "Succeeded", ""),
@@ -168,7 +169,7 @@ pub(crate) fn result(run: &Run) -> Value {
 }
 
 #[test]
-fn a_folder_is_uploaded_once_and_its_execution_followed() {
+fn a_folder_is_uploaded_once_and_its_execution_is_followed() {
     let stage = Stage::new();
     stage.plays("Succeeded", &good_actions());
     let run = stage.project.expect("push site --format json", 0);
@@ -227,13 +228,13 @@ fn a_folder_is_uploaded_once_and_its_execution_followed() {
 }
 
 #[test]
-fn the_version_is_the_result_and_quiet_hides_nothing_of_it() {
+fn the_version_is_the_result_and_quiet_does_not_hide_it() {
     let stage = Stage::new();
     let run = stage.project.expect("push site --no-watch -q", 0);
     let versions = stage.versions();
     assert_eq!(run.stdout, format!("{}\n", versions[0]));
     assert_eq!(run.stderr, "");
-    // The same for what is there already, and though the pipeline fails.
+    // The same for an object that already exists, and if the pipeline fails.
     stage.plays("Failed", &[action("Deploy", "Deploy", "Failed", "no")]);
     let run = stage.project.expect("push site", 1);
     assert_eq!(run.stdout, format!("{}\n", versions[0]));
@@ -241,7 +242,7 @@ fn the_version_is_the_result_and_quiet_hides_nothing_of_it() {
 }
 
 #[test]
-fn the_pushers_policy_allows_each_call_of_a_push_and_no_more() {
+fn the_policy_for_a_push_allows_only_the_calls_of_a_push() {
     let stage = Stage::new();
     stage.plays("Succeeded", &good_actions());
     stage.project.expect("push site", 0);
@@ -256,7 +257,8 @@ fn the_pushers_policy_allows_each_call_of_a_push_and_no_more() {
     stage.project.expect("push site.zip", 3);
     let mut called: Vec<String> = (stage.pipeline.iam_names().into_iter())
         .filter(|name| name != "sts:GetCallerIdentity")
-        // The permissions of calls that have none of their own (*Service Authorization Reference*).
+        // The permissions of calls without an action of the same name (*Service Authorization
+        // Reference*).
         .map(|name| match name.as_str() {
             "s3:ListMultipartUploads" => "s3:ListBucketMultipartUploads".to_owned(),
             "s3:CreateMultipartUpload" | "s3:UploadPart" | "s3:CompleteMultipartUpload" => {
@@ -265,7 +267,7 @@ fn the_pushers_policy_allows_each_call_of_a_push_and_no_more() {
             _ => name,
         })
         .collect();
-    // Without it an object that is not there yet looks like one that is forbidden.
+    // Without it, a missing object looks like a forbidden one.
     called.push("s3:ListBucket".to_owned());
     called.sort();
     called.dedup();
@@ -284,7 +286,7 @@ fn the_pushers_policy_allows_each_call_of_a_push_and_no_more() {
 }
 
 #[test]
-fn a_refused_action_is_explained_by_the_call_that_was_refused() {
+fn a_denied_action_is_explained_by_the_denied_call() {
     let stage = Stage::new();
     let said = "User: arn:aws:sts::222222222222:assumed-role/prods3role/1 is not authorized to \
                 perform: kms:Decrypt on resource: arn:aws:kms:us-east-1:111111111111:key/1";
@@ -311,7 +313,7 @@ fn a_refused_action_is_explained_by_the_call_that_was_refused() {
         assert_eq!(call["step"], "decrypt");
         assert_eq!(call["caller"], "prods3role");
     }
-    // The statements that decide, with their lines.
+    // The output shows the deciding statements with their lines.
     assert!(
         run.stderr.contains("DecryptArtifacts stacks/prod.yaml:"),
         "{}",
@@ -323,7 +325,7 @@ fn a_refused_action_is_explained_by_the_call_that_was_refused() {
         run.stderr
     );
     assert!(run.stderr.contains("s3ferry doctor"), "{}", run.stderr);
-    // Once more: not uploaded, and the same failure.
+    // A second push does not upload, and reports the same failure.
     let run = stage.project.expect("push site", 1);
     assert!(run.stderr.contains("Not uploaded"), "{}", run.stderr);
     assert!(
@@ -334,7 +336,7 @@ fn a_refused_action_is_explained_by_the_call_that_was_refused() {
 }
 
 #[test]
-fn refused_tags_name_the_option_of_the_target() {
+fn denied_tags_suggest_the_option_of_the_target() {
     let said = "You do not have sufficient permissions to call s3.putObjectTagging for the \
                 deployment bucket, out.";
     let denied = "User: arn:aws:sts::222222222222:assumed-role/prods3role/1 is not authorized to \
@@ -351,7 +353,7 @@ fn refused_tags_name_the_option_of_the_target() {
             "{help}"
         );
         assert!(help.contains("s3ferry deploy --all"), "{help}");
-        // With the option it is a refusal like any other: what is deployed is older.
+        // With the option, it is an ordinary denial, because the deployed stack is older.
         let config = stage.project.read("s3ferry.yaml");
         let config = config.replacen(
             "  - name: prod\n",
@@ -379,7 +381,7 @@ fn refused_tags_name_the_option_of_the_target() {
 }
 
 #[test]
-fn a_missing_source_object_is_told_from_a_forbidden_one() {
+fn missing_and_forbidden_source_objects_are_distinguished() {
     let missing = "Amazon S3:NoSuchKey:The specified key does not exist. (Service: Amazon S3; \
                    Status Code: 404; Error Code: NoSuchKey; Request ID: 1)";
     let forbidden = "Amazon S3:AccessDenied:Access Denied (Service: Amazon S3; Status Code: 403; \
@@ -399,14 +401,14 @@ fn a_missing_source_object_is_told_from_a_forbidden_one() {
         assert_eq!(run.stderr.contains(&object), is_missing, "{}", run.stderr);
         let help = &run.problems()[0].help;
         assert_eq!(help.contains("without --start"), is_missing, "{help}");
-        // A forbidden source may be one that the role could not read, so the calls are shown.
+        // The role may lack permissions for a forbidden source, so the calls are shown.
         let calls = explained["calls"].as_array().expect("calls");
         assert_eq!(calls.is_empty(), is_missing);
     }
 }
 
 #[test]
-fn a_failure_that_is_no_refusal_is_not_explained_by_policies() {
+fn a_failure_other_than_a_denial_is_not_explained_by_policies() {
     let stage = Stage::new();
     let said = "The action timed out";
     stage.plays("Failed", &[action("Deploy", "Deploy", "Failed", said)]);
@@ -417,7 +419,7 @@ fn a_failure_that_is_no_refusal_is_not_explained_by_policies() {
 }
 
 #[test]
-fn a_superseded_execution_is_reported_with_the_one_that_took_its_place() {
+fn a_superseded_execution_is_reported_with_its_successor() {
     let stage = Stage::new();
     stage.plays("Superseded", &[action("Source", "Source", "Succeeded", "")]);
     let execution = |id: &str, status: &str, version: &str| {
@@ -466,7 +468,7 @@ fn a_stopped_execution_is_reported() {
 }
 
 #[test]
-fn an_execution_that_deployed_another_version_is_no_success() {
+fn an_execution_of_a_different_version_is_not_a_success() {
     let stage = Stage::new();
     stage.plays("Succeeded", &good_actions());
     stage.pipeline.plays([(
@@ -488,7 +490,7 @@ fn an_execution_that_deployed_another_version_is_no_success() {
 }
 
 #[test]
-fn an_adopted_pipeline_is_started_with_the_name_of_its_own_source_action() {
+fn an_adopted_pipeline_is_started_with_the_name_of_its_source_action() {
     let stage = Stage::new();
     let config = stage.accounts.config().replace(
         "  source:\n",
@@ -517,7 +519,7 @@ fn an_adopted_pipeline_is_started_with_the_name_of_its_own_source_action() {
         }})
     };
     stage.project.expect("push site --no-watch", 0);
-    // A pipeline of type V1 takes no source revisions.
+    // A pipeline of type V1 does not support source revisions.
     for (kind, action) in [("V2", json!("Fetch")), ("V1", Value::Null)] {
         stage
             .pipeline
@@ -534,7 +536,7 @@ fn an_adopted_pipeline_is_started_with_the_name_of_its_own_source_action() {
 }
 
 #[test]
-fn an_approval_is_waited_for_with_the_command_that_gives_it() {
+fn a_pending_approval_is_reported_with_its_command() {
     let stage = Stage::new();
     stage.plays("Succeeded", &good_actions());
     stage.pipeline.plays([(
@@ -555,7 +557,7 @@ fn an_approval_is_waited_for_with_the_command_that_gives_it() {
 }
 
 #[test]
-fn no_execution_is_an_error_that_names_the_version() {
+fn a_missing_execution_is_an_error_that_names_the_version() {
     let stage = Stage::new();
     stage.pipeline.plays([(
         "ListPipelineExecutions",
@@ -572,9 +574,9 @@ fn no_execution_is_an_error_that_names_the_version() {
 }
 
 #[test]
-fn a_large_file_goes_in_parts_and_comes_out_whole() {
+fn a_large_file_is_uploaded_in_parts() {
     let stage = Stage::new();
-    // Noise, which deflate cannot shorten.
+    // Random data, which deflate cannot compress.
     let mut state = 1u64;
     let noise: Vec<u8> = std::iter::repeat_with(|| {
         state = state
@@ -604,10 +606,10 @@ fn a_large_file_goes_in_parts_and_comes_out_whole() {
         &path.display().to_string(),
         &original.display().to_string(),
     ]);
-    // The same again is known by its content.
+    // The second push recognizes the same content.
     let run = stage.project.expect("push site --no-watch", 0);
     assert!(run.stderr.contains("Not uploaded"), "{}", run.stderr);
-    // A part that is refused leaves nothing behind.
+    // A failed part leaves no unfinished upload.
     stage.project.write("site/more.txt", "other content");
     stage.pipeline.refuses("UploadPart");
     let run = stage.project.expect("push site --no-watch", 3);
@@ -626,14 +628,14 @@ fn a_large_file_goes_in_parts_and_comes_out_whole() {
     assert_eq!(stage.versions().len(), 1);
 }
 
-/// Writes a zip file that goes in several parts.
+/// Writes a zip file that is uploaded in several parts.
 #[cfg(unix)]
 fn write_large_zip(stage: &Stage, name: &str) {
     let noise: Vec<u8> = (0..17u64 << 20)
         .map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8)
         .collect();
     stage.project.write("site/noise.bin", &noise);
-    // Stored, so that it is large for certain.
+    // Stored without compression, so that the file is large.
     let script = "import sys, zipfile\n\
                   with zipfile.ZipFile(sys.argv[1], 'w') as z: z.write(sys.argv[2], 'noise.bin')";
     let zip = stage.project.path(name).display().to_string();
@@ -645,7 +647,7 @@ fn write_large_zip(stage: &Stage, name: &str) {
     ]);
 }
 
-/// Pushes, and sends a signal once a part of the upload is on its way.
+/// Pushes a file and sends a signal after the upload of a part has started.
 #[cfg(unix)]
 fn push_until_signal(stage: &Stage, arguments: &str, signal: &str) -> std::process::Output {
     stage.pipeline.holds("UploadPart");
@@ -664,7 +666,7 @@ fn push_until_signal(stage: &Stage, arguments: &str, signal: &str) -> std::proce
 
 #[test]
 #[cfg(unix)]
-fn an_upload_that_a_signal_ends_is_aborted() {
+fn an_upload_that_a_signal_stops_is_aborted() {
     for (signal, code) in [("TERM", 143), ("HUP", 129)] {
         if signal == "HUP" && ignores_hangups() {
             continue;
@@ -684,7 +686,7 @@ fn an_upload_that_was_killed_is_aborted_by_the_next_push() {
     let stage = Stage::new();
     write_large_zip(&stage, "large.zip");
     push_until_signal(&stage, "push large.zip --no-watch", "KILL");
-    // One of another object, whose key begins alike.
+    // An upload of a different object whose key has the same prefix.
     let other = format!("source-{} --key sample-website.zip.old", stage.accounts.dev);
     stage.aws(&format!("s3api create-multipart-upload --bucket {other}"));
     assert_eq!(unfinished_uploads(&stage), 2);
@@ -733,7 +735,7 @@ fn an_interrupted_upload_is_aborted() {
 
 #[test]
 #[cfg(unix)]
-fn what_was_started_is_followed_and_not_started_again() {
+fn a_started_execution_is_followed_and_not_started_again() {
     let stage = Stage::new();
     stage.project.expect("push site --no-watch", 0);
     stage.plays("Succeeded", &good_actions());
@@ -756,7 +758,7 @@ fn what_was_started_is_followed_and_not_started_again() {
 }
 
 #[test]
-fn a_bucket_without_versions_is_refused_before_anything_is_uploaded() {
+fn an_unversioned_bucket_is_rejected_before_the_upload() {
     let stage = Stage::without_versions();
     let run = stage.project.expect("push site", 2);
     assert!(
@@ -773,7 +775,7 @@ fn a_bucket_without_versions_is_refused_before_anything_is_uploaded() {
 }
 
 #[test]
-fn the_wrong_account_uploads_nothing() {
+fn the_wrong_account_does_not_upload() {
     let stage = Stage::new();
     let run = stage.project.expect("push site --profile prod", 2);
     assert!(
@@ -786,7 +788,7 @@ fn the_wrong_account_uploads_nothing() {
 
 #[test]
 #[cfg(unix)]
-fn what_a_folder_cannot_hold_is_refused() {
+fn invalid_folder_contents_are_rejected() {
     let accounts = Accounts::fresh();
     let case = |name: &str, prepare: &dyn Fn(&Project), message: &str| {
         let project = Project::with(&accounts.config());
@@ -827,7 +829,7 @@ fn what_a_folder_cannot_hold_is_refused() {
         "its object key has 1205 bytes, and the S3 limit is 1024",
     );
     let odd = Project::with(&accounts.config());
-    // Nobody writes into the pipe, so that opening it would never end.
+    // No process writes to the pipe, so opening it would block forever.
     let made = Command::new("mkfifo").arg(odd.path("pipe")).status();
     assert!(made.expect("mkfifo runs").success());
     let run = odd.expect("push pipe", 2);
@@ -850,7 +852,7 @@ fn what_a_folder_cannot_hold_is_refused() {
 }
 
 #[test]
-fn the_example_is_pushed_nowhere() {
+fn the_example_is_not_pushed() {
     let project = Project::with(SMALL);
     project.write("site/index.html", "x");
     let run = project.expect("push site", 2);
@@ -862,7 +864,7 @@ fn the_example_is_pushed_nowhere() {
 }
 
 #[test]
-fn the_sample_is_a_web_site_with_the_same_bytes_each_time() {
+fn the_sample_is_a_reproducible_web_site() {
     let project = Project::empty();
     project.expect("sample", 0);
     project.expect("sample --out other.zip", 0);
@@ -886,7 +888,7 @@ fn the_sample_is_a_web_site_with_the_same_bytes_each_time() {
 }
 
 #[test]
-fn an_execution_is_followed_by_its_status_when_its_actions_cannot_be_read() {
+fn an_execution_is_followed_by_its_status_if_its_actions_cannot_be_read() {
     let stage = Stage::new();
     stage.plays("Succeeded", &good_actions());
     stage.pipeline.refuses("ListActionExecutions");
@@ -897,7 +899,7 @@ fn an_execution_is_followed_by_its_status_when_its_actions_cannot_be_read() {
 }
 
 #[test]
-fn whatever_ends_the_following_of_an_execution_it_continues() {
+fn an_execution_continues_when_push_stops_following_it() {
     let stage = Stage::new();
     stage.plays("Succeeded", &good_actions());
     stage.pipeline.refuses("GetPipelineExecution");

@@ -1,11 +1,11 @@
-//! What `s3ferry push` says about an action that failed: the failures are those that the emulator
-//! knows (`tests/emulator/failures.json`), with the codes and messages of a real CodePipeline.
+//! Tests of `s3ferry push` with failed actions. The failures are those of the emulator
+//! (`tests/emulator/failures.json`), with the codes and messages of the real CodePipeline.
 
 use serde_json::{Value, json};
 
 use crate::cli_push::{Stage, action, result};
 
-/// A failure's code and message.
+/// Returns the code and message of a failure.
 pub(crate) fn failure(name: &str) -> Value {
     let known: Value =
         serde_json::from_str(include_str!("../emulator/failures.json")).expect("JSON");
@@ -14,7 +14,7 @@ pub(crate) fn failure(name: &str) -> Value {
     found
 }
 
-/// A push whose execution fails in an action: its standard error and its explanation.
+/// Runs a push whose execution fails in an action, and returns its standard error and explanation.
 fn push(stage_name: &str, action_name: &str, name: &str) -> (String, Value) {
     let stage = Stage::new();
     let failure = failure(name);
@@ -35,7 +35,7 @@ fn push(stage_name: &str, action_name: &str, name: &str) -> (String, Value) {
 }
 
 #[test]
-fn a_refused_put_is_explained_by_the_policies_and_the_key_of_the_bucket() {
+fn a_denied_put_is_explained_by_the_policies_and_the_key_of_the_bucket() {
     let (said, found) = push("Deploy", "Deploy", "put-denied");
     assert_eq!(found["failure"], "put-denied");
     assert_eq!(found["exact"], true, "{found:#}");
@@ -57,7 +57,7 @@ fn a_refused_put_is_explained_by_the_policies_and_the_key_of_the_bucket() {
 }
 
 #[test]
-fn with_a_key_of_the_output_bucket_aws_does_not_say_which_call_was_refused() {
+fn with_a_key_of_the_output_bucket_the_denied_call_is_unknown() {
     let stage = Stage::new();
     let key = format!(
         "    encryption_key: arn:aws:kms:us-east-1:{}:key/1234abcd-12ab-34cd-56ef-1234567890ab\n",
@@ -84,7 +84,7 @@ fn with_a_key_of_the_output_bucket_aws_does_not_say_which_call_was_refused() {
 }
 
 #[test]
-fn what_no_policy_explains_is_explained_by_itself() {
+fn failures_without_a_policy_cause_have_their_own_explanation() {
     for (place, name, cause, next) in [
         (
             ("Deploy", "Deploy"),

@@ -1,5 +1,5 @@
-//! What `s3ferry push` reports about files before it uploads them: each case in which the S3
-//! deploy action does something that a user does not expect.
+//! Tests of the findings of `s3ferry push` about files before the upload: cases in which the S3
+//! deploy action does something unexpected.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::cli_push::{Stage, result, run_python};
 use crate::emulator::Accounts;
 use crate::support::Project;
 
-/// Runs Python with `p`, the path of `z.zip` in the project, and `put`, which adds an entry.
+/// Runs Python code with `p`, the path of `z.zip` in the project, and `put`, which adds an entry.
 fn make(project: &Project, body: &str) {
     let script = format!(
         "import stat, struct, sys, warnings, zipfile\n\
@@ -26,7 +26,7 @@ fn make(project: &Project, body: &str) {
     run_python(&["-c", &script, &path]);
 }
 
-/// Code, severity, names and count of each warning.
+/// Returns the code, severity, names, and count of each warning.
 fn warnings(found: &Value) -> Vec<Value> {
     let warnings = found["warnings"].as_array().expect("warnings").iter();
     warnings
@@ -84,7 +84,7 @@ fn each_case_of_a_zip_file_is_reported_once_with_a_count_and_names() {
             json!(["javascript", "note", ["n.js", "o.JS"], 2]),
         ]
     );
-    // The entry of a folder makes no object.
+    // The entry of a folder does not create an object.
     assert_eq!(found["source"]["files"], 26);
     assert_eq!(stage.versions().len(), 1);
     for part in [
@@ -101,7 +101,7 @@ fn each_case_of_a_zip_file_is_reported_once_with_a_count_and_names() {
             run.stderr
         );
     }
-    // With -q nothing of it is said.
+    // With -q, none of the findings are printed.
     let run = stage.project.expect("push z.zip --no-watch -q", 0);
     assert_eq!(run.stderr, "");
 }
@@ -146,7 +146,7 @@ fn a_folder_is_checked_like_a_zip_file() {
 }
 
 #[test]
-fn strict_uploads_nothing_with_a_warning_and_accepts_notes() {
+fn strict_rejects_warnings_and_accepts_notes() {
     let stage = Stage::new();
     stage.project.write("site/LICENSE", "");
     stage.project.write("site/app.js", "");
@@ -185,18 +185,18 @@ fn strict_uploads_nothing_with_a_warning_and_accepts_notes() {
 }
 
 #[test]
-fn a_site_below_one_folder_is_reported_with_the_place_it_comes_to() {
+fn a_site_in_one_folder_is_reported_with_its_location() {
     let accounts = Accounts::fresh();
     let project = Project::with(&accounts.config());
     let said = |body: &str| {
         make(&project, body);
-        // Without a profile it goes no further, but the warnings are there.
+        // Without a profile, push stops after the warnings.
         project.run("push z.zip").stderr
     };
     let below = "all files in `z.zip` are in `dist/`, so the site is deployed to s3://";
     let text = said("entries('dist/index.html', 'dist/b')");
     assert!(text.contains(below), "{text}");
-    // What a desktop adds beside the folder changes nothing, and neither does `\`.
+    // Files that a desktop adds next to the folder have no effect, and neither does `\`.
     let text = said("entries('dist/index.html', '__MACOSX/dist/._index.html', '.DS_Store')");
     assert!(text.contains(below), "{text}");
     let text = said("entries('dist\\\\index.html', 'dist\\\\b.css')");
@@ -223,7 +223,7 @@ fn a_site_below_one_folder_is_reported_with_the_place_it_comes_to() {
 }
 
 #[test]
-fn what_the_action_cannot_unpack_is_refused() {
+fn archives_that_the_action_cannot_extract_are_rejected() {
     let project = Project::with(&Accounts::fresh().config());
     let flag = |bit: u8| {
         format!(
@@ -270,7 +270,7 @@ fn what_the_action_cannot_unpack_is_refused() {
             "with zipfile.ZipFile(p, 'w', zipfile.ZIP_BZIP2) as z: z.writestr('a', 'text')",
             "`a` is compressed with",
         ),
-        // The last one of a name hides the others from most readers.
+        // Most tools show only the last of several entries with the same name.
         (
             "entries('a', 'a')\n\
              def change(b): b[b.find(b'PK\\x01\\x02') + 8] |= 1\n\
@@ -293,7 +293,8 @@ fn what_the_action_cannot_unpack_is_refused() {
             "`a\\u{a}b` cannot be deployed: it contains U+000A LINE FEED",
         ),
         ("entries('n' * 1025)", "its object key has 1025 bytes"),
-        // The directory lies about the size: neither is everything unpacked, nor taken as it is.
+        // The directory contains a wrong size. The contents are neither extracted completely nor
+        // trusted.
         (&size("10"), "`a` is damaged"),
         (
             &size("6000000"),
@@ -309,9 +310,10 @@ fn what_the_action_cannot_unpack_is_refused() {
 }
 
 #[test]
-fn content_beyond_what_is_read_in_a_moment_is_not_unpacked() {
+fn very_large_contents_are_not_extracted() {
     let project = Project::with(&Accounts::fresh().config());
-    // The 64-bit field of the directory says that a file of some bytes has a terabyte unpacked.
+    // According to the 64-bit field of the directory, a small entry has an extracted size of one
+    // terabyte.
     make(
         &project,
         "with zipfile.ZipFile(p, 'w', zipfile.ZIP_DEFLATED) as z:\n\
@@ -333,7 +335,7 @@ fn content_beyond_what_is_read_in_a_moment_is_not_unpacked() {
 }
 
 #[test]
-fn a_zip_file_that_is_not_extracted_may_hold_anything() {
+fn a_zip_file_that_is_not_extracted_is_not_checked() {
     let stage = Stage::new();
     let config = stage.project.read("s3ferry.yaml");
     let changed = format!("{config}    extract: false\n    object_key: a.zip\n");
@@ -358,7 +360,7 @@ fn a_zip_file_that_is_not_extracted_may_hold_anything() {
 }
 
 #[test]
-fn names_cannot_hide_or_turn_around_what_is_shown() {
+fn names_cannot_hide_or_reorder_the_output() {
     let stage = Stage::new();
     make(
         &stage.project,
@@ -375,7 +377,7 @@ fn names_cannot_hide_or_turn_around_what_is_shown() {
         "{}",
         run.stderr
     );
-    // For machines the names are exact.
+    // The names in JSON are exact.
     let found = result(&run);
     let names: Vec<&Value> = (found["warnings"].as_array().expect("warnings").iter())
         .flat_map(|warning| warning["names"].as_array().expect("names"))

@@ -1,4 +1,4 @@
-//! `s3ferry synth`.
+//! Tests of `s3ferry synth`.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -80,7 +80,7 @@ fn unchanged_files_keep_their_time() {
 }
 
 #[test]
-fn nothing_but_the_templates_is_left_behind() {
+fn only_the_templates_remain() {
     let project = synthesized();
     let mut names: Vec<String> = fs::read_dir(project.path("stacks"))
         .expect("a folder")
@@ -103,7 +103,7 @@ fn nothing_but_the_templates_is_left_behind() {
 }
 
 #[test]
-fn check_of_fresh_files_is_content() {
+fn check_of_current_files_passes() {
     let project = synthesized();
     let run = project.expect("synth --no-lint --check", 0);
     assert_eq!(run.stdout, "");
@@ -135,21 +135,18 @@ fn check_of_a_stale_file_shows_the_difference() {
         );
     }
     assert!(run.stdout.contains("\n@@ -"), "{}", run.stdout);
-    assert!(
-        run.stdout.lines().count() < 20,
-        "only what differs is shown"
-    );
+    assert!(run.stdout.lines().count() < 20, "unchanged files are shown");
     assert!(
         run.stderr.contains("1 file is not up to date"),
         "{}",
         run.stderr
     );
     assert!(run.stderr.contains("s3ferry synth"), "{}", run.stderr);
-    assert_eq!(project.read("stacks/prod.yaml"), stale, "check wrote");
+    assert_eq!(project.read("stacks/prod.yaml"), stale, "check wrote files");
 }
 
 #[test]
-fn check_of_a_missing_file_shows_all_of_it() {
+fn check_of_a_missing_file_shows_the_whole_file() {
     let project = synthesized();
     fs::remove_file(project.path("stacks/prod.yaml")).expect("removed");
     let run = project.expect("synth --no-lint --check", 1);
@@ -169,7 +166,7 @@ fn check_of_a_missing_file_shows_all_of_it() {
     assert!(!nothing.exists("stacks"));
 }
 
-/// What an earlier run wrote for a target that has gone, in either format.
+/// An earlier run wrote the file for a target that was then removed, in either format.
 #[test]
 fn check_of_an_unwanted_file_and_its_removal() {
     for format in ["yaml", "json"] {
@@ -179,14 +176,17 @@ fn check_of_an_unwanted_file_and_its_removal() {
         project.expect(&synth, 0);
         assert!(project.exists(&other));
         project.write("s3ferry.yaml", SMALL);
-        // Files of somebody else's stay, whatever they are.
+        // Other files are kept.
         let theirs = format!("stacks/theirs.{format}");
         project.write(
             &theirs,
             "{\"Resources\": {\"A\": {\"Type\": \"AWS::SNS::Topic\"}}}\n",
         );
         project.expect(&synth, 0);
-        assert!(!project.exists(&other), "{format}: it was not removed");
+        assert!(
+            !project.exists(&other),
+            "{format}: the file was not removed"
+        );
 
         project.write("s3ferry.yaml", format!("{SMALL}{OTHER}"));
         project.expect(&synth, 0);
@@ -195,7 +195,7 @@ fn check_of_an_unwanted_file_and_its_removal() {
         let run = project.expect(&format!("{synth} --check"), 1);
         let header = format!("--- {other}\n+++ /dev/null\n");
         assert!(run.stdout.contains(&header), "{}", run.stdout);
-        assert_eq!(project.read(&other), kept, "check removed it");
+        assert_eq!(project.read(&other), kept, "check removed the file");
         let run = project.expect(&synth, 0);
         assert!(
             run.stderr.contains(&format!("Removed {other}")),
@@ -251,7 +251,7 @@ fn stdout_writes_nothing() {
 }
 
 #[test]
-fn json_goes_where_out_says() {
+fn json_is_written_to_the_out_folder() {
     let project = Project::with(SMALL);
     let run = project.expect("synth --no-lint --format json --out a/b", 0);
     assert!(run.stdout.contains("a/b/dev.json"), "{}", run.stdout);
@@ -269,7 +269,7 @@ fn json_goes_where_out_says() {
 }
 
 #[test]
-fn another_format_leaves_the_first_alone() {
+fn a_second_format_does_not_change_the_first() {
     let project = synthesized();
     project.expect("synth --no-lint --format json", 0);
     assert!(project.exists("stacks/dev.json") && project.exists("stacks/dev.yaml"));
@@ -299,12 +299,12 @@ fn a_configuration_elsewhere() {
     project.expect("synth --no-lint --config conf/my.yaml", 0);
     assert!(project.exists("stacks/dev.yaml"));
     let run = project.run("--config conf/my.yaml synth --no-lint --check");
-    assert_eq!(run.code, 0, "global options may stand first");
+    assert_eq!(run.code, 0, "global options can come first");
 }
 
-/// A quota is no Guard rule: it is checked even without them.
+/// Quotas are not Guard rules, so they are checked even without rules.
 #[test]
-fn beyond_a_quota_nothing_is_written() {
+fn nothing_is_written_if_a_quota_is_exceeded() {
     let trust = "trust_policy_characters: 200";
     let project = Project::with(&format!("{SMALL}quotas: {{{trust}}}\n"));
     let run = project.expect("synth --no-lint", 1);
@@ -318,9 +318,9 @@ fn beyond_a_quota_nothing_is_written() {
     assert!(!project.exists("stacks"));
 }
 
-/// More accounts than the policies can name: said at the target, with what to do.
+/// More accounts than the policies can name: the error is at the target and suggests a fix.
 #[test]
-fn accounts_that_no_policy_can_name_are_refused() {
+fn too_many_accounts_for_the_policies_are_rejected() {
     let config = |count: usize| {
         let accounts: Vec<String> = (0..count)
             .map(|number| format!("\"2222222{number:05}\""))
@@ -331,7 +331,7 @@ fn accounts_that_no_policy_can_name_are_refused() {
             accounts.join(", ")
         )
     };
-    // As many as fit are taken.
+    // 500 accounts are within the quotas.
     let project = Project::with(&config(500));
     project.expect("synth --no-lint --no-prove", 0);
     let project = Project::with(&config(2_400));
@@ -351,9 +351,9 @@ fn accounts_that_no_policy_can_name_are_refused() {
         assert!(problem.help.contains("set `organization:`"), "{problem:?}");
     }
     assert_eq!(problems.len(), 3, "{problems:?}");
-    assert!(problems[1].message.ends_with("and S3 allows 20,480"));
+    assert!(problems[1].message.ends_with("but S3 allows 20,480"));
     assert!(!project.exists("stacks"));
-    // With an organization the policies name it instead.
+    // With an organization, the policies name the organization instead.
     let project = Project::with(&format!("{}organization: o-exampleorg1\n", config(1_200)));
     project.expect("synth --no-lint --no-prove", 0);
     assert!(project.exists("stacks/dev-pipeline-3.yaml"));
@@ -365,7 +365,7 @@ fn an_accounts_file() {
     let project = Project::with(config);
     let run = project.expect("synth --no-lint", 2);
     assert!(run.stderr.contains("lists/accounts.csv"), "{}", run.stderr);
-    // As a spreadsheet writes it.
+    // The file format of a spreadsheet.
     project.write(
         "lists/accounts.csv",
         "\u{feff}name,account,region\r\n\"Shop, blue\",\"222222222222\",us-east-1\r\n\r\n, 012345678901 ,eu-west-1\r\n",
@@ -488,7 +488,7 @@ fn an_accounts_file() {
 }
 
 #[test]
-fn what_existing_things_need_is_printed() {
+fn requirements_of_existing_resources_are_printed() {
     let project = Project::with(&SMALL.replace("targets:", "  source: {create: false}\ntargets:"));
     let run = project.expect("synth --no-lint", 0);
     for need in [
@@ -511,20 +511,20 @@ fn the_rule_of_an_existing_pipeline_must_pass_the_version() {
     let need =
         "the EventBridge rule that starts pipeline `crossaccountdeploy` must pass the version";
     assert!(run.stderr.contains(need), "{}", run.stderr);
-    // A pipeline that polls has no such rule.
+    // A polling pipeline has no rule.
     let polling = config.replace("targets:", "  source: {detect_changes: polling}\ntargets:");
     let run = Project::with(&polling).expect("synth --no-lint", 0);
     assert!(!run.stderr.contains(need), "{}", run.stderr);
 }
 
 #[test]
-fn stdout_and_check_exclude_each_other() {
+fn stdout_and_check_cannot_be_combined() {
     let run = Project::empty().expect("synth --stdout --check", 2);
     assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);
 }
 
 #[test]
-fn a_check_without_a_configuration_checks_nothing_and_says_so() {
+fn a_check_without_a_configuration_reports_the_missing_file() {
     let project = synthesized();
     fs::remove_file(project.path("s3ferry.yaml")).expect("removed");
     let run = project.expect("synth --no-lint --check", 2);

@@ -1,14 +1,14 @@
-//! The completion scripts: bash really completes, from the configuration of the folder.
+//! The completion scripts. Bash runs them with the configuration of the folder.
 
 use std::process::Command;
 
 use crate::support::{Project, SMALL};
 
-/// What bash offers for the last word of a line.
+/// Returns the completions of bash for the last word of a line.
 fn completed(project: &Project, line: &str) -> Vec<String> {
     let binary = env!("CARGO_BIN_EXE_s3ferry");
     let folder = std::path::Path::new(binary).parent().expect("a folder");
-    // What bash does itself when the key is pressed: the words, the current one, the function.
+    // Simulates the key press: sets the words and the current word, and calls the function.
     let script = format!(
         r#"source <(s3ferry completions bash)
         line='{line}'
@@ -68,7 +68,7 @@ fn commands_profiles_targets_and_steps() {
 }
 
 #[test]
-fn the_configuration_that_the_line_names_is_asked() {
+fn the_configuration_in_the_line_is_used() {
     let project = Project::with(TWO);
     project.write("other/small.yaml", SMALL);
     let line = "s3ferry --config other/small.yaml doctor --target ";
@@ -76,7 +76,7 @@ fn the_configuration_that_the_line_names_is_asked() {
 }
 
 #[test]
-fn a_wrong_configuration_completes_nothing_and_says_nothing() {
+fn an_invalid_configuration_gives_no_completions_and_no_output() {
     let project = Project::with("dev: 1\n");
     assert_eq!(completed(&project, "s3ferry doctor --target "), [""]);
 }

@@ -1,4 +1,4 @@
-//! Names that follow from others: within AWS's limits, told apart, and never changed where they fit.
+//! Derived names: within AWS's limits, unique, and never changed if they fit.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::support::Project;
 
 const TARGET: &str = "targets:\n  - name: prod\n    account: \"222222222222\"\n";
 
-/// A configuration with more lines under `dev` and in the target.
+/// Builds a configuration with additional lines in `dev` and in the target.
 fn config(dev: &str, target: &str) -> String {
     format!("dev:\n  account: \"111111111111\"\n{dev}{TARGET}{target}")
 }
@@ -15,7 +15,7 @@ fn pipeline(name: &str) -> String {
     config(&format!("  pipeline: {{name: \"{name}\"}}\n"), "")
 }
 
-/// The resources of a template.
+/// Returns the resources of a template.
 fn resources(project: &Project, template: &str) -> Value {
     let text = project.read(&format!("stacks/{template}.json"));
     let value: Value = serde_json::from_str(&text).expect("JSON");
@@ -52,7 +52,7 @@ fn a_pipeline_may_have_the_longest_name_that_codepipeline_allows() {
         ] {
             let (one, other) = (name(&first, id, property), name(&second, id, property));
             assert!(one.len() <= 64, "{one}");
-            assert_ne!(one, other, "the end of a long name still counts");
+            assert_ne!(one, other, "the end of a long name must affect the result");
         }
         assert!(name(&first, "ChangeRule", "Name").ends_with(&format!("-{region}-start")));
     }
@@ -99,7 +99,7 @@ fn the_log_bucket_of_a_bucket_with_the_longest_name_fits() {
 }
 
 #[test]
-fn the_log_buckets_of_a_pattern_stay_apart() {
+fn the_log_buckets_of_a_pattern_are_unique() {
     // 63 characters in us-east-1, with account and region.
     let bucket = format!("{}-{{account}}-{{region}}", "b".repeat(63 - 12 - 9 - 2));
     let target = format!("    bucket: \"{bucket}\"\n");
@@ -145,7 +145,7 @@ fn a_target_in_the_longest_stack_names_fits_and_begins_with_a_letter() {
 }
 
 #[test]
-fn what_cannot_be_shortened_says_by_how_many_characters() {
+fn the_help_for_a_long_name_says_how_many_characters_to_remove() {
     let bucket = format!("{}-{{region}}", "a".repeat(63 - 10));
     let artifacts =
         format!("  key: {{multi_region: true}}\n  artifacts: {{bucket: \"{bucket}\"}}\n");

@@ -1,8 +1,9 @@
-//! The proof and a second evaluator, written in Python from AWS's documents alone
-//! (`tests/differential`), decide every call of many random worlds alike.
+//! Compares the proof with a second evaluator on every call of many random worlds. The second
+//! evaluator is written in Python, only from the AWS documentation (`tests/differential`).
 //!
-//! Python makes the worlds, asks for our decisions one world at a time, and compares. `S3FERRY_WORLDS`
-//! is the number of worlds, `S3FERRY_FIRST_WORLD` the seed of the first.
+//! Python generates the worlds, requests the decisions of the proof for each world, and compares
+//! them. `S3FERRY_WORLDS` is the number of worlds, and `S3FERRY_FIRST_WORLD` is the seed of the
+//! first.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -18,15 +19,15 @@ use serde_json::{Value as Json, json};
 
 use crate::support::python;
 
-/// How many worlds are compared when nothing says otherwise.
+/// Default number of worlds.
 const WORLDS: u64 = 500;
 
-/// A document of a world, as the command line reads it from a file.
+/// Returns a document of a world, as if it were read from a file.
 fn source(name: &str, document: &Json) -> Source {
     Source::new(name, document.to_string())
 }
 
-/// The policies of an option, by name: `null` is `none`.
+/// Returns the policies of an option by name; `null` means `none`.
 fn named(option: &Json) -> Vec<NamedFile> {
     let given = option.as_object().expect("an option by name");
     let files = given.iter().map(|(name, document)| NamedFile {
@@ -36,13 +37,13 @@ fn named(option: &Json) -> Vec<NamedFile> {
     files.collect()
 }
 
-/// Policies of an organization, one file for each level.
+/// Returns the policies of an organization, one file per level.
 fn levels(option: &Json) -> Vec<Source> {
     let levels = option.as_array().expect("levels").iter();
     levels.map(|level| source("level.json", level)).collect()
 }
 
-/// What the command line would give to the proof.
+/// Builds the inputs of the proof, as the command line does.
 fn inputs(world: &Json) -> Inputs {
     let config = world["config"].as_str().expect("a configuration");
     let document = Document::read(Source::new("s3ferry.yaml", config)).expect("a configuration");
@@ -61,14 +62,14 @@ fn inputs(world: &Json) -> Inputs {
     inputs.policies = named(&options["policies"]);
     inputs.identities = named(&options["identities"]);
     inputs.boundaries = named(&options["boundaries"]);
-    // A mutation may take out of the run what an option is about.
+    // A mutation may remove the resource that an option names.
     inputs.allow_unused = true;
     inputs.expand = true;
     inputs.by_region = true;
     inputs
 }
 
-/// The IDs of keys are made up: the stack and the logical ID behind each ARN.
+/// Returns the stack and the logical ID of each key ARN, because the IDs of keys are made up.
 fn keys(inputs: &Inputs) -> Json {
     let names = inputs.stacks.iter();
     let names = names.flat_map(|stack| stack.instances.iter().map(|_| &*stack.name));
@@ -100,7 +101,7 @@ fn decisions(inputs: &Inputs, proof: &Proof) -> Json {
             Caller::Root(account) => format!("arn:aws:iam::{account}:root"),
             Caller::Unknown(..) => "?".to_owned(),
         };
-        // What cannot be known is told in words.
+        // An unknown resource is described in words.
         let is_known = call.resource.starts_with("arn:");
         let verdict = match decided.verdict {
             Verdict::NotGranted => Verdict::Denied,
@@ -126,7 +127,7 @@ fn decisions(inputs: &Inputs, proof: &Proof) -> Json {
     })
 }
 
-/// Our decisions on every call of a world, or why its files are refused.
+/// Returns the decisions of the proof on every call of a world, or the errors of its files.
 fn answer(world: &Json) -> Json {
     let inputs = inputs(world);
     match prove(&inputs) {
@@ -139,7 +140,7 @@ fn answer(world: &Json) -> Json {
     }
 }
 
-/// Compares `count` worlds from a seed on; what the comparison says.
+/// Compares `count` worlds, starting at a seed. Returns the result and the output.
 fn compare(first: u64, count: u64) -> (bool, String) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/differential/compare.py");
     let mut child = Command::new(python("python"))
@@ -166,7 +167,7 @@ fn compare(first: u64, count: u64) -> (bool, String) {
 }
 
 #[test]
-fn a_second_evaluator_decides_every_call_of_random_worlds_alike() {
+fn a_second_evaluator_makes_the_same_decisions_for_random_worlds() {
     let number = |name: &str, default: u64| {
         let given = env::var(name).ok();
         given.map_or(default, |text| text.parse().expect("a number"))
@@ -175,8 +176,8 @@ fn a_second_evaluator_decides_every_call_of_random_worlds_alike() {
         number("S3FERRY_WORLDS", WORLDS),
         number("S3FERRY_FIRST_WORLD", 0),
     );
-    assert!(count > 0, "no world is compared");
-    // Python and we take turns, so two of each keep two cores busy.
+    assert!(count > 0, "no worlds are compared");
+    // Python and this process take turns, so two of each use two cores.
     let half = count / 2;
     let parts = [(first, half), (first + half, count - half)];
     let parts = parts.into_iter().filter(|(_, count)| *count > 0);

@@ -1,5 +1,6 @@
-//! `s3ferry doctor` where the configuration is not what is deployed, and where not everything can
-//! be read: the deployed state is diagnosed, and nothing more is claimed than was seen.
+//! Tests of `s3ferry doctor` if the configuration differs from the deployed stacks, and if some
+//! items cannot be read. The doctor diagnoses the deployed state and makes no claims about unread
+//! items.
 
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::cli_doctor::{Deployment, rules, text};
 use crate::emulator::{Accounts, Answer, Emulator, Fault, FaultProxy};
 use crate::support::{Project, Run};
 
-/// A change of a configuration: its name, and how.
+/// The name of a configuration change, and the function that makes it.
 type Change = (&'static str, fn(&str, &Accounts) -> String);
 
 fn in_dev(config: &str, lines: &str) -> String {
@@ -78,7 +79,7 @@ fn diagnosis(project: &Project, code: i32) -> Value {
     serde_json::from_str(&run.stdout).expect("JSON")
 }
 
-/// The commands of a finding.
+/// Returns the commands of a finding.
 fn commands(finding: &Value) -> Vec<String> {
     let fixes = finding["fixes"].as_array().expect("fixes").iter();
     let commands = fixes.filter(|fix| fix["kind"] == "command");
@@ -86,7 +87,7 @@ fn commands(finding: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_configuration_that_is_not_deployed_is_no_damage() {
+fn an_undeployed_configuration_is_not_a_problem() {
     let deployment = Deployment::new();
     let project = &deployment.project;
     let config = deployment.accounts.config();
@@ -129,7 +130,7 @@ fn a_configuration_that_is_not_deployed_is_no_damage() {
 }
 
 #[test]
-fn an_approval_that_was_just_deployed_is_no_difference() {
+fn a_recently_deployed_approval_is_not_a_difference() {
     let accounts = Accounts::fresh();
     let config = in_target(&accounts.config(), "approval: true");
     let mut project = Project::with(&config);
@@ -140,7 +141,7 @@ fn an_approval_that_was_just_deployed_is_no_difference() {
 }
 
 #[test]
-fn a_renamed_pipeline_without_its_outputs_file_says_that_nothing_is_deployed() {
+fn a_renamed_pipeline_without_its_outputs_file_is_not_deployed() {
     let deployment = Deployment::new();
     let project = &deployment.project;
     let config = deployment.accounts.config();
@@ -168,7 +169,7 @@ fn a_renamed_pipeline_without_its_outputs_file_says_that_nothing_is_deployed() {
 }
 
 #[test]
-fn a_target_that_left_the_configuration_is_diagnosed_as_long_as_it_is_deployed() {
+fn a_removed_target_is_diagnosed_while_it_is_deployed() {
     let deployment = Deployment::new();
     let project = &deployment.project;
     let config = deployment.accounts.config();
@@ -183,7 +184,7 @@ fn a_target_that_left_the_configuration_is_diagnosed_as_long_as_it_is_deployed()
         .iter()
         .find(|one| one["stack"] == "crossaccountdeploy-staging");
     assert_eq!(staging.expect("staging")["difference"], "notConfigured");
-    // Damage to it is found.
+    // The doctor finds damage to the target.
     Emulator::shared().aws(
         &deployment.accounts.prod,
         &format!(
@@ -197,7 +198,7 @@ fn a_target_that_left_the_configuration_is_diagnosed_as_long_as_it_is_deployed()
 }
 
 #[test]
-fn real_damage_is_found_beside_a_change_and_no_fix_writes_where_the_stack_differs() {
+fn damage_is_found_in_a_changed_stack_and_fixes_do_not_overwrite_the_change() {
     let deployment = Deployment::new();
     let project = &deployment.project;
     let (_, source) = CHANGES[0];
@@ -221,7 +222,7 @@ fn real_damage_is_found_beside_a_change_and_no_fix_writes_where_the_stack_differ
         ["DOCTOR_ROLE_POLICY", "DOCTOR_CHANGE_EVENTS"],
         "{found:#}"
     );
-    // The prod stack is as configured, and dev's is not.
+    // The prod stack matches the configuration, but the dev stack does not.
     let attach = &commands(&found["findings"][0])[0];
     assert!(
         attach.starts_with("aws iam attach-role-policy "),
@@ -234,11 +235,11 @@ fn real_damage_is_found_beside_a_change_and_no_fix_writes_where_the_stack_differ
 }
 
 #[test]
-fn a_target_with_an_earlier_key_is_named_with_its_next_step() {
+fn a_target_with_an_old_key_is_reported_with_its_next_step() {
     let deployment = Deployment::new();
     let project = &deployment.project;
     let other = "00000000-1111-4222-8333-444444444444";
-    // Not by deploy, which keeps the access to the key that the pipeline uses.
+    // The AWS CLI makes the change, because deploy keeps access to the key that the pipeline uses.
     let prod = &deployment.accounts.prod;
     let stack = "--stack-name crossaccountdeploy-prod";
     Emulator::shared().aws(
@@ -267,7 +268,7 @@ fn a_target_with_an_earlier_key_is_named_with_its_next_step() {
 }
 
 #[test]
-fn nothing_is_wrong_only_if_everything_was_read() {
+fn no_problems_are_reported_only_if_everything_was_read() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let proxy = FaultProxy::before(emulator.address());
@@ -294,7 +295,7 @@ fn nothing_is_wrong_only_if_everything_was_read() {
     assert_eq!(found["summary"]["callsDecided"], 4);
     assert_eq!(found["summary"]["callsUndecided"], 36);
 
-    // Without the deployed templates, the configuration's are the reference, and that is said.
+    // Without the deployed templates, the doctor uses those of the configuration and reports this.
     proxy.reset();
     proxy.always("GetTemplate", denied());
     let found = diagnosis(&project, 4);

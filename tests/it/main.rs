@@ -44,6 +44,7 @@ mod graph;
 mod guard_rules;
 mod hostile;
 mod init_from;
+mod language;
 mod lint;
 mod matrix;
 mod mutations;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::checked::TemplateFormat;
-use crate::deploy::bucket_policy::Standing;
+use crate::deploy::bucket_policy::PolicyState;
 use crate::deploy::deployment::{Deployment, DeploymentOptions, Prepared};
 use crate::deploy::stack::{self, Deployed};
 use crate::deploy::stack_set as set;
@@ -431,7 +431,7 @@ impl Difference {
         if let Some(policy) = self.policy.as_ref().filter(|policy| policy.differs()) {
             let bucket = &policy.bucket;
             let _ = match policy.state {
-                Standing::Changed(_) => writeln!(
+                PolicyState::Changed(_) => writeln!(
                     out,
                     "The policy of bucket {bucket} no longer matches {}: merge it again.",
                     policy.path

@@ -1,5 +1,5 @@
 //! The lines at the bottom of the terminal that are updated in place. All other output goes through
-//! [`beside`], which erases these lines first and redraws them below the output. This prevents
+//! [`above`], which erases these lines first and redraws them below the output. This prevents
 //! overwritten and duplicate lines.
 
 use std::io::Write as _;
@@ -96,7 +96,7 @@ pub(crate) fn tick() {
 
 /// Writes permanent output above the lines. The output must end with a newline, unless no lines are
 /// shown.
-pub(crate) fn beside<R>(write: impl FnOnce() -> R) -> R {
+pub(crate) fn above<R>(write: impl FnOnce() -> R) -> R {
     region().draw(write)
 }
 

@@ -1,7 +1,7 @@
 //! The policy of an existing artifact bucket: compares the live policy with the merged policy.
 
 use crate::deploy::Access;
-use crate::deploy::bucket_policy::{self, Standing};
+use crate::deploy::bucket_policy::{self, PolicyState};
 use crate::diagnostic::Kind;
 use serde_json::Value;
 use similar::TextDiff;
@@ -15,7 +15,7 @@ pub(crate) struct Examined {
     /// Path of the original policy file, as written in the configuration.
     pub(crate) path: String,
     /// Result of the comparison.
-    pub(crate) state: Standing,
+    pub(crate) state: PolicyState,
     /// The difference: the statements to apply, or the changes since the merge.
     pub(crate) diff: String,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Examined {
 impl Examined {
     /// Returns whether the live policy differs from the merged policy.
     pub(crate) fn differs(&self) -> bool {
-        self.state != Standing::InForce
+        self.state != PolicyState::InForce
     }
 }
 
@@ -44,9 +44,9 @@ pub(crate) async fn examine(
     )?;
     let state = bucket_policy::compare(access, bucket, before.text(), merged).await?;
     let diff = match &state {
-        Standing::InForce => String::new(),
-        Standing::Changed(live) => diff(before.text(), live, path, "the live policy"),
-        Standing::AsMerged => diff(
+        PolicyState::InForce => String::new(),
+        PolicyState::Changed(live) => diff(before.text(), live, path, "the live policy"),
+        PolicyState::AsMerged => diff(
             before.text(),
             merged,
             "the live policy",

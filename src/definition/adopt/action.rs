@@ -47,8 +47,8 @@ impl Adoption<'_> {
         {
             let help = if key.contains("#{") {
                 format!(
-                    "policies cannot contain a value that is known only at run time: use an \
-                     `ObjectKey` without variables in the action{}",
+                    "policies cannot contain pipeline variables: use an `ObjectKey` without \
+                     variables in the action{}",
                     if extracts {
                         ", or set the target's `path` to a parent folder and deploy it again"
                     } else {

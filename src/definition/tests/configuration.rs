@@ -13,7 +13,10 @@ fn a_path_that_is_known_only_in_a_run_gets_into_no_configuration() {
     );
     assert_eq!(&text[problem.span.start..problem.span.end], "\"Deploy\"");
     let help = problem.help.as_deref().unwrap_or_default();
-    assert!(help.contains("known only at run time"), "{found:?}");
+    assert!(
+        help.contains("cannot contain pipeline variables"),
+        "{found:?}"
+    );
     let text = deploying("v2/#{SourceVariables.VersionId}", &["v1"]);
     let draft = Draft::of(&definition(&text)).expect("a draft");
     assert_eq!(draft.targets.len(), 1);
@@ -31,7 +34,7 @@ fn a_path_that_is_known_only_in_a_run_gets_into_no_configuration() {
         assert!(
             found
                 .iter()
-                .any(|one| one.message.contains("known only in a run")),
+                .any(|one| one.message.contains("cannot contain pipeline variables")),
             "{found:?}"
         );
     }

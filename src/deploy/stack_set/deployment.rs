@@ -388,7 +388,7 @@ fn keep(ended: Ended, done: &mut Vec<Ended>) -> Result<(), Stop> {
 }
 
 /// Returns whether every configured instance exists and is current, according to the stack set.
-pub(crate) async fn stands(access: &Access, wanted: &Wanted) -> Result<bool, DeployError> {
+pub(crate) async fn is_complete(access: &Access, wanted: &Wanted) -> Result<bool, DeployError> {
     if set::describe(access, &wanted.plan).await?.is_none() {
         return Ok(false);
     }

@@ -175,7 +175,7 @@ pub(crate) struct Counts {
     pub succeeded: usize,
     pub failed: usize,
     /// Not attempted because too many other instances failed.
-    pub cancelled: usize,
+    pub canceled: usize,
 }
 
 impl Counts {
@@ -185,7 +185,7 @@ impl Counts {
 
     /// Returns the number of instances whose operation has ended.
     pub(crate) fn ended(&self) -> usize {
-        self.succeeded + self.failed + self.cancelled
+        self.succeeded + self.failed + self.canceled
     }
 
     /// Counts an instance by its status.
@@ -194,7 +194,7 @@ impl Counts {
             Some(Status::Running) => &mut self.running,
             Some(Status::Succeeded) => &mut self.succeeded,
             Some(Status::Failed) => &mut self.failed,
-            Some(Status::Cancelled) => &mut self.cancelled,
+            Some(Status::Cancelled) => &mut self.canceled,
             _ => &mut self.pending,
         };
         *count += 1;

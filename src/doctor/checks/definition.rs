@@ -1,5 +1,5 @@
-//! Compares the rest of a pipeline's definition with the template, with CodePipeline's default
-//! values.
+//! Compares the rest of a pipeline's definition with the template. Omitted members have
+//! CodePipeline's default values.
 
 use serde_json::Value as Json;
 

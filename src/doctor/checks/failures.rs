@@ -1,5 +1,5 @@
-//! Checks of S3 deploy actions that make every execution fail, and of the last execution, including
-//! the causes that AWS's message names.
+//! Checks for S3 deploy actions that make every execution fail, and for the cause of the last
+//! failure.
 
 use serde_json::Value as Json;
 
@@ -48,7 +48,7 @@ impl Checks<'_> {
         let mut intended = stages(&pipeline.properties).iter();
         let is_guarded = intended.any(|stage| member(stage, "BeforeEntry").is_some());
         if is_guarded && failure.trigger == "CreatePipeline" && failure.action.is_empty() {
-            // The condition, not an action, fails the execution that the creation starts.
+            // The stage condition fails the execution that the creation starts; no action fails.
             return;
         }
         let failed = (stages(&found.definition).iter())

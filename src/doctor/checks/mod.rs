@@ -46,13 +46,13 @@ pub(super) enum Block {
     Use(String),
     /// Every denied call on a key, by its ARN.
     Denied(String),
-    /// The denied calls that the trust, key, or bucket policy of this resource is one reason for.
+    /// The denied calls to which the trust, key, or bucket policy of this resource contributes.
     ResourcePolicy(String),
     /// The attacks that the policy of this resource allows.
     Admits(String),
-    /// The denied calls that the policies of a role are one reason for.
+    /// The denied calls to which the policies of a role contribute.
     Identity(String),
-    /// The denied calls that the permissions boundary of a role is one reason for.
+    /// The denied calls to which the permissions boundary of a role contributes.
     Boundary(String),
     /// These denied calls: caller, action, and resource.
     Calls(Vec<(String, String, String)>),

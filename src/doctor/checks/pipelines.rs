@@ -89,7 +89,7 @@ impl Checks<'_> {
             };
             if store.bucket != wanted.bucket {
                 let message = format!(
-                    "its artifact store in {region} is bucket {}, but the template specifies {}",
+                    "its artifact store in {region} uses bucket {}, but the template specifies {}",
                     store.bucket, wanted.bucket
                 );
                 self.store(pipeline, message, wanted, false);

@@ -84,7 +84,7 @@ impl Checks<'_> {
         let what = &subject.what;
         let message = format!("its {what} names a deleted principal ({ids}): {who}");
         let unchanged = self.is_unchanged(subject.stack);
-        // Calls that fail because of it make it an error.
+        // If calls fail because of it, it becomes an error.
         let cause = self.warn(Rule::DeadPrincipal, subject.of.clone(), message);
         cause.blocking(subject.block.clone()).named(subject.name);
         for id in meant {

@@ -170,7 +170,7 @@ impl<'t> Conditions<'t> {
     }
 
     /// Returns the possible outcomes of conditions without duplicates, starting with the defaults.
-    /// Each of the `parameters` with few allowed values has each of these values.
+    /// Each of the `parameters` with few allowed values takes each of these values.
     pub(super) fn outcomes(&self, names: &BTreeSet<&str>, parameters: &BTreeSet<&str>) -> Outcomes {
         let mut used = Compared::new();
         let mut missing = Vec::new();

@@ -210,7 +210,8 @@ impl<'t> Normal<'t> {
         used.read(&written.value);
         let outcomes = conditions.outcomes(&used.conditions, &used.names);
         if outcomes.is_incomplete {
-            let message = "it depends on too many conditions: not all combinations are checked";
+            let message =
+                "the resource depends on too many conditions: not all combinations are checked";
             self.note(one, one.key_span, message);
         }
         for outcome in &outcomes.list {
@@ -244,7 +245,8 @@ impl<'t> Normal<'t> {
                 self.note(
                     one,
                     open.span,
-                    "its properties are known only when the stack is deployed",
+                    "the properties are known only when the stack is deployed, so they are not \
+                     checked",
                 );
                 map(Vec::new(), one.key_span)
             }

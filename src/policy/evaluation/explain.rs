@@ -232,7 +232,10 @@ fn sentence(request: &Request, because: Because) -> String {
         Because::NeedsNoPermission => "this call requires no permissions".to_owned(),
         Because::Denied => "a statement denies it explicitly".to_owned(),
         Because::ScpLevel(level) => {
-            format!("level {level} of the service control policies does not allow it")
+            let level = level + 1;
+            format!(
+                "level {level} of the service control policies, from the root, does not allow it"
+            )
         }
         Because::RootAssumesNoRole => "a root user cannot assume a role".to_owned(),
         Because::NotAcrossAccounts => {

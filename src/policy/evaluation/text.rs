@@ -30,7 +30,7 @@ impl fmt::Display for LayerReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\n  {}", self.layer)?;
         if let Some(level) = self.level {
-            write!(f, ", level {level}")?;
+            write!(f, ", level {}", level + 1)?;
         }
         f.write_str(match self.outcome {
             Outcome::Allows => ": allow",

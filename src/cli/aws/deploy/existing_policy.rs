@@ -2,7 +2,7 @@
 //! shows the difference, and asks for confirmation. A stack cannot merge policies, because a bucket
 //! has only one policy.
 
-use crate::deploy::bucket_policy::{self, Standing};
+use crate::deploy::bucket_policy::{self, PolicyState};
 use crate::deploy::{Access, StackStep};
 use crate::shell::Command;
 
@@ -17,7 +17,7 @@ pub(super) async fn refuse_changed(
     access: &Access,
 ) -> Result<(), Failure> {
     match examine(&session.accounts, access).await? {
-        Some(found) if matches!(found.state, Standing::Changed(_)) => {
+        Some(found) if matches!(found.state, PolicyState::Changed(_)) => {
             Err(changed(session, dev, &found))
         }
         _ => Ok(()),
@@ -54,14 +54,14 @@ pub(super) async fn put(
     };
     let bucket = &found.bucket;
     match found.state {
-        Standing::InForce => {
+        PolicyState::InForce => {
             session
                 .screen
                 .says(format!("The policy of bucket {bucket} is up to date."));
             return Ok(());
         }
-        Standing::Changed(_) => return Err(changed(session, dev, &found)),
-        Standing::AsMerged => {}
+        PolicyState::Changed(_) => return Err(changed(session, dev, &found)),
+        PolicyState::AsMerged => {}
     }
     session.screen.says(format!(
         "Changes to the policy of bucket {bucket}:\n{}",

@@ -83,7 +83,7 @@ pub(super) fn progress_line(progress: &Progress) -> String {
     for (count, what) in [
         (counts.running, "in progress"),
         (counts.failed, "failed"),
-        (counts.cancelled, "canceled"),
+        (counts.canceled, "canceled"),
     ] {
         if count > 0 {
             parts.push(format!("{} {what}", number(count)));

@@ -3,7 +3,7 @@
 pub(crate) mod show;
 
 use crate::deploy::stack_set::compare::compare;
-use crate::deploy::stack_set::deployment::stands;
+use crate::deploy::stack_set::deployment::is_complete;
 use crate::deploy::stack_set::{
     Described, Existing, Health, Instance, Wanted, instances as stored, set,
 };
@@ -58,7 +58,7 @@ pub(crate) async fn all_stand(
     step: &StackStep,
 ) -> Result<bool, Failure> {
     let wanted = wanted(project, step, &[])?;
-    Ok(stands(access, &wanted).await?)
+    Ok(is_complete(access, &wanted).await?)
 }
 
 /// Returns the configured state of a stack set.

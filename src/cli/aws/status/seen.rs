@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::deploy::next::{self, StackState};
-use crate::deploy::stack_set::deployment::stands;
+use crate::deploy::stack_set::deployment::is_complete;
 use crate::deploy::stack_set::{Wanted, set};
 use crate::deploy::view::{self, View};
 use crate::deploy::{
@@ -93,7 +93,7 @@ async fn look_at_stack_set(access: &Access, wanted: &Wanted) -> Result<StackStat
         return Ok(StackState::Missing);
     };
     Ok(StackState::StackSet {
-        complete: stands(access, wanted).await?,
+        complete: is_complete(access, wanted).await?,
         comparison: Comparison::of(&set.template, &wanted.text),
     })
 }
