@@ -3,9 +3,10 @@
 
 usage: python3 docs/examples.py BINARY [--check]
 
-The rules are those of tests/it/docs.rs. An example without an ellipsis gets the whole output. An
-example with an ellipsis is only compared: if it differs, the script prints the output and exits
-with code 1. With --check, nothing is written.
+The rules are those of tests/it/docs.rs. An example without an ellipsis gets the whole output. If the
+last line of an example is an ellipsis, the example gets as many first lines of the output as it
+shows. Other examples with an ellipsis are only compared: if one differs, the script prints the output
+and exits with code 1. With --check, nothing is written.
 """
 
 import os
@@ -53,6 +54,9 @@ def example(binary, folder, text, code, problems):
             problems.append(f"`{command}` exits with {found}:\n{printed}")
         elif "…" not in shown:
             shown = printed.rstrip() + "\n" if printed.strip() else ""
+        elif re.fullmatch(r"[^…]+\n…\n*", shown) and len(printed.splitlines()) >= shown.count("\n"):
+            lines = shown.rstrip().count("\n")
+            shown = "\n".join([*printed.splitlines()[:lines], "…"]) + "\n"
         elif not shows(shown, printed):
             problems.append(f"`{command}` does not print what is shown; it prints:\n{printed}")
         out.append(f"$ {command}\n{shown}")

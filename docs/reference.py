@@ -39,7 +39,9 @@ class Binary:
         with tempfile.TemporaryDirectory() as empty:
             folder = folder or empty
             done = subprocess.run(
-                [self.path, *arguments],
+                # The name appears in the help.
+                ["s3ferry", *arguments],
+                executable=self.path,
                 cwd=folder,
                 env={"COLUMNS": "100", "NO_COLOR": "1", "HOME": empty, "PATH": os.defpath},
                 stdin=subprocess.DEVNULL,
@@ -229,9 +231,12 @@ def key_facts(out, key, root):
 
 def commands(binary):
     overview = binary.run("--help")
-    listed = re.search(r"^Commands:\n((?:  .*\n|\n)+)", overview, re.M).group(1)
-    names = re.findall(r"^  ([a-z][a-z-]*) ", listed, re.M)
+    # The groups of commands come before the options.
+    listed = overview.partition("options:")[0]
+    names = re.findall(r"^  ([a-z][a-z-]*) {2,}", listed, re.M)
     names = [name for name in names if name != "help"]
+    if "synth" not in names:
+        sys.exit("the help of s3ferry lists no commands")
     general = part_of(overview, "Global options:")
     out = [
         NOTICE,

@@ -21,13 +21,13 @@ import unicodedata
 IMAGES = pathlib.Path(__file__).resolve().parent / "src" / "images"
 # The commands of the terminal image, and the number of lines that it shows of each; None means all.
 COMMANDS = [
-    (["init", "--dev-account", "111111111111", "--prod-account", "222222222222"], None),
+    (["init", "--dev-account", "111111111111", "--prod-account", "222222222222", "--region", "eu-west-1"], None),
     (["synth"], None),
     (["prove"], -3),
     (["prove", "--call", "decrypt"], 12),
 ]
 COLUMNS = 100
-REPORT_SIZE = (1200, 860)
+REPORT_SIZE = (1200, 1010)
 CELL_WIDTH, CELL_HEIGHT = 8.4, 19
 PADDING = 16
 BACKGROUND, FOREGROUND = "#16181d", "#d7dae0"
@@ -51,7 +51,7 @@ def output(binary, words, folder):
         [binary, "--color", "always", *words],
         cwd=folder,
         env={"COLUMNS": str(COLUMNS), "TERM": "xterm", "HOME": folder},
-        stdin=terminal,
+        stdin=subprocess.DEVNULL,
         stdout=terminal,
         stderr=terminal,
     )
@@ -124,20 +124,21 @@ def terminal(binary):
         "<title>s3ferry in a terminal</title>",
         f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>',
         f'<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,monospace" font-size="14" '
-        f'fill="{FOREGROUND}" xml:space="preserve">',
+        f'fill="{FOREGROUND}">',
     ]
     for row, line in enumerate(lines):
         y = PADDING + (row + 0.75) * CELL_HEIGHT
         column = 0
         for (color, bold), text in spans(line):
-            if text.strip():
-                style = f' fill="{color}"' if color else ""
-                style += ' font-weight="bold"' if bold else ""
-                x = PADDING + column * CELL_WIDTH
-                length = width(text) * CELL_WIDTH
+            style = f' fill="{color}"' if color else ""
+            style += ' font-weight="bold"' if bold else ""
+            # Viewers collapse spaces, so the parts between wide gaps are placed separately.
+            for part in re.finditer(r"\S+(?: \S+)*", text):
+                x = PADDING + (column + width(text[: part.start()])) * CELL_WIDTH
+                length = width(part.group()) * CELL_WIDTH
                 out.append(
                     f'<text x="{x:.1f}" y="{y:.1f}" textLength="{length:.1f}"{style}>'
-                    f"{html.escape(text, quote=False)}</text>"
+                    f"{html.escape(part.group(), quote=False)}</text>"
                 )
             column += width(text)
     out += ["</g>", "</svg>"]

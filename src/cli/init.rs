@@ -119,9 +119,15 @@ fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
         ));
     }
     let mut given = given.into_iter().filter_map(Result::ok);
-    let mut answer = |question: &Question| match given.next().flatten() {
-        Some(value) => Ok(value),
-        None => question.ask(),
+    let mut is_asked = false;
+    let mut answer = |question: &Question| match (given.next().flatten(), question.default) {
+        (Some(value), _) => Ok(value),
+        // If the options name both accounts, the command runs without questions.
+        (None, Some(default)) if !is_asked => Ok(default.to_owned()),
+        (None, _) => {
+            is_asked = true;
+            question.ask()
+        }
     };
     let (dev, prod) = (answer(&dev)?, answer(&prod)?);
     let region = answer(&REGION)?;

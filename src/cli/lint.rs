@@ -14,25 +14,27 @@ use serde::Serialize;
 use super::json::Version;
 use super::locate::ExampleOption;
 use super::output::{Text, print, table};
+use super::progress::Progress;
 use super::project::Project;
-use super::proof::templates;
+use super::proof::{TEMPLATES, templates};
 use super::reports::{self, SarifRule};
 use super::{Failure, Global, Outcome, files};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry lint                            check the templates in stacks/
-  s3ferry lint stacks/*.yaml other.json   check any CloudFormation templates
-  s3ferry lint --rules our-rules          also check custom Guard rules
-  s3ferry lint --strict                   also fail on warnings and notes
+  s3ferry lint                       check the templates in stacks/
+  s3ferry lint other.json templates  check any CloudFormation templates
+  cat template.yaml | s3ferry lint -   check standard input
+  s3ferry lint --rules our-rules     also check custom Guard rules
+  s3ferry lint --strict              also fail on warnings and notes
   s3ferry lint --format sarif > lint.sarif
   s3ferry lint --list-rules";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LintOptions {
-    /// CloudFormation templates in YAML or JSON [default: the templates in stacks/, or else those
-    /// of the configuration]
+    /// Templates or folders of templates; `-` reads standard input [default: the templates in
+    /// stacks/, or else those of the configuration]
     #[arg(conflicts_with = "example")]
     files: Vec<PathBuf>,
     /// List the rules and exit
@@ -207,11 +209,7 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
             project.plan.quotas,
         )
     } else {
-        let templates: Result<Vec<TemplateFile>, Failure> = options
-            .files
-            .iter()
-            .map(|path| Ok(files::read(path, "template", Kind::Template)?.into()))
-            .collect();
+        let templates = named_templates(&options.files);
         let project = Project::load_if_any(global)?;
         let quotas = project.map_or_else(Quotas::default, |project| project.plan.quotas);
         (templates?, quotas)
@@ -222,7 +220,12 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
             "specify rules with --rules, or omit --no-default-rules",
         ));
     }
+    let progress = Progress::start(
+        global,
+        format!("Checking {}", reports::plural(templates.len(), "template")),
+    );
     let reports = lint_files(&rules, &templates, &quotas)?;
+    drop(progress);
     print(match options.format {
         Format::Text => {
             let mut text = reports::text(&reports, global.verbose);
@@ -250,6 +253,41 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
     Ok(Outcome::findings(reports.any(|(_, report)| {
         report.has_errors() || options.strict && !report.findings.is_empty()
     })))
+}
+
+/// Reads the templates that the arguments name: files, folders, and `-` for standard input.
+fn named_templates(paths: &[PathBuf]) -> Result<Vec<TemplateFile>, Failure> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            found.push(files::read_stdin("template", Kind::Template)?.into());
+            continue;
+        }
+        if !path.is_dir() {
+            found.push(files::read(path, "template", Kind::Template)?.into());
+            continue;
+        }
+        let listed = files::paths_in(path).map_err(|error| {
+            let (shown, reason) = (path.display(), files::reason(&error));
+            Failure::new(
+                format!("cannot read folder `{shown}`: {reason}"),
+                "check the permissions of the folder",
+            )
+        })?;
+        let before = found.len();
+        for path in listed {
+            if files::has_extension(&path, &TEMPLATES) && path.is_file() {
+                found.push(files::read(&path, "template", Kind::Template)?.into());
+            }
+        }
+        if found.len() == before {
+            return Err(Failure::new(
+                format!("folder `{}` contains no templates", path.display()),
+                "specify a folder with `.yaml`, `.yml`, `.json`, or `.template` files",
+            ));
+        }
+    }
+    Ok(found)
 }
 
 /// The rules to check.

@@ -18,6 +18,7 @@ mod lint;
 mod locate;
 mod man;
 mod output;
+mod progress;
 mod project;
 mod proof;
 mod prove;

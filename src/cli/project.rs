@@ -10,7 +10,7 @@ use crate::lint::quotas;
 use crate::plan::{InstancePlan, Plan, TargetPlan};
 use crate::stacks::{self, MergeError};
 
-use super::locate::{ExampleOption, Located, locate};
+use super::locate::{DEFAULT_CONFIG, ExampleOption, Located, locate};
 use super::{Failure, Global, files};
 
 /// A configuration and its plan.
@@ -20,6 +20,8 @@ pub(crate) struct Project {
     folder: PathBuf,
     /// The configuration, for errors about it.
     document: Document,
+    /// Whether `--example` selected the built-in example.
+    is_example: bool,
 }
 
 /// The format of the templates.
@@ -67,12 +69,22 @@ impl Project {
             ));
         }
         if example {
-            return Self::of(Source::new("built-in example", EXAMPLE), PathBuf::new());
+            let source = Source::new("built-in example", EXAMPLE);
+            let mut project = Self::of(source, PathBuf::new())?;
+            project.is_example = true;
+            return Ok(project);
         }
         match locate(global, true)? {
             Located::File(path) => Self::read(&path),
             Located::Missing(failure) => Err(failure),
         }
+    }
+
+    /// Returns whether the project is the example, and the current folder has another configuration.
+    /// The templates in this folder then belong to that configuration.
+    pub(crate) fn is_foreign_example(&self) -> bool {
+        let path = Path::new(DEFAULT_CONFIG);
+        self.is_example && path.exists() && !is_example_folder()
     }
 
     /// Reads the configuration if there is one.
@@ -114,6 +126,7 @@ impl Project {
             plan,
             folder,
             document,
+            is_example: false,
         })
     }
 
@@ -219,4 +232,10 @@ pub(crate) fn stack_set_roles(
         ));
     }
     Ok(found)
+}
+
+/// Returns whether this folder's configuration is the example, as in the repository.
+pub(super) fn is_example_folder() -> bool {
+    let bytes = files::bytes_if_any(Path::new(DEFAULT_CONFIG), "configuration");
+    bytes.is_ok_and(|bytes| bytes.as_deref() == Some(EXAMPLE.as_bytes()))
 }

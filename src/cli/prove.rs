@@ -5,6 +5,7 @@ use crate::proof::{Decided, Proof, Verdict, prove};
 use crate::run::{self, Call};
 
 use super::output::{self, Text, print};
+use super::progress::Progress;
 use super::project::Project;
 use super::proof::{self, Document, ProofInput, wanted};
 use super::{Failure, Global, Outcome};
@@ -109,7 +110,9 @@ pub(crate) fn run(global: &Global, options: &ProveOptions) -> Result<Outcome, Fa
     let project = Project::load_or_example(global, options.input.example)?;
     let mut inputs = options.input.read(&project, options.step == Step::Dev)?;
     inputs.expand = options.expand || options.account.is_some();
+    let progress = Progress::start(global, "Proving the templates");
     let mut proof = prove(&inputs)?;
+    drop(progress);
     // The exit code is that of the whole proof, even if only a part is shown.
     let outcome = proof.outcome();
     if let Some(account) = &options.account {

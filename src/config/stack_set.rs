@@ -113,16 +113,16 @@ pub enum CallAs {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OperationPreferences {
-    /// Number of accounts per region in which the operation can fail before it stops; default: 0.
+    /// Number of accounts per region in which an operation can fail before it stops; default: 0.
     #[schemars(range(max = 100000))]
     pub failure_tolerance_count: Option<u32>,
-    /// The same as a percentage of the accounts.
+    /// Percentage of accounts per region in which an operation can fail before it stops.
     #[schemars(range(min = 0, max = 100))]
     pub failure_tolerance_percentage: Option<u32>,
     /// Maximum number of accounts to deploy to concurrently; default: 1.
     #[schemars(range(min = 1, max = 100000))]
     pub max_concurrent_count: Option<u32>,
-    /// The same as a percentage of the accounts.
+    /// Maximum percentage of accounts to deploy to concurrently.
     #[schemars(range(min = 1, max = 100))]
     pub max_concurrent_percentage: Option<u32>,
     /// Whether failures reduce the number of concurrent accounts.

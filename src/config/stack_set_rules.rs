@@ -64,7 +64,8 @@ impl Found {
 
     fn place(&mut self, config: &Config, set: &StackSet) {
         if let Some(name) = &set.name {
-            self.check("name", stack_set_problem(name), "such as `site-prod`");
+            let problem = stack_set_problem(name);
+            self.check("name", problem, "use a name such as `site-prod`");
         }
         if let Some(region) = &set.region {
             self.region(config, "region", region);

@@ -80,7 +80,7 @@ impl Found {
         self.name(
             "dev.key.alias",
             alias_problem(&dev.key.alias),
-            "such as `s3deploykey`",
+            "use a name such as `s3deploykey`",
         );
         for (index, arn) in dev.key.administrators.iter().enumerate() {
             let path = format!("dev.key.administrators.{index}");
@@ -95,7 +95,7 @@ impl Found {
         self.name(
             "dev.source.object_key",
             object_key_problem(&dev.source.object_key),
-            "such as `sample-website.zip`",
+            "use a key such as `sample-website.zip`",
         );
         if let Some(arn) = &dev.source.encryption_key {
             let path = "dev.source.encryption_key";
@@ -115,7 +115,7 @@ impl Found {
         self.name(
             "dev.pipeline.name",
             pipeline_problem(&dev.pipeline.name),
-            "such as `crossaccountdeploy`",
+            "use a name such as `crossaccountdeploy`",
         );
         if let Some(arn) = &dev.pipeline.service_role {
             let path = "dev.pipeline.service_role";
@@ -129,7 +129,8 @@ impl Found {
 
     fn target(&mut self, config: &Config, index: usize, target: &Target) {
         let at = |key: &str| format!("targets.{index}.{key}");
-        self.name(&at("name"), target_problem(&target.name), "such as `prod`");
+        let problem = target_problem(&target.name);
+        self.name(&at("name"), problem, "use a name such as `prod`");
         self.account_and_region(config, index, target);
         // One account is enough for the check, because all account IDs have the same length. Names
         // can only differ in validity by region.
@@ -153,7 +154,7 @@ impl Found {
             self.name(
                 &at("role"),
                 role_problem(&expand(role)),
-                "such as `prods3role`",
+                "use a name such as `prods3role`",
             );
         }
         self.patterns(config, index, target);
@@ -164,14 +165,14 @@ impl Found {
             self.name(
                 &at("cache_control"),
                 header_problem(value),
-                "such as `max-age=300`",
+                "use a value such as `max-age=300`",
             );
         }
         if !target.path.is_empty() {
             self.name(
                 &at("path"),
                 path_problem(&target.path),
-                "such as `site/assets`",
+                "use a path such as `site/assets`",
             );
         }
         match (&target.object_key, target.extract) {
@@ -189,7 +190,7 @@ impl Found {
                 self.name(
                     &at("object_key"),
                     object_key_problem(key),
-                    "such as `site.zip`",
+                    "use a key such as `site.zip`",
                 );
                 if !target.path.is_empty() {
                     self.add(
@@ -208,7 +209,7 @@ impl Found {
             self.add(
                 &at("canned_acl"),
                 format!(
-                    "the output bucket enforces bucket owner ownership, so S3 rejects `{}`",
+                    "ACLs are disabled on the output bucket, so S3 rejects `{}`",
                     acl.as_str()
                 ),
                 "set `bucket-owner-full-control`, remove `canned_acl`, or use an existing bucket \
@@ -319,7 +320,7 @@ impl Found {
     fn tags(&mut self, config: &Config) {
         if config.tags.len() > TAGS.length() {
             let message = format!("AWS allows at most {} tags per resource", TAGS.value);
-            self.add("tags", message, "remove some");
+            self.add("tags", message, "remove some of the tags");
         }
         for (key, value) in &config.tags {
             let fault = if key.is_empty() || key.chars().count() > TAG_KEY.length() {

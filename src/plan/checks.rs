@@ -18,7 +18,7 @@ pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
         if target.instances.is_empty() {
             found.push(Complaint::new(
                 &format!("targets.{index}.accounts_file"),
-                format!("the accounts of target `{}` are not known", target.name),
+                format!("the accounts of target `{}` are unknown", target.name),
                 "read its accounts file first",
             ));
         }

@@ -18,7 +18,7 @@ use crate::config::{Config, Target};
 
 /// Number of hash digits that distinguish shortened names.
 const DIGITS: usize = 8;
-/// The lengths of the shortest and the longest name of a region, with room for new ones.
+/// The lengths of the shortest and longest region names, with room for new regions.
 const REGION_LENGTHS: (usize, usize) = (9, 16);
 /// The length of an account ID.
 const ACCOUNT_LENGTH: usize = 12;

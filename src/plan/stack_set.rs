@@ -18,12 +18,12 @@ const ADMINISTRATION_ROLE: &str = "AWSCloudFormationStackSetAdministrationRole";
 /// The default execution role of StackSets in the target accounts.
 const EXECUTION_ROLE: &str = "AWSCloudFormationStackSetExecutionRole";
 
-/// A target's stack set.
+/// The stack set of a target.
 #[derive(Debug, Clone)]
 pub struct StackSetPlan {
     /// Name.
     pub name: String,
-    /// Administrator account's ID.
+    /// ID of the administrator account.
     pub account: String,
     /// Region of the stack set itself.
     pub region: String,

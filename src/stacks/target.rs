@@ -147,7 +147,7 @@ fn role(names: &Names<'_>) -> Resource {
                    because IAM stores the unique ID of the role instead of its name.";
     Resource::new("DeployRole", "AWS::IAM::Role", comment, properties).suppress(
         "CFN_NO_EXPLICIT_RESOURCE_NAMES",
-        "The dev account's policies name it.",
+        "The dev account's policies refer to it by name.",
     )
 }
 

@@ -1,10 +1,9 @@
-"""Runs the emulator of AWS that the tests deploy to: ministack, and on top of it what our templates
-and our tests need and it lacks.
+"""Runs the AWS emulator of the tests: ministack, with additions that the templates and the tests need.
 
 usage: python tests/emulator PORT
-       AUTH=true python tests/emulator PORT    with policies enforced; the secret key is `test`
+       AUTH=true python tests/emulator PORT    with enforced policies; the secret key is `test`
 
-It listens on 127.0.0.1 and ends when its standard input does, so that it never outlives the tests.
+It listens on 127.0.0.1 and exits when its standard input is closed, so it never outlives the tests.
 """
 
 import os
@@ -39,7 +38,7 @@ def end_with_parent():
 
 
 def with_our_services(inner):
-    """The ASGI application of ministack, preceded by ours."""
+    """Returns an ASGI application that handles the added services and passes the rest to ministack."""
 
     async def outer(scope, receive, send):
         if scope["type"] == "http":

@@ -1,4 +1,4 @@
-"""The little of ASGI that our own services need."""
+"""ASGI helpers for the added services."""
 
 import json
 

@@ -1,7 +1,7 @@
-"""Where ministack's CloudFormation is more lenient than AWS's, made as strict: states of a stack,
-repeated requests, conditions and parameters in change sets, capabilities, imports.
+"""Makes ministack's CloudFormation as strict as AWS: states of a stack, repeated requests, conditions
+and parameters in change sets, capabilities, and imports.
 
-The answers are AWS's, as its API reference describes them and as its users report them.
+The responses follow the API reference of AWS and reports of its users.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ _UPDATABLE = {
     "IMPORT_ROLLBACK_COMPLETE",
 }
 
-# Properties whose change replaces a resource, by the resource types' own documents. What is not
-# named is updated in place; for the key's, the update fails.
+# Properties whose change replaces a resource, from the documentation of the resource types. Changes of
+# other properties are updated in place. For a key, the update fails instead.
 _REPLACING = {
     "AWS::CodePipeline::Pipeline": ("Name",),
     "AWS::Events::Rule": ("Name", "EventBusName"),
@@ -40,8 +40,8 @@ _tasks = set()
 
 
 def _kept_task(coroutine, stack, stack_id=None):
-    """Schedules an operation on a stack. The loop itself refers to its tasks weakly, so that one
-    without another reference can vanish half-way."""
+    """Schedules an operation on a stack. The event loop has only weak references to its tasks, so a
+    task without another reference could be garbage-collected before it finishes."""
     with stacks._stack_region_context(stack, stack_id):
         task = asyncio.get_event_loop().create_task(coroutine)
     _tasks.add(task)
@@ -69,7 +69,7 @@ def install():
 
 
 def _described(list_stacks):
-    """A list of stacks has the descriptions of their templates."""
+    """Adds the descriptions of the templates to a list of stacks."""
 
     def asked(params):
         status, headers, body = list_stacks(params)
@@ -85,7 +85,7 @@ def _described(list_stacks):
 
 
 def _once(parameter, action):
-    """A request that is repeated with its token gets its first answer again."""
+    """Returns the first response again for a repeated request with the same token."""
 
     def asked(params):
         token = _p(params, parameter)
@@ -101,7 +101,7 @@ def _once(parameter, action):
 
 
 def _in_state(create_change_set):
-    """A change set is refused when the stack's state does not allow it."""
+    """Rejects a change set if the state of the stack does not allow it."""
 
     def asked(params):
         stack = handlers._resolve_stack(_p(params, "StackName"))
@@ -124,7 +124,7 @@ def _in_state(create_change_set):
 
 
 def _keeping_stack_id(create_change_set):
-    """Another change set for a stack in review is for that same stack."""
+    """Keeps the stack ID for another change set of a stack in review."""
 
     def asked(params):
         name = _p(params, "StackName")
@@ -153,7 +153,7 @@ def _known_parameters(create_change_set):
     def asked(params):
         try:
             known = engine._parse_template(_p(params, "TemplateBody")).get("Parameters", {})
-        except Exception:  # what is wrong with the template is not for this check to say
+        except Exception:  # Other checks report invalid templates.
             return create_change_set(params)
         given = [one["Key"] for one in _extract_members(params, "Parameters")]
         unknown = [name for name in given if name not in known]
@@ -185,7 +185,7 @@ def _existing_role(action):
 
 
 def _existing_only(resolve):
-    """A change set leaves out resources whose condition is false."""
+    """Omits resources whose condition is false from a change set."""
 
     def resolved(template, params, *rest):
         result = resolve(template, params, *rest)
@@ -212,7 +212,7 @@ def _with_imports(deploy):
 
 
 def _but_imports(validation_errors):
-    """A bucket that the stack imports is no conflict with itself."""
+    """Ignores conflicts with a bucket that the stack imports."""
 
     def found(*arguments, **named):
         *arguments, owned = arguments

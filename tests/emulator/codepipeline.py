@@ -1,5 +1,5 @@
-"""CodePipeline, as far as deploying a pipeline touches it: the resource type with AWS's checks of a
-definition, and the calls that look at pipelines and their executions (executions.py).
+"""The part of CodePipeline that a deployment uses: the resource type with AWS's checks of a definition,
+and the calls that read pipelines and their executions (executions.py).
 """
 
 import time
@@ -37,7 +37,7 @@ def install():
 def add_execution(account, region, pipeline, status, failure=None):
     with request_scope(account, region):
         found = _pipelines[pipeline]
-        # A source that is missing fails its action, and no execution appears in the history.
+        # A missing source fails its action, and no execution appears in the history.
         if status:
             found["executions"].insert(0, executions.new(status, "CloudWatchEvent"))
         found["failure"] = failure or {}
@@ -68,7 +68,7 @@ def _delete(name, props):
 
 
 def _check(props):
-    """What CodePipeline checks whenever a pipeline is saved."""
+    """Makes the checks of CodePipeline for a created or updated pipeline."""
     stores = [entry["ArtifactStore"] for entry in props.get("ArtifactStores", [])]
     for store in stores or [props["ArtifactStore"]]:
         owner = s3._bucket_owner_account(store["Location"])
@@ -119,7 +119,7 @@ async def answer(scope, receive, send):
 
 
 def _saved(pipeline, declaration):
-    """A definition from the API, in CloudFormation's property names."""
+    """Converts a definition from the API to the property names of CloudFormation."""
     definition = _raised({key: value for key, value in declaration.items() if key != "version"})
     if "artifactStores" in declaration:
         definition["ArtifactStores"] = [
@@ -185,7 +185,7 @@ def _state(name, pipeline, _):
 
 
 def _failed(pipeline, stage, action):
-    """How the latest execution of an action failed, when it did."""
+    """Returns the error of the latest execution of an action, if it failed."""
     failure = pipeline.get("failure") or {}
     if (failure.get("stage"), failure.get("action")) != (stage["Name"], action["Name"]):
         return {}
@@ -238,7 +238,8 @@ _CALLS = {
 
 
 def _lowered(value, free=False):
-    """CloudFormation's property names as the API writes them; keys of a Configuration are data."""
+    """Converts the property names of CloudFormation to those of the API, except keys of Configuration,
+    which are data."""
     if isinstance(value, dict):
         return {
             key if free else key[0].lower() + key[1:]: _lowered(item, key == "Configuration")
@@ -250,7 +251,7 @@ def _lowered(value, free=False):
 
 
 def _raised(value, free=False):
-    """The other way round."""
+    """Converts the property names of the API to those of CloudFormation."""
     if isinstance(value, dict):
         return {
             key if free else key[0].upper() + key[1:]: _raised(item, key == "configuration")

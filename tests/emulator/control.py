@@ -1,15 +1,15 @@
-"""What a test may ask of the emulator, beside AWS's own calls: failures and slowness of resources,
-executions of a pipeline, and sessions of services.
+"""Requests that tests can send to the emulator in addition to AWS calls: failures and delays of
+resources, executions of a pipeline, and sessions of services.
 
-POST /_test/failures    {"account", "type", "name", "operation", "reason"} and, if not
-                        the first time and once, {"after", "times"}
-POST /_test/pace        {"account", "seconds"}          each resource takes so long
-POST /_test/propagation {"account", "role", "times"}    CodePipeline does not know the role yet, the
-                        next times that it saves a pipeline of the account
-POST /_test/executions  {"account", "region", "pipeline", "status"} and, of one that failed,
+POST /_test/failures    {"account", "type", "name", "operation", "reason"}; and {"after", "times"}
+                        if the failure is not only the first time
+POST /_test/pace        {"account", "seconds"}          delay for each resource
+POST /_test/propagation {"account", "role", "times"}    the role is unknown to CodePipeline for this
+                        number of saved pipelines of the account
+POST /_test/executions  {"account", "region", "pipeline", "status"}; for a failed execution also
                         {"stage", "action", "message", "code"}, or {"stage", "action", "failure"}
-                        with a failure of `failures.json`; a null status: none in the history
-POST /_test/sessions    {"role", "service"}             credentials that the service gets
+                        with a failure in `failures.json`; a null status: not in the history
+POST /_test/sessions    {"role", "service"}             credentials for the service
 POST /_test/shares      {"account", "region", "key", "policy"}  AWS RAM shares a key
 """
 
@@ -19,7 +19,7 @@ import threading
 
 import asgi
 
-# What AWS says of an action that failed, by the kind of the failure.
+# The messages of AWS for a failed action, by the kind of the failure.
 _known = json.loads((pathlib.Path(__file__).parent / "failures.json").read_text())
 _lock = threading.Lock()
 _failures = []
@@ -66,12 +66,12 @@ async def answer(scope, receive, send):
 
 
 def pace(account):
-    """Seconds that every resource of the account takes."""
+    """Returns the delay in seconds for each resource of the account."""
     return _pace.get(account, 0)
 
 
 def is_unknown(account, role):
-    """Whether IAM has not made the role known to CodePipeline yet; counted down."""
+    """Returns whether the role has not propagated to CodePipeline yet, and decrements the counter."""
     with _lock:
         left = _unknown_roles.get((account, role), 0)
         _unknown_roles[account, role] = max(left - 1, 0)
@@ -79,7 +79,7 @@ def is_unknown(account, role):
 
 
 def failure(account, resource_type, name, operation):
-    """The reason with which this operation is to fail, or None; counted down."""
+    """Returns the reason for which this operation must fail, or None, and decrements the counter."""
     with _lock:
         for wanted in _failures:
             if (

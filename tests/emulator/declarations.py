@@ -1,9 +1,9 @@
-"""What CodePipeline checks of a definition whenever a pipeline is created or updated: that it can
-assume the roles, and the configuration of every S3 deploy action.
+"""The checks of CodePipeline for the definition of a created or updated pipeline: whether it can assume
+the roles, and the configuration of each S3 deploy action.
 
-The codes and the wording of the role errors were seen in AWS's answers. Of an S3 deploy action's
-configuration only the codes are known: a missing `BucketName` or `Extract` and an unknown key are
-refused, every value of `Extract` is accepted, and so is `false` without `ObjectKey`.
+The codes and messages of the role errors are from responses of AWS. For the configuration of an S3
+deploy action, only the codes are known: AWS rejects a missing `BucketName` or `Extract` and unknown
+keys. It accepts any value of `Extract`, and `false` without `ObjectKey`.
 """
 
 import uuid
@@ -18,7 +18,7 @@ _OPTIONAL = ("ObjectKey", "KMSEncryptionKeyARN", "CannedACL", "CacheControl")
 
 
 class Refused(ValueError):
-    """A refusal; as text it is what CloudFormation reports of it."""
+    """A rejected definition. Its text is the message that CloudFormation reports."""
 
     def __init__(self, code, message):
         super().__init__(
@@ -30,7 +30,7 @@ class Refused(ValueError):
 
 
 def check(definition):
-    """Raises `Refused`; `definition` has CloudFormation's property names."""
+    """Raises `Refused` for an invalid definition, which has the property names of CloudFormation."""
     service_role = definition["RoleArn"]
     actions = [action for stage in definition["Stages"] for action in stage["Actions"]]
     for action in actions:
@@ -56,7 +56,7 @@ def _is_known(role):
 
 
 def _check_condition(entry):
-    """Documents: BeforeEntryConditions, How do stage conditions work?"""
+    """See the AWS documents *BeforeEntryConditions* and *How do stage conditions work?*."""
     if entry is None:
         return
     if len(entry["Conditions"]) != 1:

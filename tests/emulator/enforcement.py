@@ -1,7 +1,7 @@
-"""What the emulator needs to enforce policies (`AUTH=true`) as AWS does: `aws:PrincipalArn` is the
-role's ARN, `aws:ResourceAccount` is the account that owns the bucket, a bucket policy is asked about
-the very caller also from another account, S3 answers 403 for a missing object to callers without
-s3:ListBucket, plain HTTP on this machine counts as TLS, and services can assume roles.
+"""Changes the emulator to enforce policies (`AUTH=true`) like AWS: `aws:PrincipalArn` is the ARN of the
+role, `aws:ResourceAccount` is the account that owns the bucket, a bucket policy is evaluated for the
+exact caller in another account, S3 returns 403 for a missing object to callers without s3:ListBucket,
+plain HTTP on this machine counts as TLS, and services can assume roles.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ def install():
 
     def evaluated(document, context, *rest, **named):
         caller = iam_evaluator.caller_arn()
-        # Of a caller from another account ministack's S3 keeps only the account.
+        # For a caller in another account, ministack's S3 keeps only the account.
         if context.principal_type == "Root" and caller.split(":")[4] == context.principal_account:
             context = dataclasses.replace(context, principal_arn=caller)
         return evaluate(document, context, *rest, **named)
@@ -50,7 +50,7 @@ def install():
 
 
 def _hiding_what_is_missing(answer):
-    """Document: HeadObject. Who may not list a bucket is not told that an object is missing."""
+    """Returns 403 for a missing object if the caller cannot list the bucket (*HeadObject*)."""
 
     def answered(bucket, key, headers=None, query=None):
         found = answer(bucket, key, headers, query)
@@ -66,7 +66,7 @@ def _hiding_what_is_missing(answer):
 
 
 def _role_of_session(arn):
-    """Document: AWS global condition context keys. Of a session it is the role, with its path."""
+    """Returns the ARN of the role of a session, with its path (*AWS global condition context keys*)."""
     if ":assumed-role/" not in arn:
         return arn
     name = arn.split("/")[1]
@@ -75,7 +75,7 @@ def _role_of_session(arn):
 
 
 def session_of_service(arn, service):
-    """Credentials of a role that trusts a service, as the service gets them; None if it does not."""
+    """Returns a service's credentials for a role, or None if the role does not trust the service."""
     role = policies._role(arn)
     if role is None:
         return None

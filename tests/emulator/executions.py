@@ -1,8 +1,8 @@
-"""Executions of pipelines, as far as tests need them: what starts one, which version of the source it
-takes, which stages it enters, and how it ends. No action does its work.
+"""The part of pipeline executions that the tests need: their triggers, source versions, stages, and
+results. Actions do not do their work.
 
-The source action of a real pipeline runs some time after the start. Here it runs when somebody looks
-at the pipeline: until then, an execution without a source revision takes whatever is newest.
+The source action of a real pipeline runs some time after the start. Here, it runs when a client reads
+the pipeline. Until then, an execution without a source revision uses the newest version.
 """
 
 import contextvars
@@ -19,11 +19,11 @@ _version = contextvars.ContextVar("version", default=None)
 
 
 class Refused(Exception):
-    """What StartPipelineExecution refuses: an error code and a message."""
+    """A rejected StartPipelineExecution, with an error code and a message."""
 
 
 def install(pipelines):
-    """Lets S3 events start pipelines; `pipelines` are those of the account and region, by name."""
+    """Makes S3 events start pipelines. `pipelines` returns those of the account and region by name."""
     fire, dispatch, invoke = s3._fire_s3_event, eventbridge._dispatch_event, eventbridge._invoke_target
 
     def fired(*arguments, version_id=None, **named):
@@ -31,7 +31,7 @@ def install(pipelines):
         return fire(*arguments, version_id=version_id, **named)
 
     def dispatched(event, *rest):
-        """Document: Amazon S3, EventBridge event message structure. ministack leaves the version out."""
+        """Adds the version, which ministack omits (Amazon S3, *EventBridge event message structure*)."""
         if event.get("Source") == "aws.s3" and _version.get():
             detail = json.loads(event["Detail"])
             detail["object"]["version-id"] = _version.get()
@@ -81,7 +81,7 @@ def shown(execution):
 
 
 def start(pipeline, given, trigger):
-    """Starts an execution with the input of StartPipelineExecution; gives its ID."""
+    """Starts an execution with the input of StartPipelineExecution, and returns its ID."""
     definition = pipeline["definition"]
     sources = {action["Name"] for action in definition["Stages"][0]["Actions"]}
     revisions = {}
@@ -101,13 +101,13 @@ def start(pipeline, given, trigger):
 
 
 def created(pipeline):
-    """Document: Start a pipeline. Creating one starts it. Without a source object, none appears."""
+    """Starts a created pipeline (*Start a pipeline*). Without a source object, no execution appears."""
     if all(_newest(action) for action in pipeline["definition"]["Stages"][0]["Actions"]):
         start(pipeline, {}, "CreatePipeline")
 
 
 def play(pipelines, name):
-    """Runs what waits, the oldest first, to its end or to an approval."""
+    """Runs the waiting executions, the oldest first, until they end or wait for an approval."""
     for execution in reversed(pipelines[name]["executions"]):
         if "_waiting" in execution:
             _run(pipelines, pipelines[name]["definition"], execution, *execution.pop("_waiting"))
@@ -137,7 +137,7 @@ def _end(execution, status):
 
 
 def _before_entry(stage, values):
-    """The result of the stage's condition, or None where it may be entered."""
+    """Returns the result of the stage's condition, or None if the stage can be entered."""
     for condition in stage.get("BeforeEntry", {}).get("Conditions", []):
         for rule in condition["Rules"]:
             asked = rule["Configuration"]
@@ -206,7 +206,7 @@ def _resolved(text, values):
 
 
 def _newest(action):
-    """Version ID of what an S3 source action takes; None where there is no object."""
+    """Returns the version ID that an S3 source action uses, or None without an object."""
     configuration = action.get("Configuration", {})
     bucket = s3._buckets.get(configuration.get("S3Bucket"), {})
     found = bucket.get("objects", {}).get(configuration.get("S3ObjectKey"))

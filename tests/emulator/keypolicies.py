@@ -1,5 +1,5 @@
-"""The second policy of a key, `AWS_RAM`, which a key has while AWS RAM shares it. ListKeyPolicies
-gives one name a page, so that a caller has to follow the pages."""
+"""The second policy of a key, `AWS_RAM`, which exists while AWS RAM shares the key. ListKeyPolicies
+returns one name per page, so that a caller must read all pages."""
 
 import json
 
@@ -15,7 +15,7 @@ def install():
 
 
 def share(account, region, key, policy):
-    """Gives a key the policy that a resource share makes."""
+    """Adds the policy of a resource share to a key."""
     with request_scope(account, region):
         kms._resolve_key(key)["SharedPolicy"] = json.dumps(policy)
 

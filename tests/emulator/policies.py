@@ -1,5 +1,5 @@
-"""Policies that name roles, as AWS keeps them: refused when the role does not exist; and a trust
-policy remembers the role, not its name, so that it is dead once the role is deleted.
+"""Treats policies that name roles like AWS: a policy is rejected if the role does not exist, and a trust
+policy stores the unique ID of the role, so it stops working when the role is deleted.
 """
 
 import json
@@ -50,7 +50,7 @@ def install():
 
 
 def trusts(role, service):
-    """Whether the role exists and lets the service assume it."""
+    """Returns whether the role exists and the service can assume it."""
     found = _role(role)
     statements = _statements(json.loads(found["AssumeRolePolicyDocument"])) if found else []
     return any(
@@ -62,7 +62,7 @@ def trusts(role, service):
 
 
 def may_assume(caller, role):
-    """Whether the role trusts the caller and the caller's policies let it assume the role."""
+    """Returns whether the role trusts the caller and the caller's policies allow assuming it."""
     found = _role(role)
     if found is None or _role(caller) is None:
         return False
@@ -125,7 +125,7 @@ def _bucket_policy_refused(missing):
 
 
 def _missing(document):
-    """The first role that a policy names as principal and that does not exist."""
+    """Returns the first principal of a policy that is a missing role."""
     for statement in _statements(document):
         for principal in _named(statement):
             if ":role/" in principal and _role(principal) is None:
@@ -134,7 +134,7 @@ def _missing(document):
 
 
 def _forget(role):
-    """Every policy that named the role names its unique ID from now on."""
+    """Replaces the role with its unique ID in all policies that name it."""
     if role is None:
         return
     arn, dead = f'"{role["Arn"]}"', f'"{role["RoleId"]}"'
@@ -147,7 +147,7 @@ def _forget(role):
 
 
 def _without(policy, role):
-    """A policy whose principals name the role by its unique ID; a condition keeps the ARN."""
+    """Returns a policy whose principals have the unique ID of the role. Conditions keep the ARN."""
     try:
         document = json.loads(policy)
     except (TypeError, ValueError):

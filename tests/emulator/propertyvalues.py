@@ -1,4 +1,4 @@
-"""The values of properties before and after a change, which ministack leaves out (CloudFormation API
+"""Adds the values of properties before and after a change, which ministack omits (CloudFormation API
 Reference, *DescribeChangeSet* with `IncludePropertyValues`, *ResourceTargetDefinition*,
 *ResourceChange*).
 """
@@ -54,7 +54,7 @@ def _text(value):
 
 
 def _shown(describe):
-    """Adds the values to the answer's XML: targets and changes stand in it in their order."""
+    """Adds the values to the XML of the response, which has targets and changes in order."""
 
     def asked(params):
         status, headers, body = describe(params)

@@ -1,4 +1,4 @@
-"""Replicas of multi-Region keys as a resource type, over the emulator's own ReplicateKey."""
+"""Replicas of multi-Region keys as a resource type, based on the emulator's ReplicateKey."""
 
 import json
 
@@ -24,7 +24,7 @@ def _create(logical_id, props, stack_name):
         "Description": props.get("Description", ""),
         "Tags": [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in props.get("Tags", [])],
     }
-    # A key is replicated by a call in its own region.
+    # ReplicateKey is called in the region of the primary key.
     with request_scope(get_account_id(), primary.split(":")[3]):
         status, _headers, body = kms._replicate_key(asked)
     if status != 200:

@@ -1,5 +1,5 @@
-"""The resource types of our templates, as strict as AWS: names that are taken, buckets that are not
-empty, a bucket's one policy, stack policies; and the failures and slowness that a test orders.
+"""Makes the resource types of the templates as strict as AWS: existing names, non-empty buckets, the
+single policy of a bucket, and stack policies. Also adds the failures and delays that a test requests.
 """
 
 import fnmatch
@@ -41,12 +41,12 @@ def install():
 
     stacks._update_keeping_seed = update_by_stack_policy
     on_thread = stacks._runs_on_worker_thread
-    # A resource that takes its time must not stop the emulator from answering.
+    # A delayed resource must not block the emulator.
     stacks._runs_on_worker_thread = lambda kind: control.pace(get_account_id()) > 0 or on_thread(kind)
 
 
 def refused(text, service, status, code):
-    """How CloudFormation reports what a service refused."""
+    """Returns the message of CloudFormation for an error of a service."""
     return (
         f'Resource handler returned message: "{text} (Service: {service}, Status Code: {status}, '
         f'Request ID: {uuid.uuid4()}) (SDK Attempt Count: 1)" (RequestToken: {uuid.uuid4()}, '
@@ -89,7 +89,7 @@ def _updated(resource_type, update):
 
 
 def _encrypt(bucket, props):
-    """The default encryption of a template, as the API keeps it."""
+    """Converts the default encryption of a template to the form of the API."""
     for rule in props.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", []):
         default = rule.get("ServerSideEncryptionByDefault", {})
         key = default.get("KMSMasterKeyID")
@@ -154,8 +154,8 @@ def _holds_objects(bucket):
 
 
 def _by_stack_policy(stack_name, logical_id, resource_type, old, new):
-    """Document: Prevent updates to stack resources. With a policy, what it does not allow is denied.
-    Only updates and replacements are held against it, not deletions.
+    """Applies a stack policy (*Prevent updates to stack resources*), which denies everything that it
+    does not allow. Applies only to updates and replacements, not to deletions.
     """
     policy = _stacks[stack_name].get("_stack_policy")
     if not policy:

@@ -1,15 +1,15 @@
-"""Stage rollback, as far as it is refused (CodePipeline API Reference, *RollbackStage*): only an
-execution of the pipeline's current version can be its target. Nothing is ever rolled back.
+"""The errors of a stage rollback (CodePipeline API Reference, *RollbackStage*): the target must be an
+execution of the pipeline's current version. The emulator never rolls back.
 """
 
 
 def outdate(pipeline):
-    """The definition changes: no execution until now is a target of a rollback any more."""
+    """Makes all previous executions invalid targets, because the definition changes."""
     pipeline["outdated"] = {found["pipelineExecutionId"] for found in pipeline["executions"]}
 
 
 def answer(pipeline, asked):
-    """Status and body of an answer."""
+    """Returns the status and body of a response."""
     if asked["stageName"] not in [stage["Name"] for stage in pipeline["definition"]["Stages"]]:
         return _refused("StageNotFoundException", f"Stage {asked['stageName']} not found")
     target = asked["targetPipelineExecutionId"]

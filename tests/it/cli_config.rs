@@ -989,7 +989,7 @@ fn other_values() {
         "2:3",
         "account",
         "`account` is empty",
-        "text in quotes",
+        "set it to 12 digits in quotes",
     );
     one(
         &SMALL.replace("\"111111111111\"", "!Ref x"),
@@ -1086,11 +1086,24 @@ fn aliases_cannot_expand_a_document_exponentially() {
 fn files_that_cannot_be_read() {
     let project = Project::empty();
     project.write("folder/x", "");
-    project.write("latin.yaml", b"dev: \xe9\n");
+    project.write("latin.yaml", b"# Site\ndev: \xe9\n");
+    project.write("utf16.yaml", b"\xff\xfed\0e\0v\0:\0");
+    project.write("utf16be.yaml", b"\0d\0e\0v\0:");
     for (config, message) in [
         ("folder", "cannot read configuration `folder`"),
         ("missing.yaml", "cannot read configuration `missing.yaml`"),
-        ("latin.yaml", "is not UTF-8 text: byte 5"),
+        (
+            "latin.yaml",
+            "cannot read configuration `latin.yaml`: invalid UTF-8 in line 2",
+        ),
+        (
+            "utf16.yaml",
+            "cannot read configuration `utf16.yaml`: it is UTF-16",
+        ),
+        (
+            "utf16be.yaml",
+            "cannot read configuration `utf16be.yaml`: it is UTF-16",
+        ),
     ] {
         let run = project.expect(&format!("synth --config {config}"), 2);
         assert!(run.stderr.contains(message), "{}", run.stderr);
@@ -1109,4 +1122,77 @@ fn a_byte_order_mark_and_windows_line_ends_do_not_matter() {
     }
     assert_eq!(plain.read("stacks/dev.yaml"), odd.read("stacks/dev.yaml"));
     assert_eq!(plain.read("stacks/prod.yaml"), odd.read("stacks/prod.yaml"));
+}
+
+#[test]
+fn a_key_without_its_colon_or_the_space_after_it() {
+    for (line, message) in [
+        (
+            "account \"111111111111\"",
+            "missing `:` and a space after `account`",
+        ),
+        ("account:\"111111111111\"", "missing space after `account:`"),
+        (
+            "account=111111111111",
+            "missing `:` and a space after `account`",
+        ),
+    ] {
+        let config = SMALL.replace("account: \"111111111111\"", line);
+        one(&config, "2:3", line, message, "write `account: …`");
+    }
+    // Text that does not begin with a key.
+    let found = problems(&SMALL.replace("account: \"111111111111\"", "accountant"));
+    assert!(
+        found[0].message.contains("`dev` must be a mapping"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn an_unquoted_account_with_the_wrong_number_of_digits_has_both_problems() {
+    one(
+        &SMALL.replace("\"111111111111\"", "11111111111"),
+        "2:12",
+        "11111111111",
+        "`account` is not in quotes, and has 11 digits instead of 12",
+        "write all 12 digits in quotes",
+    );
+}
+
+#[test]
+fn an_empty_file_is_named_as_such() {
+    for text in ["", "\n", "# a comment\n", "---\n"] {
+        let found = problems(text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].message, "the file is empty");
+        assert!(found[0].help.contains("s3ferry init --force"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_target_cannot_have_the_name_of_a_windows_device() {
+    for name in ["con", "NUL", "aux", "prn", "com1", "Lpt9"] {
+        let found = problems(&SMALL.replace("name: prod", &format!("name: {name}")));
+        assert!(
+            found[0].message.contains("Windows reserves it"),
+            "{found:?}"
+        );
+    }
+    for name in ["con1", "com", "com10", "nula"] {
+        let project = Project::with(&SMALL.replace("name: prod", &format!("name: {name}")));
+        project.expect("synth --no-lint", 0);
+    }
+}
+
+#[test]
+fn an_error_without_a_source_line_has_no_margin() {
+    let run = Project::empty().expect("synth --config none.yaml", 2);
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "error: cannot read configuration `none.yaml`: no such file or directory",
+            " = help: check the path"
+        ]
+    );
 }

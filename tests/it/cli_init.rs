@@ -11,7 +11,7 @@ fn it_writes_a_configuration_that_synthesizes() {
     assert!(run.stdout.contains("Wrote s3ferry.yaml"), "{}", run.stdout);
     assert!(
         run.stdout.contains("s3ferry synth"),
-        "the next step: {}",
+        "the next step is missing: {}",
         run.stdout
     );
     let text = project.read("s3ferry.yaml");
@@ -87,7 +87,7 @@ fn without_a_terminal_there_are_no_prompts() {
         let message = format!("{missing} is missing, and there is no terminal");
         assert!(run.stderr.contains(&message), "{}", run.stderr);
         assert!(
-            run.stderr.contains(&format!("give {missing}")),
+            run.stderr.contains(&format!("set {missing}")),
             "{}",
             run.stderr
         );
@@ -139,4 +139,39 @@ fn config_sets_the_path() {
     project.expect("synth --no-lint --config conf/my.yaml", 0);
     let quiet = Project::empty().expect(&format!("{ACCOUNTS} -q"), 0);
     assert_eq!(quiet.stdout, "");
+}
+
+#[test]
+fn an_account_id_as_the_aws_console_shows_it() {
+    let project = Project::empty();
+    project.expect(
+        "init --dev-account 1111-1111-1111 --prod-account 2222-2222-2222",
+        0,
+    );
+    let text = project.read("s3ferry.yaml");
+    assert!(text.contains("account: \"111111111111\""), "{text}");
+    assert!(text.contains("account: \"222222222222\""), "{text}");
+}
+
+#[test]
+fn all_invalid_options_are_reported_at_once() {
+    let project = Project::empty();
+    let run = project.expect("init --dev-account 1 --prod-account 2 --region nowhere", 2);
+    for part in ["`1` is not", "`2` is not", "`nowhere`"] {
+        assert!(run.stderr.contains(part), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn one_account_for_both_sides_is_warned_of() {
+    let project = Project::empty();
+    let run = project.expect(
+        "init --dev-account 111111111111 --prod-account 111111111111",
+        0,
+    );
+    let warning = "the dev account and the prod account are both 111111111111";
+    assert!(run.stderr.contains(warning), "{}", run.stderr);
+    let run = project.expect("synth", 0);
+    let warning = "prod is in the dev account 111111111111";
+    assert!(run.stderr.contains(warning), "{}", run.stderr);
 }

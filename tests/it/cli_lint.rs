@@ -10,7 +10,7 @@ const RULES: &str = "\
 # TOPIC_ENCRYPTED
 # Severity: error
 # What: Every topic is encrypted.
-# Why: Messages lie on disks.
+# Why: Messages are stored on disk.
 # Fix: Write `KmsMasterKeyId`.
 # Controls: Ours 1
 let topics = Resources.*[ Type == 'AWS::SNS::Topic'
@@ -97,7 +97,10 @@ fn text_shows_the_finding_with_its_position_and_fix() {
         .nth(1)
         .and_then(|line| line.parse().ok())
         .expect("a line");
-    assert!((11..=14).contains(&line), "it is about `Topic`: {found:?}");
+    assert!(
+        (11..=14).contains(&line),
+        "the finding is not about `Topic`: {found:?}"
+    );
     assert!(!found[0].underlined.is_empty());
     let summary =
         "Checked 1 template against 1 rule and the quotas: 1 error, 0 warnings, 1 suppressed.";

@@ -190,7 +190,7 @@ fn a_folder_is_uploaded_once_and_its_execution_is_followed() {
     );
     assert!(
         run.stderr.contains(".git"),
-        "what is left out is said: {}",
+        "the skipped folder is not reported: {}",
         run.stderr
     );
     assert_eq!(
@@ -526,7 +526,7 @@ fn an_adopted_pipeline_is_started_with_the_name_of_its_source_action() {
             .plays([("GetPipeline", vec![definition(kind)])]);
         stage.project.expect("push site --start", 0);
         let started = stage.pipeline.bodies("StartPipelineExecution");
-        let last = started.last().expect("it was started");
+        let last = started.last().expect("a started execution");
         assert_eq!(last["sourceRevisions"][0]["actionName"], action, "{last}");
     }
     let allowed = stage
@@ -893,8 +893,8 @@ fn an_execution_is_followed_by_its_status_if_its_actions_cannot_be_read() {
     stage.plays("Succeeded", &good_actions());
     stage.pipeline.refuses("ListActionExecutions");
     let run = stage.project.expect("push site", 0);
-    let told = "following only its status";
-    assert_eq!(run.stderr.matches(told).count(), 1, "{}", run.stderr);
+    let note = "following only its status";
+    assert_eq!(run.stderr.matches(note).count(), 1, "{}", run.stderr);
     assert!(run.stderr.contains("deployed version"), "{}", run.stderr);
 }
 

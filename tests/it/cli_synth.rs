@@ -265,7 +265,7 @@ fn json_is_written_to_the_out_folder() {
         serde_json::Deserializer::from_str(&run.stdout)
             .into_iter()
             .collect();
-    assert_eq!(documents.expect("JSON, one after the other").len(), 2);
+    assert_eq!(documents.expect("consecutive JSON documents").len(), 2);
 }
 
 #[test]

@@ -472,7 +472,7 @@ fn splits<'t>(text: &'t str, part: &'t str) -> impl Iterator<Item = (&'t str, &'
 /// Returns the owner if the text ends with the start of an address of a repository or of an action.
 fn owner_before(text: &str) -> Option<&str> {
     ["https://github.com/", "uses: "].iter().find_map(|start| {
-        let (_, owner) = text.rsplit_once(start)?;
+        let (_, owner) = text.rsplit_once(*start)?;
         let is_name = !owner.is_empty() && owner.chars().all(|c| c.is_alphanumeric() || c == '-');
         is_name.then_some(owner)
     })

@@ -1,5 +1,5 @@
-//! The emulator is as strict as AWS where our templates and commands depend on it. Without this,
-//! a test that passes against it would say little.
+//! Checks that the emulator is as strict as AWS wherever the templates and commands depend on it.
+//! Otherwise, a test that passes against the emulator proves little.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::Project;
 
 const STACK: &str = "a";
 
-/// A stack that is put by plain API calls.
+/// A stack that plain API calls create.
 struct Stack {
     account: String,
     template: String,
@@ -16,7 +16,7 @@ struct Stack {
 }
 
 impl Stack {
-    /// Dev's or a target's stack of a project.
+    /// Returns the stack of a project in the dev account or in a target account.
     fn of(project: &Project, template: &str, account: &str) -> Self {
         Self {
             account: account.to_owned(),
@@ -35,7 +35,7 @@ impl Stack {
         Emulator::shared().query(&self.account, "cloudformation", &all)
     }
 
-    /// Creates or updates it; gives the state that it comes to rest in.
+    /// Creates or updates the stack, and returns its final status.
     fn put(&self, action: &str) -> String {
         let mut fields = vec![
             ("TemplateBody", self.template.as_str()),
@@ -59,7 +59,7 @@ impl Stack {
         self.call("DeleteStack", &[]);
     }
 
-    /// Why the last resource failed: events come latest first.
+    /// Returns why the last resource failed. The latest event comes first.
     fn last_failure(&self) -> String {
         let events = self.call("DescribeStackEvents", &[]);
         let failed = events
@@ -73,7 +73,7 @@ impl Stack {
     }
 }
 
-/// The text of the first element of a name.
+/// Returns the text of the first element with this name.
 fn element<'a>(xml: &'a str, name: &str) -> &'a str {
     xml.split_once(&format!("<{name}>"))
         .and_then(|(_, rest)| rest.split_once("</"))
@@ -89,13 +89,13 @@ fn the_order_of_the_stacks_matters_as_in_aws() {
     let mut prod = Stack::of(&project, "stacks/prod.yaml", &accounts.prod);
     prod.parameter = Some(("DeployKeyId", "00000000-0000-4000-8000-000000000000"));
 
-    // Prod's trust policy names the service role, which does not exist yet.
+    // The trust policy in prod names the service role, which does not exist yet.
     assert_eq!(prod.put("CreateStack"), "ROLLBACK_COMPLETE");
     let reason = prod.last_failure();
     assert!(reason.contains("Invalid principal in policy"), "{reason}");
     prod.delete();
 
-    // The pipeline names prod's role, which does not exist yet.
+    // The pipeline names the role in prod, which does not exist yet.
     assert_eq!(dev.put("CreateStack"), "CREATE_COMPLETE");
     dev.parameter = Some(("CreatePipeline", "true"));
     assert_eq!(dev.put("UpdateStack"), "UPDATE_ROLLBACK_COMPLETE");
@@ -117,7 +117,7 @@ fn the_order_of_the_stacks_matters_as_in_aws() {
         role
     );
 
-    // A service role that is made again is another one to prod's trust policy.
+    // A recreated service role does not match the trust policy in prod.
     let trusted = || {
         let call = [
             ("Action", "GetRole"),
@@ -136,7 +136,7 @@ fn the_order_of_the_stacks_matters_as_in_aws() {
     }
     assert!(!trusted().contains("service-role"), "{}", trusted());
 
-    // The retained buckets' names are taken, and only DescribeEvents says so.
+    // The names of the retained buckets are taken. Only DescribeEvents reports it.
     dev.parameter = None;
     assert_eq!(dev.put("CreateStack"), "ROLLBACK_COMPLETE");
     let events = dev.call("DescribeEvents", &[]);
@@ -144,7 +144,7 @@ fn the_order_of_the_stacks_matters_as_in_aws() {
 }
 
 #[test]
-fn failures_can_be_ordered_down_to_a_failed_rollback() {
+fn failures_can_be_injected_even_into_a_rollback() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let project = accounts.project(&emulator.endpoint());
@@ -168,7 +168,7 @@ fn failures_can_be_ordered_down_to_a_failed_rollback() {
         operation: "update",
         ..creation
     };
-    // The key is changed, and cannot be changed back when the policy fails.
+    // The key changes, and cannot be reverted when the policy fails.
     let key = Failure {
         resource_type: "AWS::KMS::Key",
         name: "",
@@ -228,7 +228,7 @@ fn only_a_static_name_is_imported() {
 }
 
 #[test]
-fn codepipeline_checks_the_service_role_and_does_not_know_a_new_role_at_once() {
+fn codepipeline_checks_the_service_role_and_sees_a_new_role_late() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let project = accounts.project(&emulator.endpoint());
@@ -277,7 +277,7 @@ fn codepipeline_checks_the_service_role_and_does_not_know_a_new_role_at_once() {
 }
 
 #[test]
-fn an_entry_condition_must_be_one_and_skip_takes_few_rules() {
+fn a_stage_has_one_entry_condition_and_skip_allows_few_rules() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let project = accounts.project(&emulator.endpoint());
@@ -317,7 +317,7 @@ fn an_entry_condition_must_be_one_and_skip_takes_few_rules() {
     }
 }
 
-/// The code and message with which a change of the deployed pipeline is refused.
+/// Returns the code and message with which AWS rejects a change of the deployed pipeline.
 fn refusal(account: &str, definition: &Value) -> String {
     let definition = json!({ "pipeline": definition }).to_string();
     let call = [
@@ -396,7 +396,7 @@ fn codepipeline_checks_a_definition_as_in_aws() {
 }
 
 #[test]
-fn a_rollback_takes_no_execution_of_an_earlier_definition() {
+fn a_rollback_rejects_an_execution_of_an_earlier_definition() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let project = accounts.project(&emulator.endpoint());

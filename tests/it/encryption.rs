@@ -1,5 +1,5 @@
-//! Encryption with KMS: which calls a bucket's default encryption makes necessary, which key they
-//! use, and when AWS rejects them whatever the policies say.
+//! Encryption with KMS: the calls that a bucket's default encryption requires, the keys that they
+//! use, and the cases in which AWS rejects them regardless of the policies.
 
 use s3ferry::diagnostic::Source;
 use s3ferry::graph::{Graph, Kind};
@@ -15,7 +15,7 @@ const PROD: usize = 1;
 
 const KEY: &str = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555";
 
-/// The smallest configuration with settings of the source.
+/// Returns the smallest configuration with these settings of the source.
 fn with_source(settings: &str) -> String {
     format!(
         "dev:\n  account: \"111111111111\"\n  source: {{{settings}}}\ntargets:\n  - name: prod\n    \
@@ -23,7 +23,7 @@ fn with_source(settings: &str) -> String {
     )
 }
 
-/// The templates of a configuration, one of them changed.
+/// Returns the templates of a configuration, with one template edited.
 fn edited(config: &str, stack: usize, edit: impl FnOnce(&mut Json)) -> Inputs {
     let mut inputs = inputs_of(&plan_of(config), true);
     change(&mut inputs, stack, edit);
@@ -38,7 +38,7 @@ fn denied(proof: &Proof) -> Vec<&str> {
     calls(proof, Verdict::Denied)
 }
 
-/// Why a call is decided as it is, or what it depends on.
+/// Returns the reason for the decision about a call, or the values that the decision depends on.
 fn because<'p>(proof: &'p Proof, id: &str) -> &'p str {
     let mut calls = proof.calls.iter();
     let found = calls.find(|(decided, _)| decided.call.id == id);
@@ -58,7 +58,7 @@ fn assert_proven(proof: &Proof) {
     assert!(!proof.has_errors() && !proof.has_unproven());
 }
 
-/// A key policy that leaves the decision to an account's policies, and another statement.
+/// Returns a key policy that delegates to an account's IAM policies, with one more statement.
 fn key_policy(account: &str, more: Json) -> Json {
     let mut statements = vec![json!({
         "Effect": "Allow",
@@ -72,7 +72,7 @@ fn key_policy(account: &str, more: Json) -> Json {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// Lets a bucket encrypt by default with a key of the template.
+/// Makes a bucket encrypt by default with a key in the template.
 fn encrypt(template: &mut Json, bucket: &str, policy: Json, bucket_key: bool) {
     template["Resources"]["OwnKey"] =
         json!({ "Type": "AWS::KMS::Key", "Properties": { "KeyPolicy": policy } });
@@ -92,7 +92,7 @@ fn default_encryption(template: &mut Json, bucket: &str, default: Json) {
     });
 }
 
-/// Adds a statement to a policy of a template.
+/// Adds a statement to a policy in a template.
 fn allow(template: &mut Json, policy: &str, statement: Json) {
     let statements =
         &mut template["Resources"][policy]["Properties"]["PolicyDocument"]["Statement"];
@@ -150,7 +150,7 @@ fn an_output_bucket_that_encrypts_by_default_needs_its_key_for_every_upload() {
     });
     let proof = proven(&inputs);
     assert_eq!(denied(&proof), ["prod/output-key/kms:GenerateDataKey"]);
-    // What the action says about encryption, S3 prefers to the bucket's default.
+    // The encryption setting of the action overrides the bucket's default.
     change(&mut inputs, DEV, |template| {
         let action = template
             .pointer_mut("/Resources/Pipeline/Properties/Stages/1/Actions/0/Configuration")
@@ -160,7 +160,7 @@ fn an_output_bucket_that_encrypts_by_default_needs_its_key_for_every_upload() {
     });
     let proof = proven(&inputs);
     assert_eq!(denied(&proof), Vec::<&str>::new());
-    // The policy of the key that it names is in no template.
+    // No template contains the policy of that key.
     assert_eq!(calls(&proof, Verdict::Unproven), needed);
 }
 
@@ -195,7 +195,7 @@ fn a_source_bucket_that_encrypts_by_default_needs_its_key_for_every_read() {
 }
 
 #[test]
-fn the_encryption_context_is_the_bucket_with_a_bucket_key_and_else_the_object() {
+fn the_encryption_context_is_the_bucket_with_a_bucket_key_and_otherwise_the_object() {
     let bucket = "arn:aws:s3:::codepipeline-input-bucket";
     let object = "arn:aws:s3:::codepipeline-input-bucket/sample-website.zip";
     for (is_bucket_key, context, other) in [(true, bucket, object), (false, object, bucket)] {
@@ -226,7 +226,7 @@ fn the_encryption_context_is_the_bucket_with_a_bucket_key_and_else_the_object() 
 
 #[test]
 fn the_managed_key_serves_its_own_account_only() {
-    // No key: in the same account AWS's own policy of `aws/s3` allows it.
+    // There is no key: in the same account, the AWS policy of `aws/s3` allows its use.
     let managed = || json!({ "SSEAlgorithm": "aws:kms" });
     let inputs = edited("", DEV, |template| {
         default_encryption(template, "SourceBucket", managed());
@@ -234,7 +234,7 @@ fn the_managed_key_serves_its_own_account_only() {
     let proof = proven(&inputs);
     assert_proven(&proof);
     assert!(calls(&proof, Verdict::Allowed).contains(&"source-key/kms:Decrypt"));
-    // It is not there for another use than by S3, and service control policies limit it.
+    // The key can be used only through S3, and service control policies limit it.
     let mut inputs = inputs;
     inputs.scps.push(Source::new(
         "unit.json",
@@ -243,7 +243,7 @@ fn the_managed_key_serves_its_own_account_only() {
     ));
     assert_eq!(denied(&proven(&inputs)), ["source-key/kms:Decrypt"]);
 
-    // An artifact store without a key: what it stores no other account can read.
+    // No other account can read from an artifact store without a key.
     let without_key = |config: &str| {
         edited(config, DEV, |template| {
             let store = template
@@ -279,8 +279,8 @@ fn the_managed_key_serves_its_own_account_only() {
 }
 
 #[test]
-fn a_key_without_an_account_is_looked_for_in_the_callers() {
-    // In the bucket's own account an alias stands for its key.
+fn a_key_without_an_account_is_looked_up_in_the_callers_account() {
+    // In the account of the bucket, an alias resolves to its key.
     let aliased = |account: &str, key: &str| {
         let key = key.to_owned();
         let policy = key_policy(account, Json::Null);
@@ -309,7 +309,7 @@ fn a_key_without_an_account_is_looked_for_in_the_callers() {
         });
         assert_proven(&proven(&inputs));
     }
-    // The deploy role writes into a bucket of the dev account: there it names another key.
+    // The deploy role writes to a bucket in the dev account. The alias names a different key there.
     let mut inputs = edited("", DEV, |template| {
         let bucket = json!({ "Type": "AWS::S3::Bucket", "Properties": { "BucketName": "shared" } });
         template["Resources"]["Shared"] = bucket;
@@ -320,7 +320,7 @@ fn a_key_without_an_account_is_looked_for_in_the_callers() {
         action["BucketName"] = json!("shared");
     });
     for (key, verdict, reason) in [
-        // Somebody may have made it there.
+        // The alias could exist in that account.
         (
             "alias/own",
             Verdict::Unproven,
@@ -345,7 +345,7 @@ fn a_key_without_an_account_is_looked_for_in_the_callers() {
 }
 
 #[test]
-fn a_disabled_key_stops_its_use_and_nothing_else() {
+fn a_disabled_key_stops_only_its_own_use() {
     for enabled in [json!(false), json!("false")] {
         let inputs = edited("", DEV, |template| {
             template["Resources"]["DeployKey"]["Properties"]["Enabled"] = enabled;
@@ -379,7 +379,8 @@ fn a_disabled_key_stops_its_use_and_nothing_else() {
         let key = graph.nodes.iter().find(|node| node.kind == Kind::DeployKey);
         assert_eq!(key.expect("the key").detail, "us-east-1, disabled");
     }
-    // It protects nothing: an attack that the policy allows is reported all the same.
+    // Disabling a key does not protect anything: an attack that the policy allows is still
+    // reported.
     let inputs = edited("", DEV, |template| {
         let key = &mut template["Resources"]["DeployKey"]["Properties"];
         key["Enabled"] = json!(false);
@@ -396,7 +397,7 @@ fn a_disabled_key_stops_its_use_and_nothing_else() {
     let proof = proven(&inputs);
     let mut allowed = proof.attacks_that(AttackResult::Allowed);
     assert!(allowed.any(|attack| attack.call.id == "other-target-role-decrypts"));
-    // An enabled key is the default, and a value that cannot be known is neither.
+    // Keys are enabled by default. An unknown value is neither enabled nor disabled.
     let proof = proven(&edited("", DEV, |template| {
         template["Resources"]["DeployKey"]["Properties"]["Enabled"] = json!(true);
     }));
@@ -471,7 +472,7 @@ fn access_logs_cannot_be_delivered_to_a_bucket_that_encrypts_with_kms() {
 }
 
 #[test]
-fn a_default_encryption_that_cannot_be_known_is_said() {
+fn an_unknown_default_encryption_is_reported() {
     let inputs = edited("", DEV, |template| {
         let key = json!({ "Fn::ImportValue": "key" });
         let default = json!({ "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key });
@@ -503,7 +504,7 @@ fn a_source_key_is_proven_with_its_policy_and_without_it_the_option_is_named() {
         }
         let proof = proven(&inputs);
         assert!(!proof.has_errors(), "{:?}", findings(&proof));
-        // Of an existing bucket nobody knows whether it has an S3 Bucket Key.
+        // It is unknown whether an existing bucket has an S3 Bucket Key.
         let mut expected = vec!["source-key/kms:Decrypt"];
         expected.extend((!create).then_some("source-key/kms:Decrypt/bucket-key"));
         assert_eq!(calls(&proof, Verdict::Unproven), expected);
@@ -522,7 +523,7 @@ fn a_source_key_is_proven_with_its_policy_and_without_it_the_option_is_named() {
             "{:?}",
             findings(&proof)
         );
-        // A policy that does not leave it to the account needs the statement that `synth` prints.
+        // A policy that does not delegate to the account needs the statement that `synth` prints.
         let statement = s3ferry::stacks::key_grants(&plan_of(&config));
         let [grant] = statement.as_slice() else {
             panic!("{statement:?}");
@@ -551,7 +552,7 @@ fn a_source_key_is_proven_with_its_policy_and_without_it_the_option_is_named() {
 }
 
 #[test]
-fn the_source_key_is_there_to_decrypt_the_source_and_for_nothing_else() {
+fn the_source_key_only_decrypts_the_source() {
     let config = with_source(&format!("encryption_key: {KEY}"));
     let names = |proof: &Proof, result| -> Vec<String> {
         let attacks = proof.attacks_that(result);
@@ -589,7 +590,7 @@ fn the_source_key_is_there_to_decrypt_the_source_and_for_nothing_else() {
             .remove("Condition");
     });
     assert_eq!(names(&proven(&inputs), AttackResult::Allowed), all[1..]);
-    // What the deploy role is granted, the key's account lets through.
+    // The key policy delegates to the account, so a permission of the deploy role takes effect.
     inputs.policies.push(file(
         KEY,
         &key_policy(
@@ -603,7 +604,7 @@ fn the_source_key_is_there_to_decrypt_the_source_and_for_nothing_else() {
         allow(template, "DevKmsS3Access", statement);
     });
     assert_eq!(names(&proven(&inputs), AttackResult::Allowed), all);
-    // One key for everything needs more of the roles: then there is nothing to attack.
+    // With one key for everything, the roles need these permissions, so there is no attack.
     let shared = edited("", DEV, |template| {
         let key = json!({ "Fn::GetAtt": ["DeployKey", "Arn"] });
         let default = json!({ "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key });
@@ -616,7 +617,7 @@ fn the_source_key_is_there_to_decrypt_the_source_and_for_nothing_else() {
 }
 
 #[test]
-fn the_picture_has_the_key_of_the_source() {
+fn the_diagram_has_the_key_of_the_source() {
     let config = with_source(&format!("encryption_key: {KEY}"));
     let graph = Graph::new(&proven(&inputs_of(&plan_of(&config), true)));
     let node = graph
@@ -632,7 +633,7 @@ fn the_picture_has_the_key_of_the_source() {
         (arrow.steps.as_slice(), arrow.number()),
         (&[Step::SourceKey][..], Some(2))
     );
-    // A key that serves the artifacts, too, is the deploy key.
+    // A key that also encrypts the artifacts is the deploy key.
     let shared = edited("", DEV, |template| {
         let key = json!({ "Fn::GetAtt": ["DeployKey", "Arn"] });
         let default = json!({ "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key });
@@ -706,7 +707,7 @@ fn an_existing_bucket_may_have_a_bucket_key_so_both_encryption_contexts_are_prov
         let found = found.iter().filter(|id| id.contains("output-key"));
         assert_eq!(found.count(), expected);
     }
-    // The artifacts of an existing bucket likewise.
+    // The same applies to the artifacts in an existing bucket.
     let proof = proven(&inputs_of(&plan_of(&config), true));
     let ids = calls(&proof, Verdict::Allowed);
     for id in ["encrypt/kms:Decrypt", "encrypt/kms:Decrypt/bucket-key"] {

@@ -1,4 +1,4 @@
-//! The artifact bucket's policy when it has one already.
+//! An artifact bucket that already has a bucket policy.
 
 use serde_json::{Value as Json, json};
 
@@ -66,7 +66,7 @@ fn existing_statements_stay_in_order_and_ours_follow() {
         assert_eq!(merged["Version"], "2012-10-17");
         assert_eq!(merged["Id"], "theirs");
         let (before, after) = (statements(&theirs()), statements(&merged));
-        // As text: the order of the keys within a statement is theirs too.
+        // Compared as text, because the order of the keys within a statement is also kept.
         for (one, other) in before.iter().zip(&after) {
             assert_eq!(one.to_string(), other.to_string());
         }
@@ -75,20 +75,20 @@ fn existing_statements_stay_in_order_and_ours_follow() {
         assert!(ours.iter().any(|one| {
             one["Effect"] == "Allow" && one.to_string().contains("arn:aws:iam::222222222222:root")
         }));
-        // No intrinsic function: this file goes to S3 as it is.
+        // The file contains no intrinsic function, because it goes to S3 unchanged.
         let text = merged.to_string();
         assert!(
             !text.contains("Fn::") && !text.contains("\"Ref\""),
             "{text}"
         );
-        // The dev stack leaves the policy alone.
+        // The dev stack does not change the policy.
         let dev = project.read("stacks/dev.yaml");
         assert!(!dev.contains("ArtifactBucketPolicy") && !dev.contains("  ArtifactBucket:"));
     }
 }
 
 #[test]
-fn ours_for_somebody_elses_bucket_bind_this_pipelines_folder_only() {
+fn our_statements_for_an_existing_bucket_cover_only_this_pipelines_folder() {
     let project = project("", &theirs().to_string());
     project.expect("synth --no-lint", 0);
     let ours = &statements(&merged(&project))[3..];
@@ -150,7 +150,7 @@ fn without_a_policy_file_the_policy_is_a_resource() {
 }
 
 #[test]
-fn what_is_no_policy_is_an_error_at_its_place_and_nothing_is_written() {
+fn an_invalid_policy_is_an_error_at_its_place_and_nothing_is_written() {
     for (policy, place, message) in [
         ("{\"Statement\": [}", "current.json:1:", "not valid"),
         ("", "current.json:1:1", ""),
@@ -176,7 +176,7 @@ fn what_is_no_policy_is_an_error_at_its_place_and_nothing_is_written() {
 }
 
 #[test]
-fn a_policy_file_that_is_not_there() {
+fn a_missing_policy_file() {
     let project = project("", "{}");
     std::fs::remove_file(project.path("current.json")).expect("removed");
     let run = project.expect("synth --no-lint", 2);
@@ -204,7 +204,7 @@ fn its_path_is_relative_to_the_configuration() {
 }
 
 #[test]
-fn a_statement_that_would_stop_the_run_is_an_error_at_its_place() {
+fn a_statement_that_would_stop_the_pipeline_is_an_error_at_its_place() {
     let deny = |action: &str, condition: &str| {
         format!(
             r#"{{

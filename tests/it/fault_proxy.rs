@@ -1,5 +1,4 @@
-//! The fault proxy and the scripted server themselves: what they do to calls, and what they say
-//! about them.
+//! Tests the fault proxy and the scripted server: how they treat calls, and how they record them.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -10,7 +9,7 @@ use serde_json::json;
 use crate::emulator::http::Message;
 use crate::emulator::{Answer, Call, Fault, FaultProxy, Outcome, Script};
 
-/// A stand-in for the emulator that knows one Query operation.
+/// Simulates an emulator that supports one Query operation.
 fn upstream() -> Script {
     Script::start([(
         "DescribeStacks",
@@ -81,7 +80,7 @@ fn it_records_what_it_passes_on() {
 }
 
 #[test]
-fn every_protocol_is_told_apart() {
+fn the_protocols_are_distinguished() {
     for (request, service, action) in [
         (
             query("CreateChangeSet"),
@@ -129,7 +128,7 @@ fn every_protocol_is_told_apart() {
 }
 
 #[test]
-fn the_nth_call_fails_and_no_other() {
+fn only_the_nth_call_fails() {
     let upstream = upstream();
     let proxy = proxy_before(&upstream);
     proxy.nth("DescribeStacks", 2, Fault::Throttled);
@@ -142,7 +141,11 @@ fn the_nth_call_fails_and_no_other() {
         .collect();
     assert_eq!(statuses, [200, 400, 200]);
     assert_eq!(proxy.calls()[1].1, Outcome::Refused);
-    assert_eq!(upstream.calls().len(), 2, "the emulator has not seen it");
+    assert_eq!(
+        upstream.calls().len(),
+        2,
+        "the emulator did not receive the call"
+    );
 }
 
 #[test]
@@ -196,14 +199,14 @@ fn a_connection_breaks_before_the_call_or_after_it() {
     assert!(send(&proxy, &query("DescribeStacks")).is_err());
     assert_eq!(upstream.calls().len(), 0);
     assert!(send(&proxy, &query("DescribeStacks")).is_err());
-    assert_eq!(upstream.calls().len(), 1, "the emulator has done it");
+    assert_eq!(upstream.calls().len(), 1, "the emulator executed the call");
     let outcomes: Vec<Outcome> = proxy.calls().iter().map(|(_, outcome)| *outcome).collect();
     assert_eq!(outcomes, [Outcome::Refused, Outcome::Lost]);
     assert_eq!(proxy.done("DescribeStacks"), 1);
 }
 
 #[test]
-fn canned_answers_take_the_place_of_the_emulator() {
+fn canned_answers_replace_the_emulator() {
     let upstream = upstream();
     let proxy = proxy_before(&upstream);
     let canned = Answer::json(json!({"pipelineExecutionSummaries": []}));
@@ -261,7 +264,7 @@ fn a_held_call_and_all_later_ones_get_no_answer() {
 }
 
 #[test]
-fn a_script_names_what_it_does_not_know() {
+fn a_script_names_an_unknown_operation() {
     let script = upstream();
     let response = query("DeleteStack")
         .send(address(&script.endpoint()))

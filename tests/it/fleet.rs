@@ -1,5 +1,5 @@
-//! Other regions, many accounts and several pipelines: what a configuration expands to, and what a
-//! change of it changes.
+//! Other regions, many accounts, and several pipelines: how a configuration expands, and what a
+//! change to it affects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::prove::{inputs_of, plan_of};
 use crate::support::Project;
 
-/// The smallest `dev` with a multi-Region key, and these targets.
+/// Returns a configuration with the smallest `dev`, a multi-Region key, and these targets.
 fn multi(targets: &str) -> String {
     format!("dev:\n  account: \"111111111111\"\n  key: {{multi_region: true}}\ntargets:\n{targets}")
 }
@@ -22,7 +22,7 @@ const PROD: &str = "  - name: prod\n    account: \"222222222222\"\n";
 const EUROPE: &str =
     "  - {name: europe, account: \"222222222222\", region: eu-west-1, bucket: europe-output}\n";
 
-/// A target in so many accounts, from 200000000000 on.
+/// Returns a target with this number of accounts, starting at 200000000000.
 fn fleet(count: u64, more: &str) -> String {
     let accounts: Vec<String> = (0..count)
         .map(|number| format!("\"{}\"", 200_000_000_000 + number * 7_919))
@@ -45,7 +45,7 @@ fn resources(template: &Json) -> &serde_json::Map<String, Json> {
 }
 
 #[test]
-fn a_region_that_is_added_moves_nothing_and_replaces_nothing() {
+fn adding_a_region_moves_and_replaces_nothing() {
     let before = templates(&plan_of(&multi(PROD)));
     let after = templates(&plan_of(&multi(&format!("{PROD}{EUROPE}"))));
     assert_eq!(
@@ -70,7 +70,7 @@ fn a_region_that_is_added_moves_nothing_and_replaces_nothing() {
             }
         }
     }
-    // A managed policy is replaced by another name only; the others are updated in place.
+    // Only a new name replaces a managed policy. The other resources are updated in place.
     assert_eq!(
         changed,
         [
@@ -133,7 +133,7 @@ fn a_generic_template_names_no_account_and_no_region() {
         assert!(!text.contains(instance.account.as_str()));
     }
     assert!(!text.contains("eu-west-1"));
-    // Only the service role's name and its pipeline's have the dev region in them.
+    // Only the names of the service role and its pipeline contain the dev region.
     let service_role = &plan.dev.service_role.arn;
     assert!(!text.replace(service_role, "").contains("us-east-1"));
     assert!(text.contains("out-${AWS::AccountId}-${AWS::Region}"));
@@ -141,7 +141,7 @@ fn a_generic_template_names_no_account_and_no_region() {
         .map(|instance| instance.role.arn.as_str())
         .collect();
     assert_eq!(names.len(), 6, "a role for each region");
-    // One more account changes the dev account's side only.
+    // Adding an account changes only the templates of the dev account.
     let more = self::templates(&plan_of(&multi(&fleet(
         4,
         "    regions: [us-east-1, eu-west-1]\n    approval: true\n",
@@ -149,7 +149,7 @@ fn a_generic_template_names_no_account_and_no_region() {
     assert_eq!(more["fleet"], templates["fleet"]);
 }
 
-/// The stages and their actions of a template's pipeline.
+/// Returns the stages of the pipeline in a template, with their actions.
 fn stages(template: &Json) -> Vec<(String, Vec<String>)> {
     let stages = &resources(template)["Pipeline"]["Properties"]["Stages"];
     let names = |value: &Json| value["Name"].as_str().expect("a name").to_owned();
@@ -176,7 +176,7 @@ fn a_wave_is_a_stage_or_several_of_parallel_actions_after_its_approval() {
         .iter()
         .map(|(name, actions)| (name.as_str(), actions.len()))
         .collect();
-    // An approval is an action too.
+    // An approval is also an action.
     assert_eq!(
         sizes,
         [
@@ -216,7 +216,7 @@ fn one_account_added_to_a_thousand_changes_one_pipeline() {
         ]
     );
     let old = templates(&before);
-    // At the end of the list or at its beginning: the place does not matter.
+    // The position does not matter: at the end of the list or at its beginning.
     for after in [config(1_001, ""), config(1_000, "\"100000000000\", ")] {
         let new = templates(&plan_of(&after));
         let changed: Vec<&String> = new.keys().filter(|name| old[*name] != new[*name]).collect();
@@ -225,7 +225,8 @@ fn one_account_added_to_a_thousand_changes_one_pipeline() {
     }
 }
 
-/// A deployed fleet keeps its assignment: these are the places that earlier versions gave.
+/// A deployed fleet keeps its assignment to pipelines. These are the assignments of earlier
+/// versions.
 #[test]
 fn accounts_stay_in_their_pipelines() {
     let targets = fleet(1_000, "    approval: true\n");
@@ -261,7 +262,7 @@ fn accounts_stay_in_their_pipelines() {
 }
 
 #[test]
-fn a_fleet_of_six_hundred_is_one_pipeline_where_that_is_configured() {
+fn a_fleet_of_six_hundred_is_one_pipeline_when_the_quota_allows_it() {
     let config = |quotas: &str| {
         let targets = fleet(600, "");
         format!(
@@ -290,7 +291,7 @@ fn waves_run_in_order_over_pipelines_and_each_instance_once() {
     );
     let plan = plan_of(&config);
     let stacks = stacks(&plan);
-    // The pipeline that is started stands before the one that starts it.
+    // A pipeline is deployed before the pipeline that starts it.
     let order: Vec<&Side> = stacks.iter().map(|stack| &stack.side).collect();
     assert_eq!(
         order,
@@ -382,8 +383,8 @@ fn waves_run_in_order_over_pipelines_and_each_instance_once() {
     assert_eq!(approvals, 1);
 }
 
-/// The first stage after the source lets an execution in only if the previous pipeline started it;
-/// the first pipeline has no condition. With one condition that fails, no later stage runs either
+/// Asserts that the first stage after the source accepts only executions that the previous pipeline
+/// started. The first pipeline has no condition. A condition that fails also stops all later stages
 /// (AWS CodePipeline, *How do stage conditions work?*).
 fn assert_only_the_previous_pipeline_deploys(pipeline: &Json, is_additional: bool) {
     let stages = pipeline["Stages"].as_array().expect("stages");
@@ -399,7 +400,7 @@ fn assert_only_the_previous_pipeline_deploys(pipeline: &Json, is_additional: boo
     assert_eq!(guarded, [1]);
     let conditions = stages[1]["BeforeEntry"]["Conditions"].as_array();
     let [condition] = conditions.expect("conditions").as_slice() else {
-        panic!("CodePipeline takes one condition: {}", stages[1]);
+        panic!("CodePipeline accepts one condition: {}", stages[1]);
     };
     assert_eq!(condition["Result"], "FAIL");
     let rule = &condition["Rules"][0];
@@ -421,7 +422,7 @@ fn assert_only_the_previous_pipeline_deploys(pipeline: &Json, is_additional: boo
     assert!(variable["DefaultValue"].is_string());
 }
 
-/// What kinds of fleets there are, each with its number of instances.
+/// Returns a configuration for each kind of fleet, with its number of instances.
 fn fleets() -> Vec<(String, usize)> {
     let regions = "    regions: [us-east-1, eu-west-1]\n";
     let organization = "organization: o-exampleorg1\n";
@@ -478,7 +479,7 @@ fn every_instance_of_every_fleet_is_proven() {
             "{found:?}\n{config}"
         );
         assert!(article || found.is_empty(), "{found:?}\n{config}");
-        // Each of them is deployed to once, reads once and writes once.
+        // Each instance has one upload in the deploy step.
         let puts = proof.calls.iter().filter(|(decided, _)| {
             decided.call.step == Step::Deploy && decided.call.action == "s3:PutObject"
         });
@@ -486,7 +487,7 @@ fn every_instance_of_every_fleet_is_proven() {
             .map(|(decided, _)| decided.call.resource.as_str())
             .collect();
         assert_eq!(resources.len(), count, "{config}");
-        // Told in fewer rows, it is the same proof.
+        // The grouped proof reports the same results in fewer rows.
         inputs.expand = false;
         let grouped = prove(&inputs).expect("a proof");
         assert!(grouped.calls.len() < proof.calls.len());
@@ -507,7 +508,7 @@ fn every_instance_of_every_fleet_is_proven() {
     }
 }
 
-/// Every string in a value that holds a text, as JSON pointers.
+/// Collects the JSON pointers of all strings in a value that contain a text.
 fn strings_with(value: &Json, text: &str, at: &str, found: &mut Vec<String>) {
     match value {
         Json::String(string) if string.contains(text) => found.push(at.to_owned()),
@@ -526,7 +527,7 @@ fn strings_with(value: &Json, text: &str, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Wherever a policy of the dev account's side names one account, another is put in its place.
+/// Replaces an account ID wherever a policy in the dev account's templates names one account.
 #[test]
 fn a_policy_that_misses_one_account_is_found_and_the_account_named() {
     let config = multi(&fleet(4, "    regions: [us-east-1, eu-west-1]\n"));
@@ -560,7 +561,7 @@ fn a_policy_that_misses_one_account_is_found_and_the_account_named() {
                     let instance = decided.call.instance.as_ref().expect("an instance");
                     assert_eq!(&instance.account, victim, "{place}");
                     assert_eq!(decided.verdict, Verdict::Denied);
-                    assert_eq!(decided.instances, 1, "it stands for nobody else");
+                    assert_eq!(decided.instances, 1, "it represents one instance");
                     decided.call.id.as_str()
                 })
                 .collect();
@@ -573,12 +574,12 @@ fn a_policy_that_misses_one_account_is_found_and_the_account_named() {
             tried += 1;
         }
     }
-    // Key and bucket policies of two regions, and the roles to assume.
+    // The key policies and bucket policies of two regions, and the roles to assume.
     assert_eq!(tried, 2 + 2 + 2);
 }
 
 #[test]
-fn a_fault_of_the_shared_template_is_found_in_every_instance() {
+fn an_error_in_the_shared_template_is_found_in_every_instance() {
     let plan = plan_of(&multi(&fleet(3, "")));
     let mut inputs = inputs_of(&plan, true);
     let at = inputs
@@ -632,7 +633,7 @@ fn a_condition_that_the_previous_pipeline_does_not_meet_is_an_error() {
         let mut found = s3ferry::proof::findings(&proof).into_iter();
         assert!(found.any(|(_, finding)| finding.code() == "PROVE_RUN_ENDS"));
     }
-    // What only a run knows is not held against it.
+    // A value that is known only during an execution is not an error.
     let mut unknown = inputs.clone();
     let text = unknown.stacks[0].template.text();
     let text = text.replace("previous-pipeline", "#{SourceVariables.ETag}");
@@ -641,7 +642,7 @@ fn a_condition_that_the_previous_pipeline_does_not_meet_is_an_error() {
 }
 
 #[test]
-fn the_calls_of_other_rules_of_stages_are_not_known() {
+fn the_calls_of_other_stage_rules_are_unproven() {
     let inputs = inputs_of(&plan_of(""), true);
     let with = |provider: &str| {
         let mut inputs = inputs.clone();
@@ -692,7 +693,7 @@ fn the_calls_between_pipelines_are_proven_and_no_other_pipeline_can_be_started()
         .collect();
     assert!(names.len() > 1);
     assert_eq!(started, names);
-    // Without its policy, the run would end with the first pipeline.
+    // Without this policy, only the first pipeline would run.
     let mut broken = inputs.clone();
     let text = broken.stacks[0]
         .template
@@ -705,7 +706,7 @@ fn the_calls_between_pipelines_are_proven_and_no_other_pipeline_can_be_started()
             .denied()
             .any(|(decided, _)| decided.call.step == Step::Invoke)
     );
-    // With a wildcard, it could start any.
+    // With a wildcard, it could start any pipeline.
     let mut broken = inputs;
     let text = broken.stacks[0]
         .template
@@ -809,7 +810,7 @@ fn targets_are_listed_filtered_and_written_for_machines() {
 }
 
 #[test]
-fn prove_shows_alike_instances_once_and_one_account_on_demand() {
+fn prove_groups_instances_with_equal_results_and_shows_one_account_on_demand() {
     let project = Project::with(&multi(&fleet(3, "    regions: [us-east-1, eu-west-1]\n")));
     let grouped = project.expect("prove", 0).stdout;
     assert!(grouped.contains("fleets3role-us-east-1 × 3"), "{grouped}");
@@ -838,7 +839,7 @@ fn prove_shows_alike_instances_once_and_one_account_on_demand() {
     );
 }
 
-/// The Guard rules hold a template with as many actions as a pipeline has.
+/// The Guard rules accept a template with the maximum number of actions.
 #[test]
 fn a_full_pipeline_is_linted() {
     let config = multi(&fleet(499, "")).replace("  key: {multi_region: true}\n", "");

@@ -1,4 +1,4 @@
-//! What is given beside the templates is used, or refused with exit code 2.
+//! Policies that options or files provide are used, or rejected with exit code 2.
 
 use s3ferry::diagnostic::Source;
 use s3ferry::proof::{InputError, NamedFile, prove};
@@ -6,11 +6,11 @@ use s3ferry::proof::{InputError, NamedFile, prove};
 use crate::prove::{inputs_of, plan_of};
 use crate::support::{Project, Run, SMALL};
 
-/// A policy of a bucket that denies everything.
+/// A bucket policy that denies everything.
 const DENY: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*",
     "Action": "s3:*", "Resource": "*"}}"#;
 
-/// What a boundary may allow: nothing that a deploy role needs.
+/// A permissions boundary that allows nothing that a deploy role needs.
 const BOUNDARY: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow",
     "Action": "sqs:*", "Resource": "*"}}"#;
 
@@ -21,7 +21,7 @@ fn project() -> Project {
     project
 }
 
-/// Runs a command that must be refused for what it is given.
+/// Runs a command that must be rejected because of the policies that it gets.
 fn refused(project: &Project, arguments: &str, says: &[&str]) -> Run {
     let run = project.expect(arguments, 2);
     assert_eq!(run.stdout, "", "{arguments}");
@@ -33,7 +33,7 @@ fn refused(project: &Project, arguments: &str, says: &[&str]) -> Run {
 }
 
 #[test]
-fn a_name_that_nothing_has_is_refused_by_every_command() {
+fn an_unknown_name_is_rejected_by_every_command() {
     let project = project();
     for command in [
         "prove",
@@ -71,7 +71,7 @@ fn a_name_that_nothing_has_is_refused_by_every_command() {
 }
 
 #[test]
-fn several_mistakes_are_told_at_once() {
+fn several_errors_are_reported_at_once() {
     let project = project();
     refused(
         &project,
@@ -81,7 +81,7 @@ fn several_mistakes_are_told_at_once() {
 }
 
 #[test]
-fn arns_name_what_they_name_and_no_other_kind_is_taken() {
+fn arns_are_accepted_and_other_kinds_of_arns_are_rejected() {
     let project = project();
     let bucket = "prove --policy arn:aws:s3:::codepipeline-output-bucket";
     project.expect(&format!("{bucket}=deny.json"), 1);
@@ -105,7 +105,7 @@ fn arns_name_what_they_name_and_no_other_kind_is_taken() {
             &[&wrong],
         );
     }
-    // The right kind, and nothing that is there.
+    // The right kind of ARN, but the resource does not exist.
     for other in [
         "arn:aws-cn:s3:::codepipeline-output-bucket",
         "arn:aws:iam::222222222222:role/other/prods3role",
@@ -128,7 +128,7 @@ fn arns_name_what_they_name_and_no_other_kind_is_taken() {
 }
 
 #[test]
-fn a_role_is_taken_by_its_name_for_its_trust_policy() {
+fn a_role_name_specifies_its_trust_policy() {
     let project = project();
     let trust = |account: &str| {
         format!(
@@ -158,7 +158,7 @@ fn a_role_is_taken_by_its_name_for_its_trust_policy() {
 }
 
 #[test]
-fn a_key_is_taken_by_its_alias() {
+fn an_alias_specifies_its_key() {
     let project = project();
     project.write(
         "closed.json",
@@ -184,7 +184,7 @@ fn a_key_is_taken_by_its_alias() {
 }
 
 #[test]
-fn what_always_has_a_policy_is_not_given_without_one() {
+fn keys_and_roles_always_have_a_policy() {
     let project = project();
     let key = "arn:aws:kms:us-east-1:111111111111:key/00000000-0000-4000-8000-000000005f3e";
     refused(
@@ -206,7 +206,7 @@ fn what_always_has_a_policy_is_not_given_without_one() {
 }
 
 #[test]
-fn nothing_is_given_twice() {
+fn a_policy_is_specified_once() {
     let project = project();
     let bucket = "codepipeline-output-bucket";
     refused(
@@ -224,7 +224,7 @@ fn nothing_is_given_twice() {
         "prove --identity prods3role=none --identity arn:aws:iam::222222222222:role/prods3role=none",
         &["--identity specifies `arn:aws:iam::222222222222:role/prods3role` twice"],
     );
-    // One role may have a boundary and other policies.
+    // One role can have a boundary and other policies.
     project.expect(
         "prove --identity prods3role=none --boundary prods3role=boundary.json",
         1,
@@ -258,7 +258,7 @@ fn a_file_of_several_policies_is_not_read_in_part() {
         "prove --policy codepipeline-output-bucket=two.json",
         &["`codepipeline-output-bucket` takes one policy, but this file contains 2"],
     );
-    // A policy without statements is no missing policy.
+    // A policy without statements is an error, not a missing policy.
     project.write(
         "empty.json",
         r#"{"Version": "2012-10-17", "Statement": []}"#,
@@ -271,7 +271,7 @@ fn a_file_of_several_policies_is_not_read_in_part() {
 }
 
 #[test]
-fn a_policy_beside_the_templates_is_that_of_a_bucket_of_the_run() {
+fn a_policy_file_next_to_the_templates_is_for_a_bucket_of_the_pipeline() {
     let project = project();
     project.expect("synth", 0);
     project.write("stacks/policies/codepipeline-outptu-bucket.json", DENY);
@@ -299,7 +299,7 @@ fn a_policy_beside_the_templates_is_that_of_a_bucket_of_the_run() {
             "is specified twice: by `stacks/policies/codepipeline-output-bucket.json` and by --policy",
         ],
     );
-    // The output bucket is not there yet, but the configuration names it.
+    // The output bucket does not exist yet, but the configuration names it.
     project.expect("prove --step dev", 0);
     refused(
         &project,
@@ -308,7 +308,7 @@ fn a_policy_beside_the_templates_is_that_of_a_bucket_of_the_run() {
     );
 }
 
-/// What somebody edited is proven, and not what the configuration would make.
+/// The proof checks the edited templates, not those that the configuration would produce.
 #[test]
 fn no_template_of_the_folder_is_left_out() {
     let project = project();
@@ -334,7 +334,7 @@ fn no_template_of_the_folder_is_left_out() {
     }
     project.write("stacks/dev.yaml", dev);
     project.expect("prove", 0);
-    // A file where the folder of the policies would be.
+    // A file in place of the folder with the policies.
     project.write("stacks/policies", "");
     refused(&project, "prove", &["cannot read folder `stacks/policies`"]);
 }
@@ -346,7 +346,7 @@ fn file(name: &str, text: &str) -> NamedFile {
     }
 }
 
-/// Why a proof with a boundary of a role by this name is refused.
+/// Returns why a proof with a boundary for the role of this name is rejected.
 fn boundary_error(config: &str, name: &str) -> Option<String> {
     let mut inputs = inputs_of(&plan_of(config), false);
     inputs.boundaries.push(file(name, BOUNDARY));
@@ -358,7 +358,7 @@ fn boundary_error(config: &str, name: &str) -> Option<String> {
 }
 
 #[test]
-fn a_name_of_several_roles_means_those_of_one_template() {
+fn a_role_name_means_the_roles_of_one_template() {
     let fleet = "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    accounts: \
                  [\"222222222222\", \"333333333333\"]\n    bucket: \"out-{account}\"\n    role: deployer\n";
     assert_eq!(boundary_error(fleet, "deployer"), None);
@@ -405,9 +405,9 @@ fn a_name_of_a_bucket_and_a_role_is_ambiguous() {
     assert!(prove(&inputs).expect("a proof").denied().count() > 0);
 }
 
-/// The options that settle what is unproven are taken.
+/// The program accepts every option that it names for an unproven call.
 #[test]
-fn every_option_that_the_proof_asks_for_is_taken() {
+fn every_option_that_the_proof_names_is_accepted() {
     let key = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
     let alias = "arn:aws:kms:us-east-1:111111111111:alias/source";
     let target = "targets:\n  - name: prod\n    account: \"222222222222\"\n";
@@ -420,7 +420,7 @@ fn every_option_that_the_proof_asks_for_is_taken() {
         format!("{dev}{target}    permissions_boundary: arn:aws:iam::222222222222:policy/limit\n"),
     ];
     let mut asked = 0;
-    // A template may also name a key by an alias that nobody makes.
+    // A template can also name a key by an alias that no template defines.
     let renamed = configs
         .iter()
         .flat_map(|config| [(config, key), (config, alias)]);
@@ -448,7 +448,7 @@ fn every_option_that_the_proof_asks_for_is_taken() {
         missing.dedup();
         for option in missing {
             let (option, name) = option.split_once(' ').expect("an option with a name");
-            // A permissions boundary may be a file, or none.
+            // The option for a permissions boundary accepts a file or `none`.
             let (name, _) = name.split_once("=FILE").expect("a file");
             let named = file(name, BOUNDARY);
             let mut inputs = inputs.clone();
@@ -458,7 +458,7 @@ fn every_option_that_the_proof_asks_for_is_taken() {
                 "--boundary" => inputs.boundaries.push(named),
                 other => panic!("{other}"),
             }
-            // The file may be no policy of this kind, but its name is taken.
+            // The file can contain the wrong kind of policy, but the name must be accepted.
             for error in prove(&inputs).err().unwrap_or_default() {
                 assert!(!error.problems().is_empty(), "{option} {name}: {error}");
             }

@@ -1,17 +1,18 @@
-//! Text from outside that would command a terminal, turn its text around, hide it or command a CI
-//! system: nothing of it is in any output, in no format, with colors as a terminal gets them.
+//! Text from outside can contain control sequences for a terminal, bidirectional or invisible
+//! characters, and commands for CI systems. No output in any format contains them, with colors
+//! enabled as on a terminal.
 
 use serde_json::Value;
 
 use crate::emulator::{Accounts, Answer, Emulator, Fault, FaultProxy};
 use crate::support::{Project, Run, SMALL, finish, python};
 
-/// Styles, a title, the clipboard, C1, bidirectional, invisible and tag characters, and lines that
-/// GitHub Actions and Azure Pipelines obey.
+/// Sequences for styles, the title, and the clipboard; C1, bidirectional, invisible, and tag
+/// characters; and lines that are commands for GitHub Actions and Azure Pipelines.
 const HOSTILE: &str = "\u{1b}[31mZZ\u{1b}]0;title\u{7}\u{1b}]52;c;Wlo=\u{7}\u{9b}31m\u{202e}\u{2066}\
     \u{200b}\u{ad}\u{feff}\u{e0041}\u{2028}\u{7f}\r\n::error::injected ##[error]x ##vso[a]b";
 
-/// The same in XML.
+/// Returns the same text, escaped for XML.
 fn in_xml() -> String {
     let reference = |c: char| match c {
         ' '..='~' if !"&<>".contains(c) => c.to_string(),
@@ -20,7 +21,7 @@ fn in_xml() -> String {
     HOSTILE.chars().map(reference).collect()
 }
 
-/// Replaces the text of an element wherever it is in an answer.
+/// Replaces the text of an element wherever it occurs in an answer.
 fn replaced(body: &str, element: &str) -> String {
     let (open, close) = (format!("<{element}>"), format!("</{element}>"));
     let mut parts = body.split(&open);
@@ -32,12 +33,13 @@ fn replaced(body: &str, element: &str) -> String {
     out
 }
 
-/// Runs with colors as on a terminal: without them they would be stripped, and with them all else.
+/// Runs a command with colors, as on a terminal. Without colors, the program strips all escape
+/// sequences.
 fn colored(project: &Project, arguments: &str) -> Run {
     project.run(&format!("--color always {arguments}"))
 }
 
-/// No output has a raw hidden character, and no line reads as a command.
+/// Asserts that no output contains a raw hidden character or a line that is a command.
 #[track_caller]
 fn assert_inert(run: &Run, context: &str) {
     for text in [&run.stdout, &run.stderr] {
@@ -60,7 +62,7 @@ fn assert_inert_text(text: &str, context: &str) {
     }
 }
 
-/// The text without the styles that this program writes: `ESC [ … m`.
+/// Returns the text without the styles that this program writes: `ESC [ … m`.
 fn without_styles(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -78,7 +80,7 @@ fn without_styles(text: &str) -> String {
     out
 }
 
-/// A line break within a value would begin a line.
+/// Asserts that a line break within a value does not start a new line.
 #[track_caller]
 fn assert_one_line(run: &Run, context: &str) {
     for line in run.stdout.lines().chain(run.stderr.lines()) {
@@ -95,7 +97,7 @@ fn site() -> (Accounts, Project, FaultProxy) {
 }
 
 #[test]
-fn answers_of_aws_reach_no_terminal_as_they_are() {
+fn answers_from_aws_are_escaped() {
     let (accounts, project, proxy) = site();
     let longer: fn(String) -> String = |body| {
         body.replace(
@@ -157,7 +159,7 @@ fn answers_of_aws_reach_no_terminal_as_they_are() {
             let context = format!("{what}: {command}");
             let run = colored(&project, command);
             assert_inert(&run, &context);
-            // A template has lines of its own.
+            // A template contains line breaks.
             if what != "templates" {
                 assert_one_line(&run, &context);
             }
@@ -206,7 +208,7 @@ fn answers_of_aws_reach_no_terminal_as_they_are() {
     }
 }
 
-/// Runs its arguments on a pseudo-terminal, and passes on what is written there.
+/// Runs its arguments on a pseudo-terminal, and copies the output.
 const ON_TERMINAL: &str = "import os, pty, sys\n\
     sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
 
@@ -246,7 +248,7 @@ fn live_lines_on_a_terminal_are_escaped_too() {
     }
 }
 
-/// A template whose names hold everything, in JSON, where each character has an escape.
+/// Returns a JSON template whose names contain the hostile text. JSON can escape each character.
 fn hostile_template(template: &str) -> String {
     let quoted = serde_json::to_string(HOSTILE).expect("JSON");
     let text = quoted.trim_matches('"');
@@ -261,7 +263,7 @@ fn hostile_template(template: &str) -> String {
 }
 
 #[test]
-fn names_in_templates_and_files_reach_no_output_as_they_are() {
+fn names_in_templates_and_files_are_escaped() {
     let project = Project::with(SMALL);
     project.expect("synth --no-lint --no-prove --format json --out json", 0);
     let hostile = hostile_template(&project.read("json/dev.json"));
@@ -357,7 +359,7 @@ fn a_file_name_and_an_argument_are_one_line() {
     }
 }
 
-/// Profile names that a shell would split, expand and run.
+/// Profile names that a shell would split, expand, and execute.
 const PROFILES: [&str; 2] = ["dev; touch ./PWNED", "prod team $(id)"];
 
 #[test]

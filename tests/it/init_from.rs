@@ -1,4 +1,5 @@
-//! `s3ferry init --from`: problems point into the pipeline's definition, and nothing is replaced
+//! `s3ferry init --from`: problems point to the pipeline definition, and nothing is replaced
+//! silently.
 //! silently.
 
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ fn definition() -> Value {
     } })
 }
 
-/// A definition with one value changed, by its JSON pointer below `pipeline`.
+/// Returns a definition with one value changed. The JSON pointer is relative to `pipeline`.
 fn with(pointer: &str, value: Value) -> Value {
     let mut changed = definition();
     let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
@@ -51,7 +52,7 @@ fn project(definition: &Value) -> Project {
 
 const FROM: &str = "init --from site.json --prod-account 222222222222";
 
-/// The one problem, which is about a text of the definition.
+/// Asserts that there is one problem, at this text of the definition, and returns it.
 fn refused(definition: &Value, arguments: &str, underlined: &str) -> Shown {
     let project = project(definition);
     let run = project.expect(arguments, 2);
@@ -87,7 +88,7 @@ fn a_value_that_no_configuration_can_have_is_shown_in_the_definition() {
         (format!("{deploy}/ObjectKey"), "a//b"),
         (format!("{deploy}/KMSEncryptionKeyARN"), "alias/x"),
         ("/roleArn".to_owned(), "arn:aws:iam::111111111111:role/*"),
-        // The names of two things collide: what only the plan sees.
+        // Two names collide. Only the plan detects this.
         (format!("{deploy}/BucketName"), "artifacts-1"),
     ] {
         refused(&with(&pointer, json!(value)), FROM, value);
@@ -95,7 +96,7 @@ fn a_value_that_no_configuration_can_have_is_shown_in_the_definition() {
 }
 
 #[test]
-fn a_role_of_another_account_than_the_buckets_is_never_replaced_silently() {
+fn a_role_outside_the_account_of_the_bucket_is_never_replaced_silently() {
     let role = format!("arn:aws:iam::{OTHER}:role/deploy");
     let changed = with("/stages/1/actions/0/roleArn", json!(role));
     let problem = refused(&changed, FROM, &role);
@@ -111,7 +112,7 @@ fn a_role_of_another_account_than_the_buckets_is_never_replaced_silently() {
         "{}",
         problem.help
     );
-    // Either answer is taken.
+    // The program accepts either answer.
     for owner in [OTHER, PROD] {
         let project = project(&changed);
         let run = project.expect(
@@ -130,7 +131,7 @@ fn a_role_of_another_account_than_the_buckets_is_never_replaced_silently() {
             run.stderr
         );
     }
-    // Two actions on one bucket with roles of two accounts.
+    // Two actions deploy to one bucket with roles in two accounts.
     let mut changed = definition();
     let actions = changed["pipeline"]["stages"][1]["actions"]
         .as_array_mut()
@@ -141,7 +142,7 @@ fn a_role_of_another_account_than_the_buckets_is_never_replaced_silently() {
     second["roleArn"] = json!(role);
     actions.push(second);
     refused(&changed, "init --from site.json", &role);
-    // A role of the dev account is told, and replaced.
+    // A role in the dev account is reported and replaced.
     let own = format!("arn:aws:iam::{DEV}:role/own");
     let project = project(&with("/stages/1/actions/0/roleArn", json!(own)));
     let run = project.expect(FROM, 0);
@@ -149,7 +150,7 @@ fn a_role_of_another_account_than_the_buckets_is_never_replaced_silently() {
 }
 
 #[test]
-fn a_role_is_named_as_it_is_written() {
+fn a_role_name_keeps_its_case() {
     let project = project(&definition());
     project.expect(FROM, 0);
     for command in ["synth --no-lint", "prove"] {
@@ -158,7 +159,7 @@ fn a_role_is_named_as_it_is_written() {
         assert!(shown.contains("MyRole"), "{command}: {shown}");
         assert!(!shown.contains("myrole"), "{command}: {shown}");
     }
-    // As it is printed, it works.
+    // The name works as it is printed.
     project.write(
         "role.json",
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#,
@@ -175,7 +176,7 @@ fn pipelines_with_long_names_are_adopted() {
         project.expect("synth", 0);
         let dev = project.read("stacks/dev.yaml");
         assert!(dev.contains(&name));
-        // The pipeline has its own rule.
+        // The existing pipeline has its own rule.
         assert!(!dev.contains("AWS::Events::Rule"), "{length}");
         assert!(!dev.contains("-start"), "{length}");
     }

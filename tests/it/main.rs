@@ -1,4 +1,4 @@
-//! The one integration test binary: a module for each topic.
+//! The integration test binary, with one module for each topic.
 
 #![allow(
     clippy::expect_used,

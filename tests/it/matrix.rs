@@ -1,5 +1,5 @@
-//! Many configurations, each synthesized by the real binary; the templates of all of them are
-//! judged by cfn-lint and read by other parsers than ours.
+//! Synthesizes many configurations with the real binary. cfn-lint checks all templates, and
+//! independent parsers read them.
 
 mod other_rules;
 
@@ -19,11 +19,11 @@ struct Case {
     name: &'static str,
     region: &'static str,
     config: String,
-    /// Files beside the configuration.
+    /// Files next to the configuration.
     files: Vec<(&'static str, String)>,
 }
 
-/// The smallest configuration with more settings under `dev`, the target and at the top.
+/// Returns the smallest configuration with more settings for `dev`, the target, and the top level.
 fn one(dev: &str, target: &str, top: &str) -> String {
     let indented = |text: &str, by: usize| -> String {
         text.lines()
@@ -38,7 +38,7 @@ fn one(dev: &str, target: &str, top: &str) -> String {
     )
 }
 
-/// Targets as one-line mappings under the smallest `dev`.
+/// Returns the smallest `dev` with these targets, each written on one line.
 fn many(targets: &[&str], top: &str) -> String {
     let lines: String = targets
         .iter()
@@ -412,7 +412,8 @@ fn cases() -> Vec<Case> {
     found
 }
 
-/// The folder with a folder for each case: `yaml/` and `json/` with its templates.
+/// Returns the folder that contains a folder for each case, with its templates in `yaml/` and
+/// `json/`.
 fn matrix() -> &'static (PathBuf, Vec<Case>) {
     static MATRIX: OnceLock<(PathBuf, Vec<Case>)> = OnceLock::new();
     MATRIX.get_or_init(|| {
@@ -447,7 +448,7 @@ fn synth(case: &Case, folder: &Path, format: &str) -> Run {
     run
 }
 
-/// Every YAML template of every case, with the case.
+/// Returns every YAML template of every case, with the case.
 fn templates() -> Vec<(&'static Case, PathBuf)> {
     let (root, cases) = matrix();
     let found: Vec<(&Case, PathBuf)> = cases
@@ -490,7 +491,7 @@ fn json_of(yaml: &Path) -> Json {
 }
 
 #[test]
-fn there_are_many_cases_and_each_has_a_name_of_its_own() {
+fn there_are_many_cases_with_unique_names() {
     let cases = cases();
     let names: BTreeSet<&str> = cases.iter().map(|case| case.name).collect();
     assert_eq!(names.len(), cases.len());
@@ -502,7 +503,7 @@ fn there_are_many_cases_and_each_has_a_name_of_its_own() {
 
 #[test]
 fn cfn_lint_finds_nothing() {
-    // Many cases share a template; cfn-lint needs to see each text only once for a region.
+    // Many cases share a template. cfn-lint checks each text only once for a region.
     let mut by_region: BTreeMap<&str, BTreeMap<String, PathBuf>> = BTreeMap::new();
     for (case, path) in templates() {
         let texts = by_region.entry(case.region).or_default();
@@ -510,7 +511,7 @@ fn cfn_lint_finds_nothing() {
     }
     assert!(by_region.len() >= 4);
     for (region, texts) in by_region {
-        // Informational findings (I…) are off by default; warnings and errors are all on.
+        // Informational findings (I…) are off by default. All warnings and errors are on.
         let output = Command::new(python("cfn-lint"))
             .args(["--non-zero-exit-code", "warning", "--regions", region, "--"])
             .args(texts.values())
@@ -526,7 +527,7 @@ fn cfn_lint_finds_nothing() {
 }
 
 #[test]
-fn cfn_lint_would_find_a_fault() {
+fn cfn_lint_would_find_an_error() {
     let (root, _) = matrix();
     let broken = root.join("broken.yaml");
     let text = read(&root.join("default/yaml/prod.yaml"));
@@ -541,7 +542,8 @@ fn cfn_lint_would_find_a_fault() {
     assert!(!output.status.success());
 }
 
-/// What AWS's own validator warns of or calls an error in the templates of folders.
+/// Returns the number of templates in folders, and the warnings and errors that AWS's own validator
+/// finds in them.
 fn validated(folders: &[PathBuf]) -> (u64, Vec<Json>) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/validate.py");
     let output = Command::new(python("python"))
@@ -565,8 +567,8 @@ fn cloudformation_validate_finds_nothing() {
         .collect();
     let (count, mut found) = validated(&folders);
     assert_eq!(count, templates().len() as u64);
-    // The one exception: ARNs that come from the user's configuration are written out, because
-    // nothing in the template could refer to them.
+    // The only exception is an ARN from the configuration. It is written out, because no resource
+    // in the template provides it.
     found.retain(|fault| {
         let is_about_arns = matches!(fault["rule"].as_str(), Some("W9002" | "W9013"));
         !is_about_arns || !has_configured_arn(fault)
@@ -574,8 +576,8 @@ fn cloudformation_validate_finds_nothing() {
     assert_eq!(found, Vec::<Json>::new());
 }
 
-/// Whether a finding is about a resource with an ARN that comes from the configuration: one that is
-/// in it, or the service role that it makes for the stacks of further pipelines.
+/// Returns whether a finding is about a resource with an ARN that comes from the configuration: an
+/// ARN in the file, or the service role that it defines for the stacks of additional pipelines.
 fn has_configured_arn(fault: &Json) -> bool {
     let path = Path::new(fault["template"].as_str().expect("a path"));
     let folder = path.parent().and_then(Path::parent).expect("a folder");
@@ -601,7 +603,7 @@ fn has_configured_arn(fault: &Json) -> bool {
 }
 
 #[test]
-fn cloudformation_validate_would_find_a_fault() {
+fn cloudformation_validate_would_find_an_error() {
     let folder = matrix().0.join("invalid");
     fs::create_dir_all(&folder).expect("a folder");
     let text = read(&matrix().0.join("default/yaml/prod.yaml"));
@@ -645,7 +647,7 @@ fn serde_yaml_reads_what_the_json_says() {
     }
 }
 
-/// serde_yaml's value as JSON, with the long forms of the intrinsic functions.
+/// Converts a value of serde_yaml to JSON, with the long forms of the intrinsic functions.
 fn plain(value: serde_yaml::Value) -> Json {
     use serde_yaml::Value;
     match value {
@@ -688,7 +690,7 @@ fn all_are_within_the_quotas() {
     for (case, path) in templates() {
         let source = Source::new("template", read(&path));
         let node = diagnostic::read(&source).expect("our own YAML");
-        // No case raises a quota that it then uses.
+        // No case raises a quota and then uses it.
         let mut found = quotas::findings(&source, &node, &Default::default());
         // A large template is deployed from a bucket.
         found.retain(|finding| finding.severity == diagnostic::Severity::Error);
@@ -726,7 +728,8 @@ fn a_second_run_changes_nothing_and_says_so() {
             "{}",
             run.stdout
         );
-        // The same configuration elsewhere gives the same bytes: no path, no time, no chance.
+        // The same configuration in another folder results in the same bytes: no path, no time, no
+        // random value.
         let elsewhere = root.join("elsewhere").join(case.name);
         fs::create_dir_all(&elsewhere).expect("a folder");
         for (name, _) in &case.files {
@@ -743,7 +746,7 @@ fn a_second_run_changes_nothing_and_says_so() {
 }
 
 #[test]
-fn arns_are_of_the_partition_and_service_principals_are_everywhere_the_same() {
+fn arns_use_the_partition_and_service_principals_are_the_same_everywhere() {
     for (case, path) in templates() {
         let text = read(&path);
         let partition = match case.region {
@@ -759,7 +762,7 @@ fn arns_are_of_the_partition_and_service_principals_are_everywhere_the_same() {
 }
 
 #[test]
-fn tags_and_boundaries_stand_on_all_that_take_them() {
+fn all_resources_that_accept_tags_and_boundaries_have_them() {
     let (root, _) = matrix();
     let takes_tags = [
         "AWS::CodePipeline::Pipeline",

@@ -1,6 +1,6 @@
-//! Every statement of every policy of the example's templates, changed in turn: each change makes
-//! a call denied or an attack allowed, and is reported at its place, or is listed here with the
-//! reason why it changes nothing.
+//! Changes every statement of every policy in the example's templates, one at a time. Each change
+//! must deny a call or allow an attack, and must be reported at its place. Changes without an
+//! effect are listed here with a reason.
 
 use s3ferry::diagnostic::Severity;
 use s3ferry::diagnostic::Source;
@@ -10,21 +10,21 @@ use serde_json::{Value as Json, json};
 use crate::prove::{inputs_of, plan_of};
 use crate::support::SMALL;
 
-/// Changes after which the run is as possible as before, and nothing more is: prefix, reason.
+/// Changes that deny no call and allow no attack: the start of the name, and the reason.
 const EQUIVALENT: &[(&str, &str)] = &[
     (
         "dev/DeployKey/ServiceRoleEncryptsArtifacts/",
-        "the key's policy delegates to the account, whose policy EncryptArtifacts allows the same \
+        "the key policy delegates to the account, and its policy EncryptArtifacts allows the same \
          (AWS document: Key policies, section Default key policy)",
     ),
     (
         "dev/ArtifactPolicy/EncryptArtifacts/delete",
-        "the key's policy names the service role itself, which needs no other allow in the same \
+        "the key policy names the service role itself, which needs no other Allow in the same \
          account (AWS document: Key policies)",
     ),
     (
         "dev/ArtifactPolicy/EncryptArtifacts/Action",
-        "the key's policy names the service role itself, which needs no other allow in the same \
+        "the key policy names the service role itself, which needs no other Allow in the same \
          account (AWS document: Key policies)",
     ),
 ];
@@ -49,7 +49,7 @@ fn policies(template: &Json) -> Vec<(String, String)> {
     found
 }
 
-/// Every scalar (or function) below a value, as JSON pointers.
+/// Collects the JSON pointers of all scalars and functions in a value.
 fn leaves(value: &Json, pointer: &str, out: &mut Vec<String>) {
     let is_function = |map: &serde_json::Map<String, Json>| {
         map.keys()
@@ -156,8 +156,8 @@ fn mutations(stack: &'static str, template: &Json) -> Vec<Mutation> {
     found
 }
 
-/// The places of the errors that a mutation makes, and of the permissions that it takes away though AWS
-/// documents them; none: it changes nothing.
+/// Returns the places of the errors that a mutation causes, and of the documented permissions that
+/// it removes. The list is empty if the mutation has no effect.
 fn errors(inputs: &Inputs, number: usize, mutation: &Mutation) -> Vec<String> {
     let mut inputs = inputs.clone();
     let text = format!("{:#}", mutation.template);
@@ -238,9 +238,9 @@ fn every_mutation_of_the_source_keys_statement_is_caught() {
          targets:\n  - name: prod\n    account: \"222222222222\"\n"
     );
     let mut inputs = inputs_of(&plan_of(&config), true);
-    // A mutation may take the key out of the run.
+    // A mutation can leave the key unused.
     inputs.allow_unused = true;
-    // Its policy leaves the decision to the account.
+    // The key policy delegates to the account.
     let policy = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"kms:*","Resource":"*"}}"#;
     inputs.policies.push(NamedFile {
         name: key.to_owned(),
@@ -255,8 +255,8 @@ fn every_mutation_of_the_source_keys_statement_is_caught() {
     for mutation in ours {
         tried += 1;
         let places = errors(&inputs, 0, mutation);
-        // Without the statement another policy is the nearest to what it was about, and without its
-        // condition the key's policy allows the attack, too.
+        // Without the statement, the finding points to the policy that matches next best. Without
+        // the condition, the key policy also allows the attack.
         let is_whole = ["/delete", "/Condition"];
         let is_whole = is_whole.iter().any(|end| mutation.name.ends_with(end));
         let elsewhere = is_whole && !places.is_empty();
@@ -266,6 +266,7 @@ fn every_mutation_of_the_source_keys_statement_is_caught() {
             mutation.name
         );
     }
-    // Removed, without its condition, and changed in its action, its key and both of its contexts.
+    // The mutations remove the statement or its condition, or change its action, its key, or one of
+    // the two contexts.
     assert_eq!(tried, 6);
 }

@@ -1,12 +1,12 @@
-//! The exit codes of the commands that prove: each result with each command, with and without
-//! `--strict`. Those of `deploy` are in `cli_deploy`.
+//! Exit codes of the commands that run the proof: each result with each command, with and without
+//! `--strict`. `cli_deploy` tests the exit codes of `deploy`.
 
 use s3ferry::proof::{Conclusion, prove};
 
 use crate::prove::{inputs_of, plan_of};
 use crate::support::{Project, SMALL};
 
-/// The smallest configuration with an artifact bucket that exists, whose policy is `p.json`.
+/// Returns a project with an existing artifact bucket, whose policy is in `p.json`.
 fn with_policy(policy: &str) -> Project {
     let artifacts = "  artifacts: {create: false, existing_policy: p.json}\ntargets:";
     let project = Project::with(&SMALL.replace("targets:", artifacts));
@@ -21,7 +21,7 @@ fn policy(principal: &str) -> String {
     )
 }
 
-/// The exit codes without and with `--strict`.
+/// Asserts the exit codes without and with `--strict`.
 fn codes(project: &Project, command: &str, [lenient, strict]: [i32; 2]) {
     project.expect(command, lenient);
     let run = project.expect(&format!("{command} --strict"), strict);
@@ -33,7 +33,7 @@ fn codes(project: &Project, command: &str, [lenient, strict]: [i32; 2]) {
     }
 }
 
-/// The commands that prove what the configuration makes.
+/// The commands that prove the templates of the configuration.
 const ALL: [&str; 5] = [
     "prove",
     "prove --format json",
@@ -42,7 +42,7 @@ const ALL: [&str; 5] = [
     "synth --no-lint --out made",
 ];
 
-/// Those that prove templates that somebody edited.
+/// The commands that prove edited templates.
 const OF_TEMPLATES: [&str; 4] = [
     "prove",
     "prove --format json",
@@ -51,7 +51,7 @@ const OF_TEMPLATES: [&str; 4] = [
 ];
 
 #[test]
-fn what_the_configuration_makes() {
+fn templates_of_the_configuration() {
     let unproven = format!("{SMALL}    create: false\n");
     let excess = format!("{SMALL}permissions: article\n");
     for (result, project, expected) in [
@@ -100,7 +100,7 @@ fn synth_writes_nothing_that_fails() {
 const WRITES: &str =
     "Action: s3:PutObject\n            Resource: arn:aws:s3:::codepipeline-output-bucket/*\n";
 
-/// A change of one of the example's templates.
+/// A change to one of the example's templates.
 struct Edit {
     result: &'static str,
     file: &'static str,
@@ -111,7 +111,7 @@ struct Edit {
 }
 
 #[test]
-fn what_somebody_edited() {
+fn edited_templates() {
     let edits = [
         Edit {
             result: "a denied call",
@@ -180,7 +180,7 @@ fn what_somebody_edited() {
     }
 }
 
-/// Text, JSON, SARIF and the page say the same.
+/// Asserts that the text, the JSON, the SARIF log, and the report agree.
 fn agree(project: &Project, conclusion: Conclusion) {
     let last = |text: &str| text.lines().last().unwrap_or_default().to_owned();
     let text = project.run("prove").stdout;
@@ -218,7 +218,7 @@ fn nothing_contradicts_a_proof() {
 }
 
 #[test]
-fn a_run_that_ends_early_is_an_error() {
+fn an_execution_that_ends_early_is_an_error() {
     let accounts: Vec<String> = (0..9)
         .map(|number| format!("\"22222222222{number}\""))
         .collect();
@@ -259,7 +259,7 @@ fn an_empty_proof_fails_and_says_so() {
     assert!(run.stderr.contains("It has errors"), "{}", run.stderr);
     let page = project.read("report.html");
     assert!(page.contains("Do not deploy: no pipeline could be read"));
-    // The first step has no pipeline, but calls.
+    // The first step has no pipeline, but it has calls.
     let run = project.expect("prove --dir empty --step dev", 1);
     assert!(
         run.stdout
@@ -277,7 +277,7 @@ fn an_empty_proof_fails_and_says_so() {
 }
 
 #[test]
-fn input_that_cannot_be_used_is_wrong_usage() {
+fn unusable_input_is_a_usage_error() {
     let project = Project::with(SMALL);
     project.write("broken.json", "{");
     for command in OF_TEMPLATES {
@@ -295,7 +295,8 @@ fn input_that_cannot_be_used_is_wrong_usage() {
     }
 }
 
-/// What is shown is a part; the exit code, the last line and `proven` are about the whole.
+/// The output shows a part of the proof. The exit code, the last line, and `proven` apply to the
+/// whole proof.
 #[test]
 fn a_part_of_a_proof_does_not_contradict_the_whole() {
     let targets = "  - name: other\n    account: \"333333333333\"\n    bucket: other-bucket\n";
@@ -337,7 +338,7 @@ fn the_library_decides_for_all_of_them() {
         (3, Conclusion::Failed),
     ] {
         let mut changed = outcome;
-        // What is worse counts.
+        // The worse result decides.
         changed.excess = 1;
         changed.unresolved = usize::from(change > 1);
         changed.denied = usize::from(change > 2);

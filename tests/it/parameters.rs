@@ -4,7 +4,7 @@ use crate::support::{Project, SMALL};
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/service-role/AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy";
 
-/// A project whose dev template takes its service role by a parameter, as AWS's examples do.
+/// Returns a project whose dev template gets its service role from a parameter, as in AWS examples.
 fn project() -> Project {
     let project = Project::with(SMALL);
     project.expect("synth", 0);
@@ -22,7 +22,7 @@ fn project() -> Project {
     project
 }
 
-/// Adds a parameter to prod's template, and uses it for the actions of a statement.
+/// Adds a parameter to the template of prod, and uses it for the actions of a statement.
 fn actions(project: &Project, declaration: &str) {
     let prod = project.read("stacks/prod.yaml");
     let resource = "\n            Resource: arn:aws:s3:::codepipeline-output-bucket/*\n";
@@ -39,10 +39,10 @@ fn actions(project: &Project, declaration: &str) {
 }
 
 #[test]
-fn a_value_is_what_the_template_gets() {
+fn a_value_reaches_the_template() {
     let project = project();
     for command in ["prove", "report"] {
-        // Without the role, the pipeline is there, and nothing is proven of its run.
+        // Without the role, the pipeline is found, but its calls are not proven.
         project.expect(command, 0);
         project.expect(&format!("{command} --strict"), 1);
         project.expect(
@@ -68,7 +68,7 @@ fn a_value_is_what_the_template_gets() {
 fn a_value_wins_over_defaults_and_over_the_outputs_of_the_dev_stack() {
     let project = Project::with(SMALL);
     project.expect("synth", 0);
-    // The dev stack puts out the ID of its key; this is another one.
+    // This is not the key ID from the outputs of the dev stack.
     let other = "prove --parameter DeployKeyId=11111111-2222-3333-4444-555555555555";
     let run = project.expect(other, 1);
     assert!(
@@ -82,7 +82,7 @@ fn a_value_wins_over_defaults_and_over_the_outputs_of_the_dev_stack() {
 }
 
 #[test]
-fn commas_make_lists() {
+fn commas_separate_list_items() {
     let project = Project::with(SMALL);
     project.expect("synth", 0);
     actions(&project, "{Type: CommaDelimitedList}");
@@ -109,7 +109,7 @@ fn refused(project: &Project, parameter: &str, says: &[&str]) {
 }
 
 #[test]
-fn a_value_that_nothing_takes_is_refused() {
+fn an_unused_value_is_rejected() {
     let project = project();
     refused(
         &project,
@@ -138,7 +138,7 @@ fn a_value_that_nothing_takes_is_refused() {
 }
 
 #[test]
-fn a_value_that_cloudformation_would_refuse_is_refused() {
+fn a_value_that_cloudformation_would_reject_is_rejected() {
     for (declaration, value, says) in [
         (
             "{Type: String, AllowedValues: [s3:PutObject, s3:GetObject]}",
@@ -194,7 +194,7 @@ fn a_value_that_cloudformation_would_refuse_is_refused() {
             run.stderr
         );
     }
-    // A pattern that only CloudFormation can read is left to it.
+    // A pattern that only CloudFormation can evaluate is not checked.
     let project = Project::with(SMALL);
     project.expect("synth --no-lint", 0);
     actions(&project, "{Type: String, AllowedPattern: \"(?=s3:).*\"}");

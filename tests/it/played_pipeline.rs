@@ -1,4 +1,4 @@
-//! CodePipeline played from a script, in front of the emulator, which gets every other call.
+//! A scripted CodePipeline in front of the emulator. The emulator gets every other call.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,10 +13,10 @@ use crate::emulator::call::Call;
 use crate::emulator::http::Message;
 use crate::emulator::server::{Reply, Server};
 
-/// How long a held call takes: longer than any test waits for it.
+/// The duration of a delayed call. No test waits that long.
 const HELD: Duration = Duration::from_secs(120);
 
-/// The played pipeline.
+/// The scripted pipeline.
 #[derive(Debug)]
 pub(crate) struct PlayedPipeline {
     server: Server,
@@ -29,7 +29,7 @@ struct State {
     refused: Vec<String>,
     held: Vec<String>,
     calls: Vec<Call>,
-    /// Version ID of what was uploaded last.
+    /// The version ID of the last upload.
     version: String,
 }
 
@@ -41,7 +41,7 @@ enum Played {
 }
 
 impl PlayedPipeline {
-    /// Listens in front of the emulator.
+    /// Starts a server in front of the emulator.
     pub(crate) fn before(emulator: SocketAddr) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let of_server = Arc::clone(&state);
@@ -85,8 +85,8 @@ impl PlayedPipeline {
         self.server.endpoint()
     }
 
-    /// Plays answers, the last of them again and again. `VERSION` in them stands for the version
-    /// that was uploaded last.
+    /// Sets the answers to operations. The last answer repeats. `VERSION` in an answer is replaced
+    /// by the version of the last upload.
     pub(crate) fn plays<const N: usize>(&self, answers: [(&str, Vec<Value>); N]) {
         for (action, answers) in answers {
             let answers = answers.into_iter().map(Played::Value).collect();
@@ -94,7 +94,7 @@ impl PlayedPipeline {
         }
     }
 
-    /// Plays an answer as it is written, which a parser would change.
+    /// Sets an answer to a text that a JSON value cannot represent.
     pub(crate) fn plays_text(&self, action: &str, text: &str) {
         let text = Played::Text(text.to_owned());
         self.state().answers.insert(action.to_owned(), vec![text]);
@@ -106,7 +106,7 @@ impl PlayedPipeline {
         self.state().answers.insert(action.to_owned(), vec![error]);
     }
 
-    /// Answers an operation with an error once, before the other answers.
+    /// Answers an operation with an error once, before its other answers.
     pub(crate) fn plays_error_first(&self, action: &str, code: &str, message: &str) {
         let error = Played::Error(code.to_owned(), message.to_owned());
         let mut state = self.state();
@@ -114,17 +114,17 @@ impl PlayedPipeline {
         answers.insert(0, error);
     }
 
-    /// Refuses an operation, whichever service it is of.
+    /// Denies an operation of any service.
     pub(crate) fn refuses(&self, action: &str) {
         self.state().refused.push(action.to_owned());
     }
 
-    /// Lets an operation wait.
+    /// Delays an operation.
     pub(crate) fn holds(&self, action: &str) {
         self.state().held.push(action.to_owned());
     }
 
-    /// How often an operation was called.
+    /// Returns how often an operation was called.
     pub(crate) fn count(&self, action: &str) -> usize {
         let state = self.state();
         state
@@ -134,12 +134,12 @@ impl PlayedPipeline {
             .count()
     }
 
-    /// All operations that were called, as IAM writes them.
+    /// Returns all operations that were called, by their IAM names.
     pub(crate) fn iam_names(&self) -> Vec<String> {
         self.state().calls.iter().map(Call::iam_name).collect()
     }
 
-    /// What was sent with an operation's calls.
+    /// Returns the request bodies of an operation's calls.
     pub(crate) fn bodies(&self, action: &str) -> Vec<Value> {
         self.texts(action)
             .iter()
@@ -147,7 +147,7 @@ impl PlayedPipeline {
             .collect()
     }
 
-    /// The same as text.
+    /// Returns the request bodies of an operation's calls as text.
     pub(crate) fn texts(&self, action: &str) -> Vec<String> {
         let state = self.state();
         state
@@ -163,11 +163,11 @@ impl PlayedPipeline {
     }
 }
 
-/// The next answer, and its text where it is to be as it is written.
+/// Returns the next answer, and its text if the text was set.
 fn next(state: &mut State, action: &str) -> (Answer, Option<String>) {
     let version = state.version.clone();
     let Some(answers) = state.answers.get_mut(action) else {
-        let message = format!("{action} is not played");
+        let message = format!("{action} has no scripted answer");
         return (Answer::error(400, "UnscriptedCall", message), None);
     };
     let played = if answers.len() > 1 {

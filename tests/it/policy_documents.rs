@@ -1,4 +1,4 @@
-//! What a policy may say, and what is refused, with its place.
+//! The policies that AWS accepts are accepted. Others are rejected, with the place of the error.
 
 use s3ferry::diagnostic::{Source, read};
 use s3ferry::policy::document::{Policy, PolicyKind};
@@ -16,7 +16,7 @@ fn parse(text: &str, kind: PolicyKind) -> Result<Policy, Vec<(String, String)>> 
     })
 }
 
-/// A statement of an identity-based policy with one member replaced or added.
+/// Returns an identity-based policy with one statement, in which one member is replaced or added.
 fn statement(member: &str) -> String {
     let members = [
         "\"Effect\": \"Allow\"",
@@ -35,7 +35,7 @@ fn statement(member: &str) -> String {
 }
 
 #[test]
-fn whatever_aws_accepts_is_accepted() {
+fn policies_that_aws_accepts_are_accepted() {
     use PolicyKind::{Identity, Key, Resource, ResourceControl, ServiceControl, Session, Trust};
     let accepted = [
         (Identity, statement("\"Sid\": \"\"")),
@@ -73,7 +73,7 @@ fn whatever_aws_accepts_is_accepted() {
 }
 
 #[test]
-fn what_aws_refuses_is_refused_at_its_place() {
+fn policies_that_aws_rejects_are_rejected_with_the_place() {
     use PolicyKind::{Identity, Key, Resource, ResourceControl, ServiceControl, Session, Trust};
     let refused = [
         (
@@ -369,7 +369,7 @@ fn what_aws_refuses_is_refused_at_its_place() {
 }
 
 #[test]
-fn all_problems_are_told_at_once_in_the_documents_order() {
+fn all_problems_are_reported_at_once_in_document_order() {
     let text = "{\"Statement\": [{\"Effect\": \"No\", \"Action\": \"x\", \"Resource\": \"y\"}, \
                 {\"Action\": \"s3:*\", \"Resource\": \"*\", \"Condition\": {\"Equals\": {}}}]}";
     let problems = parse(text, PolicyKind::Identity).expect_err("problems");
@@ -381,7 +381,7 @@ fn all_problems_are_told_at_once_in_the_documents_order() {
 }
 
 #[test]
-fn unresolved_intrinsics_are_no_text() {
+fn unresolved_intrinsics_are_not_text() {
     let text =
         "Statement:\n  Effect: Allow\n  Action: s3:*\n  Resource: !Sub 'arn:aws:s3:::${B}'\n";
     let problems = parse(text, PolicyKind::Identity).expect_err("problems");

@@ -1,5 +1,5 @@
-//! The procedure that the default configuration reproduces: its names, and its policies,
-//! statement by statement.
+//! Compares the templates with the procedure that the default configuration reproduces: its names,
+//! and its policies, statement by statement.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ const SERVICE_ROLE: &str = "arn:aws:iam::111111111111:role/service-role/AWSCodeP
 const ARTIFACTS: &str = "arn:aws:s3:::codepipeline-us-east-1-0123456789";
 const OUTPUT: &str = "arn:aws:s3:::codepipeline-output-bucket";
 
-/// The dev template and prod's, of the smallest configuration with these settings behind it.
+/// Returns the dev and prod templates of the smallest configuration, followed by these settings.
 fn templates(settings: &str) -> (Json, Json) {
     templates_of(&format!("{SMALL}{settings}"))
 }
@@ -30,7 +30,7 @@ fn article() -> (Json, Json) {
 
 fn properties<'t>(template: &'t Json, id: &str) -> &'t Json {
     let properties = &template["Resources"][id]["Properties"];
-    assert!(properties.is_object(), "{id} is not there");
+    assert!(properties.is_object(), "{id} is missing");
     properties
 }
 
@@ -46,7 +46,7 @@ fn dev_key() -> Json {
     json!({ "Fn::Sub": format!("arn:aws:kms:us-east-1:{DEV}:key/${{DeployKeyId}}") })
 }
 
-/// Every list of text in an order of its own: AWS reads actions, resources and principals as sets.
+/// Sorts every list of text: AWS reads actions, resources, and principals as sets.
 fn sorted(value: &Json) -> Json {
     match value {
         Json::Object(fields) => fields
@@ -146,7 +146,7 @@ fn article_trust_of_prods3role() {
 #[test]
 fn article_artifact_bucket_policy() {
     let (dev, _) = article();
-    // The article writes the boolean as text; the condition `Bool` reads both alike.
+    // The article writes the boolean as text. The operator `Bool` accepts both forms.
     let wanted = json!({
         "Version": "2012-10-17",
         "Statement": [
@@ -242,7 +242,7 @@ fn article_key_users_are_prod_and_the_service_role() {
 }
 
 #[test]
-fn article_suppresses_what_it_must_cause_with_the_reason() {
+fn article_suppresses_the_findings_that_it_causes_with_a_reason() {
     let (dev, prod) = article();
     for (template, id) in [
         (&dev, "DeployKey"),
@@ -255,7 +255,7 @@ fn article_suppresses_what_it_must_cause_with_the_reason() {
         let mut because_of_article = 0;
         for rule in rules {
             let reason = guard["Reasons"][rule.as_str().expect("a name")].as_str();
-            let reason = reason.expect("every suppression has its reason");
+            let reason = reason.expect("every suppression has a reason");
             because_of_article += usize::from(reason.contains("permissions is article"));
         }
         assert!(because_of_article > 0, "{id}");
@@ -377,7 +377,7 @@ fn the_pipeline_is_the_procedures() {
 }
 
 #[test]
-fn the_pipeline_waits_for_its_targets_and_for_its_policies() {
+fn the_pipeline_depends_on_its_targets_and_on_its_policies() {
     let (dev, _) = templates("");
     let resources = dev["Resources"].as_object().expect("resources");
     let conditional: BTreeSet<&str> = resources
@@ -414,7 +414,7 @@ fn the_pipeline_waits_for_its_targets_and_for_its_policies() {
 }
 
 #[test]
-fn the_key_is_made_as_the_procedure_says_and_kept() {
+fn the_key_matches_the_procedure_and_is_retained() {
     let (dev, prod) = templates("");
     let key = properties(&dev, "DeployKey");
     for (property, wanted) in [
@@ -443,7 +443,7 @@ fn the_key_is_made_as_the_procedure_says_and_kept() {
 }
 
 #[test]
-fn changes_arrive_over_eventbridge() {
+fn eventbridge_reports_changes() {
     let (dev, _) = templates("");
     let rule = properties(&dev, "ChangeRule");
     assert_same(
@@ -457,8 +457,8 @@ fn changes_arrive_over_eventbridge() {
             }
         }),
     );
-    // The event's version is the source revision (AWS CodePipeline, *Create an EventBridge rule for
-    // an Amazon S3 source*). EventBridge puts quotes around the text itself.
+    // The version in the event is the source revision (AWS CodePipeline, *Create an EventBridge
+    // rule for an Amazon S3 source*). EventBridge itself puts quotes around the text.
     let transformer = &rule["Targets"][0]["InputTransformer"];
     assert_eq!(
         transformer["InputPathsMap"],
@@ -489,7 +489,7 @@ fn changes_arrive_over_eventbridge() {
     }
 }
 
-/// The actions that a document allows, each with its resource: nothing more, nothing less.
+/// Returns all actions that a document allows, each with its resource.
 fn grants(document: &Json) -> BTreeSet<(String, String)> {
     let one_or_many = |value: &Json| -> Vec<Json> {
         value
@@ -610,7 +610,7 @@ fn least_the_service_role_assumes_the_deploy_role_and_starts_nothing() {
     });
     let role = properties(&prod, "DeployRole");
     assert_same(&role["AssumeRolePolicyDocument"], &wanted);
-    // No source condition: nothing documents that CodePipeline sends one.
+    // There is no source condition: AWS does not document that CodePipeline sends its key.
     let wanted = json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -663,7 +663,7 @@ fn least_the_deploy_role_reads_and_decrypts_the_artifact() {
     let mut with_key = reads.to_vec();
     with_key.push((&["kms:Decrypt", "kms:DescribeKey"], &key));
     assert_grants(policy(&prod, "DevKmsS3Access"), &with_key);
-    // The other half of it, in the bucket's policy: the same, for that role only.
+    // The bucket policy allows the same, for that role only.
     let bucket = policy(&dev, "ArtifactBucketPolicy");
     assert_grants(bucket, reads);
     let statements = bucket["Statement"].as_array().expect("a list");
@@ -676,8 +676,9 @@ fn least_the_deploy_role_reads_and_decrypts_the_artifact() {
     }
 }
 
-/// The accounts that the roles' grants on buckets are limited to, by policy; every grant on a
-/// bucket or its objects has one, and no other grant has a condition.
+/// Returns the policy and the account for each statement of a role on a bucket. Asserts that every
+/// statement on a bucket or its objects has a condition for the account, and that no other
+/// statement has a condition.
 fn accounts_of_buckets(template: &Json) -> Vec<(String, Json)> {
     let resources = template["Resources"].as_object().expect("resources");
     let policies = resources
@@ -722,7 +723,7 @@ fn least_every_grant_on_a_bucket_names_the_account_that_owns_it() {
         assert_eq!(accounts_of_buckets(&dev), dev_buckets);
         let writes = if settings.is_empty() { 2 } else { 3 };
         let prod_buckets = owned(&[
-            // The artifacts are dev's.
+            // The artifacts belong to dev.
             ("DevKmsS3Access", 2, json!(DEV)),
             ("OutputBucketDeployAccess", writes, json!("222222222222")),
         ]);
@@ -755,7 +756,7 @@ fn least_the_source_of_an_existing_pipeline_is_listed_too() {
         lists[0]["Resource"],
         "arn:aws:s3:::codepipeline-input-bucket"
     );
-    // S3 documents no s3:prefix for the check that it makes for a missing object.
+    // S3 does not document an s3:prefix for the check of a missing object.
     let only_account = json!({ "StringEquals": { "aws:ResourceAccount": DEV } });
     assert_eq!(lists[0]["Condition"], only_account);
     assert_eq!(properties(&dev, "SourcePolicy")["Roles"], json!(["mine"]));
@@ -764,7 +765,8 @@ fn least_the_source_of_an_existing_pipeline_is_listed_too() {
 #[test]
 fn article_the_service_role_is_limited_to_its_own_account_too() {
     let (mut dev, _) = article();
-    // The procedure's own policy is not on a bucket, and its one statement is not in a list.
+    // This policy of the procedure does not cover a bucket, and its only statement is not in a
+    // list.
     let resources = dev["Resources"].as_object_mut().expect("resources");
     resources.remove("AssumeDeployRolesPolicy");
     let wanted = owned(&[
@@ -774,9 +776,9 @@ fn article_the_service_role_is_limited_to_its_own_account_too() {
     assert_eq!(accounts_of_buckets(&dev), wanted);
 }
 
-/// The tags of a source object: the deploy role reads the artifact's and writes the files'.
+/// The deploy role reads the tags of the artifact, and writes the tags of the files.
 #[test]
-fn tagged_objects_grants_the_deploy_role_its_share() {
+fn tagged_objects_grants_the_deploy_role_access_to_tags() {
     let tagged = format!("{SMALL}    tagged_objects: true\n    path: site\n");
     let artifacts = format!("{ARTIFACTS}/crossaccountdeploy/*");
     let reads: &[&str] = &["s3:GetObjectTagging", "s3:GetObjectVersionTagging"];
@@ -807,7 +809,7 @@ fn tagged_objects_grants_the_deploy_role_its_share() {
         added("OutputBucketDeployAccess", &prod, &plain_prod),
         pairs(&writes, &written)
     );
-    // The procedure's wildcards cover the artifacts, and the writing of tags.
+    // The wildcards of the procedure also cover the tags of artifacts and the writing of tags.
     let article = "permissions: article\n";
     let (dev, prod) = templates_of(&format!("{tagged}{article}"));
     let (plain_dev, plain_prod) = templates_of(&format!("{SMALL}    path: site\n{article}"));
@@ -820,7 +822,7 @@ fn tagged_objects_grants_the_deploy_role_its_share() {
 }
 
 #[test]
-fn tagged_objects_of_one_target_grants_another_nothing() {
+fn tagged_objects_of_one_target_grants_no_access_to_another() {
     let many =
         |tagged: usize, all: usize| {
             let targets: String = (0..all)
@@ -837,7 +839,8 @@ fn tagged_objects_of_one_target_grants_another_nothing() {
             project.expect("synth --no-lint --format json", 0);
             serde_json::from_str::<Json>(&project.read("stacks/dev.json")).expect("JSON")
         };
-    // A few targets have a statement each; many share one, those with tags another.
+    // A few targets have one statement each. Many targets share one statement, and those with tags
+    // share another.
     for (tagged, all) in [(1, 3), (2, 30), (29, 30)] {
         let dev = many(tagged, all);
         let statements = policy(&dev, "ArtifactBucketPolicy")["Statement"].clone();
@@ -933,7 +936,7 @@ fn least_denies_in_the_artifact_bucket_are_the_documented_ones() {
     assert_eq!(json!(denials), wanted);
 }
 
-/// What the deploy role may do with the output bucket, by the target's settings.
+/// The permissions of the deploy role on the output bucket depend on the target's settings.
 #[test]
 fn least_the_deploy_role_writes_the_output() {
     let all = format!("{OUTPUT}/*");
@@ -989,7 +992,7 @@ fn no_other_policy_grants_anything() {
             }
         }
     }
-    // Each of them is compared above, but for the log buckets', which S3 itself writes to.
+    // Each policy is compared above, except those of the log buckets, to which S3 itself writes.
     assert_eq!(
         with_policies,
         BTreeSet::from([
@@ -1021,7 +1024,7 @@ fn no_other_policy_grants_anything() {
 }
 
 #[test]
-fn an_organization_stands_in_every_cross_account_statement() {
+fn every_cross_account_statement_contains_the_organization() {
     let (dev, _) = templates("organization: o-exampleorg1\n");
     let documents = [
         policy(&dev, "ArtifactBucketPolicy"),

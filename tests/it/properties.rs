@@ -1,4 +1,4 @@
-//! Whatever the input: problems or good templates, never a panic.
+//! Any input results in problems or in valid templates, and never in a panic.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -19,7 +19,7 @@ fn settings(cases: u32) -> ProptestConfig {
     }
 }
 
-/// Values for a key: mostly good ones, some bad, some of another kind.
+/// Generates values for a key: mostly valid ones, some invalid ones, and some of another type.
 fn value(good: Vec<Json>, bad: Vec<Json>) -> BoxedStrategy<Option<Json>> {
     let odd = vec![
         json!(null),
@@ -39,7 +39,7 @@ fn value(good: Vec<Json>, bad: Vec<Json>) -> BoxedStrategy<Option<Json>> {
     .boxed()
 }
 
-/// A mapping of keys that are there or not.
+/// Generates a mapping in which each key is optional.
 fn mapping(
     fields: Vec<(&'static str, BoxedStrategy<Option<Json>>)>,
 ) -> impl Strategy<Value = Json> {
@@ -254,7 +254,7 @@ fn target(index: usize) -> impl Strategy<Value = Json> {
     ])
 }
 
-/// A target with lists of accounts and regions, which may be long.
+/// Generates a target with lists of accounts and regions, which can be long.
 fn fleet() -> impl Strategy<Value = Json> {
     let count = select(vec![0_usize, 1, 3, 60, 300, 700]);
     let role = value(
@@ -338,7 +338,7 @@ fn configuration() -> impl Strategy<Value = Json> {
     })
 }
 
-/// Follows a configuration to its templates. `true` where it is a good one.
+/// Creates and checks the templates of a configuration. Returns whether the configuration is valid.
 fn follow(text: &str) -> bool {
     let document = match Document::read(Source::new("s3ferry.yaml", text)) {
         Ok(document) => document,
@@ -381,7 +381,7 @@ fn follow(text: &str) -> bool {
         let json = Source::new("template", stack.template.to_json_text());
         let again = diagnostic::read(&json).expect("our own JSON").to_json();
         assert_eq!(again, stack.template.to_json());
-        // A large template is deployed from a bucket; beyond any other quota nothing may go.
+        // A large template is deployed from a bucket. No other quota may be exceeded.
         let mut beyond = quotas::findings(&source, &node, &plan.quotas);
         beyond.retain(|finding| finding.severity == Severity::Error);
         assert!(beyond.is_empty(), "{beyond:#?}\n{text}");
@@ -410,7 +410,7 @@ proptest! {
     #[test]
     fn any_change_of_a_configuration(at in 0_usize..200, text in "\\PC{0,8}", cut in 0_usize..9) {
         let example = s3ferry::config::EXAMPLE;
-        // The example is ASCII, so that every byte is a place to cut.
+        // The example is ASCII, so every byte offset is a valid place to cut.
         let start = at.min(example.len());
         let end = (start + cut).min(example.len());
         follow(&format!("{}{text}{}", &example[..start], &example[end..]));
@@ -439,7 +439,7 @@ proptest! {
     }
 }
 
-/// The generator would be useless if nearly everything it makes were refused.
+/// The generator is useful only if enough of its configurations are valid.
 #[test]
 fn many_generated_configurations_are_good() {
     use proptest::strategy::ValueTree as _;

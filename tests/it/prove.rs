@@ -1,4 +1,4 @@
-//! The proof: of the example, of every variety of configuration, of other tools' templates.
+//! The proof of the example, of various configurations, and of templates from other tools.
 
 use serde_json::Value as Json;
 use std::process::{Command, Output};
@@ -15,14 +15,14 @@ use s3ferry::stacks::merged_bucket_policy;
 const SMALLEST: &str =
     "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \"222222222222\"\n";
 
-/// The plan of a configuration; an empty one is the smallest.
+/// Returns the plan of a configuration. An empty text selects the smallest configuration.
 pub(crate) fn plan_of(config: &str) -> Plan {
     let text = if config.is_empty() { SMALLEST } else { config };
     let document = Document::read(Source::new("s3ferry.yaml", text)).expect("a configuration");
     Plan::new(&document.config).expect("a plan")
 }
 
-/// The generated templates of a plan.
+/// Returns the generated templates of a plan.
 pub(crate) fn inputs_of(plan: &Plan, json: bool) -> Inputs {
     let format = match json {
         true => TemplateFormat::Json,
@@ -135,7 +135,7 @@ fn the_procedure_has_over_grants_and_excess_but_no_errors() {
     assert!(proof.excess.unexplained().count() > 3);
 }
 
-/// The attacks of a proof by a bucket of the same name in another account.
+/// Returns the attacks with this result that use a bucket of the same name in another account.
 fn namesakes(proof: &Proof, result: AttackResult) -> Vec<&str> {
     let attacks = proof.attacks_that(result);
     let mut found: Vec<&str> = attacks
@@ -164,13 +164,14 @@ fn a_bucket_of_the_same_name_in_another_account_gets_and_gives_nothing() {
     let proof = proven("");
     let all = [by_deploy_role.as_slice(), by_service_role.as_slice()].concat();
     assert_eq!(namesakes(&proof, AttackResult::Denied), all);
-    // The bucket is another account's, and allows everything: only the condition is in the way.
+    // The bucket belongs to another account and allows everything. Only the condition stops the
+    // attack.
     for attack in &proof.attacks {
         if attack.call.id.contains("-namesake-of-") {
             assert_eq!(attack.call.owner(), "999999999999", "{}", attack.call.id);
         }
     }
-    // The procedure's deploy role has no such condition, and its over-grants are listed.
+    // The deploy role of the procedure has no such condition, and its over-grants are listed.
     let proof = proven(&format!("{SMALLEST}permissions: article\n"));
     assert_eq!(namesakes(&proof, AttackResult::OverGranted), by_deploy_role);
     assert_eq!(namesakes(&proof, AttackResult::Denied), by_service_role);
@@ -189,7 +190,7 @@ fn every_call_says_which_account_owns_its_resource() {
             let owner = ContextValue::One(call.owner().to_owned());
             let key = call.context.get("aws:ResourceAccount");
             assert_eq!(key, Some(&owner), "{}", call.id);
-            // Dev owns what is in the middle, whoever calls; the target owns the rest.
+            // Dev owns the resources of all other steps, no matter which role calls.
             let owner = match call.step {
                 Step::Assume | Step::Check | Step::Deploy | Step::Logs => continue,
                 _ => "111111111111",
@@ -213,8 +214,8 @@ fn every_call_says_which_account_owns_its_resource() {
 }
 
 #[test]
-fn the_account_of_a_bucket_is_that_of_the_template_that_makes_it() {
-    // Whoever edits the templates by hand may move a bucket into the other account.
+fn a_bucket_belongs_to_the_account_of_the_template_that_defines_it() {
+    // A user who edits the templates can move a bucket to the other account.
     let mut inputs = inputs_of(&plan_of(""), true);
     let mut templates: Vec<serde_json::Value> = (inputs.stacks.iter())
         .map(|stack| serde_json::from_str(stack.template.text()).expect("JSON"))
@@ -240,7 +241,7 @@ fn the_account_of_a_bucket_is_that_of_the_template_that_makes_it() {
     assert!(source.len() > 5);
     for decided in source {
         assert_eq!(decided.call.owner(), "222222222222");
-        // The service role's policy says that it is dev's.
+        // The policy of the service role requires that dev owns the bucket.
         let wanted = match decided.call.strength {
             Strength::Needed => Verdict::Denied,
             Strength::Documented => Verdict::NotGranted,
@@ -250,7 +251,7 @@ fn the_account_of_a_bucket_is_that_of_the_template_that_makes_it() {
 }
 
 #[test]
-fn tags_are_asked_about_where_the_target_has_them() {
+fn tag_calls_are_proven_for_targets_with_tagged_objects() {
     let tagging = |proof: &Proof| -> Vec<String> {
         let calls = proof.calls.iter().map(|(decided, _)| &decided.call);
         calls
@@ -272,7 +273,8 @@ fn tags_are_asked_about_where_the_target_has_them() {
     let proof = proven(&article);
     assert!(!proof.has_errors(), "{:?}", findings(&proof));
     assert_eq!(tagging(&proof), wanted);
-    // With the option and templates of before, they are missing; without two of them the action fails.
+    // The option is set, but the templates are from before: the permissions are missing. Without
+    // two of them, the action fails.
     let mut inputs = inputs_of(&plan_of(&tagged), false);
     let before = inputs_of(&plan_of(""), false);
     for (stack, other) in inputs.stacks.iter_mut().zip(before.stacks) {
@@ -300,7 +302,7 @@ pub(crate) fn change(inputs: &mut Inputs, stack: usize, edit: impl FnOnce(&mut J
     *source = Source::new(source.name(), format!("{template:#}")).into();
 }
 
-/// The IDs of the calls with a verdict, in order.
+/// Returns the IDs of the calls with a verdict, in order.
 pub(crate) fn with(proof: &Proof, verdict: Verdict) -> Vec<&str> {
     let calls = proof.calls.iter().map(|(decided, _)| decided);
     calls
@@ -333,7 +335,7 @@ fn an_existing_role_is_unproven_without_its_policies() {
         "arn:aws:iam::111111111111:role/service-role/existing",
         trust,
     ));
-    // It may still have a permissions boundary.
+    // The role can still have a permissions boundary.
     let proof = prove(&inputs).expect("a proof");
     assert!(!proof.has_errors() && proof.has_unproven());
     inputs.boundaries.push(none("existing"));
@@ -427,7 +429,7 @@ fn boundaries_and_service_control_policies_limit() {
 const WRITES: &str =
     "Action: s3:PutObject\n            Resource: arn:aws:s3:::codepipeline-output-bucket/*\n";
 
-/// A change of one of the example's templates.
+/// Returns the proof of the example with a change to one template.
 fn changed(stack: usize, from: &str, to: &str) -> Proof {
     let mut inputs = inputs_of(&plan_of(""), false);
     let source = &inputs.stacks[stack].template;
@@ -464,7 +466,7 @@ fn long_forms_and_conditions_of_other_tools_resolve() {
 }
 
 #[test]
-fn what_cannot_be_resolved_is_said_and_proves_nothing() {
+fn an_unresolved_value_is_reported_and_proves_nothing() {
     let proof = changed(
         1,
         "Resource: !Sub \"arn:aws:kms:us-east-1:111111111111:key/${DeployKeyId}\"",
@@ -479,7 +481,7 @@ fn what_cannot_be_resolved_is_said_and_proves_nothing() {
     let source = &proof.files[doubt.place.file];
     let line = source.line(source.position(doubt.place.span.start).line);
     assert_eq!(line.trim(), "Resource: !ImportValue dev-key");
-    // In a Deny it might be about anything.
+    // In a Deny, the value could match anything.
     let proof = changed(
         0,
         "aws:SecureTransport: false\n          # An upload must request",
@@ -514,7 +516,7 @@ fn a_denied_call_names_the_statement_to_add_and_its_place() {
     assert_eq!(unknown.near, Some("s3:PutObject"));
 }
 
-/// The control policies that are given are those of the stacks' accounts: nobody else's.
+/// Control policies apply only to the accounts of the stacks.
 #[test]
 fn control_policies_do_not_bind_other_accounts() {
     let allowed = |inputs: &Inputs, id: &str| {
@@ -538,19 +540,22 @@ fn control_policies_do_not_bind_other_accounts() {
     let all =
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
 
-    // An attacker's account is in nobody's organization.
+    // The account of an attacker is not in the organization.
     let attack = "third-account-assumes-service-role";
     let trust = "              Service: codepipeline.amazonaws.com\n";
     let mut inputs = edited(trust, &format!("{trust}              AWS: \"*\"\n"));
     assert!(allowed(&inputs, attack));
     let scp = format!("[{all}, {}]", deny(""));
     inputs.scps.push(Source::new("scp.json", scp));
-    assert!(allowed(&inputs, attack), "no policy of ours stops them");
+    assert!(
+        allowed(&inputs, attack),
+        "our SCP does not apply to the attacker"
+    );
     let rcp = deny("\"Principal\":\"*\",");
     inputs.rcps.push(Source::new("rcp.json", &rcp));
-    assert!(!allowed(&inputs, attack), "one on our role does");
+    assert!(!allowed(&inputs, attack), "our RCP applies to the role");
 
-    // And neither is the owner of a role that lets in the service role.
+    // The same applies to the owner of a role that trusts the service role.
     let attack = "service-role-assumes-namesake";
     let role = "              - arn:aws:iam::222222222222:role/prods3role\n";
     let mut inputs = edited(role, "              - \"*\"\n");
@@ -560,14 +565,14 @@ fn control_policies_do_not_bind_other_accounts() {
 }
 
 #[test]
-fn a_resource_control_policy_of_denials_only_leaves_the_run() {
+fn a_resource_control_policy_with_an_unrelated_deny_changes_nothing() {
     let mut inputs = inputs_of(&plan_of(""), false);
     let rcp = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}"#;
     inputs.rcps.push(Source::new("rcp.json", rcp));
     assert_proven(&prove(&inputs).expect("a proof"));
 }
 
-/// A call that AWS has no request for is not left out of the proof.
+/// A call that AWS could not receive as a request still appears in the proof.
 #[test]
 fn a_call_without_a_request_is_unproven() {
     let proof = changed(
@@ -586,7 +591,7 @@ fn a_call_without_a_request_is_unproven() {
     }));
 }
 
-/// A parameter that is empty makes ARNs that name nothing, and a policy that AWS accepts.
+/// An empty parameter results in ARNs without a name. AWS accepts the policy.
 #[test]
 fn an_empty_parameter_is_read() {
     let mut inputs = inputs_of(&plan_of(""), false);
@@ -663,7 +668,7 @@ fn the_command_proves_and_fails_by_its_exit_code() {
             .code(),
         Some(2)
     );
-    // A step that this run does not have is no mistake, and no silence either.
+    // A valid step without calls is not an error, but it is reported.
     let out = s3ferry(here, &["prove", "--example", "--call", "copy"]);
     assert_eq!(out.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&out.stdout).starts_with("Proven: "));

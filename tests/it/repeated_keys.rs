@@ -1,5 +1,5 @@
-//! Repeated keys: a finding in a template, of which CloudFormation takes the last value, and an
-//! error elsewhere.
+//! A repeated key in a template is a finding, because CloudFormation uses the last value. In other
+//! files, it is an error.
 
 use serde_json::{Value as Json, json};
 
@@ -31,7 +31,7 @@ fn project(template: &str) -> Project {
     project
 }
 
-/// The findings of repeated keys: the line, the message and the underlined text.
+/// Returns the place and the message of each finding about a repeated key.
 fn repeated(run: &Run) -> Vec<(String, String)> {
     assert!(!run.stdout.contains("LINT_UNKNOWN_SUPPRESSION"), "{run:?}");
     let found = shown(&run.stdout).into_iter();
@@ -107,7 +107,7 @@ fn a_whole_resource_or_section_can_be_repeated() {
 }
 
 #[test]
-fn a_key_that_is_there_often_is_one_finding() {
+fn a_key_repeated_several_times_is_one_finding() {
     let template = TAGS.replace("topic\n", "topic\n      Tags: []\n      \"Tags\": []\n");
     let run = project(&template).expect("lint template.yaml", 0);
     let [(place, message)] = &repeated(&run)[..] else {
@@ -118,7 +118,7 @@ fn a_key_that_is_there_often_is_one_finding() {
 }
 
 #[test]
-fn what_does_not_count_is_not_looked_into() {
+fn overridden_values_are_not_checked() {
     let template = TAGS.replace("Key: a,", "Key: a, Key: b,");
     let run = project(&template).expect("lint template.yaml", 0);
     assert_eq!(repeated(&run).len(), 1, "{}", run.stdout);
@@ -146,14 +146,14 @@ fn a_resource_can_suppress_the_finding() {
         let run = project(&suppressing).run(&format!("{options} template.yaml"));
         assert_eq!(repeated(&run), [], "{}", run.stdout);
     }
-    // Another resource's suppression does not count.
+    // A suppression in another resource has no effect.
     let other = format!("{TAGS}  Other:\n    Type: AWS::SNS::Topic\n{metadata}");
     let run = project(&other).expect("lint template.yaml", 0);
     assert_eq!(repeated(&run).len(), 1, "{}", run.stdout);
 }
 
 #[test]
-fn the_proof_takes_the_last_value() {
+fn the_proof_uses_the_last_value() {
     let project = Project::with(SMALL);
     project.expect("synth", 0);
     let prod = project.read("stacks/prod.yaml");

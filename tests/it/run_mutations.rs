@@ -1,6 +1,6 @@
-//! Mutations of what a run is made of, beside its policies: encryption, roles of actions, owners of
-//! resources, and names of options. Each must show in exactly the calls that it is about, and what
-//! nobody can know must be unproven.
+//! Mutations of the parts of a pipeline other than its policies: encryption, roles of actions,
+//! owners of resources, and names in options. Each mutation must affect exactly the calls that
+//! depend on it. A call that depends on an unknown value must be unproven.
 
 use s3ferry::diagnostic::Source;
 use s3ferry::proof::{Inputs, NamedFile, Proof, Verdict, prove};
@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::prove::{change, inputs_of, plan_of, with};
 
-/// A name of an option, a policy for it, and where it is given.
+/// The name in an option, its policy, and the list that it is added to.
 type Given = (
     &'static str,
     &'static str,
@@ -18,7 +18,7 @@ type Given = (
 const DEV: usize = 0;
 const PROD: usize = 1;
 
-/// A mutation of the example, and the calls that are then denied and unproven.
+/// A mutation of the example, and the calls that it makes denied or unproven.
 struct Mutation {
     name: &'static str,
     stack: usize,
@@ -27,14 +27,14 @@ struct Mutation {
     unproven: &'static [&'static str],
 }
 
-/// What needs the deploy key.
+/// The calls that need the deploy key.
 const KEY_USERS: &[&str] = &[
     "encrypt/kms:GenerateDataKey",
     "encrypt/kms:Decrypt",
     "prod/decrypt/kms:Decrypt",
 ];
 
-/// What the deploy action needs of the output bucket's key.
+/// The calls of the deploy action that need the key of the output bucket.
 const OUTPUT_KEY: &[&str] = &[
     "prod/output-key/kms:GenerateDataKey",
     "prod/output-key/kms:Decrypt",
@@ -68,7 +68,8 @@ fn parameter(template: &mut Json, name: &str) -> Json {
     json!({ "Ref": name })
 }
 
-/// A role that the service role may assume, with some permissions on everything.
+/// Defines a role that the service role can assume, and that is allowed some actions on all
+/// resources.
 fn action_role(template: &mut Json, actions: Json) {
     template["Resources"]["ActionRole"] = json!({ "Type": "AWS::IAM::Role", "Properties": {
         "RoleName": "action",
@@ -87,14 +88,14 @@ fn action_role(template: &mut Json, actions: Json) {
 
 const ENCRYPTION: &[Mutation] = &[
     Mutation {
-        name: "the artifact store names no key, so it is the AWS managed one",
+        name: "the artifact store names no key, so S3 uses the AWS managed key",
         stack: DEV,
         edit: |template| {
             let store = pipeline(template)["ArtifactStore"].as_object_mut();
             store.expect("a store").remove("EncryptionKey");
         },
         denied: &["prod/decrypt/kms:Decrypt"],
-        // Whether the upload names a key is not documented, and the bucket policy asks for it.
+        // AWS does not document whether the upload names a key, and the bucket policy requires one.
         unproven: &["store/s3:PutObject"],
     },
     Mutation {
@@ -152,13 +153,13 @@ const ENCRYPTION: &[Mutation] = &[
         unproven: KEY_USERS,
     },
     Mutation {
-        name: "the output bucket encrypts with a key of the dev account, whose policy names nobody else",
+        name: "the output bucket encrypts with a key of dev, whose policy names no other principal",
         stack: PROD,
         edit: |template| {
             let key = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555";
             encrypted(template, "OutputBucket", json!(key));
         },
-        // The deploy role may use no other key than the artifacts'.
+        // The deploy role can use only the key of the artifacts.
         denied: OUTPUT_KEY,
         unproven: &[],
     },
@@ -186,7 +187,7 @@ const ENCRYPTION: &[Mutation] = &[
 
 const ROLES: &[Mutation] = &[
     Mutation {
-        name: "the source action has a role that may only read",
+        name: "the source action has a role that can only read",
         stack: DEV,
         edit: |template| {
             action_role(template, json!(["s3:Get*", "s3:List*"]));
@@ -212,7 +213,7 @@ const ROLES: &[Mutation] = &[
         unproven: &[],
     },
     Mutation {
-        name: "the deploy role stands in another path than the pipeline says",
+        name: "the path of the deploy role differs from that in the pipeline",
         stack: PROD,
         edit: |template| {
             template["Resources"]["DeployRole"]["Properties"]["Path"] = json!("/moved/")
@@ -240,7 +241,7 @@ const ROLES: &[Mutation] = &[
         ],
     },
     Mutation {
-        name: "an action of a provider that nobody models",
+        name: "an action of a provider that is not modeled",
         stack: DEV,
         edit: |template| {
             let build = json!({
@@ -260,13 +261,13 @@ const ROLES: &[Mutation] = &[
 
 const OWNERS: &[Mutation] = &[
     Mutation {
-        name: "the output bucket is one that nobody knows",
+        name: "the output bucket is unknown",
         stack: DEV,
         edit: |template| {
             deploy(template)["Configuration"]["BucketName"] = json!("somebodys-bucket")
         },
         denied: &[],
-        // Its policy may let the role in, and it may encrypt with any key.
+        // Its policy could allow the role, and it could encrypt with any key.
         unproven: &[
             "prod/deploy/s3:GetBucketVersioning",
             "prod/deploy/s3:GetBucketAcl",
@@ -349,7 +350,7 @@ fn the_artifacts_of_an_action_of_any_provider_are_proven() {
     }
 }
 
-/// A Deny of the deploy role's uploads under a condition.
+/// Returns the proof of the example with a conditional Deny for the deploy role's uploads.
 fn denied_if(condition: &Json) -> Proof {
     let mut inputs = inputs_of(&plan_of(""), true);
     change(&mut inputs, PROD, |template| {
@@ -368,7 +369,7 @@ fn denied_if(condition: &Json) -> Proof {
 }
 
 #[test]
-fn a_key_of_which_nobody_knows_the_value_leaves_the_call_unproven() {
+fn a_condition_key_with_an_unknown_value_leaves_the_call_unproven() {
     const UPLOAD: [&str; 1] = ["prod/deploy/s3:PutObject"];
     for condition in [
         json!({ "NotIpAddress": { "aws:SourceIp": "192.0.2.0/24" } }),
@@ -384,7 +385,7 @@ fn a_key_of_which_nobody_knows_the_value_leaves_the_call_unproven() {
         json!({ "StringLike": { "aws:UserAgent": "*aws-cli*" } }),
         json!({ "NumericLessThan": { "s3:TlsVersion": "1.2" } }),
         json!({ "StringEquals": { "aws:NoSuchKey": "x" } }),
-        // The templates do not tag the role, but its stack may.
+        // The templates do not tag the role, but its stack can.
         json!({ "StringEquals": { "aws:PrincipalTag/team": "web" } }),
         json!({ "Null": { "s3:signatureAge": "true" } }),
         json!({ "StringEquals": { "aws:PrincipalAccount": "${aws:SourceIdentity}" } }),
@@ -392,7 +393,7 @@ fn a_key_of_which_nobody_knows_the_value_leaves_the_call_unproven() {
         let proof = denied_if(&condition);
         assert_eq!(with(&proof, Verdict::Unproven), UPLOAD, "{condition}");
         assert_eq!(with(&proof, Verdict::Denied).len(), 0, "{condition}");
-        // It says what it depends on.
+        // The call names the value that it depends on.
         let mut calls = proof.calls.iter().map(|(decided, _)| decided);
         let upload = calls.find(|decided| decided.call.id == UPLOAD[0]);
         let doubts = &upload.expect("the upload").doubts;
@@ -406,7 +407,7 @@ fn a_key_of_which_nobody_knows_the_value_leaves_the_call_unproven() {
 }
 
 #[test]
-fn a_key_whose_value_is_known_decides() {
+fn a_condition_key_with_a_known_value_decides() {
     for (condition, denies) in [
         (json!({ "Bool": { "aws:ViaAWSService": "false" } }), true),
         (json!({ "Bool": { "aws:ViaAWSService": "true" } }), false),
@@ -428,7 +429,7 @@ fn a_key_whose_value_is_known_decides() {
         ),
         (json!({ "Null": { "aws:CurrentTime": "true" } }), false),
         (json!({ "Null": { "aws:userid": "false" } }), true),
-        // AWS does not send these for a role that calls by itself.
+        // AWS does not send these keys when a role itself makes the call.
         (json!({ "Null": { "aws:CalledVia": "true" } }), true),
         (
             json!({ "StringEquals": { "aws:username": "alice" } }),
@@ -446,7 +447,7 @@ fn a_key_whose_value_is_known_decides() {
             json!({ "Null": { "s3:DataAccessPointArn": "false" } }),
             false,
         ),
-        // Of credentials of EC2 instances.
+        // These keys belong to the credentials of EC2 instances.
         (
             json!({ "NumericLessThan": { "ec2:RoleDelivery": "2.0" } }),
             false,
@@ -464,7 +465,7 @@ fn a_key_whose_value_is_known_decides() {
 }
 
 #[test]
-fn every_name_of_an_option_with_a_letter_less_is_refused() {
+fn a_name_in_an_option_with_a_missing_letter_is_rejected() {
     const DENY: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny",
         "Principal": "*", "Action": "s3:*", "Resource": "*"}}"#;
     const ALLOW: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow",
@@ -506,9 +507,9 @@ fn every_name_of_an_option_with_a_letter_less_is_refused() {
     assert!(refused > 100, "{refused}");
 }
 
-/// CloudFormation rejects it, so a proof of it would be worthless.
+/// CloudFormation rejects such a template, so a proof of it would be worthless.
 #[test]
-fn a_template_in_the_spelling_of_the_api_is_refused() {
+fn a_template_in_the_spelling_of_the_api_is_rejected() {
     let mut inputs = inputs_of(&plan_of(""), true);
     change(&mut inputs, DEV, |template| {
         let stage = &mut pipeline(template)["Stages"][1];

@@ -1,5 +1,5 @@
-//! What commands write as JSON has the shape that `schemas/` documents: no member is missing, and
-//! none is there that is not described.
+//! The JSON output of commands has the shape that `schemas/` documents: no member is missing, and
+//! every member is described.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,8 +16,8 @@ fn schema(name: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// A schema that takes no member but those it describes. The published one is open, so that new
-/// members break nobody.
+/// Returns a schema that accepts only the members that it describes. The published schema is open,
+/// so that new members break nothing.
 fn closed(schema: &Value) -> Value {
     match schema {
         Value::Object(members) => {
@@ -35,7 +35,7 @@ fn closed(schema: &Value) -> Value {
     }
 }
 
-/// Insists on the shape of one JSON document.
+/// Asserts that one JSON document has the documented shape.
 pub(crate) fn conforms(name: &str, text: &str) -> Value {
     let found: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
     let validator = jsonschema::draft202012::new(&closed(&schema(name))).expect("a schema");
@@ -48,7 +48,7 @@ pub(crate) fn conforms(name: &str, text: &str) -> Value {
 }
 
 #[test]
-fn every_schema_is_one_and_describes_every_member() {
+fn every_schema_is_valid_and_describes_every_member() {
     fn undescribed(path: &str, schema: &Value, found: &mut Vec<String>) {
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
             let known = ["description", "$ref", "const", "anyOf"];
@@ -77,7 +77,7 @@ fn every_schema_is_one_and_describes_every_member() {
     }
 }
 
-/// The names of the files in `schemas/`.
+/// Returns the names of the files in `schemas/`.
 fn files() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     let entries = std::fs::read_dir(folder).expect("a folder");
@@ -119,7 +119,7 @@ fn findings_proofs_lists_and_decisions() {
         &project.expect("targets --format json", 0).stdout,
     );
 
-    // A denied call, with what to add.
+    // A denied call, with the statement to add.
     project.expect("synth", 0);
     let prod = project.read("stacks/prod.yaml");
     project.write(

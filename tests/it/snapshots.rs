@@ -1,4 +1,5 @@
-//! What users see: the screens of the commands that need no AWS account, 80 columns wide.
+//! The screens of the commands that need no AWS account, in 80 columns, and where a table is wider, in
+//! 120 columns.
 //!
 //! `INSTA_UPDATE=always cargo test --test it snapshots` writes the screens to `snapshots/`; read the
 //! difference before you commit it.
@@ -6,9 +7,11 @@
 use crate::support::{Project, SMALL};
 
 /// The whole screen of a run: the command, its results and messages, and its exit code.
-fn screen(project: &mut Project, arguments: &str) -> String {
-    project.set("COLUMNS", "80");
+fn screen(project: &mut Project, arguments: &str, columns: usize) -> String {
+    project.set("COLUMNS", &columns.to_string());
     let run = project.run(arguments);
+    fits(&run.stdout, columns);
+    fits(&run.stderr, columns);
     let mut text = format!("$ s3ferry {arguments}\n{}", run.stdout);
     if !run.stderr.is_empty() {
         text += &format!("--- standard error ---\n{}", run.stderr);
@@ -16,9 +19,41 @@ fn screen(project: &mut Project, arguments: &str) -> String {
     text + &format!("--- exit code {} ---\n", run.code)
 }
 
-/// Compares the screen of a run with the snapshot of this name.
+/// Asserts that lines fit. Differences, source lines, JSON, and diagrams are never wrapped, and neither is
+/// a name or a command.
+fn fits(text: &str, columns: usize) {
+    let is_whole = |line: &&str| {
+        let start = line.trim_start();
+        let is_source = start.split_once(" |").is_some_and(|(number, _)| {
+            number.is_empty() || number.chars().all(|c| c.is_ascii_digit())
+        });
+        is_source
+            || line.starts_with(['+', '-', '@', ' ']) && line.contains(": ")
+            || start.starts_with(['"', '{', '}', '[', ']', '%'])
+            || line.contains("s3ferry ")
+            || line.contains("[\"")
+            || line
+                .split_whitespace()
+                .any(|word| word.chars().count() > columns / 2)
+    };
+    for line in text.lines().filter(|line| !is_whole(line)) {
+        assert!(line.chars().count() <= columns, "{columns}: {line}");
+    }
+}
+
+/// Compares the screen of a run in 80 columns with the snapshot of this name.
 fn check(name: &str, project: &mut Project, arguments: &str) {
-    let text = screen(project, arguments);
+    check_in(name, project, arguments, 80);
+}
+
+/// Compares the screens of a run in 80 and in 120 columns with the snapshots of this name.
+fn check_both(name: &str, project: &mut Project, arguments: &str) {
+    check_in(name, project, arguments, 80);
+    check_in(&format!("{name}-120"), project, arguments, 120);
+}
+
+fn check_in(name: &str, project: &mut Project, arguments: &str, columns: usize) {
+    let text = screen(project, arguments, columns);
     let mut settings = insta::Settings::clone_current();
     settings.set_omit_expression(true);
     settings.set_prepend_module_to_snapshot(false);
@@ -30,8 +65,7 @@ fn help_of_every_command() {
     let mut project = Project::empty();
     check("help", &mut project, "--help");
     let help = project.expect("--help", 0).stdout;
-    let commands = help.split("Commands:\n").nth(1).expect("commands");
-    let lines = commands.lines().take_while(|line| !line.is_empty());
+    let lines = help.lines().take_while(|line| *line != "Global options:");
     let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
     for name in names.filter(|name| !name.is_empty() && *name != "help") {
         check(
@@ -45,7 +79,7 @@ fn help_of_every_command() {
 #[test]
 fn templates_are_written_and_compared() {
     let mut project = Project::with(SMALL);
-    check("synth", &mut project, "synth");
+    check_both("synth", &mut project, "synth");
     check("synth-unchanged", &mut project, "synth");
     let prod = project.read("stacks/prod.yaml");
     project.write("stacks/prod.yaml", prod.replace("Type: AWS::", "Type: ::"));
@@ -56,6 +90,7 @@ fn templates_are_written_and_compared() {
 #[test]
 fn findings() {
     let mut project = Project::with(SMALL);
+    check_both("lint-rules", &mut project, "lint --list-rules");
     check("lint", &mut project, "lint");
     project.write(
         "bad.yaml",
@@ -80,7 +115,7 @@ Resources:
           S3_BUCKET_LOGGED: it holds the logs
 ",
     );
-    check("lint-findings", &mut project, "lint bad.yaml");
+    check_both("lint-findings", &mut project, "lint bad.yaml");
     check("lint-verbose", &mut project, "lint bad.yaml --verbose");
     project.write("bad.yaml", "Resources: [a, b\n");
     check("lint-no-yaml", &mut project, "lint bad.yaml");
@@ -89,8 +124,8 @@ Resources:
 #[test]
 fn proofs() {
     let mut project = Project::with(SMALL);
-    check("prove", &mut project, "prove");
-    check("prove-verbose", &mut project, "prove --verbose");
+    check_both("prove", &mut project, "prove");
+    check_both("prove-verbose", &mut project, "prove --verbose");
     check("prove-call", &mut project, "prove --call read");
     project.expect("synth", 0);
     let prod = project.read("stacks/prod.yaml");
@@ -98,7 +133,7 @@ fn proofs() {
         "stacks/prod.yaml",
         prod.replace("kms:Decrypt", "kms:Dekrypt"),
     );
-    check("prove-denied", &mut project, "prove");
+    check_both("prove-denied", &mut project, "prove");
     check("prove-denied-call", &mut project, "prove --call decrypt");
 
     let existing = SMALL.replace(
@@ -128,9 +163,9 @@ fn decisions() {
 }
 
 #[test]
-fn lists_and_pictures() {
+fn lists_and_diagrams() {
     let mut project = Project::with(SMALL);
-    check("targets", &mut project, "targets");
+    check_both("targets", &mut project, "targets");
     check("targets-unknown", &mut project, "targets --target prud");
     check("graph", &mut project, "graph");
     check("report", &mut project, "report");
@@ -170,5 +205,5 @@ targets:
     account: \"2222\"
 ",
     );
-    check("config-values", &mut project, "synth");
+    check_both("config-values", &mut project, "synth");
 }

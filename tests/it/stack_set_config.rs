@@ -1,8 +1,8 @@
-//! What a configuration may say of a target's stack set, and every error with its place.
+//! The settings of a target's stack set, and every error with its place.
 
 use crate::support::{Project, SMALL, Shown};
 
-/// Settings of the target's stack set, from line 7 on.
+/// Returns a configuration with these settings of the target's stack set, starting at line 7.
 fn config(settings: &str) -> String {
     let lines: String = settings
         .lines()
@@ -14,11 +14,11 @@ fn config(settings: &str) -> String {
 fn problems(settings: &str) -> Vec<Shown> {
     let project = Project::with(&config(settings));
     let run = project.expect("synth --no-lint", 2);
-    assert!(!project.exists("stacks"), "something was written");
+    assert!(!project.exists("stacks"), "templates were written");
     run.problems()
 }
 
-/// One problem: place, underlined text, message, help.
+/// Asserts that there is one problem, with this place, underlined text, message, and help.
 #[track_caller]
 fn one(settings: &str, place: &str, underlined: &str, message: &str, help: &str) {
     let found = problems(settings);
@@ -43,7 +43,7 @@ fn service(settings: &str) -> String {
 }
 
 #[test]
-fn everything_that_is_possible_is_taken() {
+fn all_valid_settings_are_accepted() {
     for settings in [
         "name: site-prod",
         "account: \"333333333333\"\nprofile: admin\nregion: eu-west-1",
@@ -123,7 +123,7 @@ fn names_and_places() {
 }
 
 #[test]
-fn what_belongs_to_the_other_permission_model() {
+fn settings_of_the_other_permission_model() {
     for (settings, underlined, message) in [
         (
             "organizational_units: [ou-ab12-11111111]",
@@ -244,7 +244,7 @@ fn operation_preferences() {
 }
 
 #[test]
-fn two_targets_do_not_share_a_stack_set() {
+fn two_targets_cannot_share_a_stack_set() {
     let config = format!(
         "{SMALL}    stack_set: {{name: x}}\n  - name: other\n    account: \"333333333333\"\n    \
          bucket: other-output\n    stack_set: {{name: x}}\n"

@@ -1,5 +1,5 @@
-//! `s3ferry deploy` of stack sets, against recorded answers in AWS's documented shapes: for what
-//! emulators do not reach.
+//! `s3ferry deploy` of stack sets, against scripted answers in the documented shapes of AWS, for
+//! states that emulators do not reach.
 
 use std::io::Read as _;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ pub(super) const KEY: &str = "mrk-00000000000000000000000000000000";
 pub(super) const DEPLOY: &str = "deploy --profile admin --yes \
                       --parameter DeployKeyId=mrk-00000000000000000000000000000000";
 
-/// A configuration with a stack set over these accounts.
+/// Returns a configuration with a stack set in these accounts.
 fn config(accounts: &[&str], settings: &str) -> String {
     let accounts: Vec<String> = accounts.iter().map(|one| format!("\"{one}\"")).collect();
     format!(
@@ -30,7 +30,7 @@ fn config(accounts: &[&str], settings: &str) -> String {
     )
 }
 
-/// A project with profiles `admin` and `prod`, its templates written.
+/// Returns a project with the profiles `admin` and `prod`, and with its templates written.
 pub(super) fn project(accounts: &[&str], settings: &str) -> Project {
     let project = Project::with(&config(accounts, settings));
     project.expect("synth --no-lint --no-prove", 0);
@@ -45,7 +45,7 @@ pub(super) fn identity(account: &str) -> Answer {
     Answer::identity(account)
 }
 
-/// The stack set as it stands, with this template.
+/// Describes the existing stack set, with this template.
 pub(super) fn stack_set(template: &str, key: &str, more: &str) -> Answer {
     let description = "Target prod of pipeline crossaccountdeploy: output bucket and deploy role";
     Answer::query(format!(
@@ -71,7 +71,7 @@ pub(super) fn no_stack_set() -> Answer {
     )
 }
 
-/// Stack instances: account and status.
+/// Lists stack instances: account and status.
 fn instances(of: &[(&str, &str)]) -> Answer {
     let members: String = of
         .iter()
@@ -106,7 +106,7 @@ pub(super) fn operation(status: &str) -> Answer {
     ))
 }
 
-/// Results of an operation: account, status, reason.
+/// Lists the results of an operation: account, status, and reason.
 pub(super) fn results(of: &[(&str, &str, &str)]) -> Answer {
     let members: String = of
         .iter()
@@ -149,7 +149,7 @@ pub(super) fn call(script: &Script, action: &str) -> Call {
     call
 }
 
-/// The values of a list parameter.
+/// Returns the values of a list parameter.
 pub(super) fn members(call: &Call, name: &str) -> Vec<String> {
     (1..)
         .map_while(|number| call.parameter(&format!("{name}.member.{number}")))
@@ -235,9 +235,9 @@ fn a_first_deployment_creates_the_set_and_all_instances_in_one_operation() {
 }
 
 #[test]
-fn without_a_difference_nothing_is_called_but_what_reads() {
+fn without_a_difference_only_reads_are_called() {
     let mut project = project(&[ONE, TWO], "");
-    // Written otherwise: as JSON.
+    // In another format: JSON.
     project.expect("synth --no-lint --no-prove --format json --out other", 0);
     let template = project.read("other/prod.json");
     let script = Script::start([
@@ -266,7 +266,7 @@ fn without_a_difference_nothing_is_called_but_what_reads() {
         script.actions(),
         [
             "GetCallerIdentity",
-            // The look ahead.
+            // The preparation.
             "DescribeStackSet",
             "ListStackInstances",
             "DescribeStackSet",
@@ -277,7 +277,7 @@ fn without_a_difference_nothing_is_called_but_what_reads() {
 }
 
 #[test]
-fn another_key_updates_the_set_and_says_so_and_a_dry_run_only_says_so() {
+fn another_key_updates_the_set_and_a_dry_run_only_reports_it() {
     let mut project = project(&[ONE], "");
     let template = project.read("stacks/prod.yaml");
     let old = "mrk-11111111111111111111111111111111";
@@ -313,7 +313,7 @@ fn another_key_updates_the_set_and_says_so_and_a_dry_run_only_says_so() {
 }
 
 #[test]
-fn an_operation_in_progress_is_waited_for() {
+fn a_deployment_waits_for_an_operation_in_progress() {
     let mut project = project(&[ONE, TWO], "");
     let template = project.read("stacks/prod.yaml");
     let script = Script::start([
@@ -334,7 +334,7 @@ fn an_operation_in_progress_is_waited_for() {
         (
             "ListStackInstances",
             vec![
-                // The look ahead.
+                // The preparation.
                 instances(&[(ONE, "CURRENT")]),
                 instances(&[(ONE, "CURRENT")]),
                 instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")]),
@@ -373,7 +373,7 @@ fn an_operation_in_progress_is_waited_for() {
         .filter(|call| call.action == "CreateStackInstances")
         .collect();
     assert_eq!(created.len(), 2);
-    // The same operation, tried again.
+    // The retry has the same operation ID.
     assert_eq!(
         created[0].parameter("OperationId"),
         created[1].parameter("OperationId")
@@ -381,7 +381,7 @@ fn an_operation_in_progress_is_waited_for() {
 }
 
 #[test]
-fn a_repeated_operation_id_is_the_answer_to_a_lost_one() {
+fn a_retry_after_a_lost_answer_accepts_the_existing_operation() {
     let mut project = project(&[ONE], "");
     let template = project.read("stacks/prod.yaml");
     let script = Script::start([
@@ -456,7 +456,7 @@ fn events() -> Answer {
 }
 
 #[test]
-fn failures_are_a_table_with_the_first_cause_of_the_stacks_that_can_be_read() {
+fn failures_are_a_table_with_the_root_cause_of_each_readable_stack() {
     let mut project = project(&[ONE, TWO, "444444444444", "555555555555"], "");
     let template = project.read("stacks/prod.yaml");
     let missing = "Account 333333333333 should have 'AWSCloudFormationStackSetExecutionRole' \
@@ -489,7 +489,7 @@ fn failures_are_a_table_with_the_first_cause_of_the_stacks_that_can_be_read() {
         ("DescribeStackSetOperation", vec![operation("FAILED")]),
         ("ListStackSetOperationResults", vec![results(&found)]),
         (
-            // Of dev, which is not deployed.
+            // The stack in dev, which is not deployed.
             "DescribeStacks",
             vec![Answer::error(
                 400,
@@ -534,7 +534,7 @@ fn failures_are_a_table_with_the_first_cause_of_the_stacks_that_can_be_read() {
 }
 
 #[test]
-fn what_cannot_be_read_of_a_failed_instance_is_said_and_stacksets_own_reason_stays() {
+fn unreadable_events_of_a_failed_instance_are_reported_next_to_the_reason_of_stacksets() {
     let mut project = project(&[ONE, TWO], "");
     let template = project.read("stacks/prod.yaml");
     let failed = [
@@ -551,7 +551,7 @@ fn what_cannot_be_read_of_a_failed_instance_is_said_and_stacksets_own_reason_sta
         (
             "ListStackInstances",
             vec![
-                // The look ahead.
+                // The preparation.
                 instances(&[]),
                 instances(&[]),
                 instances(&[(ONE, "OUTDATED"), (TWO, "OUTDATED")]),
@@ -578,7 +578,7 @@ fn what_cannot_be_read_of_a_failed_instance_is_said_and_stacksets_own_reason_sta
     );
 }
 
-/// What a first deployment of a stack set calls, with these answers about its buckets.
+/// Scripts the calls of a first deployment of a stack set, with these answers about its buckets.
 fn first_deployment(buckets: Vec<Answer>) -> Script {
     Script::start([
         ("HeadBucket", buckets),
@@ -601,7 +601,7 @@ fn first_deployment(buckets: Vec<Answer>) -> Script {
     ])
 }
 
-/// Which buckets were looked for, and with whose access key.
+/// Returns the buckets that were looked up, each with the access key of the caller.
 fn looked_for(script: &Script) -> Vec<(String, String)> {
     let calls = script.calls().into_iter();
     let mut found: Vec<(String, String)> = calls
@@ -619,7 +619,7 @@ fn looked_for(script: &Script) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_bucket_that_an_earlier_instance_left_is_refused_before_anything_changes() {
+fn a_bucket_retained_by_an_earlier_instance_is_rejected_before_anything_changes() {
     let mut project = project(&[ONE, TWO], "");
     let script = first_deployment(vec![done()]);
     logged_in(&mut project, &script.endpoint());
@@ -656,14 +656,14 @@ fn a_bucket_that_an_earlier_instance_left_is_refused_before_anything_changes() {
             .any(|action| action.starts_with("Create"))
     );
     nothing_unscripted(&script);
-    // Only the account that a profile reaches is looked at: with that profile.
+    // Only the account that a profile reaches is checked, with that profile.
     let looked = looked_for(&script);
     assert!(looked.contains(&(ONE.to_owned(), bucket)), "{looked:?}");
     assert!(looked.iter().all(|(key, _)| key == ONE), "{looked:?}");
 }
 
 #[test]
-fn buckets_that_are_missing_or_cannot_be_seen_stop_nothing() {
+fn missing_and_inaccessible_buckets_stop_nothing() {
     let mut project = project(&[ONE, TWO], "");
     for (answer, said) in [
         (no_bucket(), ""),
@@ -679,7 +679,7 @@ fn buckets_that_are_missing_or_cannot_be_seen_stop_nothing() {
         assert_eq!(looked_for(&script).len(), 2);
         nothing_unscripted(&script);
     }
-    // Without a profile there is nothing to look at, and nothing to say about it.
+    // Without a profile, no bucket is checked, and no message mentions the profile.
     let script = first_deployment(vec![done()]);
     log_in(&mut project, &script.endpoint(), &[("admin", ADMIN)]);
     let run = project.expect(DEPLOY, 0);
@@ -688,7 +688,7 @@ fn buckets_that_are_missing_or_cannot_be_seen_stop_nothing() {
 }
 
 #[test]
-fn a_removal_wants_a_yes_and_keeps_the_stacks_if_told() {
+fn a_removal_requires_confirmation_and_can_retain_the_stacks() {
     let mut project = project(&[ONE], "");
     let template = project.read("stacks/prod.yaml");
     for (arguments, retained) in [("", "false"), (" --retain-stacks", "true")] {
@@ -702,7 +702,7 @@ fn a_removal_wants_a_yes_and_keeps_the_stacks_if_told() {
             (
                 "ListStackInstances",
                 vec![
-                    // Two runs, each with its look ahead, and the end of the second.
+                    // Two runs, each with its preparation, and the end of the second run.
                     instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")]),
                     instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")]),
                     instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")]),
@@ -739,7 +739,7 @@ fn a_removal_wants_a_yes_and_keeps_the_stacks_if_told() {
 }
 
 #[test]
-fn an_account_that_leaves_stays_until_the_pipeline_no_longer_deploys_to_it() {
+fn a_removed_account_stays_until_the_pipeline_no_longer_deploys_to_it() {
     let mut project = project(&[ONE], "");
     let template = project.read("stacks/prod.yaml");
     let script = Script::start([
@@ -755,7 +755,7 @@ fn an_account_that_leaves_stays_until_the_pipeline_no_longer_deploys_to_it() {
         ),
     ]);
     logged_in(&mut project, &script.endpoint());
-    // Nothing here tells that dev is deployed without the account.
+    // No answer shows that dev is deployed without the account.
     let run = project.expect(DEPLOY, 0);
     nothing_unscripted(&script);
     assert!(
@@ -774,7 +774,7 @@ const SERVICE: &str = "      permission_model: service-managed\n      call_as: d
                        organizational_units: [ou-ab12-11111111]\n";
 
 #[test]
-fn service_managed_needs_trusted_access_and_aims_at_organizational_units() {
+fn service_managed_requires_trusted_access_and_targets_organizational_units() {
     let access = |status: &str| Answer::query(format!("<Status>{status}</Status>"));
     let mut project = project(&[ONE, TWO], SERVICE);
     let script = Script::start([
@@ -839,7 +839,7 @@ fn service_managed_needs_trusted_access_and_aims_at_organizational_units() {
 }
 
 #[test]
-fn another_permission_model_is_refused() {
+fn another_permission_model_is_rejected() {
     let mut project = project(&[ONE], "");
     let model = "<PermissionModel>SERVICE_MANAGED</PermissionModel>";
     let template = project.read("stacks/prod.yaml");
@@ -856,7 +856,7 @@ fn another_permission_model_is_refused() {
 }
 
 #[test]
-fn status_diff_and_events_tell_how_it_stands_and_change_nothing() {
+fn status_diff_and_events_report_the_state_and_change_nothing() {
     let mut project = project(&[ONE, TWO], "");
     let template = project.read("stacks/prod.yaml");
     let script = Script::start([
@@ -912,7 +912,7 @@ fn status_diff_and_events_tell_how_it_stands_and_change_nothing() {
 }
 
 #[test]
-fn destroy_asks_for_the_name_and_deletes_instances_then_the_set() {
+fn destroy_asks_for_the_name_and_deletes_the_instances_before_the_set() {
     let mut project = project(&[ONE, TWO], "");
     let template = project.read("stacks/prod.yaml");
     let script = Script::start([
@@ -977,9 +977,9 @@ fn destroy_asks_for_the_name_and_deletes_instances_then_the_set() {
     );
 }
 
-/// Every call on stack sets that a run makes is in the policy of `deployer-policy`.
+/// The policy of `deployer-policy` allows every call on stack sets.
 #[test]
-fn the_deployer_s_policy_has_the_calls_that_are_made() {
+fn the_deployer_policy_allows_all_calls() {
     let mut project = project(&[ONE, TWO], "");
     let policy = project.expect("deployer-policy --profile admin", 0).stdout;
     let template = project.read("stacks/prod.yaml");
@@ -1031,7 +1031,7 @@ fn the_deployer_s_policy_has_the_calls_that_are_made() {
     assert!(run.stdout.contains(stay), "{}", run.stdout);
     nothing_unscripted(&script);
     for action in script.actions() {
-        // Needs no permission.
+        // This call needs no permission.
         if action != "GetCallerIdentity" {
             let named = format!("\"cloudformation:{action}\"");
             assert!(policy.contains(&named), "{named}");
@@ -1039,7 +1039,8 @@ fn the_deployer_s_policy_has_the_calls_that_are_made() {
     }
 }
 
-/// A stack set service with many instances, which go on by a tenth at each question.
+/// A stack set service with many instances. Each description of the operation completes a tenth of
+/// them.
 #[derive(Default)]
 struct Many {
     created: bool,
@@ -1054,7 +1055,8 @@ impl Many {
         self.calls.push(call.action.clone());
         let account = |number: usize| format!("{:012}", 200_000_000_000 + number);
         let page = call.parameter("NextToken").map_or(0, |page| {
-            page.parse::<usize>().expect("a page that was given out")
+            page.parse::<usize>()
+                .expect("a page that the service returned")
         });
         let paged = |member: &dyn Fn(usize) -> String| {
             let members: String = (page..MANY.min(page + 100)).map(member).collect();
@@ -1112,7 +1114,7 @@ impl Many {
 }
 
 #[test]
-fn a_thousand_instances_stay_readable_and_the_calls_few() {
+fn a_thousand_instances_need_short_output_and_few_calls() {
     let accounts: Vec<String> = (0..MANY)
         .map(|number| format!("{:012}", 200_000_000_000 + number))
         .collect();
@@ -1150,15 +1152,16 @@ fn a_thousand_instances_stay_readable_and_the_calls_few() {
     let count = |action: &str| state.calls.iter().filter(|call| *call == action).count();
     assert_eq!(count("CreateStackInstances"), 1);
     assert_eq!(count("DescribeStackSetOperation"), 13);
-    // Ten pages each: at the first question, at the eleventh, and at the end.
+    // The results have ten pages. They are read after the first description, after the eleventh,
+    // and at the end.
     let read = count("ListStackSetOperationResults");
     assert!((20..=40).contains(&read), "{read}");
     assert_eq!(count("ListStackInstances"), 10);
-    // On Linux. The program with all of its rules and templates needs most of it.
+    // Measured on Linux. The program with all its rules and templates needs most of the memory.
     assert!(memory < 200 * 1024, "{memory} KiB");
 }
 
-/// A process's peak of memory in KiB, where /proc says it.
+/// Returns the peak memory of a process in KiB, if /proc reports it.
 fn peak_memory(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -1175,7 +1178,7 @@ fn an_operation_is_followed_by_its_status_when_its_results_cannot_be_read() {
             "DescribeStackSet",
             vec![stack_set(&template, KEY, SELF_MANAGED)],
         ),
-        // The list has the status, too.
+        // The list also contains the status.
         (
             "ListStackSetOperations",
             vec![

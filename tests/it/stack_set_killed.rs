@@ -1,5 +1,5 @@
-//! A deployment of a stack set that is killed at any of its calls, by SIGKILL or SIGTERM, is
-//! completed by the next run; and a running operation is stopped.
+//! The next run completes a stack set deployment that SIGKILL or SIGTERM ended at any of its calls.
+//! A running operation can be stopped.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -18,7 +18,7 @@ const DEPLOY: &str = "deploy --profile admin --yes \
                       --parameter DeployKeyId=mrk-00000000000000000000000000000000";
 const BEFORE: &str = "\"222222222222\", \"333333333333\", \"444444444444\"";
 const AFTER: &str = "\"333333333333\", \"444444444444\", \"555555555555\"";
-/// How long something may take that a test waits for; only a failure takes so long.
+/// The longest time that a test waits. Only a failure takes that long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A stack set service behind a proxy, and a project.
@@ -53,17 +53,19 @@ impl Site {
         self.project.expect("synth --no-lint --no-prove", 0);
     }
 
-    /// Deploys, and then configures one account less, one more, and a tag.
+    /// Deploys, and then removes one account, adds one, and adds a tag in the configuration.
     fn before_update(self) -> Self {
         self.project.expect(DEPLOY, 0);
         self.configure(AFTER, "tags: {team: web}\n");
-        // The account that leaves is removed once the pipeline no longer deploys to it.
+        // The removed account is deleted from the stack set once the pipeline no longer deploys to
+        // it.
         record_dev(&self.project);
         self.proxy.reset();
         self
     }
 
-    /// The accounts whose stacks are as the stack set says, and how many stacks were created.
+    /// Returns the accounts whose stacks match the stack set, the number of instances, and the
+    /// number of created stacks.
     fn state(&self) -> (Vec<String>, usize, usize) {
         self.service.look(|state| {
             let current = state.current().into_iter();
@@ -73,7 +75,7 @@ impl Site {
     }
 }
 
-/// A point of a run: the n-th call of an operation, and whether it is done.
+/// A point in a run: the n-th call of an operation, and whether the call is executed.
 #[derive(Debug, Clone)]
 struct Point {
     action: String,
@@ -81,8 +83,8 @@ struct Point {
     done: bool,
 }
 
-/// Every call of a run that nothing disturbs; writes before and after they are done. Calls that
-/// only follow an operation are points once for each operation.
+/// Returns the calls of an undisturbed run. A write has two points: before and after its execution.
+/// Most of the calls that only follow an operation are left out.
 fn points(site: &Site) -> Vec<Point> {
     site.project.expect(DEPLOY, 0);
     let mut seen: HashMap<String, usize> = HashMap::new();
@@ -107,7 +109,7 @@ fn points(site: &Site) -> Vec<Point> {
     points
 }
 
-/// Kills a run at each point, alternately by SIGKILL and SIGTERM; the next run completes it.
+/// Kills a run at each point, alternately with SIGKILL and SIGTERM. The next run must complete it.
 fn killed_at_each(make: impl Fn() -> Site + Sync, least: usize) {
     let undisturbed = make();
     let points = points(&undisturbed);
@@ -154,12 +156,12 @@ fn killed_at_each(make: impl Fn() -> Site + Sync, least: usize) {
 }
 
 #[test]
-fn a_creation_that_is_killed_anywhere_is_completed_by_the_next_run() {
+fn the_next_run_completes_a_creation_killed_at_any_call() {
     killed_at_each(Site::new, 8);
 }
 
 #[test]
-fn an_update_that_is_killed_anywhere_is_completed_by_the_next_run() {
+fn the_next_run_completes_an_update_killed_at_any_call() {
     killed_at_each(|| Site::new().before_update(), 12);
 }
 

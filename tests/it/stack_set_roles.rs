@@ -1,5 +1,5 @@
-//! `s3ferry synth --stack-set-roles`: what the roles may do, and that cfn-lint and our own rules
-//! take them.
+//! `s3ferry synth --stack-set-roles`: the permissions of the roles. cfn-lint and the embedded rules
+//! must accept the templates.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ use crate::support::{Project, SMALL, python};
 const ADMINISTRATION: &str = "stacks/stack-sets/administration.yaml";
 const EXECUTION: &str = "stacks/stack-sets/execution.yaml";
 
-/// The small configuration with a stack set that has roles of its own.
+/// Returns the small configuration with a stack set that has its own roles.
 fn own_roles() -> String {
     format!(
         "{SMALL}    stack_set:\n      administration_role: site-administration\n      \
@@ -19,7 +19,7 @@ fn own_roles() -> String {
     )
 }
 
-/// Many accounts in two regions, one of which must be enabled first.
+/// Returns a configuration with many accounts in two regions, one of which is an opt-in region.
 fn fleet(accounts: usize, top: &str) -> String {
     let accounts: Vec<String> = (0..accounts)
         .map(|number| format!("\"{:012}\"", 200_000_000_000_usize + number))
@@ -33,7 +33,7 @@ fn fleet(accounts: usize, top: &str) -> String {
     )
 }
 
-/// Synthesizes with the roles, with lint; cfn-lint must have nothing to say of them.
+/// Synthesizes and lints the templates of the roles. cfn-lint must find nothing in them.
 fn synthesized(config: &str) -> Project {
     let project = Project::with(config);
     project.expect("synth --stack-set-roles --no-prove", 0);
@@ -54,7 +54,7 @@ fn template(project: &Project, file: &str) -> Json {
     diagnostic::read(&source).expect("YAML").to_json()
 }
 
-/// All statements of the managed policies.
+/// Returns all statements of the managed policies.
 fn statements(template: &Json) -> Vec<Json> {
     let resources = template["Resources"].as_object().expect("resources");
     resources
@@ -85,7 +85,7 @@ fn statement<'s>(statements: &'s [Json], action: &str) -> &'s Json {
 }
 
 #[test]
-fn the_administration_role_becomes_the_execution_role_and_nothing_else() {
+fn the_administration_role_can_only_assume_the_execution_role() {
     let project = synthesized(&own_roles());
     let template = template(&project, ADMINISTRATION);
     let role = &template["Resources"]["AdministrationRole"]["Properties"];
@@ -117,7 +117,7 @@ fn the_administration_role_becomes_the_execution_role_and_nothing_else() {
 }
 
 #[test]
-fn the_execution_role_does_what_the_template_needs() {
+fn the_execution_role_allows_what_the_template_needs() {
     let project = synthesized(&own_roles());
     let template = template(&project, EXECUTION);
     let role = &template["Resources"]["ExecutionRole"]["Properties"];
@@ -152,7 +152,7 @@ fn the_execution_role_does_what_the_template_needs() {
             "arn:aws:s3:::codepipeline-output-bucket-logs"
         ])
     );
-    // No objects: neither reading nor writing them.
+    // Objects can be neither read nor written.
     for action in [
         "s3:GetObject",
         "s3:PutObject",
@@ -164,7 +164,7 @@ fn the_execution_role_does_what_the_template_needs() {
             "{action}"
         );
     }
-    // The role gets the planned policies only, so nobody makes himself an administrator.
+    // Only the planned policies can be attached to the role, so nobody can become an administrator.
     let attach = statement(&statements, "iam:AttachRolePolicy");
     assert_eq!(
         attach["Condition"],
@@ -179,7 +179,8 @@ fn the_execution_role_does_what_the_template_needs() {
     );
 }
 
-/// What CloudFormation needs in a target's account is said twice: for a deployer, and here.
+/// Two commands produce the permissions that CloudFormation needs in a target account. They must
+/// agree.
 #[test]
 fn the_execution_role_has_what_a_service_role_of_cloudformation_needs() {
     let project = synthesized(&own_roles());
@@ -196,8 +197,8 @@ fn the_execution_role_has_what_a_service_role_of_cloudformation_needs() {
 }
 
 #[test]
-fn every_resource_of_the_target_has_the_action_that_makes_it() {
-    // By the handlers of AWS's resource types.
+fn the_execution_role_can_create_every_resource_of_the_target() {
+    // From the handlers of the AWS resource types.
     let creates = [
         ("AWS::S3::Bucket", "s3:CreateBucket"),
         ("AWS::S3::BucketPolicy", "s3:PutBucketPolicy"),
@@ -213,7 +214,7 @@ fn every_resource_of_the_target_has_the_action_that_makes_it() {
         let (_, action) = creates
             .iter()
             .find(|(known, _)| *known == kind)
-            .unwrap_or_else(|| panic!("what makes a {kind}?"));
+            .unwrap_or_else(|| panic!("no known action creates {kind}"));
         statement(&allowed, action);
     }
 }
@@ -255,7 +256,7 @@ fn a_fleet_has_boundaries_opt_in_regions_and_policies_within_their_quota() {
 }
 
 #[test]
-fn an_organization_stands_for_its_accounts() {
+fn an_organization_replaces_its_accounts() {
     let project = synthesized(&fleet(3, "organization: o-exampleorg1\n"));
     let statements = statements(&template(&project, ADMINISTRATION));
     assert_eq!(statements.len(), 1);
@@ -270,7 +271,7 @@ fn an_organization_stands_for_its_accounts() {
 }
 
 #[test]
-fn they_are_checked_and_left_alone_without_the_option() {
+fn check_covers_the_roles_and_synth_keeps_them_without_the_option() {
     let project = synthesized(&own_roles());
     project.expect("synth --no-lint --no-prove", 0);
     assert!(project.exists(EXECUTION));
@@ -281,7 +282,7 @@ fn they_are_checked_and_left_alone_without_the_option() {
 }
 
 #[test]
-fn without_a_self_managed_stack_set_there_are_none() {
+fn without_a_self_managed_stack_set_there_are_no_roles() {
     let run = Project::with(SMALL).expect("synth --stack-set-roles", 2);
     assert!(run.stderr.contains("no roles are needed"), "{}", run.stderr);
     let service = format!(

@@ -1,5 +1,5 @@
-//! What a deployment of a stack set says of suspended accounts, inoperable instances, missing roles
-//! and other deployments: the next step, and no operation that cannot help.
+//! Suspended accounts, inoperable instances, missing roles, and other deployments of a stack set:
+//! the messages name the next step, and no operation starts that cannot succeed.
 
 use crate::emulator::profiles::log_in;
 use crate::emulator::{Answer, Script};
@@ -11,7 +11,7 @@ use crate::stack_set_deploy::{
 };
 use crate::support::Project;
 
-/// Stack instances: account, status, and detailed status.
+/// Lists stack instances: account, status, and detailed status.
 fn instances(of: &[(&str, &str, &str)]) -> Answer {
     let members: String = of
         .iter()
@@ -31,10 +31,10 @@ fn stack_id(account: &str) -> String {
     format!("arn:aws:cloudformation:us-east-1:{account}:stack/StackSet-crossaccountdeploy-prod-1/2")
 }
 
-/// A stack set that exists, and these answers about its instances, one after the other.
+/// Scripts an existing stack set with these answers about its instances, in order.
 fn script(project: &Project, listed: Vec<Answer>, described: Vec<Answer>) -> Script {
     let template = project.read("stacks/prod.yaml");
-    // The look ahead reads the same as what follows it.
+    // The preparation reads the same lists as the deployment.
     let listed = listed.iter().take(1).chain(&listed).cloned().collect();
     Script::start([
         (
@@ -69,7 +69,7 @@ fn stack(status: &str) -> Answer {
 }
 
 #[test]
-fn a_suspended_account_is_named_and_no_operation_is_begun_for_it() {
+fn a_suspended_account_is_named_and_no_operation_starts_for_it() {
     let mut project = project(&[ONE, TWO], "");
     let suspended = instances(&[
         (ONE, "CURRENT", "SUCCEEDED"),
@@ -122,7 +122,7 @@ fn an_account_that_is_suspended_during_the_operation_is_named_too() {
 }
 
 #[test]
-fn a_suspended_account_that_leaves_the_configuration_is_given_up() {
+fn a_suspended_account_can_be_removed_from_the_configuration() {
     let mut project = project(&[ONE], "");
     let listed = vec![
         instances(&[
@@ -147,8 +147,8 @@ fn inoperable() -> Answer {
 }
 
 #[test]
-fn an_inoperable_instance_stops_the_deployment_at_the_instruction() {
-    // Without a profile for the account, and with one that sees the stack.
+fn an_inoperable_instance_stops_the_deployment_with_instructions() {
+    // Without a profile for the account, and with one that finds the stack.
     for described in [no_stack(), stack("DELETE_FAILED")] {
         let reaches = matches!(described, Answer::Query(_));
         let mut project = project(&[ONE, TWO], "");
@@ -191,7 +191,7 @@ fn an_inoperable_instance_stops_the_deployment_at_the_instruction() {
 }
 
 #[test]
-fn an_inoperable_instance_without_a_stack_is_created_again() {
+fn an_inoperable_instance_without_a_stack_is_recreated() {
     let mut project = project(&[ONE, TWO], "");
     let current = instances(&[(ONE, "CURRENT", "SUCCEEDED"), (TWO, "CURRENT", "SUCCEEDED")]);
     for described in [no_stack(), stack("DELETE_COMPLETE")] {

@@ -1,5 +1,5 @@
-//! Answers that do not come from AWS: of proxies, captive portals and wrong endpoints, to each
-//! kind of call.
+//! Answers to each kind of call that do not come from AWS but from proxies, captive portals, and
+//! wrong endpoints.
 
 use crate::cli_push::Stage;
 use crate::emulator::{Accounts, Emulator, Fault, FaultProxy};
@@ -9,7 +9,7 @@ const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Welcome</title></head>\n
                     <body><h1>Please \u{202e}log in</h1></body></html>";
 const HELP: &str = "HTTPS_PROXY";
 
-/// A stranger's answer, and what is said of it.
+/// Returns answers that do not come from AWS, each with the texts that describe it.
 fn strangers() -> Vec<(Fault, Vec<&'static str>)> {
     vec![
         (
@@ -73,7 +73,7 @@ fn check(said: &str, call: &str, parts: &[&str]) {
 }
 
 #[test]
-fn an_answer_of_a_stranger_to_cloudformation_and_sts_is_described() {
+fn a_foreign_answer_to_cloudformation_and_sts_is_described() {
     std::thread::scope(|scope| {
         for (fault, parts) in strangers() {
             scope.spawn(move || {
@@ -93,7 +93,7 @@ fn an_answer_of_a_stranger_to_cloudformation_and_sts_is_described() {
 }
 
 #[test]
-fn an_answer_that_is_cut_off_is_described() {
+fn a_truncated_answer_is_described() {
     let (project, proxy) = behind_a_proxy();
     let half = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>half";
     for fault in [
@@ -109,7 +109,7 @@ fn an_answer_that_is_cut_off_is_described() {
 }
 
 #[test]
-fn a_stack_without_a_status_is_no_answer_of_aws() {
+fn a_stack_without_a_status_is_not_an_answer_of_aws() {
     let (project, proxy) = behind_a_proxy();
     let strange = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>a\
                    </StackName></member></Stacks></DescribeStacksResult></DescribeStacksResponse>";
@@ -127,7 +127,7 @@ fn a_stack_without_a_status_is_no_answer_of_aws() {
 }
 
 #[test]
-fn an_answer_of_a_stranger_to_s3_is_described() {
+fn a_foreign_answer_to_s3_is_described() {
     let stage = Stage::new();
     for (action, call, status) in [
         ("GetBucketVersioning", "s3:GetBucketVersioning", 200),
@@ -147,7 +147,7 @@ fn an_answer_of_a_stranger_to_s3_is_described() {
 }
 
 #[test]
-fn an_answer_of_a_stranger_to_codepipeline_is_described() {
+fn a_foreign_answer_to_codepipeline_is_described() {
     let stage = Stage::new();
     stage.project.expect("push site --no-watch", 0);
     for (fault, part) in [

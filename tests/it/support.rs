@@ -1,5 +1,5 @@
-//! A project folder of its own for each test, and the real binary in it with nothing of the
-//! developer's environment.
+//! A separate project folder for each test, in which the real binary runs without the developer's
+//! environment.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(crate) struct Project {
     environment: Vec<(String, String)>,
 }
 
-/// How a run of the binary ended.
+/// The result of a run of the binary.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -33,7 +33,7 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
-/// One problem as it was printed, taken apart.
+/// The parts of one printed problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shown {
     pub(crate) message: String,
@@ -44,7 +44,7 @@ pub(crate) struct Shown {
 }
 
 impl Project {
-    /// An empty folder.
+    /// Creates an empty folder.
     pub(crate) fn empty() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
@@ -52,7 +52,7 @@ impl Project {
         }
     }
 
-    /// A folder with this `s3ferry.yaml`.
+    /// Creates a folder with this `s3ferry.yaml`.
     pub(crate) fn with(config: &str) -> Self {
         let project = Self::empty();
         project.write("s3ferry.yaml", config);
@@ -83,24 +83,24 @@ impl Project {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
-    /// The environment of every run.
+    /// Returns the environment of every run.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         self.environment.clone()
     }
 
-    /// Takes an environment variable away again.
+    /// Removes an environment variable.
     pub(crate) fn unset(&mut self, name: &str) {
         self.environment.retain(|(found, _)| found != name);
     }
 
-    /// The binary in this folder, without arguments yet.
+    /// Returns the command of the binary in this folder, without arguments.
     pub(crate) fn command(&self) -> assert_cmd::Command {
         let mut command = command_in(self.folder.path());
         command.envs(self.environment());
         command
     }
 
-    /// Starts the binary and leaves it running; `arguments` are split at spaces.
+    /// Starts the binary, and does not wait for it. Splits `arguments` at spaces.
     pub(crate) fn spawn(&self, arguments: &str) -> Child {
         process::Command::new(env!("CARGO_BIN_EXE_s3ferry"))
             .args(arguments.split_whitespace())
@@ -114,14 +114,14 @@ impl Project {
             .expect("the binary runs")
     }
 
-    /// Runs the binary; `arguments` are split at spaces.
+    /// Runs the binary. Splits `arguments` at spaces.
     pub(crate) fn run(&self, arguments: &str) -> Run {
         let mut command = self.command();
         command.args(arguments.split_whitespace());
         finish(command)
     }
 
-    /// Runs the binary and insists on its exit code.
+    /// Runs the binary, and asserts its exit code.
     pub(crate) fn expect(&self, arguments: &str, code: i32) -> Run {
         let run = self.run(arguments);
         assert_eq!(
@@ -133,7 +133,7 @@ impl Project {
     }
 }
 
-/// The binary in a folder, with a scrubbed environment.
+/// Returns the command of the binary in a folder, with a clean environment.
 pub(crate) fn command_in(folder: &Path) -> assert_cmd::Command {
     let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_s3ferry"));
     command
@@ -149,7 +149,7 @@ pub(crate) fn finish(mut command: assert_cmd::Command) -> Run {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     let Some(code) = output.status.code() else {
-        panic!("a signal ended it, or the time was over:\n{stdout}\n{stderr}");
+        panic!("a signal or the time limit ended the run:\n{stdout}\n{stderr}");
     };
     let run = Run {
         code,
@@ -165,13 +165,13 @@ pub(crate) fn finish(mut command: assert_cmd::Command) -> Run {
 }
 
 impl Run {
-    /// The problems on standard error, in their order.
+    /// Returns the problems on standard error, in order.
     pub(crate) fn problems(&self) -> Vec<Shown> {
         shown(&self.stderr)
     }
 }
 
-/// Takes printed problems apart: message, place, underlined text, help.
+/// Parses printed problems: message, place, underlined text, and help.
 pub(crate) fn shown(text: &str) -> Vec<Shown> {
     let mut found: Vec<Shown> = Vec::new();
     let mut line_above = "";
@@ -204,7 +204,8 @@ pub(crate) fn shown(text: &str) -> Vec<Shown> {
     found
 }
 
-/// Python of the tests' virtual environment, which is made when it is missing.
+/// Returns a program in the Python virtual environment of the tests, which is created when it is
+/// missing.
 pub(crate) fn python(program: &str) -> PathBuf {
     static READY: OnceLock<()> = OnceLock::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -215,14 +216,14 @@ pub(crate) fn python(program: &str) -> PathBuf {
             .expect("sh runs");
         assert!(
             made.status.success(),
-            "the virtual environment cannot be made:\n{}",
+            "cannot create the virtual environment:\n{}",
             String::from_utf8_lossy(&made.stderr)
         );
     });
     root.join(".venv/bin").join(program)
 }
 
-/// Whether SIGHUP is ignored here, as under `nohup`: the binary then ignores it, too.
+/// Returns whether this process ignores SIGHUP, as under `nohup`. The binary then ignores it, too.
 #[cfg(unix)]
 pub(crate) fn ignores_hangups() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

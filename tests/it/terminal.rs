@@ -1,5 +1,5 @@
-//! What is on the screen of a real terminal: the binary on a pseudo-terminal, and its output in a
-//! terminal emulator.
+//! The screen of a real terminal: the binary runs on a pseudo-terminal, and a terminal emulator
+//! interprets its output.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -14,12 +14,12 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::emulator::{Accounts, Emulator};
 use crate::support::Project;
 
-/// How long a run may take; only a failure takes so long.
+/// The time limit of a run. Only a failure takes that long.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// Lines that are kept above the screen.
+/// The number of lines that are kept above the screen.
 const HISTORY: usize = 1000;
 
-/// A program on a terminal: its screen, and all of what it wrote.
+/// A program on a terminal: its screen, and its complete output.
 struct Terminal {
     parser: vt100::Parser,
     raw: Vec<u8>,
@@ -27,8 +27,8 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// Runs the binary on a terminal of this size. Whenever the screen shows a text of `answers`,
-    /// each once and in their order, the answer is typed.
+    /// Runs the binary on a terminal of this size. When the screen shows the next text of
+    /// `answers`, the answer is typed.
     fn run(
         project: &Project,
         arguments: &str,
@@ -105,13 +105,13 @@ impl Terminal {
         terminal.code = child.wait().expect("ended").code();
         assert!(
             next.is_none(),
-            "it did not ask {next:?}:\n{}",
+            "the question {next:?} did not appear:\n{}",
             terminal.text()
         );
         terminal
     }
 
-    /// All lines, those that have left the screen too.
+    /// Returns all lines, including those above the screen.
     fn lines(&mut self) -> Vec<String> {
         let (rows, columns) = self.parser.screen().size();
         self.parser.screen_mut().set_scrollback(HISTORY);
@@ -139,7 +139,7 @@ impl Terminal {
     }
 }
 
-/// A project with two accounts, in which each resource takes a moment.
+/// Returns a project with two accounts, in which each resource takes a moment.
 fn site() -> Project {
     let accounts = Accounts::fresh();
     let project = accounts.project(&Emulator::shared().endpoint());
@@ -149,7 +149,7 @@ fn site() -> Project {
     project
 }
 
-/// What a first deployment of everything leaves on the screen, each text so often.
+/// The texts that a first deployment of everything leaves on the screen, with their counts.
 const WANTED: [(&str, usize); 12] = [
     ("dev: stack crossaccountdeploy-dev in account", 2),
     ("prod: stack crossaccountdeploy-prod in account", 1),
@@ -176,7 +176,7 @@ fn check(terminal: &mut Terminal, columns: u16) {
     for (wanted, times) in WANTED {
         assert_eq!(text.matches(wanted).count(), times, "{wanted}\n{text}");
     }
-    // Nothing that moved is left, and no event is wider than the terminal.
+    // No animation remains on the screen, and no event is wider than the terminal.
     for moving in ["⠋", "⠙", "Waiting for", "_IN_PROGRESS"] {
         assert!(!text.contains(moving), "{moving}\n{text}");
     }
@@ -184,7 +184,7 @@ fn check(terminal: &mut Terminal, columns: u16) {
         assert!(line.ends_with('s'), "{line}");
         assert!(line.chars().count() <= usize::from(columns), "{line}");
     }
-    // The order is that of the work.
+    // The lines are in the order of the steps.
     let at = |text: &str| lines.iter().position(|line| line.contains(text));
     let order = [
         "dev: stack",
@@ -212,7 +212,10 @@ fn two_stacks_leave_their_lines_once_and_in_order() {
                 let run = "deploy --all --yes";
                 let mut terminal = Terminal::run(&project, run, size, "xterm-256color", &[]);
                 let raw = String::from_utf8_lossy(&terminal.raw).into_owned();
-                assert!(raw.contains("Waiting for the stack"), "nothing moved");
+                assert!(
+                    raw.contains("Waiting for the stack"),
+                    "no animation was shown"
+                );
                 check(&mut terminal, size.0);
             });
         }
@@ -220,7 +223,7 @@ fn two_stacks_leave_their_lines_once_and_in_order() {
 }
 
 #[test]
-fn questions_leave_what_was_shown_before_them() {
+fn questions_keep_the_lines_above_them() {
     thread::scope(|scope| {
         for size in [(80, 24), (120, 40)] {
             scope.spawn(move || {
@@ -236,6 +239,32 @@ fn questions_leave_what_was_shown_before_them() {
             });
         }
     });
+}
+
+#[test]
+fn init_asks_again_after_an_invalid_answer() {
+    let project = Project::empty();
+    let answers = [
+        ("Dev account ID (12 digits): ", "12345\n"),
+        ("it has 5 digits, not 12", "1111-1111-1111\n"),
+        ("Prod account ID (12 digits): ", "\n"),
+        ("the account ID is empty", "2222 2222 2222\n"),
+        ("Region [us-east-1]: ", "us-wset-2\n"),
+        ("has no region `us-wset-2`", "us-west-2\n"),
+    ];
+    let mut terminal = Terminal::run(&project, "init", (80, 24), "xterm", &answers);
+    let text = terminal.text();
+    assert_eq!(terminal.code, Some(0), "{text}");
+    assert_eq!(
+        text.matches("Dev account ID (12 digits): ").count(),
+        2,
+        "{text}"
+    );
+    assert!(text.contains("Next: "), "{text}");
+    let config = project.read("s3ferry.yaml");
+    for part in ["\"111111111111\"", "\"222222222222\"", "region: us-west-2"] {
+        assert!(config.contains(part), "{config}");
+    }
 }
 
 #[test]
@@ -256,11 +285,11 @@ fn a_terminal_that_cannot_move_its_cursor_gets_plain_lines() {
 }
 
 #[test]
-fn an_interruption_takes_away_what_moves() {
+fn an_interruption_removes_the_animation() {
     let accounts = Accounts::fresh();
     let project = accounts.project(&Emulator::shared().endpoint());
     Emulator::shared().slow(&accounts.dev, Duration::from_secs(60));
-    // The terminal has no foreground process here, so the limit of the wait takes its part.
+    // The terminal has no foreground process here, so the time limit ends the wait.
     let run = "deploy --profile dev --yes --wait-timeout 2s";
     let mut terminal = Terminal::run(&project, run, (80, 24), "xterm", &[]);
     let text = terminal.text();

@@ -1,5 +1,5 @@
-//! What a template says in a way that nobody can resolve, or says twice: nothing of it drops out of the
-//! proof.
+//! Values in a template that cannot be resolved, and duplicate definitions. The proof ignores none
+//! of them.
 
 use s3ferry::diagnostic::Source;
 use s3ferry::policy::evaluation::{Layer, Outcome};
@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::prove::{change, inputs_of, plan_of, with};
 
-/// A change of a template, with its name.
+/// A change to a template, with its name.
 type Edit = (&'static str, fn(&mut Json));
 
 const DEV: usize = 0;
@@ -17,7 +17,7 @@ const PROD: usize = 1;
 fn changed(stack: usize, edit: impl FnOnce(&mut Json)) -> Inputs {
     let mut inputs = inputs_of(&plan_of(""), true);
     change(&mut inputs, stack, |template| {
-        // A condition that nobody can decide.
+        // The result of this condition is unknown.
         template["Parameters"]["Who"] = json!({ "Type": "String" });
         template["Conditions"]["Unknown"] = json!({ "Fn::Equals": [{ "Ref": "Who" }, "x"] });
         edit(template);
@@ -46,7 +46,7 @@ fn either(value: Json) -> Json {
     json!({ "Fn::If": ["Unknown", value, { "Ref": "AWS::NoValue" }] })
 }
 
-/// Edits of prod's template, each of which may take everything from the deploy role.
+/// Edits of prod's template. Each of them could take all permissions from the deploy role.
 const OF_THE_ROLE: [Edit; 9] = [
     ("inline policies under a condition", |template| {
         let policy = json!([{ "PolicyName": "p", "PolicyDocument": deny() }]);
@@ -81,16 +81,13 @@ const OF_THE_ROLE: [Edit; 9] = [
     ("a macro", |template| {
         template["Transform"] = json!(["CompanyGuardrails"])
     }),
-    (
-        "a role of another resource with the same name",
-        |template| {
-            template["Resources"]["Twin"] = template["Resources"]["DeployRole"].clone();
-        },
-    ),
+    ("a second role resource with the same name", |template| {
+        template["Resources"]["Twin"] = template["Resources"]["DeployRole"].clone();
+    }),
 ];
 
 #[test]
-fn nothing_that_may_be_a_roles_policy_drops_out() {
+fn no_possible_policy_of_a_role_is_ignored() {
     for (name, edit) in OF_THE_ROLE {
         let proof = proven(PROD, edit);
         let unproven = unproven(&proof);
@@ -102,8 +99,8 @@ fn nothing_that_may_be_a_roles_policy_drops_out() {
 }
 
 #[test]
-fn only_the_layer_that_is_open_is_not_known() {
-    // Where CodePipeline sends its requests from is not known.
+fn only_the_affected_layer_is_unknown() {
+    // The address that CodePipeline sends its requests from is unknown.
     let proof = proven(PROD, |template| {
         let mut policy = deny();
         policy["Statement"]["Condition"] =
@@ -119,13 +116,14 @@ fn only_the_layer_that_is_open_is_not_known() {
             .find(|layer| layer.layer == asked)
             .map(|layer| layer.outcome)
     };
-    // The role's own policy may deny; the bucket's, which does not ask, allows.
+    // The policy of the role could deny the call. The bucket policy, which has no condition, allows
+    // it.
     assert_eq!(says(Layer::IdentityPolicies), Some(Outcome::Unknown));
     assert_eq!(says(Layer::ResourcePolicy), Some(Outcome::Allows));
 }
 
 #[test]
-fn a_parameter_decides_what_was_not_known() {
+fn a_parameter_decides_an_unknown_value() {
     let (_, edit) = OF_THE_ROLE[0];
     for (value, fails) in [("x", true), ("y", false)] {
         let mut inputs = changed(PROD, edit);
@@ -137,7 +135,7 @@ fn a_parameter_decides_what_was_not_known() {
 }
 
 #[test]
-fn a_bucket_that_is_made_or_ruled_twice_is_unproven() {
+fn a_bucket_that_is_defined_twice_or_has_two_policies_is_unproven() {
     let edits: [Edit; 3] = [
         ("two policies", |template| {
             let mut second = template["Resources"]["OutputBucketPolicy"].clone();
@@ -164,7 +162,7 @@ fn a_bucket_that_is_made_or_ruled_twice_is_unproven() {
 }
 
 #[test]
-fn settings_of_a_run_are_not_their_text() {
+fn settings_with_unknown_values_are_unproven() {
     let edits: [Edit; 3] = [
         ("ObjectKey", |settings| {
             settings["ObjectKey"] = json!("#{SourceVariables.VersionId}")
@@ -188,7 +186,7 @@ fn settings_of_a_run_are_not_their_text() {
 }
 
 #[test]
-fn what_is_made_elsewhere_leaves_the_proof_open() {
+fn resources_of_other_templates_leave_calls_unproven() {
     for kind in [
         "AWS::CloudFormation::Stack",
         "AWS::CloudFormation::CustomResource",
@@ -203,7 +201,7 @@ fn what_is_made_elsewhere_leaves_the_proof_open() {
 }
 
 #[test]
-fn a_pipeline_that_codepipeline_refuses_is_an_error() {
+fn a_pipeline_that_codepipeline_rejects_is_an_error() {
     let edits: [Edit; 8] = [
         ("no stages", |pipeline| pipeline["Stages"] = json!([])),
         ("one stage", |pipeline| {
@@ -215,7 +213,7 @@ fn a_pipeline_that_codepipeline_refuses_is_an_error() {
         ("no store in the region", |pipeline| {
             pipeline["Stages"][1]["Actions"][0]["Region"] = json!("eu-west-1");
         }),
-        ("an artifact that nobody makes", |pipeline| {
+        ("an artifact that no action produces", |pipeline| {
             pipeline["Stages"][1]["Actions"][0]["InputArtifacts"][0]["Name"] = json!("Nope");
         }),
         ("no artifact", |pipeline| {
@@ -256,7 +254,7 @@ fn a_pipeline_that_codepipeline_refuses_is_an_error() {
 }
 
 #[test]
-fn a_text_that_doubles_itself_is_not_known() {
+fn a_text_that_grows_exponentially_is_unknown() {
     let proof = proven(DEV, |template| {
         template["Resources"]["B0"] =
             json!({ "Type": "AWS::S3::Bucket", "Properties": { "BucketName": "ab" } });
@@ -275,7 +273,7 @@ fn a_text_that_doubles_itself_is_not_known() {
 }
 
 #[test]
-fn an_organization_may_deny_its_root_users_everything() {
+fn an_organization_can_deny_everything_to_root_users() {
     let mut inputs = inputs_of(&plan_of(""), true);
     inputs.scps.push(Source::new(
         "root.json",

@@ -1,4 +1,4 @@
-//! YAML as CloudFormation takes it: flow collections and quoted text with little indentation, and
+//! YAML as CloudFormation accepts it: flow collections and quoted text with little indentation, and
 //! repeated keys.
 
 use std::fmt::Write as _;
@@ -25,8 +25,8 @@ fn problem(text: &str) -> Diagnostic {
     }
 }
 
-/// Lines that are indented as YAML 1.2 asks for, and the same with the indentation that
-/// CloudFormation accepts, too.
+/// A description, text that is indented as YAML 1.2 requires, and the same text with the lower
+/// indentation that CloudFormation also accepts.
 const LITTLE_INDENTATION: [(&str, &str, &str); 16] = [
     (
         "the bracket that closes a list at column 0",
@@ -54,7 +54,7 @@ const LITTLE_INDENTATION: [(&str, &str, &str); 16] = [
         "A:\n  B: [\na,\n \"b\"\n]\n",
     ),
     (
-        "the opening bracket right of its key only",
+        "only the opening bracket to the right of its key",
         "A:\n  B:\n    [a,\n     b]\n",
         "A:\n  B:\n    [a,\nb]\n",
     ),
@@ -99,12 +99,12 @@ const LITTLE_INDENTATION: [(&str, &str, &str); 16] = [
         "A:\n  B: !Join [\n!Ref a,\n  !If [b, !Sub 'c\nd', !GetAtt e.f]\n]\n",
     ),
     (
-        "a list below a key of the same column",
+        "a list below a key in the same column",
         "A:\n  B:\n  - C: [\n      a\n      ]\n    D: e\n",
         "A:\n  B:\n  - C: [\n    a\n    ]\n    D: e\n",
     ),
     (
-        "nothing in the brackets",
+        "empty brackets",
         "A:\n  B: [\n    ]\n  C: {\n    }\n",
         "A:\n  B: [\n]\n  C: {\n}\n",
     ),
@@ -120,7 +120,7 @@ fn little_indentation_means_the_same() {
 }
 
 #[test]
-fn what_is_indented_little_has_its_place() {
+fn text_with_little_indentation_has_the_right_place() {
     let text = "A:\n  é: [ # é\n!Ref a,\n{b: 'c\nd'}\n]\n  e: \"f\ng\" # h\n";
     let node = parse(text);
     let of = |path: &[&str]| {
@@ -138,7 +138,7 @@ fn what_is_indented_little_has_its_place() {
 }
 
 #[test]
-fn tabs_indent_nothing() {
+fn tabs_cannot_be_used_for_indentation() {
     let texts = [
         "A:\n\tB: c\n",
         "A:\n  B:\n\t- c\n",
@@ -164,7 +164,7 @@ fn tabs_indent_nothing() {
         assert_eq!(problem.help.as_deref(), Some("indent it with spaces"));
         assert_eq!(&text[problem.span.start..problem.span.end], "\t", "{text}");
     }
-    // JSON is indented with tabs, too.
+    // JSON can be indented with tabs.
     let json = parse("{\n\t\"A\": [\n\t\t\"b\",\n\t\t{\"c\":\t1}\n\t]\n}\n");
     assert_eq!(json.to_json(), json!({"A": ["b", {"c": 1}]}));
 }
@@ -199,7 +199,7 @@ fn problems_name_their_cause() {
     }
 }
 
-/// The tree of a document in the notation of `tests/python/yaml_documents.py`.
+/// Returns the tree of a document in the notation of `tests/python/yaml_documents.py`.
 fn tree(text: &str, node: &Node) -> Json {
     let tag = node.tag.as_deref().unwrap_or_default();
     let written = &text[node.span.start..node.span.end];
@@ -227,7 +227,7 @@ fn tree(text: &str, node: &Node) -> Json {
 }
 
 #[test]
-fn random_documents_are_read_as_pyyaml_reads_them() {
+fn random_documents_are_read_like_pyyaml_reads_them() {
     const COUNT: usize = 4000;
     let script = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -246,12 +246,12 @@ fn random_documents_are_read_as_pyyaml_reads_them() {
         let is_faulty = document["faulty"] == true;
         let (node, repeated) = match read_last_values(&source(text)) {
             Ok(read) => read,
-            // Of a text with a fault either may refuse what the other takes.
+            // Either reader can reject an invalid text that the other accepts.
             Err(_) if is_faulty => continue,
             Err(problem) => panic!("{seed}: {}\n{text}", problem.message),
         };
         if document["tree"].is_null() {
-            assert!(is_faulty, "{seed}: PyYAML refuses\n{text}");
+            assert!(is_faulty, "{seed}: PyYAML rejects\n{text}");
             continue;
         }
         assert_eq!(tree(text, &node), document["tree"], "{seed}:\n{text}");
@@ -270,11 +270,17 @@ fn random_documents_are_read_as_pyyaml_reads_them() {
         read_alike += 1;
         repeating += usize::from(!repeated.is_empty());
     }
-    assert!(read_alike > COUNT / 2, "only {read_alike} were compared");
-    assert!(repeating > COUNT / 50, "only {repeating} repeat a key");
+    assert!(
+        read_alike > COUNT / 2,
+        "only {read_alike} documents were compared"
+    );
+    assert!(
+        repeating > COUNT / 50,
+        "only {repeating} documents repeat a key"
+    );
 }
 
-/// The shortest of three times.
+/// Returns the shortest of three times.
 fn time(work: impl Fn()) -> Duration {
     let run = || {
         let start = Instant::now();
@@ -285,7 +291,7 @@ fn time(work: impl Fn()) -> Duration {
 }
 
 #[test]
-fn reading_takes_time_by_the_length_of_the_text() {
+fn the_reading_time_is_linear_in_the_length_of_the_text() {
     fn repeat(count: usize, text: impl Fn(usize) -> String) -> String {
         (0..count).map(text).collect()
     }
@@ -312,7 +318,7 @@ fn reading_takes_time_by_the_length_of_the_text() {
         ("one key", |count| {
             repeat(count / 5, |_| "a: b\n".to_owned())
         }),
-        ("keys of which each is there twice", |count| {
+        ("keys that each occur twice", |count| {
             repeat(count / 7, |at| format!("k{}: b\n", at / 2))
         }),
     ];
@@ -321,7 +327,7 @@ fn reading_takes_time_by_the_length_of_the_text() {
             let source = source(&make(count));
             time(|| drop(read_last_values(&source).expect("YAML")))
         });
-        // Eight times the length; a square would be 64 times.
+        // The text is 8 times as long. Quadratic time would be 64 times as long.
         assert!(
             long < short * 24 + Duration::from_millis(20),
             "{what}: {short:?} and {long:?}"

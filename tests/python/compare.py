@@ -1,4 +1,4 @@
-"""Reads the YAML templates as CloudFormation does (YAML 1.1) and compares them with the JSON ones.
+"""Parses the YAML templates like CloudFormation (YAML 1.1) and compares them with the JSON templates.
 
 usage: compare.py FOLDER...   (each with yaml/NAME.yaml and json/NAME.json)
 """
@@ -33,7 +33,7 @@ def intrinsic(loader, suffix, node):
 def mapping(loader, node):
     result = loader.construct_mapping(node, deep=True)
     if len(result) != len(node.value):
-        raise ValueError(f"a key is repeated{node.start_mark}")
+        raise ValueError(f"duplicate key{node.start_mark}")
     return result
 
 
@@ -42,21 +42,21 @@ Loader.add_constructor("tag:yaml.org,2002:map", mapping)
 
 
 def differences(path, left, right):
-    """Where two values differ; a boolean is no number here, as `==` would have it."""
+    """Returns the differences between two values. Unlike `==`, booleans and numbers are different."""
     if type(left) is not type(right):
-        yield f"{path}: {left!r} is not {right!r}"
+        yield f"{path}: {left!r} instead of {right!r}"
     elif isinstance(left, dict):
         if list(left) != list(right):
-            yield f"{path}: keys {list(left)} are not {list(right)}"
+            yield f"{path}: keys {list(left)} instead of {list(right)}"
         for key in left.keys() & right.keys():
             yield from differences(f"{path}.{key}", left[key], right[key])
     elif isinstance(left, list):
         if len(left) != len(right):
-            yield f"{path}: {len(left)} items are not {len(right)}"
+            yield f"{path}: {len(left)} items instead of {len(right)}"
         for index, pair in enumerate(zip(left, right)):
             yield from differences(f"{path}.{index}", *pair)
     elif left != right:
-        yield f"{path}: {left!r} is not {right!r}"
+        yield f"{path}: {left!r} instead of {right!r}"
 
 
 def main(folders):

@@ -4,9 +4,10 @@
 usage: python3 tests/python/docs_links.py [BOOK]
 
 Checks that every relative link and anchor in the Markdown files of the repository's root and in
-docs/src exists, and that docs/src/SUMMARY.md lists every page. With BOOK, the folder that
-`mdbook build docs` writes, also checks every internal link, image, and anchor of the HTML pages.
-Prints each broken link and exits with code 1 if there is one.
+docs/src exists, and that docs/src/SUMMARY.md lists every page. Also checks every internal link,
+image, and anchor of the HTML pages of the book. BOOK is the folder into which mdBook built it; the
+default is target/book or docs/book, if it exists. Prints each broken link and exits with code 1 if
+there is one.
 """
 
 import html.parser
@@ -129,8 +130,10 @@ def main(arguments):
     for path in sorted(SOURCES.rglob("*.md")):
         check_markdown(path, broken)
     check_summary(broken)
-    if arguments:
-        check_book(pathlib.Path(arguments[0]).resolve(), broken)
+    built = [ROOT / "target" / "book", ROOT / "docs" / "book"]
+    built = [pathlib.Path(arguments[0])] if arguments else [one for one in built if one.exists()][:1]
+    for book in built:
+        check_book(book.resolve(), broken)
     for line in broken:
         print(line)
     return 1 if broken else 0

@@ -2,14 +2,14 @@
 
 usage: lint_oracle.py --binary FILE [COUNT [FIRST_SEED]]
 
-For every seed it invents a template, decides from its values which (rule, resource) pairs must be
-reported, writes each value in a random equivalent spelling (functions, lists or single values,
-letter case, JSON or YAML), and compares what the binary reports with what was decided.
+For each seed, the oracle generates a template, decides from its values which (rule, resource) pairs
+must be reported, writes each value in a random equivalent form (functions, lists or single values,
+letter case, JSON or YAML), and compares the findings of the binary with its decisions.
 
-The decisions come from the rules' `What` sentences and from the documentation of AWS, not from the
-implementation. Templates with unknown values (parameters without a default, outcomes of conditions
-that depend on them) are not made, nor suppressed rules, nor quotas; and neither messages nor exact
-positions are checked.
+The decisions are based on the `What` sentences of the rules and the AWS documentation, not on the
+implementation. The templates contain no unknown values (parameters without a default, or results of
+conditions that depend on them), no suppressed rules, and no violations of quotas. Messages and exact
+positions are not checked.
 """
 
 import argparse
@@ -27,7 +27,7 @@ import yaml
 BATCH = 50
 
 # ---------------------------------------------------------------------------------------------
-# Values. A text holds references as «NAME» or «NAME.ATTRIBUTE»; everything else is plain data.
+# Values. A text contains references as «NAME» or «NAME.ATTRIBUTE»; everything else is plain data.
 
 HOLE = re.compile("«([^»]+)»")
 
@@ -41,7 +41,7 @@ def chance(rng, probability):
 
 
 def some(rng, choices, low=1, high=3):
-    """Some of the choices, each once, in random order."""
+    """Returns some of the choices in random order, without duplicates."""
     return rng.sample(choices, min(len(choices), rng.randint(low, high)))
 
 
@@ -52,7 +52,7 @@ def as_list(value):
 
 
 def deep(function, value):
-    """The value with the function applied to every text in it."""
+    """Applies the function to every text in the value."""
     if isinstance(value, dict):
         return {key: deep(function, item) for key, item in value.items()}
     if isinstance(value, list):
@@ -69,7 +69,7 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 class Speller:
-    """Writes values in random equivalent spellings, and collects the sections they need."""
+    """Writes values in random equivalent forms, and collects the sections that they need."""
 
     def __init__(self, rng, plain=False):
         self.rng = rng
@@ -140,7 +140,7 @@ class Speller:
         return {"Fn::Join": [delimiter, [self.text(p, depth) if p else p for p in pieces]]}
 
     def cut(self, text):
-        """The text in two or three pieces, none of which ends within a reference."""
+        """Splits the text into two or three pieces, but not within a reference."""
         tokens = re.findall("«[^»]+»|[^«]", text)
         places = sorted(self.rng.randint(0, len(tokens)) for _ in range(2))
         parts = (tokens[: places[0]], tokens[places[0] : places[1]], tokens[places[1] :])
@@ -173,7 +173,7 @@ class Speller:
         return {"Fn::Select": [0, [self.text(text, depth), "x"]]}
 
     def scalar(self, value):
-        """A boolean or a number, which is as good as its text."""
+        """Writes a boolean or a number, which is equivalent to its text."""
         if not self.often(0.4):
             return value
         return self.text(json.dumps(value), 1)
@@ -217,7 +217,7 @@ class Speller:
         return items
 
     def listed(self, texts):
-        """A list of texts as the result of one function."""
+        """Writes a list of texts as the result of a function."""
         joined = ",".join(texts)
         ways = (
             lambda: {"Fn::Split": [",", self.text(joined, 1)]},
@@ -252,7 +252,7 @@ class Speller:
     def resource(self, resource):
         written = dict(resource)
         if "Properties" in written:
-            # The properties of a resource themselves must be an object.
+            # The properties of a resource must be an object, not a function.
             properties = written["Properties"]
             items = [(name, self.value(item, name)) for name, item in properties.items()]
             self.shuffle(items)
@@ -276,7 +276,7 @@ class Speller:
 
 
 class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
-    """YAML with short-form tags, in which digits that are a text have quotes."""
+    """Writes YAML with short-form tags, and with quotes for text that consists of digits."""
 
     short = 0.0
     rng = random.Random(0)
@@ -309,7 +309,7 @@ Dumper.add_representer(dict, represent_object)
 
 
 def written(document, rng):
-    """The text of the template and the ending of its file name."""
+    """Returns the text of the template and the extension of its file."""
     if chance(rng, 0.4):
         return json.dumps(document, indent=pick(rng, None, 2)), "json"
     Dumper.rng, Dumper.short = rng, pick(rng, 0.0, 0.5, 1.0)
@@ -318,11 +318,11 @@ def written(document, rng):
 
 
 # ---------------------------------------------------------------------------------------------
-# What CloudFormation makes of references
+# Values of references in CloudFormation
 
 
 class Resolver:
-    """Replaces references by names and ARNs, as far as the template says them."""
+    """Replaces references with names and ARNs if the template contains them."""
 
     NAMES = {
         "AWS::S3::Bucket": "BucketName",
@@ -381,7 +381,7 @@ def allowed(document):
 
 
 def whole_service(pattern):
-    """Whether the pattern is every action, or every action of a service."""
+    """Returns whether the pattern matches all actions, or all actions of a service."""
     return bool(re.fullmatch(r"([^*?:]+:)?\*+", pattern))
 
 
@@ -400,7 +400,7 @@ def everyone(statement):
 
 
 def account_of(principal):
-    """The account that the principal stands for as a whole."""
+    """Returns the account if the principal is a whole account."""
     found = re.fullmatch("(?:arn:aws:iam::)?([0-9]{12}|AccountId)(:root)?", principal)
     return found[1] if found and principal.startswith("arn:") == bool(found[2]) else None
 
@@ -414,7 +414,7 @@ OPEN = re.compile(r"[*?]|\$\{")
 
 
 def condition_values(statement):
-    """The key, in lower case, and the values of each comparison that demands one of them."""
+    """Returns the lowercase key and the values of each comparison that requires one of the values."""
     for operator, block in statement.get("Condition", {}).items():
         if POSITIVE.fullmatch(operator):
             for key, values in block.items():
@@ -436,7 +436,7 @@ def fixed_role(arn):
 
 
 def demands(statement, keys, test):
-    """Whether one of the keys must have a value that passes the test."""
+    """Returns whether one of the keys must have a value that passes the test."""
     return any(key in keys and all(map(test, vs)) for key, vs in condition_values(statement))
 
 
@@ -444,7 +444,7 @@ ACCOUNT_KEYS = ("aws:principalorgid", "aws:principalaccount", "kms:calleraccount
 
 
 def public(statement):
-    """Whether an Allow is for everyone, whatever their account or organization."""
+    """Returns whether an Allow is for everyone, regardless of the account or organization."""
     if not everyone(statement) and "NotPrincipal" not in statement:
         return False
     return not (
@@ -454,12 +454,12 @@ def public(statement):
 
 
 def whole_account(statement, own=frozenset()):
-    """Whether an Allow is for any role of another account."""
+    """Returns whether an Allow is for any role in another account."""
     others = accounts(statement) - {"AccountId"} - own
     return bool(others) and not demands(statement, ("aws:principalarn",), fixed_role)
 
 
-# Actions of which the service authorization reference says that they need Resource "*".
+# Actions that require Resource "*" according to the Service Authorization Reference.
 NAMELESS = (
     "s3:ListAllMyBuckets",
     "ec2:DescribeInstances",
@@ -476,7 +476,7 @@ def nameless(pattern):
 
 
 def star_resource(resource):
-    """Whether a pattern has nothing but wildcards behind the service, or fewer parts."""
+    """Returns whether a pattern has only wildcards after the service, or fewer parts."""
     parts = resource.split(":", 5)
     if not set(resource) - set("*?:/"):
         return "*" in resource
@@ -486,7 +486,7 @@ def star_resource(resource):
 
 
 def covers(statement, action):
-    """Whether the statement is about the action."""
+    """Returns whether the statement applies to the action."""
     if "NotAction" in statement:
         return not any(action_matches(a, action) for a in as_list(statement["NotAction"]))
     return any(action_matches(a, action) for a in as_list(statement.get("Action")))
@@ -526,7 +526,7 @@ DEPLOY_KEYS = {
 
 
 def path(value, *keys):
-    """What is found along the keys; lists are looked through. A list of all of it."""
+    """Returns a list of all values at the path of keys. Lists on the path are flattened."""
     found = [value]
     for key in keys:
         items = [item for value in found for item in as_list(value)]
@@ -640,7 +640,7 @@ class Oracle:
         allows = allowed(properties.get("KeyPolicy"))
         stars = [s for s in allows if every_action(s, "kms")]
         others = [s for s in allows if s not in stars]
-        # Whoever may do everything is taken for the own account, whose number no template tells.
+        # An account with all actions is treated as the own account, whose ID is not in the template.
         own = set().union(*map(accounts, stars))
         unclear = len(own | ({"AccountId"} & set(re.findall("AccountId", str(allows))))) > 1
         crossing = any(whole_account(s, own) for s in others)
@@ -685,7 +685,7 @@ class Oracle:
             rules = [s for d in documents for s in allowed(d)]
             starts = any(covers(s, "codepipeline:StartPipelineExecution") for s in rules)
             more = not all(map(only_starts, rules))
-            # An exception that leaves out the start is reported, too.
+            # An exception that excludes the start is also reported.
             excepted = any("NotAction" in s for s in rules)
             yield "EVENTS_ROLE_STARTS_ONLY_PIPELINE", None if excepted else starts and more
 
@@ -711,7 +711,7 @@ class Oracle:
         )
 
     def attached(self, role):
-        """The policy resources of a role, with whether the role itself waits for them."""
+        """Returns the policy resources of a role, and whether the role refers to them."""
         properties = self.resources[role]["Properties"]
         own_name = self.resolver.reference(role)
         for name, policy in self.of_type(*IDENTITY_POLICIES):
@@ -802,7 +802,7 @@ class Oracle:
             documents = [self.resources[n]["Properties"]["PolicyDocument"] for n, _ in attached]
             documents += path(self.resources[role]["Properties"], "Policies", "PolicyDocument")
             assumed = [a["RoleArn"] for a in every if a.get("RoleArn")]
-            # What a denial or an exception leaves is not worked out.
+            # The oracle does not evaluate denials and exceptions.
             both = [s for d in documents for s in statements(d)]
             open_ended = any(
                 s.get("Effect") == "Deny" or "NotAction" in s or "NotResource" in s for s in both
@@ -811,7 +811,7 @@ class Oracle:
             yield "DEPLOYMENT_DEPLOY_ROLE_ASSUMABLE", None if open_ended else refused
 
     def awaited(self, resource):
-        """The resources that are there before this one, by `DependsOn` of `DependsOn`."""
+        """Returns the direct and indirect dependencies of this resource in `DependsOn`."""
         waiting, found = as_list(resource.get("DependsOn")), set()
         while waiting:
             name = waiting.pop()
@@ -821,7 +821,7 @@ class Oracle:
 
 
 def not_assumable(documents, roles):
-    """Whether one of the roles may not be assumed; None if it depends on the own account's number."""
+    """Returns whether one of the roles cannot be assumed; None if this depends on the own account ID."""
     answers = set()
     for account in ("AccountId", "222222222222"):
         known = deep(lambda text: text.replace("AccountId", account), [documents, roles])
@@ -851,7 +851,7 @@ def denies_plain_http(statement):
 
 
 def covers_objects(pattern, bucket):
-    """Whether the pattern matches every ARN that begins with the bucket's and a slash."""
+    """Returns whether the pattern matches the ARNs of all objects in the bucket."""
     begin = bucket + "/"
     if not pattern.endswith("*"):
         return False
@@ -871,7 +871,7 @@ def log_delivery_confined(statement):
 
 
 def beside_accounts(statement):
-    """Whether the statement names anything but whole accounts."""
+    """Returns whether the statement names principals other than whole accounts."""
     principal = statement.get("Principal")
     if not isinstance(principal, dict) or set(principal) != {"AWS"}:
         return True
@@ -893,9 +893,9 @@ def identity_statements(allows):
 
 
 def open_roles(statement, action):
-    """Whether a statement that lists the action is about roles that it does not name.
+    """Returns whether a statement with the action applies to roles that it does not name exactly.
 
-    Statements with `NotAction` are the business of IAM_NO_NEGATED_ALLOW.
+    IAM_NO_NEGATED_ALLOW covers statements with `NotAction`.
     """
     if "NotAction" in statement or not covers(statement, action):
         return False
@@ -911,13 +911,13 @@ def only_starts(statement):
 
 
 def hears(text, values):
-    """Whether an event pattern with these values hears of events with the text."""
+    """Returns whether an event pattern with these values matches events with the text."""
     prefixes = [v["prefix"] for v in values if isinstance(v, dict) and "prefix" in v]
     return text in values or any(map(text.startswith, prefixes))
 
 
 def may_hear(texts, rule, *keys):
-    """Whether the event pattern of a rule may match one of the texts there."""
+    """Returns whether the event pattern of a rule may match one of the texts at the path of keys."""
     pattern = rule.get("EventPattern", {})
     for key in keys[:-1]:
         pattern = pattern.get(key, {})
@@ -983,7 +983,7 @@ def guarded(stage):
 
 
 # ---------------------------------------------------------------------------------------------
-# Inventing templates
+# Generating templates
 
 OWN = ["arn:«AWS::Partition»:iam::«AWS::AccountId»:root", "«AWS::AccountId»"]
 OTHERS = ["arn:aws:iam::222222222222:root", "333333333333", "arn:«AWS::Partition»:iam::222222222222:root"]
@@ -1037,13 +1037,13 @@ IDENTITY_RESOURCES = [
 
 
 def comparable(operator, values):
-    """The different values that the operator can find; `StringEquals` takes a star for a star."""
+    """Returns the distinct values that the operator can match; `StringEquals` has no wildcards."""
     exact = "StringEquals" in operator
     return sorted({value for value in values if not (exact and re.search("[*?]", value))})
 
 
 class Inventor:
-    """Makes the resources of a template, as values."""
+    """Generates the resources of a template as values."""
 
     def __init__(self, rng):
         self.rng = rng
@@ -1228,7 +1228,7 @@ class Inventor:
         return {**statement, **({"Condition": condition} if condition else {})}
 
     def tls_statements(self, bucket, name):
-        """Statements against plain HTTP, of which most have nothing wrong."""
+        """Returns statements that deny plain HTTP. Most of them are correct."""
         if self.chance(0.15):
             return []
         arns = self.bucket_arns(bucket, name)
@@ -1350,13 +1350,13 @@ class Inventor:
         return self.pick(f"«{role}»", self.resources[role]["Properties"].get("RoleName", f"«{role}»"))
 
     def attach(self, name, properties, free, kind):
-        """Attaches the policy to a role that has none yet, from one side or the other."""
+        """Attaches the policy to a role without one, either in the policy or in the role."""
         if not free or self.chance(0.2):
             return
         role = free.pop()
         if kind == "ManagedPolicy" and self.chance(0.25):
             self.resources[role]["Properties"]["ManagedPolicyArns"] = [f"«{name}»"]
-            # Neither may refer to the other.
+            # The policy must not refer to the role, because the role already refers to the policy.
             for statement in properties["PolicyDocument"]["Statement"]:
                 for key in ("Resource", "NotResource"):
                     if key in statement:
@@ -1546,7 +1546,7 @@ class Inventor:
             if policies and self.chance(0.5):
                 self.resources[name]["DependsOn"] = self.rng.choice(policies)
 
-    # Types that no rule is about
+    # Types without rules
 
     def others(self):
         document = self.policy([{"Effect": "Allow", "Principal": "*", "Action": ["*"], "Resource": ["*"]}])
@@ -1561,7 +1561,7 @@ class Inventor:
 
 
 class Case:
-    """One template: its values, its text, and what must be reported."""
+    """A template: its values, its text, and the expected findings."""
 
     def __init__(self, seed, plain):
         self.seed = seed
@@ -1575,7 +1575,7 @@ class Case:
 
 
 def run(binary, folder, cases):
-    """The findings by file name."""
+    """Returns the findings by file name."""
     found = {case.name: [] for case in cases}
     command = [binary, "lint", "--format", "json", *found]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -1588,7 +1588,7 @@ def run(binary, folder, cases):
 
 
 def differences(case, findings):
-    """What is wrong with the findings: a rule, a resource and a sentence each."""
+    """Returns the differences from the expected findings: a rule, a resource, and a message each."""
     serious = [f for f in findings if f["severity"] in ("error", "warning")]
     reported = {(f["rule"], f["resource"]) for f in serious} - case.undecided
     for rule, resource in sorted(case.expected - reported):
@@ -1603,7 +1603,7 @@ def differences(case, findings):
             yield rule, resource, f"is reported twice at line {place[1]}, column {place[2]}"
         places.add(place)
         if place[1:] == (1, 1) and not resource:
-            yield rule, resource, "is reported without a place"
+            yield rule, resource, "is reported without a position"
         if finding["severity"] == "note" and (rule, resource) not in case.undecided:
             yield rule, resource, f"has a note: {finding['message']}"
 
@@ -1611,12 +1611,12 @@ def differences(case, findings):
 def report(case, rule, resource, problem):
     print(f"seed {case.seed} ({case.name}): {rule} {resource}: {problem}")
     if resource in case.resources:
-        print("  meant:  ", json.dumps(case.resources[resource], ensure_ascii=False))
+        print("  values: ", json.dumps(case.resources[resource], ensure_ascii=False))
         print("  written:", json.dumps(case.document["Resources"][resource], ensure_ascii=False))
 
 
 def compare(binary, cases, folder):
-    """Prints the differences of the cases and returns the rules that they are in."""
+    """Prints the differences of the cases and returns their rules."""
     for case in cases:
         pathlib.Path(folder, case.name).write_text(case.text, encoding="utf-8")
     found = run(binary, folder, cases)
@@ -1630,9 +1630,9 @@ def compare(binary, cases, folder):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--binary", required=True, help="the s3ferry to test")
-    parser.add_argument("--keep", help="folder to leave the templates in")
-    parser.add_argument("--plain", action="store_true", help="write every value in the plainest way")
+    parser.add_argument("--binary", required=True, help="the s3ferry binary to test")
+    parser.add_argument("--keep", help="folder in which to keep the templates")
+    parser.add_argument("--plain", action="store_true", help="write every value in the simplest form")
     parser.add_argument("count", nargs="?", type=int, default=500)
     parser.add_argument("first", nargs="?", type=int, default=0)
     return parser.parse_args()

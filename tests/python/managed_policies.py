@@ -1,7 +1,7 @@
-"""Prints a case of `s3ferry authorize` for every managed policy of AWS, one on each line.
+"""Prints a case of `s3ferry authorize` for each AWS managed policy, one per line.
 
-The policies are data of moto, which reads them from AWS. Only that file of it is loaded: the package
-itself needs others.
+The policies are data in moto, which gets them from AWS. Only the data file is loaded, because the
+package itself requires other packages.
 """
 
 import importlib.util

@@ -1,5 +1,5 @@
-"""Prints what botocore, which AWS maintains, says of regions: their partition, its domain, and whether
-CodePipeline has an endpoint there. One JSON object, by region."""
+"""Prints the data of botocore, which AWS maintains, about regions: the partition, its domain, and
+whether CodePipeline has an endpoint. The output is a JSON object by region."""
 
 import importlib.util
 import json

@@ -1,5 +1,5 @@
-"""Everything that stands in accounts of the emulator, read with botocore, which is not the SDK that
-the program uses. Prints JSON, by account.
+"""Reads all resources in accounts of the emulator with botocore, independently of the SDK that s3ferry
+uses. Prints JSON by account.
 
 usage: python tests/python/state.py ENDPOINT REGION[,REGION...] ACCOUNT...
 """
@@ -76,7 +76,7 @@ def stacks(cloudformation):
 
 
 def operations(cloudformation, name):
-    """How every operation on the stack began, the first one first."""
+    """Returns the first event of each operation on the stack, the oldest first."""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
     events = [event for page in pages for event in page["StackEvents"]]
     return [
@@ -139,7 +139,7 @@ def keys(kms):
 
 
 def pipelines(codepipeline, stacks):
-    """The names are those that stacks give out: the emulator cannot list pipelines."""
+    """Reads the pipelines in the outputs of the stacks, because the emulator cannot list pipelines."""
     names = [stack["outputs"]["PipelineName"] for stack in stacks.values() if "PipelineName" in stack["outputs"]]
     return {name: or_nothing(lambda: codepipeline.get_pipeline(name=name)["pipeline"]) for name in names}
 
@@ -156,7 +156,7 @@ def rules(events):
 
 
 def tags(found):
-    """Without those that CloudFormation adds: they hold stack IDs."""
+    """Returns the tags without those that CloudFormation adds, which contain stack IDs."""
     return {tag["Key"]: tag["Value"] for tag in found if not tag["Key"].startswith("aws:")}
 
 

@@ -1,5 +1,5 @@
-"""Validates every template of the folders with AWS's cloudformation-validate, and prints what it warns
-of or calls an error, as JSON.
+"""Validates all templates in the folders with AWS's cloudformation-validate, and prints its warnings
+and errors as JSON.
 
 usage: validate.py FOLDER...
 """

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Creates the virtual environment of the tests (.venv: cfn-lint, the AWS CLI, ministack, zizmor, and
-# data of moto, pinned) if it is missing or has other requirements. Prints only errors.
+# Creates the virtual environment of the tests (.venv, with pinned versions of cfn-lint, the AWS CLI,
+# ministack, zizmor, and data of moto) if it is missing or its requirements changed. Prints only errors.
 set -eu
 cd "$(dirname "$0")/../.."
 requirements=tests/python/requirements.txt
@@ -13,14 +13,14 @@ is_ready() {
 
 is_ready && exit 0
 mkdir -p .venv
-# One at a time: `make` and `cargo test` can both start this script.
+# `make` and `cargo test` can start this script at the same time, so it takes a lock.
 if command -v flock >/dev/null; then
     exec 9>.venv/.lock
     flock 9
     if is_ready; then exit 0; fi
 fi
 rm -f "$ready"
-# An environment of other requirements would keep packages that nothing asks for any more.
+# An environment with other requirements would keep packages that are no longer required.
 rm -rf .venv/bin .venv/lib .venv/lib64 .venv/pyvenv.cfg
 python3 -m venv .venv >&2
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2

@@ -1,13 +1,14 @@
-"""Makes random YAML documents in the indentation that CloudFormation accepts, and reads them with
-PyYAML.
+"""Generates random YAML documents with the indentation that CloudFormation accepts, and parses them
+with PyYAML.
 
 Usage: yaml_documents.py FIRST_SEED COUNT
 
-Prints a line of JSON for each document: `text`; `faulty`, whether random characters were put into it;
-`tree`, in which the last value of a repeated key counts; and `repeated`, for each repeated key the places
-of the first and the last, and how often there is one. In the tree a scalar is `[tag, text, start, end]`,
-an empty value `[tag, ""]`, a list `[tag, [items]]`, and a mapping `[tag, {key: [start, end, value]}]`.
-Places are bytes. If PyYAML refuses the text, the tree is `null`.
+Prints a line of JSON for each document: `text`; `faulty`, whether random characters were inserted;
+`tree`, which has the last value of a repeated key; and `repeated`, the positions of the first and last
+occurrence of each repeated key and the number of occurrences. In the tree, a scalar is
+`[tag, text, start, end]`, an empty value is `[tag, ""]`, a list is `[tag, [items]]`, and a mapping is
+`[tag, {key: [start, end, value]}]`. Positions are byte offsets. If PyYAML rejects the text, the tree is
+`null`.
 """
 
 import json
@@ -29,19 +30,19 @@ FAULTS = ["\t", "\n", "\n\t", " ", "", "#", ",", "\n]", ":", "\n- ", "'", '"', "
 
 
 class Maker:
-    """Makes one document."""
+    """Generates a document."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
-        # Few names: keys repeat.
+        # There are few names, so that keys repeat.
         self.names = 4 if seed % 4 == 0 else 1000
 
     def indent(self, at):
-        """The indentation of a line that continues something: any, also less than that of its key."""
+        """Returns the indentation of a continuation line, which can be less than that of its key."""
         return " " * self.random.choice([0, 0, at, at, at + 1, at + 2, max(0, at - 1)])
 
     def gap(self, at):
-        """White space within brackets."""
+        """Returns whitespace in brackets."""
         kind = self.random.random()
         if kind < 0.5:
             return ""
@@ -52,7 +53,7 @@ class Maker:
 
     def scalar(self, at):
         text = self.random.choice(SCALARS)
-        # A line of plain text must be indented, in a list as in a mapping.
+        # A line of plain text must be indented in both lists and mappings.
         indent = " " * (at + 2) if text.startswith("a\n") else self.indent(at)
         return text.replace("\n", "\n" + indent)
 
@@ -99,7 +100,7 @@ class Maker:
         return "\n".join(lines)
 
     def items(self, at, depth):
-        """A list with the indentation of its key."""
+        """Returns a list with the indentation of its key."""
         count = self.random.randrange(1, 3)
         return "\n".join(" " * at + f"- {self.flow(at + 2, depth + 1)}" for _ in range(count))
 
@@ -114,7 +115,7 @@ class Maker:
 
 
 class Tree:
-    """What PyYAML reads."""
+    """The tree that PyYAML parses."""
 
     def __init__(self, text):
         self.repeated = []
@@ -127,7 +128,7 @@ class Tree:
         self.tree = node and self.of(node)
 
     def place(self, node):
-        """Where a scalar stands: a block of text without its header and the last line break."""
+        """Returns the position of a scalar, without the header and last line break of a block."""
         start, end = node.start_mark.index, node.end_mark.index
         if node.style in ("|", ">") and not node.tag.startswith("!"):
             start = re.compile(r".*[\r\n ]*").match(self.text, start).end()
@@ -144,7 +145,7 @@ class Tree:
         entries, keys = {}, {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.YAMLError("a key that is not text")
+                raise yaml.YAMLError("a key is not text")
             place = self.place(key)
             entries[key.value] = [*place, self.of(value)]
             keys.setdefault(key.value, []).append(place)
@@ -161,7 +162,7 @@ def main():
         text = Maker(seed).document(seed, is_faulty)
         document = {"text": text, "faulty": is_faulty, "tree": None, "repeated": []}
         try:
-            # To PyYAML a comma is a part of a tag.
+            # PyYAML treats a comma as part of a tag.
             if re.search(r"![A-Za-z]*,", text):
                 raise yaml.YAMLError("a tag with a comma")
             tree = Tree(text)

@@ -1,4 +1,4 @@
-//! A running fakecloud: accounts with keys of their own, stack sets, an organization.
+//! A running fakecloud, with separate keys per account, stack sets, and an organization.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 
 use crate::emulator::{http, ministack};
 
-/// The emulator; it ends with this value.
+/// The emulator, which stops when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Fakecloud {
     process: Child,
     address: SocketAddr,
 }
 
-/// Keys of an account's administrator.
+/// The access keys of an account's administrator.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
     pub(crate) access_key_id: String,
@@ -26,10 +26,10 @@ pub(crate) struct Keys {
 }
 
 impl Fakecloud {
-    /// Starts one.
+    /// Starts the emulator.
     pub(crate) fn start() -> Self {
         let binary = std::env::var_os("S3FERRY_FAKECLOUD")
-            .expect("S3FERRY_FAKECLOUD names the binary: run `make test-all`");
+            .expect("S3FERRY_FAKECLOUD is the path of the binary: run `make test-all`");
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|listener| listener.local_addr())
             .expect("a free port")
@@ -55,14 +55,14 @@ impl Fakecloud {
         }
         let _ = process.kill();
         let log = std::fs::read_to_string(log_path).unwrap_or_default();
-        panic!("fakecloud does not start:\n{log}");
+        panic!("fakecloud did not start:\n{log}");
     }
 
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Makes an administrator of an account.
+    /// Creates an administrator in an account.
     pub(crate) fn administrator(&self, account: &str) -> Keys {
         let asked = json!({"accountId": account, "userName": "admin"});
         let answer = http::post(self.address, "/_fakecloud/iam/create-admin", &asked);
@@ -74,7 +74,7 @@ impl Fakecloud {
         }
     }
 
-    /// Asks with the AWS CLI; `arguments` are split at spaces.
+    /// Runs the AWS CLI. `arguments` are split at spaces.
     pub(crate) fn aws(&self, keys: &Keys, arguments: &str) -> Value {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         let keys = (keys.access_key_id.as_str(), keys.secret.as_str());
@@ -82,7 +82,7 @@ impl Fakecloud {
             .unwrap_or_else(|error| panic!("aws {arguments:?}: {error}"))
     }
 
-    /// Asks for something that may be refused.
+    /// Runs the AWS CLI and ignores errors.
     pub(crate) fn try_aws(&self, keys: &Keys, arguments: &str) {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         let keys = (keys.access_key_id.as_str(), keys.secret.as_str());

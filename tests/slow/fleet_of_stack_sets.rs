@@ -1,4 +1,4 @@
-//! `s3ferry deploy` of stack sets over several accounts and regions, with the real binary.
+//! Tests of `s3ferry deploy` with stack sets in several accounts and regions.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ const KEY: &str = "mrk-00000000000000000000000000000000";
 const DEPLOY: &str = "deploy --profile admin --yes \
                       --parameter DeployKeyId=mrk-00000000000000000000000000000000";
 
-/// A cloud, a project, and who administers the stack set.
+/// An emulator, a project, and the administrator of the stack set.
 struct Fleet {
     cloud: Fakecloud,
     project: Project,
@@ -31,7 +31,7 @@ impl Fleet {
         let cloud = Fakecloud::start();
         let admin = cloud.administrator(ADMIN);
         let mut project = Project::empty();
-        // The administrator's account is the dev account, where no pipeline is deployed yet.
+        // The administrator account is the dev account, in which no pipeline is deployed yet.
         let profiles = ["admin", "dev"];
         let config = profiles.map(|one| format!("[profile {one}]\nregion = eu-north-1\n"));
         project.write("aws/config", config.concat());
@@ -73,7 +73,7 @@ impl Fleet {
         self.project.expect("synth --no-lint", 0);
     }
 
-    /// What the AWS CLI says of the instances: account, region and status, sorted.
+    /// Returns the account, region, and status of each instance from the AWS CLI, sorted.
     fn instances(&self) -> Vec<(String, String, String)> {
         let answer = self.aws("list-stack-instances");
         let field = |one: &Value, name: &str| one[name].as_str().expect("text").to_owned();
@@ -126,11 +126,11 @@ fn three_accounts_in_two_regions_then_one_more_then_one_less() {
     fleet.configure(&ACCOUNTS[..3], "");
     fleet.project.expect(DEPLOY, 0);
     assert_eq!(fleet.instances(), current(&ACCOUNTS[..3]));
-    assert_eq!(fleet.operations(), 1, "one operation for all of them");
+    assert_eq!(fleet.operations(), 1, "more than one operation");
     let set = fleet.aws("describe-stack-set");
     assert_eq!(set["StackSet"]["Parameters"][0]["ParameterValue"], KEY);
 
-    // The roles are there, in each account one for each region.
+    // Each account has a role for each region.
     for account in &ACCOUNTS[..3] {
         let keys = fleet.cloud.administrator(account);
         for region in REGIONS {
@@ -142,7 +142,7 @@ fn three_accounts_in_two_regions_then_one_more_then_one_less() {
         }
     }
 
-    // Nothing to do: no operation.
+    // Without changes, no operation starts.
     let run = fleet.project.expect(DEPLOY, 0);
     assert!(
         run.stderr.contains("No changes: 6 instances"),
@@ -166,7 +166,7 @@ fn three_accounts_in_two_regions_then_one_more_then_one_less() {
     assert_eq!(fleet.operations(), 2);
     fleet.project.expect(DEPLOY, 0);
     assert_eq!(fleet.instances(), current(&ACCOUNTS[1..]));
-    // A bucket stays when its stack goes.
+    // The bucket is retained when its stack is deleted.
     let keys = fleet.cloud.administrator(ACCOUNTS[0]);
     let bucket = format!(
         "s3api get-bucket-location --bucket out-x-{}-us-east-1",
@@ -201,12 +201,12 @@ fn a_changed_template_updates_every_instance() {
 }
 
 #[test]
-fn a_failure_that_is_tolerated_is_told_and_the_next_run_mends_it() {
+fn a_tolerated_failure_is_reported_and_the_next_run_fixes_it() {
     let fleet = Fleet::new();
     let tolerant = "      operation_preferences: {failure_tolerance_count: 1, \
                     max_concurrent_count: 2, region_order: [eu-west-1, us-east-1]}\n";
     fleet.configure(&ACCOUNTS[..3], tolerant);
-    // The name of one bucket is taken.
+    // Another bucket has the name of one output bucket.
     let keys = fleet.cloud.administrator(ACCOUNTS[1]);
     let taken = format!("out-x-{}-us-east-1", ACCOUNTS[1]);
     let make = format!("s3api create-bucket --bucket {taken} --region us-east-1");
@@ -298,7 +298,7 @@ fn a_service_managed_set_deploys_to_the_accounts_of_its_units() {
                 if let Some(found) = all.iter().find(|one| one["Name"] == *name) {
                     break text(&found["Id"]);
                 }
-                assert!(Instant::now() < until, "account {name} does not come");
+                assert!(Instant::now() < until, "account {name} does not appear");
                 std::thread::sleep(Duration::from_millis(200));
             }
         })
@@ -311,7 +311,7 @@ fn a_service_managed_set_deploys_to_the_accounts_of_its_units() {
     }
     let settings =
         format!("      permission_model: service-managed\n      organizational_units: [{unit}]\n");
-    // Only the first account is configured, so only it is deployed to.
+    // Only the first account is configured, so only this account gets an instance.
     fleet.configure(&[&made[0]], &settings);
     fleet.project.expect(DEPLOY, 0);
     assert_eq!(fleet.instances(), current(&[&made[0]]));

@@ -1,11 +1,11 @@
-//! Tests against fakecloud, which takes long to build: `make test-all` builds it once and says
-//! where it is. What ministack can do is tested with it, in `tests/it`.
+//! Tests with fakecloud, which takes a long time to build. `make test-all` builds it once and
+//! passes its path. The tests in `tests/it` use ministack where it supports the required calls.
 
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that cannot go on has failed"
+    reason = "a test can panic"
 )]
 
 #[path = "../it/emulator/mod.rs"]

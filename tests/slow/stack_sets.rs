@@ -1,11 +1,11 @@
-//! Stack sets.
+//! Tests of templates in stack sets.
 
 use crate::emulator::Accounts;
 use crate::fakecloud::Fakecloud;
 
-/// The target's template suits a stack set: an instance in each account, with its own bucket.
+/// The template of a target works in a stack set, with an instance and a bucket in each account.
 #[test]
-fn a_target_s_template_deploys_as_a_stack_set() {
+fn the_template_of_a_target_deploys_as_a_stack_set() {
     let cloud = Fakecloud::start();
     let accounts = Accounts::fresh();
     let project = accounts.project(&cloud.endpoint());

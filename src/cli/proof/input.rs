@@ -89,8 +89,10 @@ pub(crate) fn templates(
     let dir = dir.unwrap_or(Path::new("stacks"));
     // One template in the folder is enough, so an edited template is never ignored.
     let mut has_templates = in_folder;
-    for (name, _) in crate::stacks::names(plan) {
-        has_templates |= template_path(dir, &name)?.is_some();
+    if !project.is_foreign_example() {
+        for (name, _) in crate::stacks::names(plan) {
+            has_templates |= template_path(dir, &name)?.is_some();
+        }
     }
     if has_templates {
         let mut inputs = Inputs::new(plan, dev_step, |name| match template_path(dir, name)? {
@@ -148,7 +150,7 @@ fn no_others(plan: &Plan, dir: &Path) -> Result<(), Failure> {
 }
 
 /// Extensions of templates.
-const TEMPLATES: [&str; 4] = ["yaml", "yml", "json", "template"];
+pub(crate) const TEMPLATES: [&str; 4] = ["yaml", "yml", "json", "template"];
 
 /// Returns the template of a stack in a folder, if there is one.
 ///

@@ -9,6 +9,6 @@ mod unproven;
 
 pub(crate) use complaints::complaints;
 pub(crate) use explain::{calls_table, explanation, wanted};
-pub(crate) use input::{ProofInput, parameter, templates};
+pub(crate) use input::{ProofInput, TEMPLATES, parameter, templates};
 pub(crate) use json::{Document, sarif};
 pub(crate) use text::text;

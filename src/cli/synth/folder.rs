@@ -3,14 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::checked::{SynthesizedFile, TemplateFormat};
-use crate::config::EXAMPLE;
 use crate::stacks;
 use similar::TextDiff;
 
 use super::SynthOptions;
-use crate::cli::locate::DEFAULT_CONFIG;
 use crate::cli::output::{self, note, print};
-use crate::cli::project::Project;
+use crate::cli::project::{Project, is_example_folder};
 use crate::cli::{Failure, Global, Outcome, files};
 
 /// The output folder and its generated files.
@@ -237,12 +235,6 @@ impl<'a> Folder<'a> {
             )),
         }
     }
-}
-
-/// Returns whether this folder's configuration is the example, as in the repository.
-fn is_example_folder() -> bool {
-    let bytes = files::bytes_if_any(Path::new(DEFAULT_CONFIG), "configuration");
-    bytes.is_ok_and(|bytes| bytes.as_deref() == Some(EXAMPLE.as_bytes()))
 }
 
 fn diff(old: &str, new: &str, old_name: &str, new_name: &str) -> String {

@@ -13,6 +13,7 @@ use crate::template::resources;
 use self::folder::Folder;
 use super::locate::ExampleOption;
 use super::output::{Text, print, table, thousands};
+use super::progress::Progress;
 use super::project::{FormatOption, Project, stack_set_roles};
 use super::{Failure, Global, Outcome, checks, diagnostics, files, output, shell};
 
@@ -87,6 +88,7 @@ pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Fa
         false => &options.out,
     };
     let format = options.format.into();
+    let progress = Progress::start(global, "Synthesizing and checking the templates");
     let mut synthesis = project.synthesize(folder, format)?;
     // The roles of stack sets are linted, but not proven: no call of an execution uses them.
     if options.stack_set_roles {
@@ -98,17 +100,20 @@ pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Fa
         false => lint::embedded(),
     };
     let reports = synthesis.lint(&rules, &project.plan.quotas)?;
+    drop(progress);
     checks::show_lint(global, &reports);
     if lint_refusal(&reports).is_some() {
         output::note(global, "Nothing was written: fix the errors above first.");
         return Ok(Outcome::Findings);
     }
-    if !options.no_prove
-        && let Some(why) =
-            checks::show_proof(global, &synthesis.prove(&project.plan)?, options.strict)
-    {
-        output::note(global, &format!("Nothing was written: {why} (see above)."));
-        return Ok(Outcome::Findings);
+    if !options.no_prove {
+        let progress = Progress::start(global, "Proving the templates");
+        let proof = synthesis.prove(&project.plan)?;
+        drop(progress);
+        if let Some(why) = checks::show_proof(global, &proof, options.strict) {
+            output::note(global, &format!("Nothing was written: {why} (see above)."));
+            return Ok(Outcome::Findings);
+        }
     }
     if to_stdout {
         let text = joined(&synthesis, format);

@@ -242,7 +242,7 @@ fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec
             let sid = format!("CreateDeployRole{number}");
             match boundary {
                 None => Statement::allow(&sid, "").actions([handlers::CREATE_ROLE]),
-                Some(boundary) => Statement::allow(&sid, "Only with its permissions boundary.")
+                Some(boundary) => Statement::allow(&sid, "Requires the permissions boundary.")
                     .actions([handlers::CREATE_ROLE, "iam:PutRolePermissionsBoundary"])
                     .when(map([(
                         "StringEquals",

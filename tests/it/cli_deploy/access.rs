@@ -1,4 +1,4 @@
-//! Credentials and the way to AWS: one clear error each, and nothing is changed.
+//! Errors with credentials and connections: each gives one clear message, and nothing is changed.
 
 use std::net::TcpListener;
 
@@ -7,7 +7,7 @@ use crate::emulator::profiles::{SECRET, log_in};
 use crate::emulator::{Answer, Fault};
 use crate::support::Run;
 
-/// One error that says all this, after which nothing was changed.
+/// Asserts that there is one error with all these parts, and that nothing was changed.
 fn refused(site: &Site, code: i32, parts: &[&str]) -> Run {
     let run = site.deploy("--profile dev --yes", code);
     assert_eq!(
@@ -24,14 +24,14 @@ fn refused(site: &Site, code: i32, parts: &[&str]) -> Run {
     run
 }
 
-/// AWS answers an operation so from now on.
+/// Makes AWS answer an operation with this error.
 fn answered(site: &Site, action: &str, status: u16, code: &str, message: &str) {
     let answer = Answer::error(status, code, message);
     site.proxy.always(action, Fault::Answered(answer));
 }
 
 #[test]
-fn the_wrong_account_is_refused_before_anything_else_is_asked() {
+fn the_wrong_account_is_rejected_before_any_other_call() {
     let mut site = Site::new();
     let endpoint = site.proxy.endpoint();
     log_in(&mut site.project, &endpoint, &[("dev", "999999999999")]);
@@ -45,7 +45,7 @@ fn the_wrong_account_is_refused_before_anything_else_is_asked() {
 }
 
 #[test]
-fn a_profile_that_is_nowhere_is_named() {
+fn a_missing_profile_is_named() {
     let site = Site::new();
     site.project.write("aws/config", "");
     site.project.write("aws/credentials", "");
@@ -60,7 +60,7 @@ fn a_profile_that_is_nowhere_is_named() {
 }
 
 #[test]
-fn a_profile_of_another_configuration_is_no_stack_of_ours() {
+fn a_profile_that_the_configuration_does_not_use_is_an_error() {
     let site = Site::new();
     let run = site.deploy("--profile staging --yes", 2);
     assert!(
@@ -73,7 +73,7 @@ fn a_profile_of_another_configuration_is_no_stack_of_ours() {
 }
 
 #[test]
-fn the_environment_gives_credentials_where_there_is_no_profile() {
+fn the_environment_provides_credentials_without_a_profile() {
     let mut site = Site::new();
     site.project.write("aws/config", "");
     site.project.write("aws/credentials", "");
@@ -85,7 +85,7 @@ fn the_environment_gives_credentials_where_there_is_no_profile() {
 }
 
 #[test]
-fn a_profile_that_assumes_a_role_is_that_role() {
+fn a_profile_can_assume_a_role() {
     let site = Site::new();
     let dev = &site.accounts.dev;
     site.project.write(
@@ -105,7 +105,7 @@ fn a_profile_that_assumes_a_role_is_that_role() {
 }
 
 #[test]
-fn a_multi_factor_profile_is_said_not_to_be_supported() {
+fn a_multi_factor_profile_is_reported_as_unsupported() {
     let site = Site::new();
     site.project.write(
         "aws/config",
@@ -124,7 +124,7 @@ fn a_multi_factor_profile_is_said_not_to_be_supported() {
 }
 
 #[test]
-fn a_session_that_is_over_says_how_to_log_in() {
+fn the_error_for_an_expired_session_says_how_to_log_in() {
     let mut site = Site::new();
     let home = site.project.path("").display().to_string();
     site.project.set("HOME", &home);
@@ -145,7 +145,7 @@ fn a_session_that_is_over_says_how_to_log_in() {
 }
 
 #[test]
-fn an_expired_token_says_how_to_log_in() {
+fn the_error_for_an_expired_token_says_how_to_log_in() {
     let site = Site::new();
     let said = "The security token included in the request is expired";
     answered(&site, "GetCallerIdentity", 403, "ExpiredToken", said);
@@ -157,7 +157,7 @@ fn an_expired_token_says_how_to_log_in() {
 }
 
 #[test]
-fn a_token_that_expires_on_the_way_stops_there_and_is_gone_on_from() {
+fn a_deploy_resumes_where_a_token_expired() {
     let site = Site::new();
     let said = "The security token included in the request is expired";
     answered(&site, "ExecuteChangeSet", 400, "ExpiredToken", said);
@@ -173,7 +173,7 @@ fn a_token_that_expires_on_the_way_stops_there_and_is_gone_on_from() {
 }
 
 #[test]
-fn a_clock_that_is_off_is_named_as_the_cause() {
+fn a_wrong_clock_is_named_as_the_cause() {
     let skewed = "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z \
                   (20260101T001500Z - 5 min.)";
     let site = Site::new();
@@ -214,7 +214,7 @@ fn a_region_that_is_not_enabled_is_named_as_a_cause() {
 }
 
 #[test]
-fn a_denied_call_says_which_and_where_the_policy_is() {
+fn the_error_for_a_denied_call_names_the_call_and_the_deployer_policy() {
     let site = Site::new();
     let said = "User: arn:aws:iam::111111111111:user/me is not authorized to perform: \
                 cloudformation:DescribeStacks on resource: *";
@@ -223,7 +223,7 @@ fn a_denied_call_says_which_and_where_the_policy_is() {
 }
 
 #[test]
-fn no_network_is_one_error_and_not_a_stack_of_causes() {
+fn a_missing_network_is_one_error() {
     let site = Site::new();
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
     let endpoint = format!("http://{}", closed.local_addr().expect("an address"));
@@ -240,7 +240,7 @@ fn no_network_is_one_error_and_not_a_stack_of_causes() {
 }
 
 #[test]
-fn the_region_is_the_configurations_and_not_the_environments() {
+fn the_region_comes_from_the_configuration_and_not_from_the_environment() {
     let mut site = Site::new();
     site.project.set("AWS_REGION", "ap-southeast-2");
     site.project.set("AWS_DEFAULT_REGION", "ap-southeast-2");

@@ -1,5 +1,5 @@
-//! How many calls of AWS's APIs a deploy makes. Those that only wait for something are left out:
-//! their number is AWS's to decide.
+//! The number of AWS API calls in a deploy. Calls that only wait are not counted, because AWS
+//! determines their number.
 
 use super::Site;
 use crate::support::Run;
@@ -11,7 +11,7 @@ fn calls(site: &Site) -> usize {
     actions.iter().filter(own).count()
 }
 
-/// Runs a deploy; how many calls it made.
+/// Runs a deploy, and returns the number of its calls.
 fn counted(site: &Site, arguments: &str) -> (usize, Run) {
     site.proxy.reset();
     let run = site.deploy(arguments, 0);
@@ -54,7 +54,7 @@ fn a_deployment_makes_as_many_calls_as_documented() {
 }
 
 #[test]
-fn a_template_of_many_accounts_costs_a_call_for_each_bucket() {
+fn a_template_for_many_accounts_makes_one_more_call_for_each_bucket() {
     let site = Site::with(|config| {
         let (before, targets) = config.split_once("targets:").expect("targets");
         let account = targets.split('"').nth(1).expect("an account ID");

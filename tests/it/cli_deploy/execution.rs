@@ -1,4 +1,4 @@
-//! A pipeline whose execution runs is not changed under it.
+//! A deploy does not change a pipeline during an execution.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::emulator::{Answer, Emulator, Fault};
 
 const PIPELINE: &str = "crossaccountdeploy";
 
-/// A site whose next deploy changes the pipeline, and nothing else of dev.
+/// Returns a site whose next deploy changes only the pipeline of dev.
 fn about_to_change() -> Site {
     let site = Site::new().deployed();
     let config = site.project.read("s3ferry.yaml");
@@ -16,7 +16,7 @@ fn about_to_change() -> Site {
 }
 
 #[test]
-fn it_is_waited_for() {
+fn a_deploy_waits_for_a_running_execution() {
     let site = about_to_change();
     let running = json!({ "pipelineExecutionSummaries": [
         { "pipelineExecutionId": "11111111-aaaa", "status": "InProgress" }
@@ -47,7 +47,7 @@ fn it_is_waited_for() {
 }
 
 #[test]
-fn when_it_does_not_end_nothing_is_changed() {
+fn nothing_is_changed_when_the_execution_does_not_end() {
     let site = about_to_change();
     Emulator::shared().execution(&site.accounts.dev, PIPELINE, "InProgress");
     let before = site.state();
@@ -62,7 +62,7 @@ fn when_it_does_not_end_nothing_is_changed() {
 }
 
 #[test]
-fn it_is_interrupted_only_when_that_is_said() {
+fn the_execution_is_interrupted_only_with_the_option() {
     let site = about_to_change();
     Emulator::shared().execution(&site.accounts.dev, PIPELINE, "InProgress");
     let run = site.deploy("--profile dev --yes --interrupt-execution", 0);
@@ -70,7 +70,7 @@ fn it_is_interrupted_only_when_that_is_said() {
 }
 
 #[test]
-fn one_that_has_ended_stops_nothing() {
+fn a_completed_execution_stops_nothing() {
     let site = about_to_change();
     Emulator::shared().execution(&site.accounts.dev, PIPELINE, "Failed");
     let run = site.deploy("--profile dev --yes", 0);

@@ -1,11 +1,11 @@
-//! The policy of an artifact bucket that was there before.
+//! An artifact bucket that already has a policy.
 
 use serde_json::{Value, json};
 
 use super::Site;
 use crate::emulator::Emulator;
 
-/// A site whose artifact bucket exists with a policy of its own, which the project knows.
+/// Returns a site whose artifact bucket has a policy that the project knows.
 fn site() -> Site {
     let site =
         Site::with(|config| config.replace("  artifacts:\n", "  artifacts:\n    create: false\n"));
@@ -58,7 +58,7 @@ fn live(site: &Site) -> Value {
 }
 
 #[test]
-fn ours_is_added_after_asking_and_theirs_stays() {
+fn our_statements_are_added_after_confirmation_and_the_others_are_kept() {
     let site = site();
     let run = site.deploy("--profile dev --dry-run", 0);
     assert!(!run.stderr.contains("Updated the policy"), "{}", run.stderr);
@@ -67,7 +67,7 @@ fn ours_is_added_after_asking_and_theirs_stays() {
     let run = site.deploy("--profile dev --yes", 0);
     assert!(
         run.stderr.contains("DeployRoleReadsArtifactsProd"),
-        "the difference is shown:\n{}",
+        "the difference is not shown:\n{}",
         run.stderr
     );
     let policy = live(&site);
@@ -83,7 +83,7 @@ fn ours_is_added_after_asking_and_theirs_stays() {
         .collect();
     assert!(sids.contains(&"DeployRoleReadsArtifactsProd"), "{sids:?}");
 
-    // Once it is in force it is left alone.
+    // Once the policy is in effect, it is not changed again.
     site.proxy.reset();
     let run = site.deploy("--profile dev --yes", 0);
     assert!(run.stderr.contains("is up to date"), "{}", run.stderr);
@@ -93,7 +93,7 @@ fn ours_is_added_after_asking_and_theirs_stays() {
 }
 
 #[test]
-fn without_yes_it_is_not_put() {
+fn without_yes_the_policy_is_not_updated() {
     let site = site();
     site.deploy("--profile dev --yes", 0);
     put(&site, &theirs(&site, "backup"));
@@ -107,7 +107,7 @@ fn without_yes_it_is_not_put() {
 }
 
 #[test]
-fn a_policy_that_somebody_changed_since_is_never_overwritten() {
+fn a_policy_that_changed_in_the_meantime_is_never_overwritten() {
     let site = site();
     put(&site, &theirs(&site, "archive"));
     let run = site.deploy("--profile dev --yes", 1);
@@ -119,7 +119,7 @@ fn a_policy_that_somebody_changed_since_is_never_overwritten() {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
     }
     assert_eq!(live(&site), theirs(&site, "archive"));
-    // As the message says: the live one is merged, and it goes on.
+    // The message says to merge the live policy. After that, the deploy succeeds.
     site.project
         .write("current.json", theirs(&site, "archive").to_string());
     site.project.expect("synth", 0);

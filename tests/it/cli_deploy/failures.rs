@@ -1,4 +1,4 @@
-//! A creation or an update that fails: its first cause with what to do, and the next run.
+//! A failed creation or update: its root cause, the next step, and the next run.
 
 use super::{DEV_STACK, PROD_STACK, Site};
 use crate::emulator::{Emulator, Failure};
@@ -14,7 +14,7 @@ const QUOTA: Failure<'_> = Failure {
 };
 
 #[test]
-fn a_failed_creation_is_explained_then_deleted_and_made_again() {
+fn a_failed_creation_is_explained_then_deleted_and_repeated() {
     let site = Site::new();
     Emulator::shared().fail(&site.accounts.dev, &QUOTA);
     let run = site.deploy("--all --yes", 1);
@@ -26,11 +26,11 @@ fn a_failed_creation_is_explained_then_deleted_and_made_again() {
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
     }
-    // Neither prod nor the outputs file were touched.
+    // Neither prod nor the outputs file was changed.
     assert_eq!(site.status(&site.accounts.prod, PROD_STACK), None);
     assert!(!site.project.exists(".s3ferry/outputs.json"));
 
-    // It is not deleted without asking.
+    // The stack is not deleted without confirmation.
     for (arguments, code) in [("--profile dev", 2), ("--profile dev --dry-run", 0)] {
         let run = site.deploy(arguments, code);
         assert!(
@@ -69,7 +69,7 @@ fn a_bucket_name_that_is_taken_is_explained() {
     }
     let dev = site.status(&site.accounts.dev, DEV_STACK);
     assert_eq!(dev.as_deref(), Some("CREATE_COMPLETE"));
-    // Another name, and it goes on where it stopped.
+    // With another name, the deploy resumes where it stopped.
     site.reconfigure(&taken, &format!("free-{}", site.accounts.prod));
     site.deploy("--all --yes", 0);
     assert_eq!(
@@ -79,7 +79,7 @@ fn a_bucket_name_that_is_taken_is_explained() {
 }
 
 #[test]
-fn an_alias_that_another_key_has_is_explained() {
+fn an_alias_of_another_key_is_explained() {
     let site = Site::new();
     let emulator = Emulator::shared();
     let key = emulator.aws(&site.accounts.dev, "kms create-key");
@@ -118,7 +118,7 @@ fn a_permission_that_the_deployer_lacks_is_named() {
 }
 
 #[test]
-fn a_failed_update_is_rolled_back_and_the_next_run_makes_it() {
+fn a_failed_update_is_rolled_back_and_the_next_run_completes_it() {
     let site = Site::new().deployed();
     let config = site.project.read("s3ferry.yaml");
     site.reconfigure(
@@ -142,7 +142,7 @@ fn a_failed_update_is_rolled_back_and_the_next_run_makes_it() {
     assert!(run.stderr.contains("SourcePolicy"), "{}", run.stderr);
     let run = site.deploy("--all --yes", 0);
     assert!(run.stderr.contains("was updated"), "{}", run.stderr);
-    // And back again.
+    // The change can also be undone.
     site.project.write("s3ferry.yaml", config);
     site.project.expect("synth --no-lint --no-prove", 0);
     site.deploy("--all --yes", 0);

@@ -1,4 +1,4 @@
-//! Every call of a deploy fails once, in each way that AWS and networks have.
+//! Every call of a deploy fails once, in each way in which AWS and networks fail.
 
 use std::thread;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const FAULTS: [(&str, Fault); 5] = [
 ];
 const DEPLOY: &str = "--profile dev --yes --read-timeout 1s";
 
-/// What stands after a deploy that nothing disturbs.
+/// Returns the state of the accounts after an undisturbed deploy.
 fn undisturbed(change: bool) -> String {
     let site = Site::new();
     site.deploy("--all --yes", 0);
@@ -31,8 +31,8 @@ fn reconfigure(site: &Site) {
     site.reconfigure(&config, &format!("{config}    path: v2\n"));
 }
 
-/// Deploys while every call fails once; the run ends well, or with one clear error, and then the
-/// next one completes it.
+/// Deploys while every call fails once. The run succeeds or ends with one clear error, and the next
+/// run completes it.
 fn disturbed(fault: (&str, Fault), change: bool, expected: &str) {
     let (name, fault) = fault;
     let mut site = Site::new();

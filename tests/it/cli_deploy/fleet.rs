@@ -1,4 +1,4 @@
-//! Several accounts and regions, and several pipelines, by one command.
+//! Several accounts, regions, and pipelines with one command.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::support::Project;
 const REGIONS: &str = "us-east-1,eu-west-1,ap-south-1";
 const FLEET_STACK: &str = "crossaccountdeploy-fleet";
 
-/// A dev account and four others, of which a configuration names some.
+/// A dev account and four others. A configuration names some of them.
 pub(super) struct Fleet {
     pub(super) dev: String,
     pub(super) targets: [String; 4],
@@ -42,7 +42,7 @@ impl Fleet {
         }
     }
 
-    /// Names the first accounts, and these regions.
+    /// Configures the first accounts and these regions.
     pub(super) fn configure(&self, accounts: usize, regions: &str, more: &str) {
         let number = &self.dev[8..];
         let accounts = self.targets[..accounts]
@@ -78,7 +78,7 @@ targets:
         self.project.expect("deploy --all --yes", 0).stderr
     }
 
-    /// Every executed change set: account, region and stack, in their order.
+    /// Returns every executed change set, in order: account, region, and stack.
     pub(super) fn executed(&self) -> Vec<(String, String, String)> {
         let calls = self.proxy.calls().into_iter();
         calls
@@ -94,7 +94,7 @@ targets:
     }
 }
 
-/// Roles of a pipeline's actions, in their order.
+/// Returns the roles of a pipeline's actions, in order.
 fn roles(pipeline: &Value) -> Vec<&str> {
     let stages = pipeline["stages"].as_array().expect("stages");
     let actions = stages
@@ -106,7 +106,7 @@ fn roles(pipeline: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn accounts_and_regions_are_deployed_in_order_and_more_are_added() {
+fn accounts_and_regions_are_deployed_in_order_and_can_be_added() {
     let fleet = Fleet::new();
     fleet.configure(2, "us-east-1, eu-west-1", "");
     fleet.deploy();
@@ -138,7 +138,7 @@ fn accounts_and_regions_are_deployed_in_order_and_more_are_added() {
     let store = &pipeline["artifactStores"]["eu-west-1"];
     assert_eq!(store["encryptionKey"]["id"], replica["arn"]);
 
-    // A region and an account more: what stands is not made again.
+    // With one more region and one more account, existing stacks are not created again.
     fleet.configure(3, "us-east-1, eu-west-1, ap-south-1", "");
     fleet.deploy();
     let executed = fleet.executed();
@@ -162,14 +162,14 @@ fn accounts_and_regions_are_deployed_in_order_and_more_are_added() {
     let stores = pipeline["artifactStores"].as_object().expect("stores");
     assert_eq!(stores.len(), 3);
 
-    // And nothing more to do.
+    // The next run has nothing to do.
     let said = fleet.deploy();
     assert_eq!(fleet.executed(), []);
     assert_eq!(said.matches("No changes.").count(), 12, "{said}");
 }
 
 #[test]
-fn a_run_that_stops_in_one_account_goes_on_there() {
+fn a_run_that_stops_in_one_account_resumes_there() {
     let fleet = Fleet::new();
     fleet.configure(3, "us-east-1", "");
     let expired = Answer::error(400, "ExpiredToken", "The security token is expired");
@@ -196,7 +196,7 @@ fn a_run_that_stops_in_one_account_goes_on_there() {
 }
 
 #[test]
-fn a_later_pipeline_stands_before_the_one_that_starts_it() {
+fn an_additional_pipeline_is_deployed_before_the_one_that_starts_it() {
     let fleet = Fleet::new();
     let quotas = "quotas: {actions_per_pipeline: 4, actions_per_stage: 2}\n";
     fleet.configure(4, "us-east-1", quotas);
@@ -221,9 +221,9 @@ fn a_later_pipeline_stands_before_the_one_that_starts_it() {
     let mut all: Vec<&str> = pipelines.values().flat_map(roles).collect();
     all.sort_unstable();
     all.dedup();
-    assert_eq!(all.len(), 4, "every account has its action: {pipelines:#?}");
+    assert_eq!(all.len(), 4, "every account has an action: {pipelines:#?}");
 
-    // A change of the later one alone waits for its own execution.
+    // A change of only the additional pipeline waits for the execution of that pipeline.
     let running = json!({ "pipelineExecutionSummaries": [
         { "pipelineExecutionId": "22222222-bbbb", "status": "InProgress" }
     ]});

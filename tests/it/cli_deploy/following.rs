@@ -1,4 +1,4 @@
-//! What happens when an operation cannot be followed: it continues in AWS, and the user knows it.
+//! Operations that cannot be followed continue in AWS, and the user is informed.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn refusal(code: &str) -> Fault {
     Fault::Answered(Answer::error(403, code, "said by AWS"))
 }
 
-/// Ways in which the events of a stack can be missing for good.
+/// Returns faults that make the events of a stack permanently unavailable.
 fn without_events() -> [(&'static str, Fault); 5] {
     [
         ("denied", refusal("AccessDenied")),
@@ -52,7 +52,7 @@ fn a_stack_is_followed_by_its_status_when_its_events_cannot_be_read() {
 }
 
 #[test]
-fn an_update_and_a_deletion_are_followed_by_the_status_too() {
+fn an_update_and_a_deletion_are_also_followed_by_their_status() {
     let site = Site::new().deployed();
     let config = site.project.read("s3ferry.yaml");
     site.reconfigure(&config, &format!("{config}    path: v2\n"));
@@ -70,7 +70,7 @@ fn an_update_and_a_deletion_are_followed_by_the_status_too() {
 }
 
 #[test]
-fn a_failure_without_events_has_the_reason_of_the_stack() {
+fn a_failure_without_events_has_the_reason_from_the_stack() {
     let site = Site::new();
     let failure = Failure {
         resource_type: "AWS::KMS::Key",
@@ -89,7 +89,7 @@ fn a_failure_without_events_has_the_reason_of_the_stack() {
 }
 
 #[test]
-fn whatever_ends_the_following_the_operation_continues() {
+fn the_operation_continues_whatever_the_error() {
     for (code, help) in [
         ("ExpiredToken", "log in again"),
         ("AccessDenied", "s3ferry deployer-policy"),
@@ -97,7 +97,7 @@ fn whatever_ends_the_following_the_operation_continues() {
         let site = Site::new();
         Emulator::shared().slow(&site.accounts.dev, Duration::from_millis(100));
         site.proxy.always("DescribeStackEvents", refusal(code));
-        // The first one is read before the change set is made.
+        // The first call precedes the creation of the change set.
         for nth in 2..6 {
             site.proxy.nth("DescribeStacks", nth, refusal(code));
         }
@@ -114,7 +114,7 @@ fn whatever_ends_the_following_the_operation_continues() {
 }
 
 #[test]
-fn a_wait_that_is_over_names_its_limit_as_it_was_given() {
+fn the_error_after_a_timeout_shows_the_limit_as_it_was_specified() {
     let site = Site::new();
     Emulator::shared().slow(&site.accounts.dev, Duration::from_secs(2));
     let run = site.deploy("--profile dev --yes --wait-timeout 3s", 1);
@@ -151,7 +151,7 @@ fn a_stack_that_is_not_protected_yet_is_named_and_the_next_run_protects_it() {
         for part in [&*stack, "run the same command again to protect the stack"] {
             assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
         }
-        // What may be set is set.
+        // The other protection is set.
         let protected = !refused.contains(&"UpdateTerminationProtection");
         assert_eq!(site.state().dev_stack()["protected"], protected);
         let run = site.deploy("--profile dev --yes", 3);
@@ -164,7 +164,7 @@ fn a_stack_that_is_not_protected_yet_is_named_and_the_next_run_protects_it() {
 }
 
 #[test]
-fn a_refused_execution_leaves_neither_change_set_nor_empty_stack() {
+fn a_rejected_execution_leaves_neither_a_change_set_nor_an_empty_stack() {
     let site = Site::new();
     site.proxy
         .always("ExecuteChangeSet", refusal("AccessDenied"));
@@ -182,7 +182,7 @@ fn a_refused_execution_leaves_neither_change_set_nor_empty_stack() {
         .always("ExecuteChangeSet", refusal("AccessDenied"));
     site.deploy("--profile dev --yes", 3);
     assert_eq!(change_sets(&site), 0);
-    // What cannot be removed is named.
+    // A change set that cannot be deleted is named.
     site.proxy
         .always("DeleteChangeSet", refusal("AccessDenied"));
     let run = site.deploy("--profile dev --yes", 3);
@@ -196,7 +196,7 @@ fn a_refused_execution_leaves_neither_change_set_nor_empty_stack() {
 }
 
 #[test]
-fn a_change_set_that_cannot_be_read_does_not_stay() {
+fn an_unreadable_change_set_is_deleted() {
     let site = Site::new();
     site.proxy
         .always("DescribeChangeSet", refusal("AccessDenied"));
@@ -204,7 +204,7 @@ fn a_change_set_that_cannot_be_read_does_not_stay() {
     assert_eq!(site.status(&site.accounts.dev, DEV_STACK), None);
 }
 
-/// How many change sets of dev's stack can be executed.
+/// Returns how many change sets of the dev stack can be executed.
 fn change_sets(site: &Site) -> usize {
     let listed = Emulator::shared().aws(
         &site.accounts.dev,
@@ -246,7 +246,7 @@ fn a_stale_description_after_the_end_is_read_again() {
 }
 
 #[test]
-fn a_reader_that_goes_away_does_not_end_the_deployment() {
+fn a_closed_pipe_does_not_end_the_deployment() {
     let site = Site::new();
     Emulator::shared().slow(&site.accounts.dev, Duration::from_millis(50));
     let mut run = site.project.spawn("deploy --profile dev --yes");
@@ -261,9 +261,9 @@ fn a_reader_that_goes_away_does_not_end_the_deployment() {
 }
 
 #[test]
-fn a_long_wait_is_not_silent_where_there_is_no_terminal() {
+fn a_long_wait_prints_progress_without_a_terminal() {
     let site = Site::new();
-    // The creation of the first resource alone takes longer than the silence.
+    // The creation of the first resource takes longer than the time without output.
     Emulator::shared().slow(&site.accounts.dev, Duration::from_secs(27));
     let run = site.deploy("--profile dev --yes --wait-timeout 30s", 1);
     let waiting = "Still waiting for the stack crossaccountdeploy-dev (";

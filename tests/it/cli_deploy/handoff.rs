@@ -1,10 +1,10 @@
-//! How prod gets the key's ID from dev.
+//! How prod gets the key ID from dev.
 
 use super::Site;
 
 const OTHER_KEY: &str = "00000000-0000-4000-8000-000000000000";
 
-/// Takes the dev profile away, as for somebody without access to dev.
+/// Removes the dev profile, as for a user without access to dev.
 fn forget_dev(site: &Site) {
     let credentials = site.project.read("aws/credentials");
     let at = credentials.find("[prod]").expect("two profiles");
@@ -14,7 +14,7 @@ fn forget_dev(site: &Site) {
 }
 
 #[test]
-fn the_outputs_file_stands_in_for_a_dev_profile() {
+fn the_outputs_file_replaces_a_dev_profile() {
     let site = Site::new();
     site.deploy("--profile dev --yes", 0);
     let outputs = site.project.read(".s3ferry/outputs.json");
@@ -34,7 +34,7 @@ fn the_outputs_file_stands_in_for_a_dev_profile() {
 }
 
 #[test]
-fn without_either_the_error_says_how_to_get_it() {
+fn without_either_the_error_says_how_to_get_the_key_id() {
     let site = Site::new();
     forget_dev(&site);
     let run = site.deploy("--profile prod --yes", 2);
@@ -49,7 +49,7 @@ fn without_either_the_error_says_how_to_get_it() {
 }
 
 #[test]
-fn another_key_than_the_deployed_one_is_shown() {
+fn a_change_of_the_deployed_key_is_shown() {
     let site = Site::new().deployed();
     let key = site.state().key_id().to_owned();
     let run = site.deploy(

@@ -1,5 +1,6 @@
-//! Buckets that a deleted stack left: the next stack of the account imports them, also where the
-//! template gives their names by a function, by which CloudFormation does not find them.
+//! Buckets that a deleted stack retained: the next stack in the account imports them. This includes
+//! templates that compute the bucket names with a function, for which CloudFormation does not find
+//! the buckets.
 
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use crate::emulator::{Answer, Emulator, Fault};
 
 const STACK: &str = "crossaccountdeploy-fleet";
 
-/// Names the first two accounts.
+/// Configures the first two accounts.
 fn configure(fleet: &Fleet, logs: bool, more: &str) {
     fleet.configure(2, "us-east-1", more);
     if !logs {
@@ -19,7 +20,7 @@ fn configure(fleet: &Fleet, logs: bool, more: &str) {
     }
 }
 
-/// A fleet of two accounts, deployed and destroyed again.
+/// Returns a fleet of two accounts that was deployed and destroyed.
 fn destroyed(logs: bool, more: &str) -> Fleet {
     let fleet = Fleet::new();
     configure(&fleet, logs, more);
@@ -31,12 +32,12 @@ fn destroyed(logs: bool, more: &str) -> Fleet {
     fleet
 }
 
-/// The name of a target's output bucket.
+/// Returns the name of a target's output bucket.
 fn bucket(account: &str) -> String {
     format!("out-{account}-us-east-1")
 }
 
-/// The deployed template of the first account's stack.
+/// Returns the deployed template of the first account's stack.
 fn deployed_template(fleet: &Fleet) -> String {
     let get = format!("cloudformation get-template --stack-name {STACK}");
     let found = Emulator::shared().aws(&fleet.targets[0], &get);
@@ -47,18 +48,18 @@ fn deployed_template(fleet: &Fleet) -> String {
 }
 
 #[test]
-fn a_template_of_many_accounts_imports_what_an_earlier_stack_left() {
+fn a_template_for_many_accounts_imports_retained_buckets() {
     for logs in [true, false] {
         let fleet = destroyed(logs, "tags: {team: web}\n");
         let first = bucket(&fleet.targets[0]);
-        // What the bucket holds is what the import is for.
+        // The purpose of the import is to keep the content of the bucket.
         Emulator::shared().aws(
             &fleet.targets[0],
             &format!("s3api put-object --bucket {first} --key kept"),
         );
         let said = fleet.deploy();
         assert_eq!(said.matches("import  OutputBucket").count(), 2, "{said}");
-        // Dev has a log bucket, too.
+        // Dev also has a log bucket.
         let imported_logs = if logs { 3 } else { 0 };
         assert_eq!(
             said.matches("import  LogBucket").count(),
@@ -73,7 +74,8 @@ fn a_template_of_many_accounts_imports_what_an_earlier_stack_left() {
             &fleet.targets[0],
             &format!("s3api head-object --bucket {first} --key kept"),
         );
-        // The names are written out, and that is no difference to the configuration.
+        // The deployed template contains literal names, and this is not a difference from the
+        // configuration.
         assert!(
             deployed_template(&fleet).contains(&format!("BucketName: {first}\n")),
             "{}",
@@ -91,7 +93,7 @@ fn a_template_of_many_accounts_imports_what_an_earlier_stack_left() {
         let again = fleet.deploy();
         assert_eq!(fleet.executed(), [], "{again}");
 
-        // A later change takes the template as it is, and replaces nothing.
+        // A later change deploys the template without literal names, and replaces nothing.
         let more = "    cache_control: no-store\n    path: v2\ntags: {team: web}\n";
         configure(&fleet, logs, more);
         let changed = fleet.deploy();
@@ -113,7 +115,7 @@ fn a_template_of_many_accounts_imports_what_an_earlier_stack_left() {
 }
 
 #[test]
-fn the_template_with_static_names_is_the_one_that_was_linted_and_proven() {
+fn the_template_with_literal_names_was_linted_and_proven() {
     let fleet = Fleet::new();
     fleet.configure(1, "us-east-1", "");
     let project = &fleet.project;
@@ -156,7 +158,7 @@ fn a_dry_run_and_diff_show_the_import() {
 }
 
 #[test]
-fn a_bucket_in_another_region_is_refused_before_anything_changes() {
+fn a_bucket_in_another_region_is_rejected_before_anything_changes() {
     let fleet = Fleet::new();
     fleet.configure(1, "us-east-1", "");
     fleet.project.expect("deploy --profile dev --yes", 0);
@@ -184,7 +186,7 @@ fn a_bucket_in_another_region_is_refused_before_anything_changes() {
 }
 
 #[test]
-fn a_bucket_that_cannot_be_seen_is_left_to_cloudformation() {
+fn an_inaccessible_bucket_is_left_to_cloudformation() {
     let fleet = Fleet::new();
     fleet.configure(1, "us-east-1", "");
     let denied = Fault::Answered(Answer::error(403, "AccessDenied", "Access Denied"));

@@ -1,4 +1,4 @@
-//! Signals: Ctrl-C, `kill` and a closed terminal while a stack is followed, or before.
+//! Signals while a command follows a stack, and before: Ctrl-C, `kill`, and a closed terminal.
 
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -10,8 +10,7 @@ use super::{DEV_STACK, PATIENCE, Site};
 use crate::emulator::Emulator;
 use crate::support::ignores_hangups;
 
-/// The signals, each with its exit code.
-/// The signals that end a command, with its exit codes.
+/// Returns the signals that end a command, each with its exit code.
 fn signals() -> Vec<(&'static str, i32)> {
     let mut found = vec![("INT", 130), ("TERM", 143)];
     if !ignores_hangups() {
@@ -28,11 +27,14 @@ fn signal(name: &str, run: &Child) {
     assert!(sent.success());
 }
 
-/// Waits until a stack is followed.
+/// Waits until the command follows a stack.
 fn wait_until_followed(site: &Site) {
     let until = Instant::now() + PATIENCE;
     while site.proxy.done("DescribeStackEvents") == 0 {
-        assert!(Instant::now() < until, "it follows nothing");
+        assert!(
+            Instant::now() < until,
+            "the command does not follow a stack"
+        );
         thread::sleep(Duration::from_millis(10));
     }
 }
@@ -45,7 +47,7 @@ fn ended(run: Child, code: i32) -> String {
 }
 
 #[test]
-fn each_signal_stops_following_says_what_continues_and_the_next_run_resumes() {
+fn each_signal_stops_following_and_the_next_run_resumes() {
     for (name, code) in signals() {
         let site = Site::new();
         Emulator::shared().slow(&site.accounts.dev, Duration::from_millis(200));
@@ -73,11 +75,11 @@ fn each_signal_stops_following_says_what_continues_and_the_next_run_resumes() {
 }
 
 #[test]
-fn each_signal_removes_what_is_not_executed() {
+fn each_signal_removes_an_unexecuted_change_set() {
     for (name, code) in signals() {
         for command in ["deploy --profile dev --yes", "diff --profile dev"] {
             let site = Site::new();
-            // The change set is requested, and nothing more.
+            // The change set was only requested.
             site.proxy.hold_at(Some("DescribeChangeSet"), 1, false);
             let run = site.project.spawn(command);
             assert!(site.proxy.wait_until_held(PATIENCE), "{command}");
@@ -97,7 +99,7 @@ fn each_signal_removes_what_is_not_executed() {
     }
 }
 
-/// `nohup` lets a command outlive its terminal.
+/// With `nohup`, a command outlives its terminal.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_signal_that_the_caller_ignores_stays_ignored() {

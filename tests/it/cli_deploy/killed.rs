@@ -1,5 +1,5 @@
-//! A deploy that is killed at any of its calls is completed by the next run: nothing twice,
-//! nothing lost.
+//! The next run completes a deploy that was killed at any of its calls. Nothing is done twice, and
+//! nothing is lost.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -9,15 +9,15 @@ use super::{Site, State, states};
 
 const DEPLOY: &str = "--all --yes";
 
-/// A call of a run: the n-th of its operation.
+/// A call in a run: the n-th call of its operation.
 #[derive(Debug, Clone)]
 struct Place {
     action: String,
     nth: usize,
 }
 
-/// The calls of a deploy that nothing disturbs, without those that only wait, and what stands
-/// afterwards.
+/// Returns the calls of an undisturbed deploy, without those that only wait, and the state of the
+/// accounts after it.
 fn undisturbed() -> (Vec<Place>, String) {
     let site = Site::new();
     site.deploy(DEPLOY, 0);
@@ -33,24 +33,24 @@ fn undisturbed() -> (Vec<Place>, String) {
     (places, site.state().comparable(&site.accounts))
 }
 
-/// How a run is ended.
+/// How a run ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// By a signal that nothing can catch.
+    /// With a signal that cannot be caught.
     Kill,
-    /// By one that lets it tidy up.
+    /// With a signal that lets the run clean up.
     #[cfg(unix)]
     Terminate,
 }
 
 #[test]
-fn at_every_call_that_changes_something_and_others_before_and_after_it() {
+fn killed_before_and_after_each_write_and_before_other_calls() {
     ended_everywhere(End::Kill);
 }
 
 #[test]
 #[cfg(unix)]
-fn terminated_at_every_call_it_leaves_nothing_that_is_not_executed() {
+fn terminated_at_any_call_it_leaves_no_unexecuted_change_set() {
     ended_everywhere(End::Terminate);
 }
 
@@ -99,7 +99,7 @@ fn ended_everywhere(end: End) {
             });
         }
     });
-    // One process reads them all.
+    // One process reads the state of all accounts.
     let sites = sites.into_inner().expect("no panic");
     let accounts = sites
         .iter()
@@ -108,7 +108,7 @@ fn ended_everywhere(end: End) {
     let mut found = states(&accounts).into_iter();
     for (accounts, point) in &sites {
         let (Some(dev), Some(prod)) = (found.next(), found.next()) else {
-            panic!("a state for each account");
+            panic!("a state is missing");
         };
         let state = State { dev, prod };
         assert_eq!(state.comparable(accounts), expected, "{end:?} at {point}");

@@ -1,5 +1,5 @@
-//! `s3ferry deploy` over the real binary: two accounts by profiles, the emulator behind a proxy
-//! that records every call. What stands afterwards is read with another SDK.
+//! `s3ferry deploy` with the real binary: profiles for two accounts, and an emulator behind a proxy
+//! that records every call. Another SDK reads the resulting state.
 
 mod access;
 mod calls;
@@ -37,10 +37,10 @@ use crate::support::{Project, Run, python};
 const DEV_STACK: &str = "crossaccountdeploy-dev";
 const PROD_STACK: &str = "crossaccountdeploy-prod";
 const REGION: &str = "us-east-1";
-/// How long something may take that a test waits for; only a failure takes so long.
+/// The longest time that a test waits. Only a failure takes that long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A project whose two accounts lie behind a proxy.
+/// A project with two accounts behind a proxy.
 struct Site {
     accounts: Accounts,
     project: Project,
@@ -48,12 +48,12 @@ struct Site {
 }
 
 impl Site {
-    /// Fresh accounts, and nothing deployed.
+    /// Creates a site with new accounts and nothing deployed.
     fn new() -> Self {
         Self::with(|config| config)
     }
 
-    /// The same with another configuration, made from the usual one.
+    /// Creates such a site with a changed configuration.
     fn with(change: impl Fn(String) -> String) -> Self {
         let accounts = Accounts::fresh();
         let proxy = FaultProxy::before(Emulator::shared().address());
@@ -67,12 +67,12 @@ impl Site {
         }
     }
 
-    /// Runs `s3ferry deploy` and insists on its exit code.
+    /// Runs `s3ferry deploy`, and asserts its exit code.
     fn deploy(&self, arguments: &str, code: i32) -> Run {
         self.project.expect(&format!("deploy {arguments}"), code)
     }
 
-    /// Deploys everything, and forgets the calls.
+    /// Deploys everything, and clears the recorded calls.
     fn deployed(self) -> Self {
         self.deploy("--all --yes", 0);
         self.proxy.reset();
@@ -87,7 +87,7 @@ impl Site {
         self.project.expect("synth --no-lint --no-prove", 0);
     }
 
-    /// What stands in both accounts.
+    /// Returns the state of both accounts.
     fn state(&self) -> State {
         let Accounts { dev, prod } = &self.accounts;
         let mut found = states(&[dev, prod]);
@@ -97,7 +97,7 @@ impl Site {
         }
     }
 
-    /// The status of a stack; `None`: there is none.
+    /// Returns the status of a stack, or `None` if it does not exist.
     fn status(&self, account: &str, stack: &str) -> Option<String> {
         let described = Emulator::shared().try_query(
             account,
@@ -113,19 +113,19 @@ impl Site {
         Some(status.to_owned())
     }
 
-    /// Starts `s3ferry deploy`, and kills it (no signal that it could catch) once the call has
-    /// come that the proxy holds.
+    /// Starts `s3ferry deploy`, and kills it with a signal that it cannot catch when the proxy
+    /// holds its call.
     fn kill_when_held(&self, arguments: &str) {
         let mut run = self.project.spawn(&format!("deploy {arguments}"));
         let held = self.proxy.wait_until_held(PATIENCE);
         run.kill().expect("killed");
         let output = run.wait_with_output().expect("its output");
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(held, "deploy {arguments}: the call did not come:\n{said}");
+        assert!(held, "deploy {arguments}: the call was not made:\n{said}");
     }
 
-    /// Starts `s3ferry deploy`, asks it to end (SIGTERM) once the call has come that the proxy
-    /// holds, lets all other calls pass, and waits for its end.
+    /// Starts `s3ferry deploy`, and sends SIGTERM when the proxy holds its call. Lets all other
+    /// calls pass, and waits for the end.
     #[cfg(unix)]
     fn terminate_when_held(&self, arguments: &str) {
         let run = self.project.spawn(&format!("deploy {arguments}"));
@@ -138,10 +138,10 @@ impl Site {
         self.proxy.release();
         let output = run.wait_with_output().expect("its output");
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(held, "deploy {arguments}: the call did not come:\n{said}");
+        assert!(held, "deploy {arguments}: the call was not made:\n{said}");
         assert_eq!(output.status.code(), Some(143), "{said}");
         assert!(said.contains("Interrupted."), "{said}");
-        // A stack is either executed or not there.
+        // A stack was either created by an execution or does not exist.
         for (account, stack) in [
             (&self.accounts.dev, DEV_STACK),
             (&self.accounts.prod, PROD_STACK),
@@ -151,7 +151,7 @@ impl Site {
         }
     }
 
-    /// Calls that change something, and that the emulator saw.
+    /// Returns the write calls that the emulator received.
     fn writes(&self) -> Vec<String> {
         let calls = self.proxy.calls().into_iter();
         calls
@@ -161,7 +161,7 @@ impl Site {
     }
 }
 
-/// What stands in the accounts of a site, as `tests/python/state.py` gives it.
+/// The state of a site's accounts, as `tests/python/state.py` reports it.
 #[derive(Debug, PartialEq)]
 struct State {
     dev: Value,
@@ -182,7 +182,8 @@ impl State {
         id.as_str().expect("the key's ID")
     }
 
-    /// The same of any other accounts, to compare: without account IDs and generated ones.
+    /// Returns the state as text without account IDs and generated IDs, for comparison with other
+    /// accounts.
     fn comparable(&self, accounts: &Accounts) -> String {
         let text = format!("{:#}\n{:#}", self.dev, self.prod);
         let text = text
@@ -192,12 +193,12 @@ impl State {
     }
 }
 
-/// What stands in accounts, in their order.
+/// Returns the state of accounts, in order.
 fn states(accounts: &[&str]) -> Vec<Value> {
     states_in(REGION, accounts)
 }
 
-/// The same in several regions, separated by commas.
+/// Returns the state of accounts in several regions, separated by commas.
 fn states_in(regions: &str, accounts: &[&str]) -> Vec<Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/state.py");
     let output = Command::new(python("python"))
@@ -221,7 +222,7 @@ fn is_write(call: &Call) -> bool {
     !reads.iter().any(|read| call.action.starts_with(read))
 }
 
-/// The text between two marks; empty when they are not there.
+/// Returns the text between two marks, or an empty text without them.
 fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
     text.split_once(start)
         .and_then(|(_, rest)| rest.split_once(end))

@@ -1,8 +1,9 @@
-//! What is deployed with which result of the proof, with and without `--strict`.
+//! Whether a deploy starts depends on the result of the proof and on `--strict`.
 
 use super::Site;
 
-/// Deploys nothing but looks, with the exit code for each, and tells whether AWS was asked.
+/// Runs a dry run, asserts the exit codes without and with `--strict`, and asserts that AWS is
+/// called only on success.
 fn codes(site: &Site, lenient: i32, strict: i32) {
     for (arguments, code) in [("", lenient), (" --strict", strict)] {
         site.proxy.reset();
@@ -14,24 +15,24 @@ fn codes(site: &Site, lenient: i32, strict: i32) {
 }
 
 #[test]
-fn what_is_proven_is_deployed() {
+fn a_proven_configuration_is_deployed() {
     codes(&Site::new(), 0, 0);
 }
 
 #[test]
-fn excess_is_refused_with_strict() {
+fn excess_is_rejected_with_strict() {
     let site = Site::with(|config| format!("{config}permissions: article\n"));
     codes(&site, 0, 1);
 }
 
 #[test]
-fn what_is_unproven_is_refused_with_strict() {
+fn unproven_calls_are_rejected_with_strict() {
     let site = Site::with(|config| format!("{config}    create: false\n"));
     codes(&site, 0, 1);
 }
 
 #[test]
-fn an_allowed_attack_is_refused() {
+fn an_allowed_attack_is_rejected() {
     let site = Site::new();
     let bucket = format!("artifacts-{}", site.accounts.dev);
     let everybody = format!(

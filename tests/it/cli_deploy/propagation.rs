@@ -1,5 +1,5 @@
-//! IAM has not made a new role known to CodePipeline yet: the deploy waits and tries again. A role
-//! that does not exist is no reason to wait.
+//! CodePipeline does not see a new role immediately, so the deploy waits and retries. It does not
+//! wait for a role that does not exist.
 
 use std::io::{BufRead as _, BufReader};
 
@@ -24,7 +24,7 @@ fn service_role(account: &str) -> String {
 }
 
 #[test]
-fn a_role_that_is_not_known_yet_is_tried_again() {
+fn a_role_that_is_not_visible_yet_is_retried() {
     let site = Site::new();
     let (dev, role) = (&site.accounts.dev, deploy_role(&site.accounts.prod));
     Emulator::shared().hide_role(dev, &role, 2);
@@ -35,7 +35,7 @@ fn a_role_that_is_not_known_yet_is_tried_again() {
         let said = format!("{AGAIN} {pause}");
         assert!(run.stderr.contains(&said), "{said}: {}", run.stderr);
     }
-    // What is made is shown once.
+    // The changes are shown once.
     assert_eq!(
         run.stderr.matches("create  Pipeline ").count(),
         1,
@@ -57,7 +57,7 @@ fn a_role_that_is_not_known_yet_is_tried_again() {
 }
 
 #[test]
-fn the_service_role_itself_is_tried_again() {
+fn the_service_role_itself_is_retried() {
     let site = Site::new();
     let role = service_role(&site.accounts.dev);
     Emulator::shared().hide_role(&site.accounts.dev, &role, 1);
@@ -67,14 +67,14 @@ fn the_service_role_itself_is_tried_again() {
 }
 
 #[test]
-fn a_new_stack_is_deleted_and_created_again() {
+fn a_new_stack_is_deleted_and_recreated() {
     let fleet = Fleet::new();
     fleet.configure(
         4,
         "us-east-1",
         "quotas: {actions_per_pipeline: 4, actions_per_stage: 2}\n",
     );
-    // The first pipeline that is saved is a further one, by a stack of its own.
+    // The first pipeline that is created is an additional one, in a separate stack.
     for target in &fleet.targets {
         let role = format!("arn:aws:iam::{target}:role/fleets3role-us-east-1");
         Emulator::shared().hide_role(&fleet.dev, &role, 1);
@@ -90,7 +90,7 @@ fn a_new_stack_is_deleted_and_created_again() {
 }
 
 #[test]
-fn a_role_that_stays_unknown_ends_the_deploy_with_what_to_do() {
+fn a_role_that_stays_invisible_ends_the_deploy_with_help() {
     let site = Site::new();
     let (dev, role) = (&site.accounts.dev, deploy_role(&site.accounts.prod));
     Emulator::shared().hide_role(dev, &role, 1000);
@@ -113,7 +113,7 @@ fn a_role_that_stays_unknown_ends_the_deploy_with_what_to_do() {
 }
 
 #[test]
-fn a_deploy_that_is_killed_while_it_waits_is_completed_by_the_next() {
+fn the_next_run_completes_a_deploy_killed_while_it_waits() {
     let site = Site::new();
     let (dev, role) = (&site.accounts.dev, deploy_role(&site.accounts.prod));
     Emulator::shared().hide_role(dev, &role, 2);
@@ -123,7 +123,7 @@ fn a_deploy_that_is_killed_while_it_waits_is_completed_by_the_next() {
         .by_ref()
         .map_while(Result::ok)
         .any(|line| line.contains(AGAIN));
-    assert!(waits, "it ended before it waited");
+    assert!(waits, "the deploy ended before it waited");
     run.kill().expect("killed");
     run.wait().expect("its end");
     let again = site.deploy("--profile dev --yes", 0);
@@ -132,7 +132,7 @@ fn a_deploy_that_is_killed_while_it_waits_is_completed_by_the_next() {
 }
 
 #[test]
-fn other_failures_of_a_pipeline_are_not_tried_again() {
+fn other_failures_of_a_pipeline_are_not_retried() {
     let site = Site::new();
     Emulator::shared().fail(
         &site.accounts.dev,

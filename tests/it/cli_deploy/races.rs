@@ -1,4 +1,4 @@
-//! Two deployments of the same stack: the one that loses says that there is another one.
+//! Two deployments of the same stack: the one that loses reports the other.
 
 use super::{DEV_STACK, PATIENCE, Site};
 use crate::emulator::{Answer, Emulator, Fault};
@@ -7,7 +7,7 @@ const RUNNING: &str = "another deployment of stack `crossaccountdeploy-dev` is r
 const NEXT: &str = "see `s3ferry events --profile dev`";
 
 #[test]
-fn every_refusal_of_a_lost_race_names_the_other_deployment() {
+fn every_error_of_a_lost_race_names_the_other_deployment() {
     let arn = "arn:aws:cloudformation:us-east-1:111111111111:changeSet/x/1";
     let stack =
         "Stack:arn:aws:cloudformation:us-east-1:111111111111:stack/crossaccountdeploy-dev/1";
@@ -52,7 +52,7 @@ fn every_refusal_of_a_lost_race_names_the_other_deployment() {
             );
         }
     }
-    // Any other refusal is not a race.
+    // Any other error is not a race.
     let site = Site::new();
     let answer = Answer::error(400, "ValidationError", busy("UPDATE_ROLLBACK_FAILED"));
     site.proxy
@@ -62,7 +62,7 @@ fn every_refusal_of_a_lost_race_names_the_other_deployment() {
 }
 
 #[test]
-fn of_two_deployments_one_succeeds_and_the_other_says_why_it_does_not() {
+fn one_of_two_deployments_succeeds_and_the_other_reports_why_it_fails() {
     let mut site = Site::new();
     site.proxy.hold_at(Some("ExecuteChangeSet"), 1, false);
     let slower = site.project.spawn("deploy --profile dev --yes");

@@ -1,11 +1,11 @@
-//! What is not deployed, and leaves everything as it was.
+//! Deployments that are rejected and change nothing.
 
 use serde_json::json;
 
 use super::{REGION, Site};
 
 #[test]
-fn the_bucket_names_of_the_example_are_refused() {
+fn the_bucket_names_of_the_example_are_rejected() {
     let site = Site::with(|config| {
         let artifacts = config
             .lines()
@@ -26,7 +26,7 @@ fn the_bucket_names_of_the_example_are_refused() {
 }
 
 #[test]
-fn a_template_that_nobody_reviewed_is_refused() {
+fn a_template_that_differs_from_the_configuration_is_rejected() {
     let site = Site::new();
     let edited = site.project.read("stacks/prod.yaml") + "# edited by hand\n";
     site.project.write("stacks/prod.yaml", edited);
@@ -72,13 +72,13 @@ fn without_a_terminal_and_without_yes_nothing_is_changed() {
         run.stderr
     );
     assert!(run.stderr.contains("--yes"), "{}", run.stderr);
-    // What would be done was shown all the same.
+    // The planned changes are shown.
     assert!(run.stderr.contains("create  DeployKey "), "{}", run.stderr);
     assert_eq!(site.state(), empty);
 }
 
 #[test]
-fn a_target_before_dev_is_told_what_comes_first() {
+fn a_target_before_dev_is_an_error_that_names_the_first_step() {
     let site = Site::new();
     let run = site.deploy("--profile prod --yes", 1);
     assert!(
@@ -91,7 +91,7 @@ fn a_target_before_dev_is_told_what_comes_first() {
 }
 
 #[test]
-fn the_pipeline_before_its_target_is_told_which_target_is_missing() {
+fn the_pipeline_before_its_target_is_an_error_that_names_the_target() {
     let site = Site::new();
     site.deploy("--profile dev --yes", 0);
     let before = site.state();
@@ -110,10 +110,10 @@ fn the_pipeline_before_its_target_is_told_which_target_is_missing() {
 }
 
 #[test]
-fn codepipelines_own_refusal_names_the_target() {
+fn an_error_from_codepipeline_names_the_target() {
     let site = Site::new();
     site.deploy("--profile dev --yes", 0);
-    // Prod cannot be seen from here, so only CodePipeline knows that its role is missing.
+    // There is no access to prod, so only CodePipeline knows that its role is missing.
     let credentials = site.project.read("aws/credentials");
     let (only_dev, _) = credentials.split_once("[prod]").expect("two profiles");
     site.project.write("aws/credentials", only_dev);
@@ -131,7 +131,7 @@ fn codepipelines_own_refusal_names_the_target() {
     let state = site.state();
     assert_eq!(state.dev_stack()["status"], "UPDATE_ROLLBACK_COMPLETE");
     assert_eq!(state.dev[REGION]["pipelines"], json!({}));
-    // With prod at hand again the same command makes it.
+    // With access to prod, the same command creates the pipeline.
     site.project.write("aws/credentials", credentials);
     site.project.write(
         "aws/config",
@@ -145,7 +145,7 @@ fn codepipelines_own_refusal_names_the_target() {
 }
 
 #[test]
-fn a_pipeline_is_never_taken_away_because_a_target_cannot_be_seen() {
+fn a_pipeline_is_never_deleted_because_a_target_is_inaccessible() {
     let site = Site::new().deployed();
     site.project
         .write(".s3ferry/outputs.json", "{\"version\": 1, \"stacks\": []}");
@@ -167,7 +167,7 @@ fn a_pipeline_is_never_taken_away_because_a_target_cannot_be_seen() {
 }
 
 #[test]
-fn a_parameter_that_no_template_has_is_refused() {
+fn an_unknown_parameter_is_rejected() {
     let site = Site::new();
     let run = site.deploy("--profile prod --yes --parameter KeyId=1", 2);
     assert!(
@@ -175,7 +175,7 @@ fn a_parameter_that_no_template_has_is_refused() {
         "{}",
         run.stderr
     );
-    // The dev stack puts the key's ID out, and does not take it.
+    // The dev stack has the key ID as an output, not as a parameter.
     for (parameters, said) in [
         (
             "DeployKeyId=1",
@@ -210,7 +210,7 @@ fn a_parameter_that_no_template_has_is_refused() {
 }
 
 #[test]
-fn options_that_would_do_nothing_are_refused() {
+fn options_without_an_effect_are_rejected() {
     let site = Site::new();
     for (arguments, said) in [
         (

@@ -1,12 +1,12 @@
-//! Keys, buckets and roles are replaced or deleted only when that is said, and the stack policy
-//! is in force again afterwards.
+//! Keys, buckets, and roles are replaced or deleted only with an option. The stack policy is in
+//! effect again afterwards.
 
 use serde_json::{Value, json};
 
 use super::Site;
 use crate::emulator::{Answer, Fault};
 
-/// A site whose next deploy replaces prod's deploy role.
+/// Returns a site whose next deploy replaces the deploy role in prod.
 fn about_to_replace() -> Site {
     let site = Site::new().deployed();
     let config = site.project.read("s3ferry.yaml");
@@ -14,13 +14,13 @@ fn about_to_replace() -> Site {
     site
 }
 
-/// What a stack policy says of the resources that it guards.
+/// Returns the actions that a stack policy denies for the guarded resources.
 fn guard(stack: &Value) -> &Value {
     &stack["policy"]["Statement"][1]["Action"]
 }
 
 #[test]
-fn it_is_refused_even_with_yes() {
+fn a_replacement_is_rejected_even_with_yes() {
     let site = about_to_replace();
     let before = site.state();
     let run = site.deploy("--all --yes", 1);
@@ -37,7 +37,7 @@ fn it_is_refused_even_with_yes() {
 }
 
 #[test]
-fn it_is_done_when_allowed_and_guarded_again() {
+fn an_allowed_replacement_is_done_and_the_resources_are_guarded_again() {
     let site = about_to_replace();
     site.deploy("--all --yes --allow-replacement", 0);
     let state = site.state();
@@ -52,14 +52,14 @@ fn it_is_done_when_allowed_and_guarded_again() {
         );
         assert_eq!(stack["protected"], true);
     }
-    // Dev's side names the new role, and the pipeline assumes it.
+    // The templates of dev name the new role, and the pipeline assumes it.
     let pipeline = &state.dev["us-east-1"]["pipelines"]["crossaccountdeploy"];
     let role = format!("arn:aws:iam::{}:role/otherrole", site.accounts.prod);
     assert_eq!(pipeline["stages"][1]["actions"][0]["roleArn"], *role);
 }
 
 #[test]
-fn a_refused_execution_leaves_the_stack_guarded() {
+fn a_rejected_execution_leaves_the_stack_guarded() {
     let site = about_to_replace();
     let denied = Answer::error(
         403,
@@ -77,7 +77,7 @@ fn a_refused_execution_leaves_the_stack_guarded() {
 }
 
 #[test]
-fn a_run_that_died_while_the_policy_was_relaxed_is_mended_by_the_next() {
+fn the_next_run_restores_a_relaxed_policy() {
     let site = about_to_replace();
     site.proxy.hold_at(Some("ExecuteChangeSet"), 1, false);
     site.kill_when_held("--profile prod --yes --allow-replacement");
@@ -94,7 +94,7 @@ fn a_run_that_died_while_the_policy_was_relaxed_is_mended_by_the_next() {
 }
 
 #[test]
-fn a_bucket_that_leaves_the_configuration_is_kept_and_said() {
+fn a_bucket_that_leaves_the_configuration_is_retained_and_reported() {
     let site = Site::new().deployed();
     let bucket = format!("bucket: source-{}", site.accounts.dev);
     site.reconfigure(&bucket, &format!("bucket: moved-{}", site.accounts.dev));
@@ -110,7 +110,7 @@ fn a_bucket_that_leaves_the_configuration_is_kept_and_said() {
     site.deploy("--profile dev --yes --allow-replacement", 0);
     let after = site.state();
     let buckets = after.dev["buckets"].as_object().expect("buckets");
-    // Nothing is emptied or deleted: the old bucket stays with its objects.
+    // Nothing is emptied or deleted: the old bucket keeps its objects.
     for name in ["source", "moved", "artifacts"] {
         assert!(
             buckets.contains_key(&format!("{name}-{}", site.accounts.dev)),

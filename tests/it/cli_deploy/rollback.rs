@@ -1,4 +1,4 @@
-//! `s3ferry rollback`: a rollback that failed is continued, a running update is cancelled.
+//! `s3ferry rollback` continues a failed rollback, or cancels a running update.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use super::{DEV_STACK, PATIENCE, Site};
 use crate::emulator::{Emulator, Failure};
 use crate::schemas::conforms;
 
-/// A site whose dev stack is in UPDATE_ROLLBACK_FAILED, because the key could not be changed back.
-/// So many further attempts fail too.
+/// Returns a site whose dev stack is in UPDATE_ROLLBACK_FAILED, because the change of the key could
+/// not be reverted. The next `further` attempts also fail.
 fn failed_rollback(further: usize) -> Site {
     let site = Site::new().deployed();
     let dev = &site.accounts.dev;
@@ -72,7 +72,7 @@ fn a_failed_rollback_is_continued_after_a_confirmation() {
 }
 
 #[test]
-fn one_that_fails_again_says_so_and_can_skip_the_resource() {
+fn a_repeated_failure_is_reported_and_the_resource_can_be_skipped() {
     let site = failed_rollback(1);
     let run = site.project.expect("rollback --profile dev --yes", 1);
     for part in [
@@ -105,10 +105,10 @@ fn one_that_fails_again_says_so_and_can_skip_the_resource() {
 }
 
 #[test]
-fn a_running_update_is_cancelled_and_followed_to_the_end_of_its_rollback() {
+fn a_running_update_is_canceled_and_followed_to_the_end_of_its_rollback() {
     let site = Site::new().deployed();
     let dev = &site.accounts.dev;
-    // A tag changes every resource, so that the update is not over before it is cancelled.
+    // A tag changes every resource, so the update does not end before it is canceled.
     site.reconfigure("targets:\n", "tags:\n  team: web\ntargets:\n");
     Emulator::shared().slow(dev, Duration::from_secs(3));
     site.proxy.hold_at(Some("ExecuteChangeSet"), 1, true);
@@ -121,7 +121,7 @@ fn a_running_update_is_cancelled_and_followed_to_the_end_of_its_rollback() {
     let run = site.project.spawn("rollback --profile dev --yes");
     let until = Instant::now() + PATIENCE;
     while site.proxy.done("CancelUpdateStack") == 0 {
-        assert!(Instant::now() < until, "nothing is cancelled");
+        assert!(Instant::now() < until, "no update was canceled");
         thread::sleep(Duration::from_millis(20));
     }
     Emulator::shared().slow(dev, Duration::ZERO);

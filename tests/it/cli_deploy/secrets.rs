@@ -1,5 +1,5 @@
-//! Nothing of the credentials is printed or written. (Every run of every test is held against
-//! the secret key and the session token; here it is asked for as much as there is.)
+//! No secret of the credentials is printed or written. Every run of every test checks the output
+//! for the secret key and the session token. This test enables as much output as possible.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::Site;
 use crate::emulator::profiles::{SECRET, TOKEN};
 use crate::emulator::{Answer, Fault};
 
-/// All files of a folder.
+/// Returns all files in a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -24,7 +24,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_secret_is_seen_however_much_is_asked_for() {
+fn no_secret_is_shown_even_with_all_output_enabled() {
     let mut site = Site::new();
     site.project.set("RUST_LOG", "trace");
     site.project.set("RUST_BACKTRACE", "full");
@@ -37,7 +37,7 @@ fn no_secret_is_seen_however_much_is_asked_for() {
         ("AccessDenied", 403),
     ] {
         site.proxy.reset();
-        // AWS's own texts quote the request at times.
+        // Error texts of AWS sometimes quote the request.
         let said = "The canonical string for this request should have been …";
         let answer = Fault::Answered(Answer::error(status, code, said));
         site.proxy.always("ValidateTemplate", answer);

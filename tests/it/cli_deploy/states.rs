@@ -1,4 +1,4 @@
-//! Every state in which a stack can be found.
+//! All states in which a stack can be.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{DEV_STACK, REGION, Site};
 use crate::emulator::{Answer, Emulator, Failure, Script};
 
-/// Calls CloudFormation on dev's stack without the program.
+/// Calls CloudFormation directly on the dev stack.
 fn call(site: &Site, action: &str, fields: &[(&str, &str)]) -> String {
     let mut all = vec![
         ("Action", action),
@@ -18,7 +18,7 @@ fn call(site: &Site, action: &str, fields: &[(&str, &str)]) -> String {
     Emulator::shared().query(&site.accounts.dev, "cloudformation", &all)
 }
 
-/// Waits until dev's stack is in a state.
+/// Waits until the dev stack is in a state.
 pub(super) fn wait_for(site: &Site, status: &str) {
     let until = std::time::Instant::now() + super::PATIENCE;
     while site.status(&site.accounts.dev, DEV_STACK).as_deref() != Some(status) {
@@ -42,7 +42,7 @@ pub(super) fn failure(
 }
 
 #[test]
-fn one_that_was_only_looked_at_is_created() {
+fn a_stack_in_review_is_created() {
     let site = Site::new();
     let template = site.project.read("stacks/dev.yaml");
     call(
@@ -64,7 +64,7 @@ fn one_that_was_only_looked_at_is_created() {
 }
 
 #[test]
-fn one_whose_creation_and_rollback_failed_is_deleted_and_created() {
+fn a_stack_whose_rollback_failed_is_deleted_and_recreated() {
     let site = Site::new();
     let emulator = Emulator::shared();
     let dev = &site.accounts.dev;
@@ -76,7 +76,7 @@ fn one_whose_creation_and_rollback_failed_is_deleted_and_created() {
     site.deploy("--profile dev --yes", 1);
     let status = site.status(dev, DEV_STACK);
     assert_eq!(status.as_deref(), Some("ROLLBACK_FAILED"));
-    // The emulator does not try again to delete what it could not delete.
+    // The emulator does not retry a failed deletion.
     let role = "AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy";
     emulator.aws(dev, &format!("iam delete-role --role-name {role}"));
     let run = site.deploy("--profile dev --yes", 0);
@@ -98,7 +98,7 @@ fn one_whose_creation_and_rollback_failed_is_deleted_and_created() {
 }
 
 #[test]
-fn one_that_is_being_changed_is_followed_first() {
+fn a_running_operation_is_followed_first() {
     let site = Site::new();
     let dev = &site.accounts.dev;
     Emulator::shared().slow(dev, Duration::from_millis(150));
@@ -115,13 +115,13 @@ fn one_that_is_being_changed_is_followed_first() {
         state.dev_stack()["operations"],
         json!(["CREATE_IN_PROGRESS"])
     );
-    // What the killed run had no time for.
+    // The killed run did not get this far.
     assert_eq!(state.dev_stack()["protected"], true);
     assert_ne!(state.dev_stack()["policy"], json!(null));
 }
 
 #[test]
-fn one_that_is_being_rolled_back_is_followed_to_its_end_and_explained() {
+fn a_running_rollback_is_followed_to_its_end_and_explained() {
     let site = Site::new();
     let dev = &site.accounts.dev;
     Emulator::shared().slow(dev, Duration::from_millis(100));
@@ -152,7 +152,7 @@ fn one_that_is_being_rolled_back_is_followed_to_its_end_and_explained() {
 }
 
 #[test]
-fn one_whose_update_could_not_be_rolled_back_says_how_to_go_on() {
+fn the_error_for_a_failed_update_rollback_names_the_next_step() {
     let site = Site::new().deployed();
     let emulator = Emulator::shared();
     let dev = &site.accounts.dev;
@@ -160,7 +160,7 @@ fn one_whose_update_could_not_be_rolled_back_says_how_to_go_on() {
         "  source:\n",
         "  key:\n    deletion_window_days: 20\n  source:\n    object_key: other.zip\n",
     );
-    // The key is changed, and cannot be changed back when the policy fails.
+    // The key changes, and cannot be reverted when the policy fails.
     emulator.fail(
         dev,
         &failure("update", "AWS::IAM::ManagedPolicy", "-source"),
@@ -193,14 +193,14 @@ fn one_whose_update_could_not_be_rolled_back_says_how_to_go_on() {
     let next = "run `s3ferry rollback --profile dev` to continue the rollback of stack \
                 crossaccountdeploy-dev";
     assert!(status.stdout.contains(next), "{}", status.stdout);
-    // As it says.
+    // The commands in the message work.
     site.project.expect("rollback --profile dev --yes", 0);
     site.deploy("--profile dev --yes", 0);
     assert_eq!(site.state().dev_stack()["status"], "UPDATE_COMPLETE");
 }
 
 #[test]
-fn one_whose_deletion_failed_says_how_to_end_it() {
+fn the_error_for_a_failed_deletion_names_the_next_step() {
     let site = Site::new();
     let dev = &site.accounts.dev;
     site.deploy("--profile dev --yes", 0);
@@ -224,7 +224,7 @@ fn one_whose_deletion_failed_says_how_to_end_it() {
 }
 
 #[test]
-fn what_a_deletion_left_is_imported_and_shown() {
+fn retained_resources_are_imported_and_shown() {
     let site = Site::new();
     let dev = &site.accounts.dev;
     site.deploy("--profile dev --yes", 0);
@@ -257,7 +257,7 @@ fn what_a_deletion_left_is_imported_and_shown() {
     assert_eq!(state.dev[REGION]["pipelines"], json!({}));
 }
 
-/// A stack as CloudFormation describes it.
+/// Returns a stack as CloudFormation describes it.
 fn described(site: &Site, status: &str) -> Answer {
     Answer::query(format!(
         "<Stacks><member><StackName>{DEV_STACK}</StackName><StackId>{}</StackId>\
@@ -274,7 +274,7 @@ fn stack_id(site: &Site) -> String {
     )
 }
 
-/// Events of the stack itself, the newest first as CloudFormation gives them.
+/// Returns events of the stack itself, with the latest first, like CloudFormation.
 fn events(site: &Site, statuses: &[&str]) -> Answer {
     let id = stack_id(site);
     let members: String = statuses
@@ -295,10 +295,10 @@ fn events(site: &Site, statuses: &[&str]) -> Answer {
     Answer::query(format!("<StackEvents>{members}</StackEvents>"))
 }
 
-/// Somebody continues a failed rollback while we look: its end is waited for, and what stood
-/// before in the same events is not taken for it.
+/// Another user continues a failed rollback at the same time. The deploy waits for its end, and
+/// ignores the earlier failure in the same events.
 #[test]
-fn a_rollback_that_somebody_continues_is_followed_to_its_own_end() {
+fn a_rollback_that_another_user_continues_is_followed_to_its_end() {
     let site = Site::new();
     let failed = [
         "UPDATE_ROLLBACK_FAILED",

@@ -1,11 +1,11 @@
-//! Dev, prod, dev with its pipeline; an update; nothing to do.
+//! Deploys dev, prod, and dev with its pipeline. Tests an update, and a run without changes.
 
 use serde_json::{Value, json};
 
 use super::{DEV_STACK, PROD_STACK, REGION, Site};
 use crate::emulator::Emulator;
 
-/// The statement of a policy with this Sid.
+/// Returns the statement of a policy with this Sid.
 fn statement<'p>(policy: &'p Value, sid: &str) -> &'p Value {
     let statements = policy["Statement"].as_array().expect("statements");
     let found = statements.iter().find(|statement| statement["Sid"] == sid);
@@ -13,7 +13,7 @@ fn statement<'p>(policy: &'p Value, sid: &str) -> &'p Value {
 }
 
 #[test]
-fn three_commands_make_everything_that_the_procedure_makes() {
+fn three_commands_create_everything_in_the_procedure() {
     let site = Site::with(|config| format!("{config}tags:\n  team: web\n"));
     let (dev, prod) = (&site.accounts.dev, &site.accounts.prod);
 
@@ -59,7 +59,7 @@ fn three_commands_make_everything_that_the_procedure_makes() {
     );
     assert_eq!(state.prod_stack()["outputs"]["DeployRoleArn"], *deploy_role);
 
-    // The key: one, with its alias, open to the service role and to prod's deploy role alone.
+    // There is one key with an alias. Only the service role and the deploy role in prod can use it.
     let keys = state.dev[REGION]["keys"].as_object().expect("keys");
     assert_eq!(keys.len(), 1);
     let found = &keys[state.key_id()];
@@ -90,7 +90,7 @@ fn three_commands_make_everything_that_the_procedure_makes() {
         "Deny"
     );
 
-    // The roles, and who may assume them.
+    // The roles and their trust policies.
     let role = &state.prod["roles"]["prods3role"];
     assert_eq!(
         role["trust"]["Statement"][0]["Principal"]["AWS"],
@@ -111,7 +111,7 @@ fn three_commands_make_everything_that_the_procedure_makes() {
         &state.dev["roles"]["AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy"]["attached"];
     assert_eq!(service.as_array().expect("policies").len(), 3);
 
-    // The pipeline, and what starts it.
+    // The pipeline and its trigger.
     let pipeline = &state.dev[REGION]["pipelines"]["crossaccountdeploy"];
     assert_eq!(
         pipeline["artifactStore"],
@@ -132,7 +132,7 @@ fn three_commands_make_everything_that_the_procedure_makes() {
     assert_eq!(rules.len(), 1);
 }
 
-/// A stack is protected, tagged, and made of the template that is checked in.
+/// Asserts that a stack is protected and tagged, and that it guards its resources.
 fn stacks_stand(account: &Value, name: &str, status: &str) {
     let stack = &account[REGION]["stacks"][name];
     assert_eq!(stack["status"], status);
@@ -155,7 +155,7 @@ fn stacks_stand(account: &Value, name: &str, status: &str) {
 }
 
 #[test]
-fn the_checked_in_template_is_what_is_deployed() {
+fn the_checked_in_template_is_deployed() {
     let site = Site::new().deployed();
     let emulator = Emulator::shared();
     for (account, stack, file) in [
@@ -193,7 +193,7 @@ fn all_deploys_in_order_and_a_second_run_changes_nothing() {
 }
 
 #[test]
-fn a_changed_configuration_is_an_update_of_what_it_changes() {
+fn a_changed_configuration_updates_only_what_changed() {
     let site = Site::new().deployed();
     let before = site.state();
     let bucket = format!("    bucket: output-{}\n", site.accounts.prod);
@@ -208,7 +208,7 @@ fn a_changed_configuration_is_an_update_of_what_it_changes() {
     );
     assert_eq!(pipeline["version"], 2);
     assert_eq!(after.key_id(), before.key_id());
-    // What stands already is not made again.
+    // Existing resources are not created again.
     assert_eq!(
         after.dev_stack()["resources"],
         before.dev_stack()["resources"]

@@ -1,5 +1,5 @@
-//! Changes of a live pipeline: whatever stops a deploy, and wherever, the deployed pipeline works, by
-//! the proof of the templates that are then deployed.
+//! Changes of a live pipeline: the deployed pipeline works wherever a deploy stops. The proof of
+//! the deployed templates shows it.
 
 use std::sync::Arc;
 use std::thread;
@@ -99,7 +99,8 @@ fn renamed_pipeline(site: &Site) {
     site.reconfigure("dev:\n", "dev:\n  pipeline:\n    name: site\n");
 }
 
-/// Makes a change that is killed at the n-th execution of a change set, before and after it.
+/// Makes a change, and kills the deploy at each execution of a change set, before or after the
+/// call.
 fn survives(change: fn(&Site)) {
     let executions = {
         let site = Site::with(with_key).deployed();
@@ -137,7 +138,7 @@ fn survives(change: fn(&Site)) {
     });
 }
 
-/// The usual configuration with a place for the settings of the key.
+/// Returns the usual configuration with settings of the key.
 fn with_key(config: String) -> String {
     config.replacen("dev:\n", "dev:\n  key:\n    alias: s3deploykey\n", 1)
 }
@@ -151,7 +152,7 @@ fn another_artifact_bucket() {
 fn dev_keeps_the_old_grants_until_the_pipeline_has_switched() {
     let site = Site::new().deployed();
     renamed_artifacts(&site);
-    // The target's first step, the switch, and then the step that removes.
+    // The first step of the target, the switch, and then the step that removes the old grants.
     site.proxy.hold_at(Some("ExecuteChangeSet"), 3, false);
     site.kill_when_held(REPLACE);
     site.proxy.reset();
@@ -222,7 +223,7 @@ fn an_output_bucket_is_renamed_back() {
 }
 
 #[test]
-fn a_refused_change_changes_nothing_anywhere() {
+fn a_rejected_change_changes_no_stack() {
     let site = Site::new().deployed();
     renamed_artifacts(&site);
     let before = site.state();
@@ -232,7 +233,7 @@ fn a_refused_change_changes_nothing_anywhere() {
 }
 
 #[test]
-fn a_change_that_cloudformation_refuses_in_one_stack_changes_no_other() {
+fn a_change_that_cloudformation_rejects_in_one_stack_changes_no_other() {
     let site = Site::new().deployed();
     let config = site.project.read("s3ferry.yaml");
     site.reconfigure(&config, &format!("{config}    path: v2\n"));
@@ -251,7 +252,7 @@ fn a_change_that_cloudformation_refuses_in_one_stack_changes_no_other() {
 }
 
 #[test]
-fn each_account_can_be_deployed_by_itself() {
+fn each_account_can_be_deployed_separately() {
     let site = Site::new().deployed();
     renamed_artifacts(&site);
     let run = site.deploy("--profile prod --yes --allow-replacement", 0);
@@ -266,7 +267,7 @@ fn each_account_can_be_deployed_by_itself() {
         run.stderr
     );
     works(&site);
-    // Nothing is wrong with a change that is not complete.
+    // An incomplete change is not an error.
     let run = site.project.expect("doctor", 0);
     assert!(
         run.stdout.contains("in transition"),
@@ -321,8 +322,8 @@ fn a_new_key_of_dev_waits_for_its_targets() {
     works(&site);
 }
 
-/// A target that only loses access has nothing to add, so its first run changes nothing. Without access
-/// to its account, dev learns of that run from the outputs file.
+/// A target that only loses access has nothing to add, so its first run changes nothing. Without
+/// access to its account, dev learns about that run from the outputs file.
 #[test]
 fn a_target_that_needs_no_first_step_is_recorded_as_ready() {
     let site = Site::with(|config| {
@@ -419,7 +420,7 @@ fn a_removed_target_is_reported_until_it_is_destroyed() {
             run.stdout
         );
     }
-    // Without the outputs file, the account itself tells.
+    // Without the outputs file, the account is read.
     std::fs::remove_file(site.project.path(".s3ferry/outputs.json")).expect("removed");
     let run = site.project.run("status");
     assert!(run.stdout.contains(stack), "{}", run.stdout);
@@ -429,14 +430,14 @@ fn a_removed_target_is_reported_until_it_is_destroyed() {
     works(&site);
 }
 
-/// A site whose target is a stack set over two accounts, with the service that serves it.
+/// Returns a site whose target is a stack set in two accounts, and the stack set service.
 fn site_with_set() -> (Site, [String; 2], StackSets) {
     let service = StackSets::start();
     let mut site = Site::new();
     let accounts = [site.accounts.prod.clone(), Accounts::fresh().prod];
     let dev = &site.accounts.dev;
     for account in &accounts {
-        // The stack sets of the service make no resources, and CodePipeline looks for the role.
+        // The stack set service creates no resources, but CodePipeline requires the role.
         let trust = json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Action": "sts:AssumeRole",
             "Principal": {"AWS": format!("arn:aws:iam::{dev}:root")},
@@ -481,7 +482,7 @@ fn a_stack_set_that_left_the_configuration_is_reported_until_it_is_destroyed() {
     site.deploy("--all --yes", 0);
     let has_set = || service.look(|state| state.has_set());
     let prod = format!("accounts: [\"{one}\", \"{two}\"]");
-    // Another target without a stack set, and the administrator's profile for no other stack.
+    // Another target without a stack set. No stack uses the administrator's profile.
     site.reconfigure("name: prod", "name: other");
     site.reconfigure(&prod, &format!("account: \"{one}\""));
     site.reconfigure("{account}-out", &format!("other-{one}"));
@@ -514,13 +515,13 @@ fn a_stack_set_that_left_the_configuration_is_reported_until_it_is_destroyed() {
 }
 
 #[test]
-fn an_account_leaves_its_stack_set_after_the_pipeline_has_switched() {
+fn an_account_leaves_its_stack_set_after_the_pipeline_switched() {
     let (site, [_, leaving], service) = site_with_set();
     site.deploy("--all --yes", 0);
     let instances = || service.look(|state| state.instances.len());
     assert_eq!(instances(), 2);
     site.reconfigure(&format!(", \"{leaving}\""), "");
-    // The administrator alone removes nothing that the pipeline deploys to.
+    // A deploy by the administrator removes no account that the pipeline deploys to.
     site.deploy("--profile admin --yes", 0);
     assert_eq!(instances(), 2);
     let run = site.deploy("--all --yes", 0);
@@ -538,7 +539,7 @@ fn an_account_leaves_its_stack_set_after_the_pipeline_has_switched() {
 }
 
 #[test]
-fn a_change_of_the_key_is_taken_back_half_way() {
+fn a_change_of_the_key_is_reverted_halfway() {
     for profiles in [&["dev"][..], &["dev", "prod"]] {
         let site = Site::with(with_key).deployed();
         other_key(&site);
@@ -547,7 +548,7 @@ fn a_change_of_the_key_is_taken_back_half_way() {
             works(&site);
         }
         if profiles.len() == 1 {
-            // Whoever runs it again is told the same.
+            // A second run prints the same next step.
             let run = site.deploy("--profile dev --yes --allow-replacement", 0);
             assert!(
                 run.stderr
@@ -576,12 +577,12 @@ fn a_live_pipeline_is_not_destroyed_as_removed() {
     let accounts = &site.accounts;
     let before = site.project.read("s3ferry.yaml");
     let all = "destroy --removed --all --confirm crossaccountdeploy-dev --confirm crossaccountdeploy-prod";
-    // Another region for the pipeline: the stacks are those of the deployed one.
+    // The pipeline moves to another region, but the stacks are those of the deployed pipeline.
     let moved = before.replace("dev:\n", "dev:\n  region: eu-west-1\n");
     site.reconfigure(&before, &moved);
     let run = site.project.expect(all, 1);
     assert!(run.stderr.contains("nothing was deleted"), "{}", run.stderr);
-    // Nothing has the name that it had, so that it looks like another pipeline.
+    // All names change, so the configuration looks like another pipeline.
     let dev = &accounts.dev;
     let new = before
         .replace(
@@ -594,7 +595,7 @@ fn a_live_pipeline_is_not_destroyed_as_removed() {
     let run = site.project.expect(all, 1);
     assert!(run.stderr.contains("nothing was deleted"), "{}", run.stderr);
     site.reconfigure(&new, &moved);
-    // Another target, which is not deployed, seen without access to dev.
+    // Another target that is not deployed, seen without access to dev.
     let renamed = before.replace(
         "name: prod",
         "name: other\n    profile: prod\n    role: otherrole",
@@ -636,7 +637,7 @@ fn a_renamed_target_is_complete_after_one_run() {
     );
     site.reconfigure(&format!("output-{account}"), &format!("site-{account}"));
     site.deploy("--all --yes --allow-replacement", 0);
-    // Its policies keep their names when those of the old target are free.
+    // Its policies keep their names, because those of the old target do not conflict.
     site.project.expect("diff --all", 0);
     site.project.expect(
         "destroy --removed --profile prod --confirm crossaccountdeploy-prod",

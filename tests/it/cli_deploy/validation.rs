@@ -1,5 +1,5 @@
-//! CloudFormation's own validation of a change set: its findings, the checks that it skipped, and
-//! what is said when the results cannot be read.
+//! CloudFormation's own validation of a change set: its findings, skipped checks, and results that
+//! cannot be read.
 
 use super::{DEV_STACK, Site, between};
 use crate::emulator::answer::escaped;
@@ -18,7 +18,7 @@ fn denied() -> Fault {
     Fault::Answered(Answer::error(403, "AccessDenied", said))
 }
 
-/// The event of a check: name, status, resource and its type, reason.
+/// Returns the event of a check: name, status, resource, resource type, and reason.
 fn event([name, status, id, kind, reason]: [&str; 5]) -> String {
     format!(
         "<member><EventId>{name}-{id}</EventId><OperationId>o</OperationId>\
@@ -52,7 +52,7 @@ const SKIPPED: [&str; 5] = [
     "Not authorized to perform iam:GetAccountSummary",
 ];
 
-/// A site whose change sets CloudFormation refuses.
+/// Returns a site whose change sets CloudFormation rejects.
 fn refused() -> Site {
     let site = Site::new();
     let failed = format!("<Status>FAILED</Status><StatusReason>{REASON}</StatusReason>");
@@ -62,18 +62,18 @@ fn refused() -> Site {
 }
 
 #[test]
-fn without_the_permission_the_error_names_it() {
+fn the_error_names_a_missing_permission() {
     let site = refused();
     site.proxy.always("DescribeEvents", denied());
     let run = site.deploy("--profile dev --yes", 1);
     assert!(run.stderr.contains(REASON), "{}", run.stderr);
     assert!(run.stderr.contains(PERMISSION), "{}", run.stderr);
-    // Nothing is left of the change set.
+    // The change set was deleted.
     assert_eq!(site.status(&site.accounts.dev, DEV_STACK), None);
 }
 
 #[test]
-fn with_the_permission_the_error_has_the_details_and_what_to_do() {
+fn with_the_permission_the_error_contains_the_details_and_help() {
     let site = refused();
     let next = "<NextToken>second</NextToken>";
     site.proxy.nth("DescribeEvents", 1, events(&[], next));
@@ -129,7 +129,7 @@ fn skipped_checks_are_reported_and_stop_nothing() {
 }
 
 #[test]
-fn results_that_cannot_be_read_are_said_and_stop_nothing() {
+fn unreadable_results_are_reported_and_stop_nothing() {
     let site = Site::new();
     site.proxy.always("DescribeEvents", denied());
     let run = site.deploy("--profile dev --yes --format json", 0);
@@ -168,7 +168,7 @@ fn a_failed_operation_that_only_points_to_the_details_names_the_permission() {
 }
 
 #[test]
-fn a_cleanup_that_fails_hides_no_reason() {
+fn a_failed_cleanup_does_not_hide_the_reason() {
     let site = refused();
     site.proxy.always("DescribeEvents", events(&[TAKEN], ""));
     let said = "not authorized to perform: cloudformation:DeleteChangeSet";

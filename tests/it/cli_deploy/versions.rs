@@ -1,4 +1,4 @@
-//! Which version of the source is deployed: by uploads, when a pipeline is created, and in
+//! The deployed version of the source: after uploads, after the creation of a pipeline, and in
 //! additional pipelines.
 
 use std::thread;
@@ -15,15 +15,15 @@ use crate::support::Project;
 const PIPELINE: &str = "crossaccountdeploy";
 const ADDITIONAL: &str = "crossaccountdeploy-2";
 
-/// Uploads a new version and waits for nothing; gives its ID.
+/// Uploads a new version without waiting, and returns its ID.
 fn upload(project: &Project, content: &str) -> String {
     project.write("site/index.html", content);
     let run = project.expect("push site --no-watch --profile dev", 0);
     run.stdout.trim().to_owned()
 }
 
-/// The executions of a pipeline, the oldest first: status and version. Looking at them lets the
-/// emulator run what waits.
+/// Returns the status and the version of each execution of a pipeline, with the oldest first. The
+/// request lets the emulator continue waiting executions.
 fn executions(account: &str, pipeline: &str) -> Vec<(String, String)> {
     let command = format!("codepipeline list-pipeline-executions --pipeline-name {pipeline}");
     let found = Emulator::shared().aws(account, &command);
@@ -42,7 +42,7 @@ fn executions(account: &str, pipeline: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The same once there are so many: events arrive some time after the upload.
+/// Waits for this number of executions, because events arrive some time after the upload.
 fn executions_once(account: &str, pipeline: &str, count: usize) -> Vec<(String, String)> {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -61,7 +61,7 @@ fn succeeded(version: &str) -> (String, String) {
 #[test]
 fn each_of_two_quick_uploads_is_deployed_by_its_own_execution() {
     let site = Site::new().deployed();
-    // Nobody looks in between, so that both executions wait for their source action.
+    // Nothing requests the executions in between, so both wait for their source action.
     let first = upload(&site.project, "first");
     let second = upload(&site.project, "second");
     let mut found = executions_once(&site.accounts.dev, PIPELINE, 2);
@@ -69,7 +69,7 @@ fn each_of_two_quick_uploads_is_deployed_by_its_own_execution() {
     let mut expected = [succeeded(&first), succeeded(&second)];
     expected.sort();
     assert_eq!(found, expected);
-    // The same content again: its execution is found by its version.
+    // The content is the same, and the execution is found by its version.
     let run = site
         .project
         .expect("push site --profile dev --format json", 0);
@@ -120,7 +120,7 @@ fn status_warns_until_the_newest_version_is_live() {
     assert_eq!(found["pipelines"][0]["state"], "outdated");
     assert_eq!(found["pipelines"][0]["liveVersion"], old.as_str());
 
-    // The command that it prints deploys the newest version.
+    // The printed command deploys the newest version.
     let hints = found["next"].as_array().expect("hints").iter();
     let mut hints = hints.filter_map(Value::as_str);
     let hint = hints.find(|hint| hint.contains("start-pipeline-execution"));
@@ -139,7 +139,7 @@ fn status_warns_until_the_newest_version_is_live() {
 }
 
 #[test]
-fn status_says_what_it_may_not_read_and_does_not_fail() {
+fn status_reports_denied_reads_and_does_not_fail() {
     let site = Site::new().deployed();
     upload(&site.project, "content");
     executions_once(&site.accounts.dev, PIPELINE, 1);
@@ -182,7 +182,7 @@ fn a_creation_without_a_source_object_deploys_nothing_and_is_announced() {
         run.stderr
     );
     assert_eq!(executions(&site.accounts.dev, PIPELINE), []);
-    // It is about a creation only.
+    // The message appears only when the pipeline is created.
     let run = site.deploy("--all --yes", 0);
     assert!(
         !run.stderr.contains("starts automatically"),
@@ -191,8 +191,8 @@ fn a_creation_without_a_source_object_deploys_nothing_and_is_announced() {
     );
 }
 
-/// A site whose next deploy of dev creates the pipeline, with a source object; the object's
-/// version.
+/// Returns a site whose next deploy of dev creates the pipeline, and the version of its source
+/// object.
 fn about_to_create() -> (Site, String) {
     let site = Site::new();
     site.deploy("--profile dev --yes", 0);
@@ -253,7 +253,7 @@ fn the_first_execution_is_announced_before_the_question_and_reported_at_the_end(
 }
 
 #[test]
-fn a_first_execution_that_waits_or_cannot_be_read_fails_no_deploy() {
+fn a_first_execution_that_waits_or_is_unreadable_fails_no_deploy() {
     let site = Site::with(|config| format!("{config}    approval: true\n"));
     site.deploy("--profile dev --yes", 0);
     site.deploy("--profile prod --yes", 0);
@@ -296,13 +296,13 @@ fn a_first_execution_that_waits_or_cannot_be_read_fails_no_deploy() {
 fn an_additional_pipeline_deploys_nothing_until_the_previous_one_starts_it() {
     let fleet = Fleet::new();
     let quotas = "quotas: {actions_per_pipeline: 4, actions_per_stage: 2}\n";
-    // One pipeline at first, with a source object.
+    // First, there is one pipeline with a source object.
     fleet.configure(4, "us-east-1", "");
     fleet.deploy();
     let old = upload(&fleet.project, "old");
     assert_eq!(executions_once(&fleet.dev, PIPELINE, 1), [succeeded(&old)]);
 
-    // Others are added: their first executions end before they deploy.
+    // Others are added. Their first executions end before they deploy anything.
     fleet.configure(4, "us-east-1", quotas);
     let said = fleet.deploy();
     let announced = format!(
@@ -317,7 +317,7 @@ fn an_additional_pipeline_deploys_nothing_until_the_previous_one_starts_it() {
     let actions = |status: &str| actions(&fleet.dev, ADDITIONAL, status);
     assert_eq!(actions("Failed"), ["Source"]);
 
-    // Starting it directly gets no further.
+    // A direct start has the same result.
     let start = format!("codepipeline start-pipeline-execution --name {ADDITIONAL}");
     Emulator::shared().aws(&fleet.dev, &start);
     assert_eq!(
@@ -325,7 +325,7 @@ fn an_additional_pipeline_deploys_nothing_until_the_previous_one_starts_it() {
         [failed.clone(), failed.clone()]
     );
 
-    // The first pipeline starts it with its own version, and a push follows both.
+    // The first pipeline starts the additional one with its own version. A push follows both.
     fleet.project.write("site/index.html", "new");
     let run = fleet
         .project
@@ -358,7 +358,7 @@ fn an_additional_pipeline_deploys_nothing_until_the_previous_one_starts_it() {
     );
 }
 
-/// Names of the actions of a pipeline's first execution with a status.
+/// Returns the names of the actions with a status in a pipeline's first execution.
 fn actions(account: &str, pipeline: &str, status: &str) -> Vec<String> {
     let ask = |command: &str| {
         Emulator::shared().aws(

@@ -1,4 +1,4 @@
-//! The formats for machines: SARIF and JUnit.
+//! The machine-readable formats: SARIF and JUnit.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,8 @@ rule TOPIC_TAGGED when Resources.*[ Type == 'AWS::SNS::Topic' ] !empty {
 }
 ";
 
-/// With an error, a warning, notes, a finding of no Guard rule, and suppressed rules: one that is checked
-/// and one of another rule set.
+/// Returns a project with an error, a warning, notes, a finding without a Guard rule, and two
+/// suppressed rules: one that is checked, and one from another rule set.
 fn all_kinds() -> Project {
     let project = project();
     project.write("rules/topic/named.guard", WARNING);
@@ -50,7 +50,7 @@ fn texts<'j>(list: &'j Json, member: &str) -> Vec<&'j str> {
 }
 
 #[test]
-fn notes_change_no_exit_code_and_are_counted() {
+fn notes_are_counted_and_do_not_change_the_exit_code() {
     let project = project();
     project.write("rules/topic/tagged.guard", NOTE);
     project.expect(&format!("{OURS} good.json --strict"), 1);
@@ -69,8 +69,9 @@ fn notes_change_no_exit_code_and_are_counted() {
 }
 
 #[test]
-fn sarif_is_valid_and_says_the_same() {
-    // The published pattern of a language has a bracket too many, and is no regular expression.
+fn sarif_is_valid_and_has_the_same_results() {
+    // The published pattern of a language has an extra bracket, and is not a valid regular
+    // expression.
     let schema = include_str!("../../fixtures/sarif-schema-2.1.0.json").replace(
         "^[a-zA-Z]{2}|^[a-zA-Z]{2}-[a-zA-Z]{2}]?$",
         "^[a-zA-Z]{2}(-[a-zA-Z]{2})?$",
@@ -95,13 +96,16 @@ fn sarif_is_valid_and_says_the_same() {
         assert!(errors.is_empty(), "{errors:#?}");
         let code = i32::from(!files.starts_with("good"));
         assert_eq!(run.code, code, "{files}");
-        // Each result once, of a rule that is described.
+        // Each result occurs once, and its rule is described.
         let run = &log["runs"][0];
         let rules = texts(&run["tool"]["driver"]["rules"], "id");
         let results = run["results"].as_array().expect("results");
         let mut seen = BTreeSet::new();
         for result in results {
-            assert!(seen.insert(result.to_string()), "{files}: twice: {result}");
+            assert!(
+                seen.insert(result.to_string()),
+                "{files}: duplicate: {result}"
+            );
             let rule = result["ruleId"].as_str().expect("a rule");
             assert!(rules.contains(&rule), "{files}: {rule}");
         }
@@ -134,7 +138,7 @@ fn sarif_is_valid_and_says_the_same() {
     let place = &result["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "bad.yaml");
     assert!(place["region"]["startLine"].as_u64() >= Some(11));
-    // The validator would see a fault.
+    // The validator detects errors.
     let mut broken = log.clone();
     broken["runs"][0]["results"][0]["level"] = json!("catastrophe");
     assert!(!validator.is_valid(&broken));
@@ -149,7 +153,7 @@ fn sarif_has_suppressed_rules_as_suppressed_results() {
     let (suppressed, open): (Vec<&Json>, Vec<&Json>) =
         results.partition(|result| result.get("suppressions").is_some());
     let [suppressed] = suppressed[..] else {
-        panic!("one that is checked: {suppressed:#?}");
+        panic!("expected one suppressed result: {suppressed:#?}");
     };
     assert_eq!(suppressed["ruleId"], "TOPIC_ENCRYPTED");
     assert_eq!(suppressed["level"], "error");
@@ -182,7 +186,7 @@ fn sarif_has_suppressed_rules_as_suppressed_results() {
         .expect("it is described");
     assert_eq!(own["defaultConfiguration"]["level"], "warning");
     assert_ne!(own["shortDescription"]["text"], own["id"]);
-    // With the rule set of the other suppression, it has a result too.
+    // With the rule set of the other suppression, there is also a result for it.
     project.write(
         "rules/theirs.guard",
         "rule THEIR_RULE { Resources !empty }\n",
@@ -208,17 +212,17 @@ fn sarif_names_files_relative_to_the_folder() {
 struct Case {
     suite: String,
     name: String,
-    /// `failure`, `skipped`, or nothing.
+    /// `failure`, `skipped`, or empty.
     outcome: String,
     message: String,
     /// The text of the failure.
     text: String,
-    /// What stands in `system-out`.
+    /// The content of `system-out`.
     output: String,
 }
 
-/// An element: its name, the attributes that it must have and may have, the elements in it, and whether
-/// it holds text.
+/// An element: its name, its required and optional attributes, its child elements, and whether it
+/// contains text.
 type Form = (
     &'static str,
     &'static [&'static str],
@@ -227,7 +231,8 @@ type Form = (
     bool,
 );
 
-/// The elements of the common form. (Jenkins' `junit-10.xsd` says the same of these.)
+/// The elements of the common format. The Jenkins schema `junit-10.xsd` defines them in the same
+/// way.
 #[rustfmt::skip]
 const FORM: &[Form] = &[
     ("testsuites", &[], &["name", "time", "tests", "failures", "errors"], &["testsuite"], false),
@@ -257,7 +262,7 @@ fn attributes(tag: &BytesStart) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The cases of a report in the common form; panics where it is in another.
+/// Parses a report in the common format, and returns its cases.
 fn junit(report: &str) -> Vec<Case> {
     check_junit(report).unwrap_or_else(|fault| panic!("{fault}\n{report}"))
 }
@@ -276,7 +281,7 @@ fn check_junit(report: &str) -> Result<Vec<Case>, String> {
                 let (_, must, may, _, _) = FORM
                     .iter()
                     .find(|(known, ..)| *known == name)
-                    .ok_or_else(|| format!("no element is called <{name}>"))?;
+                    .ok_or_else(|| format!("unknown element <{name}>"))?;
                 let fits = match open.last() {
                     None => name == "testsuites" && counts.is_empty(),
                     Some(parent) => FORM.iter().any(|(known, _, _, children, _)| {
@@ -320,7 +325,7 @@ fn check_junit(report: &str) -> Result<Vec<Case>, String> {
                         ..Case::default()
                     }),
                     "failure" | "skipped" | "error" => {
-                        let case = cases.last_mut().ok_or("an outcome of no case")?;
+                        let case = cases.last_mut().ok_or("an outcome without a case")?;
                         if !case.outcome.is_empty() {
                             return Err(format!("two outcomes of {}", case.name));
                         }
@@ -352,7 +357,7 @@ fn check_junit(report: &str) -> Result<Vec<Case>, String> {
                     .iter()
                     .any(|(known, .., text)| *known == inside && *text);
                 if !takes_text && !text.trim().is_empty() {
-                    return Err(format!("text in <{inside}>: {text}"));
+                    return Err(format!("unexpected text in <{inside}>: {text}"));
                 }
                 if let Some(case) = cases.last_mut() {
                     match inside {
@@ -369,7 +374,7 @@ fn check_junit(report: &str) -> Result<Vec<Case>, String> {
     if !open.is_empty() {
         return Err(format!("not closed: {open:?}"));
     }
-    // The numbers are those of the cases.
+    // The totals match the cases.
     let mut counted: Vec<[usize; 4]> = Vec::new();
     let mut last = None;
     for case in &cases {
@@ -387,7 +392,9 @@ fn check_junit(report: &str) -> Result<Vec<Case>, String> {
         }
     }
     if counted != counts {
-        return Err(format!("{counts:?} is written, and {counted:?} counted"));
+        return Err(format!(
+            "the totals are {counts:?}, but the cases add up to {counted:?}"
+        ));
     }
     Ok(cases)
 }
@@ -423,7 +430,7 @@ fn junit_has_a_case_for_each_rule_and_each_suppression() {
     let [failed, warned, noted, unknown, skipped, passed, ..] = &cases[..] else {
         panic!("{cases:?}");
     };
-    // The message is one thing, and what to do another.
+    // The message and the fix are separate.
     let place = "all.yaml:10:3";
     assert_eq!(
         failed.message,
@@ -451,7 +458,7 @@ fn junit_has_a_case_for_each_rule_and_each_suppression() {
 }
 
 #[test]
-fn junit_has_one_case_for_each_check_that_is_no_guard_rule() {
+fn junit_has_one_case_for_each_check_without_a_guard_rule() {
     let project = project();
     let role = |id: &str| {
         let name = "r".repeat(65);
@@ -469,7 +476,7 @@ fn junit_has_one_case_for_each_check_that_is_no_guard_rule() {
 }
 
 #[test]
-fn another_form_than_the_common_one_would_be_seen() {
+fn a_deviation_from_the_common_format_is_detected() {
     let project = all_kinds();
     let run = project.expect(&format!("{OURS} --format junit all.yaml"), 1);
     for (part, other) in [

@@ -10,7 +10,7 @@ use super::{configure, json};
 use crate::emulator::{Accounts, Answer, Call, Emulator, Fault, FaultProxy};
 use crate::support::{Project, SMALL, python};
 
-/// The documents that the command prints: one, or several by name.
+/// Returns the documents that the command prints: one document, or several by name.
 fn documents(project: &Project, arguments: &str) -> Vec<Value> {
     let found = json(&project.expect(&format!("deployer-policy {arguments}"), 0));
     match found.get("Statement") {
@@ -29,7 +29,7 @@ fn policies(documents: &[Value]) -> Vec<Policy> {
         .iter()
         .map(|document| {
             let node = read(&Source::new("policy", document.to_string())).expect("JSON");
-            Policy::parse(&node, PolicyKind::Identity).expect("a policy as IAM takes it")
+            Policy::parse(&node, PolicyKind::Identity).expect("a policy that IAM accepts")
         })
         .collect()
 }
@@ -45,7 +45,7 @@ fn decide(policies: &[Policy], account: &str, action: &str, resource: &str) -> D
     evaluate(&request.expect("a request"), &set)
 }
 
-/// All actions of some documents.
+/// Returns all actions in the documents.
 fn actions(documents: &[Value]) -> BTreeSet<String> {
     let statements = documents.iter().flat_map(|one| one["Statement"].as_array());
     statements
@@ -58,7 +58,7 @@ fn actions(documents: &[Value]) -> BTreeSet<String> {
         .collect()
 }
 
-/// The resource that AWS authorizes a recorded call on.
+/// Returns the resource on which AWS authorizes a recorded call.
 fn resource(call: &Call, account: &str) -> String {
     if let Some(stack) = call.parameter("StackName") {
         if stack.starts_with("arn:") {
@@ -83,7 +83,7 @@ fn resource(call: &Call, account: &str) -> String {
 }
 
 #[test]
-fn every_call_that_the_commands_make_is_allowed_and_no_other_of_cloudformation() {
+fn all_calls_of_the_commands_are_allowed_and_no_other_calls_to_cloudformation() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let proxy = FaultProxy::before(emulator.address());
@@ -131,7 +131,7 @@ fn every_call_that_the_commands_make_is_allowed_and_no_other_of_cloudformation()
             .filter(|action| action.starts_with("cloudformation:"))
             .filter(|action| !called[profile].contains(*action))
             .collect();
-        // IAM asks for it when a stack's drift is detected.
+        // IAM requires this permission for drift detection.
         assert_eq!(
             idle,
             ["cloudformation:DetectStackResourceDrift"],
@@ -140,7 +140,8 @@ fn every_call_that_the_commands_make_is_allowed_and_no_other_of_cloudformation()
     }
 }
 
-/// Asks for the rollbacks of both stacks: CloudFormation refuses them, since nothing has failed.
+/// Requests the rollback of both stacks. CloudFormation rejects the requests, because no operation
+/// failed.
 fn roll_back(project: &Project, proxy: &FaultProxy, accounts: &Accounts) {
     for (profile, account) in [("dev", &accounts.dev), ("prod", &accounts.prod)] {
         for status in ["UPDATE_ROLLBACK_FAILED", "UPDATE_IN_PROGRESS"] {
@@ -155,7 +156,7 @@ fn roll_back(project: &Project, proxy: &FaultProxy, accounts: &Accounts) {
     }
 }
 
-/// The description of a stack in this status.
+/// Returns the description of a stack with this status.
 fn emulator_answer(account: &str, stack: &str, status: &str) -> Answer {
     let stacks = Emulator::shared().aws(
         account,
@@ -204,7 +205,7 @@ fn other_stacks_and_other_names_are_out_of_reach() {
     }
 }
 
-/// Handlers' permissions that only a property needs which no template of ours has.
+/// Permissions of resource handlers for properties that no generated template uses.
 const FOR_OTHER_PROPERTIES: &[(&str, &str)] = &[
     (
         "codepipeline:DisableStageTransition",
@@ -238,7 +239,7 @@ const FOR_OTHER_PROPERTIES: &[(&str, &str)] = &[
     ("s3:DeleteBucketCors", "CorsConfiguration"),
     (
         "s3:DeleteBucketEncryption",
-        "an API's name that is no action",
+        "the name of an API that has no action",
     ),
     ("s3:DeleteBucketLifecycle", "LifecycleConfiguration"),
     (
@@ -287,8 +288,8 @@ const FOR_OTHER_PROPERTIES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Prints the handlers' permissions of the types that are given, from the resource type schemas
-/// that cfn-lint ships.
+/// Prints the permissions that the handlers of these resource types need, from the schemas that
+/// cfn-lint ships.
 const SCHEMAS: &str = "
 import json, pathlib, sys, cfnlint
 schemas = pathlib.Path(cfnlint.__file__).parent / 'data/schemas'
@@ -302,7 +303,7 @@ print(json.dumps(found))
 ";
 
 #[test]
-fn what_the_resource_types_handlers_need_is_granted() {
+fn the_permissions_of_the_resource_handlers_are_granted() {
     let project = Project::with(SMALL);
     project.expect("synth --no-lint", 0);
     let templates = project.read("stacks/dev.yaml") + &project.read("stacks/prod.yaml");
@@ -340,14 +341,11 @@ fn what_the_resource_types_handlers_need_is_granted() {
             unused.remove(action);
         }
     }
-    assert!(
-        unused.is_empty(),
-        "{unused:?} are granted, or needed by nothing"
-    );
+    assert!(unused.is_empty(), "{unused:?} are granted or not needed");
 }
 
 #[test]
-fn every_action_is_one_that_aws_has() {
+fn every_action_exists_in_aws() {
     let reference: Value =
         serde_json::from_str(include_str!("../../../data/service-reference.json")).expect("JSON");
     let project = Project::with(SMALL);
@@ -422,7 +420,7 @@ fn documents_are_short_enough_and_each_can_be_printed() {
 }
 
 #[test]
-fn what_belongs_to_nobody_is_refused() {
+fn options_for_another_account_are_rejected() {
     let project = Project::with(SMALL);
     let run = project.expect("deployer-policy --profile dev --push --doctor", 2);
     assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);
@@ -434,7 +432,7 @@ fn what_belongs_to_nobody_is_refused() {
     project.expect("deployer-policy --profile dev --push", 0);
 }
 
-/// Prints whether services of AWS's API have operations, by the models that its CLI ships.
+/// Prints whether operations exist in the AWS API, according to the service models of the AWS CLI.
 const OPERATIONS: &str = "
 import sys, botocore.session
 session = botocore.session.get_session()
@@ -444,7 +442,7 @@ for asked in sys.argv[1:]:
 ";
 
 #[test]
-fn the_checks_of_a_change_sets_validation_are_granted_by_a_statement_of_their_own() {
+fn the_checks_of_a_change_set_validation_have_a_separate_statement() {
     let operations = [
         ("cloudwatch:GetMetricData", "cloudwatch:GetMetricData"),
         ("iam:GetAccountSummary", "iam:GetAccountSummary"),
@@ -478,13 +476,13 @@ fn the_checks_of_a_change_sets_validation_are_granted_by_a_statement_of_their_ow
             );
         }
     }
-    // CloudFormation calls them as the caller, so a service role has no use for them.
+    // CloudFormation makes these calls as the caller, so a service role does not need them.
     let role = documents(&project, "--profile dev --service-role");
     assert!(!actions(&role).contains("cloudwatch:GetMetricData"));
 }
 
 #[test]
-fn looking_for_the_buckets_of_an_earlier_stack_is_allowed_on_them_alone() {
+fn the_lookup_of_retained_buckets_is_allowed_only_on_these_buckets() {
     let config = SMALL.replace("account: \"222222222222\"", "accounts: [\"222222222222\"]")
         + "    profile: fleet\n    bucket: site-{account}\n";
     let project = Project::with(&config);
@@ -503,7 +501,7 @@ fn looking_for_the_buckets_of_an_earlier_stack_is_allowed_on_them_alone() {
             assert_eq!(decided, decision, "{arguments}: {bucket}");
         }
     }
-    // Of a template with static names nothing is looked for.
+    // A template with static names requires no lookup.
     let with_role = documents(
         &Project::with(SMALL),
         &format!("--profile prod --role-arn {role}"),

@@ -21,11 +21,11 @@ fn without_the_stacks_name_nothing_is_touched() {
         "{}",
         asked.stderr
     );
-    // One name of two is not enough either, and a wrong one is refused at once.
+    // One of two names is not enough, and a wrong name is rejected immediately.
     project.expect("destroy --all --confirm crossaccountdeploy-prod", 2);
     project.expect("destroy --profile prod --confirm crossaccountdeploy-dev", 2);
     project.expect("destroy --profile prod --yes", 2);
-    // A stack of its own is not kept by what keeps those of a stack set.
+    // The option applies to stacks of stack sets, not to a separate stack.
     let kept = "destroy --profile prod --confirm crossaccountdeploy-prod --retain-stacks";
     let refused = project.expect(kept, 2);
     assert!(
@@ -39,7 +39,7 @@ fn without_the_stacks_name_nothing_is_touched() {
 }
 
 #[test]
-fn dev_is_refused_while_a_target_stands_or_is_recorded() {
+fn dev_is_rejected_while_a_target_exists_or_is_recorded() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let mut project = accounts.project(&emulator.endpoint());
@@ -71,7 +71,7 @@ fn dev_is_refused_while_a_target_stands_or_is_recorded() {
 }
 
 #[test]
-fn everything_goes_but_what_is_retained_and_a_deploy_takes_it_over() {
+fn everything_else_is_deleted_and_a_deploy_imports_retained_resources() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let proxy = FaultProxy::before(emulator.address());
@@ -129,13 +129,13 @@ fn everything_goes_but_what_is_retained_and_a_deploy_takes_it_over() {
 }
 
 #[test]
-fn a_deletion_that_was_killed_is_completed_by_the_next_run() {
+fn the_next_run_completes_a_killed_deletion() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let proxy = FaultProxy::before(emulator.address());
     let project = accounts.project(&proxy.endpoint());
     project.expect("deploy --all --yes", 0);
-    // How many calls there are before the first deletion.
+    // Kill the run during the first deletion.
     proxy.reset();
     emulator.slow(&accounts.prod, Duration::from_millis(200));
     let prod = "destroy --profile prod --confirm crossaccountdeploy-prod";

@@ -6,7 +6,7 @@ const SOURCE: &str = "  source:\n";
 const OTHER_SOURCE: &str = "  source:\n    object_key: site.zip\n";
 
 #[test]
-fn nothing_deployed_is_all_to_create_and_leaves_no_stack() {
+fn without_a_stack_everything_is_created_and_no_stack_remains() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let project = accounts.project(&emulator.endpoint());
@@ -33,7 +33,7 @@ fn a_target_waits_for_dev_only_when_all_are_compared() {
 }
 
 #[test]
-fn what_is_deployed_is_no_difference() {
+fn a_deployed_configuration_has_no_differences() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let project = accounts.project(&emulator.endpoint());
@@ -50,14 +50,14 @@ fn what_is_deployed_is_no_difference() {
 }
 
 #[test]
-fn a_change_is_shown_in_the_template_and_by_cloudformation_and_nothing_is_done() {
+fn a_change_is_shown_in_the_template_and_by_cloudformation_without_changing_anything() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let proxy = FaultProxy::before(emulator.address());
     let project = accounts.project(&proxy.endpoint());
     project.expect("deploy --all --yes", 0);
     configure(&project, SOURCE, OTHER_SOURCE);
-    // A deploy would turn it on again.
+    // A deploy would enable the protection again.
     let unprotect = "cloudformation update-termination-protection --stack-name \
                      crossaccountdeploy-dev --no-enable-termination-protection";
     emulator.aws(&accounts.dev, unprotect);
@@ -114,7 +114,7 @@ fn a_change_is_shown_in_the_template_and_by_cloudformation_and_nothing_is_done()
 }
 
 #[test]
-fn comments_alone_are_shown_and_are_no_difference() {
+fn changes_only_in_comments_are_shown_but_are_not_a_difference() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let project = accounts.project(&emulator.endpoint());
@@ -167,7 +167,7 @@ fn another_key_for_a_target_is_shown() {
     );
 }
 
-/// A change set with one change, whose resource has these members.
+/// Returns a change set with one change, whose resource has these members.
 fn change_set(resource: &str) -> Fault {
     Fault::Answered(Answer::query(format!(
         "<Status>CREATE_COMPLETE</Status><ExecutionStatus>AVAILABLE</ExecutionStatus><Changes>\
@@ -179,7 +179,7 @@ fn change_set(resource: &str) -> Fault {
 }
 
 #[test]
-fn values_are_shown_as_far_as_cloudformation_gives_them() {
+fn values_are_shown_if_cloudformation_returns_them() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let proxy = FaultProxy::before(emulator.address());
@@ -195,13 +195,13 @@ fn values_are_shown_as_far_as_cloudformation_gives_them() {
     let long = "s".repeat(400);
     let (whole_old, whole_new) = (format!("- {long}old"), format!("+ {long}new"));
     let cases = [
-        // Without values, the cause is all there is.
+        // Without values, only the cause is shown.
         (
             target(""),
             vec!["change  DeployKey  AWS::KMS::Key  Properties.Description\n"],
             vec!["->"],
         ),
-        // Contexts only.
+        // Only the contexts are available.
         (
             "<BeforeContext>{\"Properties\":{\"A\":1}}</BeforeContext>\
              <AfterContext>{\"Properties\":{\"A\":2}}</AfterContext>"
@@ -209,7 +209,7 @@ fn values_are_shown_as_far_as_cloudformation_gives_them() {
             vec!["DeployKey:\n  A: 1 -> 2\n"],
             vec![],
         ),
-        // What controls a terminal is written out, and what AWS masks stays masked.
+        // Control characters are escaped, and values that AWS masks stay masked.
         (
             target(
                 "<BeforeValue>****</BeforeValue><AfterValue>a&#x9b;2J&#x202e;b&#10;c</AfterValue>",
@@ -217,7 +217,7 @@ fn values_are_shown_as_far_as_cloudformation_gives_them() {
             vec!["  Description: **** -> a\\u{9b}2J\\u{202e}b\\u{a}c\n"],
             vec!["\u{9b}", "\u{202e}"],
         ),
-        // What is piped is complete.
+        // Piped output is complete.
         (
             target(&format!(
                 "<BeforeValue>{long}old</BeforeValue><AfterValue>{long}new</AfterValue>"
@@ -238,7 +238,7 @@ fn values_are_shown_as_far_as_cloudformation_gives_them() {
             assert!(!table.contains(part), "{part:?}\n{table}");
         }
     }
-    // Where the width is known, long values are shortened where they are alike.
+    // If the width is known, the equal parts of long values are shortened.
     project.set("COLUMNS", "80");
     let run = project.expect("diff --profile dev", 1);
     assert!(

@@ -38,7 +38,10 @@ fn the_first_cause_comes_before_the_cascade() {
         .iter()
         .find(|line| line.contains(" DeployKey "))
         .expect("the key's row");
-    assert!(key.contains('░'), "the row shows the rollback: {key}");
+    assert!(
+        key.contains('░'),
+        "the row does not show the rollback: {key}"
+    );
     let found = json(&project.expect("events --profile dev --format json", 1));
     let cause = &found["stacks"][0]["operations"][0]["cause"];
     assert_eq!(cause["resource"], "SourcePolicy");
@@ -72,7 +75,7 @@ fn bars_follow_the_durations_of_the_last_operations() {
 }
 
 #[test]
-fn an_operation_that_goes_on_is_no_failure() {
+fn an_operation_in_progress_is_not_a_failure() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let project = accounts.project(&emulator.endpoint());
@@ -93,7 +96,7 @@ fn an_operation_that_goes_on_is_no_failure() {
 }
 
 #[test]
-fn no_stack_is_said_with_what_makes_it() {
+fn a_missing_stack_is_reported_with_the_command_that_creates_it() {
     let emulator = Emulator::shared();
     let project = Accounts::fresh().project(&emulator.endpoint());
     let run = project.expect("events --profile dev", 1);

@@ -1,5 +1,5 @@
-//! The commands around a deployment, against the emulator: the real binary, two accounts by
-//! profiles.
+//! The commands other than `deploy`, with the real binary, the emulator, and profiles for two
+//! accounts.
 
 mod deployer_policy;
 mod destroy;
@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use crate::support::{Project, Run};
 
-/// What a run printed as JSON.
+/// Parses the JSON output of a run.
 fn json(run: &Run) -> Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stdout))
 }
 
-/// Changes the configuration, and writes the templates anew.
+/// Changes the configuration, and writes the templates.
 fn configure(project: &Project, old: &str, new: &str) {
     let config = project.read("s3ferry.yaml");
     assert!(config.contains(old), "{config}");

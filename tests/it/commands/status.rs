@@ -4,7 +4,7 @@ use crate::emulator::{Accounts, Answer, Emulator, Failure, Fault, FaultProxy};
 use crate::schemas::conforms;
 
 #[test]
-fn the_next_step_is_named_until_everything_stands() {
+fn the_next_step_is_named_until_everything_is_deployed() {
     let emulator = Emulator::shared();
     let project = Accounts::fresh().project(&emulator.endpoint());
     let next = |expected: &str| {
@@ -44,7 +44,7 @@ fn the_next_step_is_named_until_everything_stands() {
 }
 
 #[test]
-fn another_template_and_a_stale_one_are_said() {
+fn a_different_template_and_a_stale_one_are_reported() {
     let emulator = Emulator::shared();
     let project = Accounts::fresh().project(&emulator.endpoint());
     project.expect("deploy --all --yes", 0);
@@ -65,7 +65,7 @@ fn another_template_and_a_stale_one_are_said() {
 }
 
 #[test]
-fn a_stack_without_a_profile_here_is_listed_and_fails_nothing() {
+fn a_stack_without_a_local_profile_is_listed_and_is_not_an_error() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let mut project = accounts.project(&emulator.endpoint());
@@ -153,7 +153,7 @@ fn drift_is_detected_and_its_properties_listed() {
         "{}",
         run.stdout
     );
-    // What was found is remembered by CloudFormation.
+    // CloudFormation keeps the result.
     let later = json(&project.expect("status --profile prod --format json", 0));
     assert_eq!(later["stacks"][0]["drift"], "DRIFTED");
 }
@@ -199,18 +199,18 @@ fn an_open_policy_and_missing_termination_protection_are_findings_with_the_next_
     let run = project.expect("status --profile prod", 1);
     let said = "its termination protection is off, and its stack policy allows";
     assert!(run.stdout.contains(said), "{}", run.stdout);
-    // As it says.
+    // The command in the hint works.
     project.expect("deploy --profile prod --yes", 0);
     let run = project.expect("status", 0);
     assert!(!run.stdout.contains("protected:"), "{}", run.stdout);
-    // Another policy that protects as well is not a finding.
+    // A different policy with the same protection is not a finding.
     let stricter = allow.replace("Update:*", "Update:Modify");
     set_policy(&stricter);
     project.expect("status", 0);
 }
 
 #[test]
-fn a_policy_that_may_not_be_read_hides_nothing_else() {
+fn a_denied_read_of_the_policy_hides_nothing_else() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let proxy = FaultProxy::before(emulator.address());
@@ -226,7 +226,7 @@ fn a_policy_that_may_not_be_read_hides_nothing_else() {
 }
 
 #[test]
-fn every_line_fits_the_terminal_and_nothing_is_left_out() {
+fn every_line_fits_the_terminal_and_nothing_is_omitted() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let mut project = accounts.project(&emulator.endpoint());

@@ -1,12 +1,11 @@
-//! Answers in AWS's documented shapes: the XML of Query services and of S3, the JSON of the
-//! others.
+//! Answers in the documented shapes of AWS: XML for Query services and S3, and JSON for the others.
 
 use serde_json::{Value, json};
 
 use super::call::Protocol;
 use super::http::Message;
 
-/// What is answered instead of asking an emulator.
+/// An answer that replaces the one from the emulator.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     /// The inner XML of a Query operation's result.
@@ -22,12 +21,12 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// The result of a Query operation: the elements inside `<ActionResult>`.
+    /// Returns the result of a Query operation: the elements inside `<ActionResult>`.
     pub(crate) fn query(result: impl Into<String>) -> Self {
         Self::Query(result.into())
     }
 
-    /// The account of an access key, which is its ID, as STS answers.
+    /// Returns the answer of STS for an access key. Its ID is the account.
     pub(crate) fn identity(account: &str) -> Self {
         Self::query(format!(
             "<Account>{account}</Account><Arn>arn:aws:iam::{account}:user/me</Arn>\
@@ -35,12 +34,12 @@ impl Answer {
         ))
     }
 
-    /// The result of a JSON operation.
+    /// Returns the result of a JSON operation.
     pub(crate) fn json(value: Value) -> Self {
         Self::Json(value)
     }
 
-    /// A refusal.
+    /// Returns an error.
     pub(crate) fn error(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Error {
             status,
@@ -49,7 +48,7 @@ impl Answer {
         }
     }
 
-    /// AWS's answer to too many requests, which an SDK retries.
+    /// Returns the answer of AWS to too many requests, which an SDK retries.
     pub(crate) fn throttled(protocol: Protocol) -> Self {
         match protocol {
             Protocol::Query => Self::error(400, "Throttling", "Rate exceeded"),
@@ -58,7 +57,7 @@ impl Answer {
         }
     }
 
-    /// AWS's answer when it fails itself, which an SDK retries.
+    /// Returns the answer of AWS to an internal error, which an SDK retries.
     pub(crate) fn failed(protocol: Protocol) -> Self {
         let code = if protocol == Protocol::S3 {
             "InternalError"
@@ -72,7 +71,7 @@ impl Answer {
         )
     }
 
-    /// Wraps the answer up for a call.
+    /// Converts the answer to the response to a call.
     pub(crate) fn response(&self, action: &str, protocol: Protocol) -> Message {
         let (status, kind, body) = match self {
             Self::Query(result) => (
@@ -138,7 +137,7 @@ fn refusal(code: &str, message: &str, protocol: Protocol) -> (&'static str, Stri
     }
 }
 
-/// Text as XML holds it.
+/// Escapes text for XML.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

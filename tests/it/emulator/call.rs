@@ -1,30 +1,31 @@
-//! Which AWS API call a request is, whatever its protocol.
+//! Determines the AWS API call of a request in any protocol.
 
 use super::http::Message;
 
-/// One API call, as it arrived.
+/// A received API call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// Service, as requests are signed for it: `cloudformation`, `s3`, …
+    /// The service, as in the signature of requests: `cloudformation`, `s3`, …
     pub(crate) service: String,
-    /// Operation, as the service's API reference names it: `CreateChangeSet`, `GetBucketPolicy`.
+    /// The operation, as the API reference of the service names it: `CreateChangeSet`,
+    /// `GetBucketPolicy`.
     pub(crate) action: String,
-    /// Region that the request is signed for.
+    /// The region in the signature of the request.
     pub(crate) region: String,
-    /// Access key ID that it is signed with; in the emulator the account.
+    /// The access key ID in the signature. In the emulator, it is the account.
     pub(crate) access_key_id: String,
-    /// The request's parameters: form fields by name, or `body` and `path`.
+    /// The parameters of the request: form fields by name, or `body` and `path`.
     pub(crate) parameters: Vec<(String, String)>,
 }
 
-/// How a service words requests and errors.
+/// The format of a service's requests and errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// A form with `Action`, answered in XML (CloudFormation, STS, IAM).
+    /// A form with `Action`, and an answer in XML (CloudFormation, STS, IAM).
     Query,
     /// `X-Amz-Target` and JSON (CodePipeline, KMS, Organizations).
     Json,
-    /// Methods, paths and XML.
+    /// Methods, paths, and XML.
     S3,
 }
 
@@ -68,7 +69,7 @@ impl Call {
         (call, Protocol::S3)
     }
 
-    /// The value of a parameter.
+    /// Returns the value of a parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters
             .iter()
@@ -76,9 +77,9 @@ impl Call {
             .map(|(_, value)| value.as_str())
     }
 
-    /// `service:Action`, as IAM writes it.
+    /// Returns the IAM name, `service:Action`.
     pub(crate) fn iam_name(&self) -> String {
-        // HeadObject has no action of its own (Amazon S3 API reference).
+        // HeadObject has no separate action (Amazon S3 API reference).
         let action = match self.action.as_str() {
             "HeadObject" => "GetObject",
             action => action,
@@ -116,7 +117,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&result).into_owned()
 }
 
-/// S3's operation, by method, depth of the path and subresource.
+/// Returns the operation of S3 for a method, a path of a certain depth, and a subresource.
 fn s3_action(method: &str, path: &str, query: &str) -> String {
     let of_object = path.trim_matches('/').contains('/');
     let subresource = query

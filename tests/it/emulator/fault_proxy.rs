@@ -1,5 +1,5 @@
-//! Stands between a client and the emulator: records every call, and makes calls fail as AWS and
-//! networks do.
+//! A proxy between a client and the emulator. It records every call, and makes calls fail like AWS
+//! and networks do.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,37 +12,37 @@ use super::call::{Call, Protocol};
 use super::http::Message;
 use super::server::{Reply, Server};
 
-/// How a call is made to fail.
+/// How a call fails.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
-    /// AWS has had too many requests.
+    /// AWS rejects the call because of too many requests.
     Throttled,
-    /// AWS answers 500.
+    /// AWS returns status 500.
     Failed,
-    /// The connection breaks before AWS sees the call.
+    /// The connection breaks before AWS receives the call.
     Dropped,
-    /// AWS does what is asked, and the connection breaks before the answer.
+    /// AWS executes the call, and the connection breaks before the answer.
     AnswerLost,
-    /// AWS does what is asked, and the answer comes so much later.
+    /// AWS executes the call, and the answer arrives after this time.
     Late(Duration),
-    /// AWS is not asked: this is the answer.
+    /// AWS does not receive the call, and this is the answer.
     Answered(Answer),
-    /// AWS does what is asked, and the text of its answer is changed.
+    /// AWS executes the call, and this function changes the text of the answer.
     Rewritten(fn(String) -> String),
-    /// Something on the way answers instead of AWS: status, content type, location, body.
+    /// Another server answers instead of AWS: status, content type, location, and body.
     Stranger(u16, &'static str, &'static str, &'static str),
-    /// The answer is this, and breaks off.
+    /// This is the start of the answer, which is then cut off.
     CutOff(&'static str),
 }
 
-/// What became of a call.
+/// The result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The emulator answered, with this status.
+    /// The emulator answered with this status.
     Answered(u16),
-    /// The proxy made it fail; the emulator has not seen it.
+    /// The proxy made the call fail, and the emulator did not receive it.
     Refused,
-    /// The emulator did it, and the client did not hear of it, or late.
+    /// The emulator executed the call, and the client got no answer or a late one.
     Lost,
 }
 
@@ -71,19 +71,19 @@ struct State {
 
 #[derive(Debug)]
 struct Rule {
-    /// Operation; `None` is every one.
+    /// The operation, or `None` for every operation.
     action: Option<String>,
     which: Which,
     fault: Fault,
 }
 
-/// Which of an operation's calls.
+/// Selects calls of an operation.
 #[derive(Debug, Clone, Copy)]
 enum Which {
     Each,
-    /// From 1.
+    /// The n-th call, starting at 1.
     Nth(usize),
-    /// The first, the third, …
+    /// The first call, the third, …
     Odd,
 }
 
@@ -99,18 +99,18 @@ impl Which {
 
 #[derive(Debug, Clone)]
 struct Hold {
-    /// Operation; `None` is every one.
+    /// The operation, or `None` for every operation.
     action: Option<String>,
-    /// Which of its calls, from 1; all calls after it are held too.
+    /// The number of the call, starting at 1. All later calls are also held.
     nth: usize,
-    /// Whether the emulator does what is asked.
+    /// Whether the emulator executes the call.
     forwarded: bool,
-    /// Whether the call has come.
+    /// Whether the call has arrived.
     begun: bool,
 }
 
 impl FaultProxy {
-    /// A proxy that only records, until it is told otherwise.
+    /// Returns a proxy that only records calls until a fault is set.
     pub(crate) fn before(emulator: SocketAddr) -> Self {
         let shared = Arc::new(Shared {
             emulator,
@@ -126,22 +126,22 @@ impl FaultProxy {
         self.server.endpoint()
     }
 
-    /// The n-th call of an operation, from 1, fails.
+    /// Makes the n-th call of an operation fail, starting at 1.
     pub(crate) fn nth(&self, action: &str, nth: usize, fault: Fault) {
         self.rule(Some(action), Which::Nth(nth), fault);
     }
 
-    /// Every call of an operation fails, or is answered with what the emulator does not have.
+    /// Makes every call of an operation fail, or replaces its answer.
     pub(crate) fn always(&self, action: &str, fault: Fault) {
         self.rule(Some(action), Which::Each, fault);
     }
 
-    /// The first call of every operation fails.
+    /// Makes the first call of every operation fail.
     pub(crate) fn each_operation_once(&self, fault: Fault) {
         self.rule(None, Which::Nth(1), fault);
     }
 
-    /// Every call fails once: when a client repeats it, it is done.
+    /// Makes every call fail once. When the client repeats a call, it succeeds.
     pub(crate) fn each_call_once(&self, fault: Fault) {
         self.rule(None, Which::Odd, fault);
     }
@@ -154,13 +154,13 @@ impl FaultProxy {
         });
     }
 
-    /// Holds the n-th of all calls, from 1: it gets no answer any more, nor does any later one.
-    /// `forwarded` says whether the emulator still does what is asked.
+    /// Holds the n-th of all calls, starting at 1. This call and all later ones get no answer.
+    /// `forwarded` says whether the emulator still executes the call.
     pub(crate) fn hold(&self, call: usize, forwarded: bool) {
         self.hold_at(None, call, forwarded);
     }
 
-    /// The same for the n-th call of an operation, from 1; `None` is every operation.
+    /// Holds the n-th call of an operation, starting at 1, or of every operation for `None`.
     pub(crate) fn hold_at(&self, action: Option<&str>, nth: usize, forwarded: bool) {
         self.state().hold = Some(Hold {
             action: action.map(str::to_owned),
@@ -170,7 +170,7 @@ impl FaultProxy {
         });
     }
 
-    /// Waits until the call arrives that is held; false when that takes longer than `limit`.
+    /// Waits until the held call arrives. Returns false if that takes longer than `limit`.
     pub(crate) fn wait_until_held(&self, limit: Duration) -> bool {
         let waited = self
             .shared
@@ -179,19 +179,19 @@ impl FaultProxy {
         waited.expect("no test panics in here").0.held
     }
 
-    /// The calls with what became of them, in their order.
+    /// Returns the calls with their results, in order.
     pub(crate) fn calls(&self) -> Vec<(Call, Outcome)> {
         self.state().calls.clone()
     }
 
-    /// The operations that were called, in their order.
+    /// Returns the operations that were called, in order.
     pub(crate) fn actions(&self) -> Vec<String> {
         let state = self.state();
         let actions = state.calls.iter().map(|(call, _)| call.action.clone());
         actions.collect()
     }
 
-    /// How many calls the emulator saw of an operation.
+    /// Returns how many calls of an operation the emulator received.
     pub(crate) fn done(&self, action: &str) -> usize {
         let state = self.state();
         let of_action = state
@@ -201,7 +201,7 @@ impl FaultProxy {
         of_action.count()
     }
 
-    /// Lets all calls pass from now on; the one that is held gets no answer.
+    /// Lets all calls pass from now on. The held call gets no answer.
     pub(crate) fn release(&self) {
         let mut state = self.state();
         state.hold = None;
@@ -210,12 +210,12 @@ impl FaultProxy {
         self.shared.changed.notify_all();
     }
 
-    /// Forgets the faults, and keeps the calls.
+    /// Removes the faults, and keeps the calls.
     pub(crate) fn clear_faults(&self) {
         self.state().rules.clear();
     }
 
-    /// Forgets calls and faults, for the next run.
+    /// Removes calls and faults for the next run.
     pub(crate) fn reset(&self) {
         *self.state() = State::default();
         self.shared.changed.notify_all();
@@ -284,7 +284,7 @@ impl Shared {
         self.refused(call, &answer, protocol)
     }
 
-    /// Counts a call in; says what is to become of it. One that is held is forwarded or not.
+    /// Records the arrival of a call. Returns its fault, and for a held call whether to forward it.
     fn arrived(&self, call: &Call) -> (Option<Fault>, Option<bool>) {
         let mut state = self.state();
         let seen = state.seen.entry(call.action.clone()).or_default();
@@ -321,7 +321,7 @@ impl Shared {
         }
         self.state().held = true;
         self.changed.notify_all();
-        // The client is killed meanwhile: the answer is for nobody.
+        // The client is killed in the meantime, so nobody gets the answer.
         let released =
             self.changed
                 .wait_timeout_while(self.state(), Duration::from_secs(60), |state| state.held);

@@ -1,10 +1,10 @@
-//! HTTP/1.1, as far as SDKs, the AWS CLI and the emulators speak it: read a message, write it.
+//! HTTP/1.1 as SDKs, the AWS CLI, and the emulators use it: reads and writes messages.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// A request or a response: its first line, headers with their names in lower case, and body.
+/// A request or a response: its first line, its headers with lowercase names, and its body.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Message {
     pub(crate) start: String,
@@ -20,12 +20,12 @@ impl Message {
             .map(|(_, value)| value.as_str())
     }
 
-    /// One word of the first line.
+    /// Returns one word of the first line.
     pub(crate) fn word(&self, index: usize) -> &str {
         self.start.split(' ').nth(index).unwrap_or_default()
     }
 
-    /// The status of a response.
+    /// Returns the status of a response.
     pub(crate) fn status(&self) -> u16 {
         self.word(1).parse().unwrap_or(0)
     }
@@ -34,8 +34,8 @@ impl Message {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Reads the next message of a connection; `None` when it ends before one begins. `has_body`
-    /// says whether a message without a length goes on until the connection ends.
+    /// Reads the next message of a connection, or returns `None` at its end. `has_body` says
+    /// whether a message without a length continues until the connection ends.
     pub(crate) fn read(
         stream: &mut BufReader<TcpStream>,
         kind: Kind,
@@ -80,7 +80,7 @@ impl Message {
         Ok(Some(message))
     }
 
-    /// Writes the message with its body's length.
+    /// Writes the message with the length of its body.
     pub(crate) fn write(&self, stream: &mut TcpStream, kind: Kind) -> io::Result<()> {
         let mut bytes = format!("{}\r\n", self.start).into_bytes();
         for (name, value) in &self.headers {
@@ -100,7 +100,7 @@ impl Message {
         stream.flush()
     }
 
-    /// Sends this request to a server and reads its response, over a connection of its own.
+    /// Sends this request to a server over a new connection, and reads the response.
     pub(crate) fn send(&self, to: SocketAddr) -> io::Result<Message> {
         let mut stream = TcpStream::connect(to)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
@@ -120,12 +120,12 @@ impl Message {
     }
 }
 
-/// What a message is, which decides how its body ends.
+/// The kind of a message determines how its body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Request,
     Response,
-    /// The response to a HEAD: a length, and no body.
+    /// The response to a HEAD request has a length, but no body.
     HeadResponse,
 }
 
@@ -137,7 +137,7 @@ fn read_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
         let size = line.trim_end().split(';').next().unwrap_or_default();
         let size = usize::from_str_radix(size, 16).map_err(io::Error::other)?;
         if size == 0 {
-            // Trailers, and the empty line.
+            // Trailers and the empty line.
             while stream.read_line(&mut line)? > 2 {}
             return Ok(body);
         }
@@ -149,7 +149,7 @@ fn read_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Text as a form's field holds it.
+/// Encodes text for a field of a form.
 pub(crate) fn encoded(text: &str) -> String {
     let mut result = String::with_capacity(text.len() * 2);
     for byte in text.bytes() {
@@ -161,7 +161,7 @@ pub(crate) fn encoded(text: &str) -> String {
     result
 }
 
-/// Posts JSON and insists on success.
+/// Posts JSON, and asserts that the request succeeds.
 pub(crate) fn post(to: SocketAddr, path: &str, value: &serde_json::Value) -> String {
     let request = Message {
         start: format!("POST {path} HTTP/1.1"),

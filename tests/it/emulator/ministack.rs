@@ -1,6 +1,5 @@
-//! The emulator that stacks are deployed to: `tests/emulator`, which is ministack made as strict
-//! as AWS. One process serves all tests: what stands in one account is not seen in another, and
-//! each test takes accounts of its own.
+//! The emulator that stacks are deployed to: `tests/emulator`, which makes ministack as strict as
+//! AWS. One process serves all tests. Accounts are isolated, and each test uses new accounts.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -16,40 +15,40 @@ use serde_json::{Value, json};
 use super::http::{self, Message};
 use crate::support::python;
 
-/// A running emulator. It ends with this value, and at the latest with the test process.
+/// A running emulator. It ends when this value is dropped, or at the latest with the test process.
 #[derive(Debug)]
 pub(crate) struct Emulator {
     process: Child,
     address: SocketAddr,
 }
 
-/// A failure that the emulator is ordered to have.
+/// A failure that a test injects into the emulator.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure<'a> {
-    /// Resource type.
+    /// The resource type.
     pub(crate) resource_type: &'a str,
     /// A part of the resource's logical ID (on creation) or physical ID.
     pub(crate) name: &'a str,
-    /// `create`, `update` or `delete`.
+    /// `create`, `update`, or `delete`.
     pub(crate) operation: &'a str,
-    /// What the stack's event says.
+    /// The reason in the event of the stack.
     pub(crate) reason: &'a str,
-    /// How many such operations succeed before.
+    /// How many such operations succeed before the failure.
     pub(crate) after: u32,
 }
 
 impl Emulator {
-    /// The emulator that all tests share.
+    /// Returns the emulator that all tests share.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Emulator> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
-    /// An emulator of one's own, for a test that stops it.
+    /// Starts a separate emulator, for a test that stops it.
     pub(crate) fn start() -> Self {
         let interpreter = python("python");
         let mut log = String::new();
-        // The free port may be taken by somebody else meanwhile.
+        // Another process can take the free port in the meantime.
         for _ in 0..3 {
             match Self::start_once(&interpreter) {
                 Ok(emulator) => return emulator,
@@ -101,13 +100,13 @@ impl Emulator {
         format!("http://{}", self.address)
     }
 
-    /// Each resource that an account creates, changes or deletes takes so long from now on.
+    /// Makes each creation, update, or deletion of a resource in an account take this time.
     pub(crate) fn slow(&self, account: &str, each: Duration) {
         let asked = json!({"account": account, "seconds": each.as_secs_f64()});
         http::post(self.address, "/_test/pace", &asked);
     }
 
-    /// One resource of an account is going to fail, once.
+    /// Makes one resource of an account fail once.
     pub(crate) fn fail(&self, account: &str, failure: &Failure<'_>) {
         let asked = json!({
             "account": account,
@@ -120,13 +119,14 @@ impl Emulator {
         http::post(self.address, "/_test/failures", &asked);
     }
 
-    /// CodePipeline does not know a role yet, the next times that it saves a pipeline of the account.
+    /// Hides a new role from CodePipeline for the next times that it saves a pipeline of the
+    /// account.
     pub(crate) fn hide_role(&self, account: &str, role: &str, times: u32) {
         let asked = json!({"account": account, "role": role, "times": times});
         http::post(self.address, "/_test/propagation", &asked);
     }
 
-    /// The pipeline has an execution in this status.
+    /// Adds an execution with this status to the pipeline.
     pub(crate) fn execution(&self, account: &str, pipeline: &str, status: &str) {
         let asked = json!({
             "account": account,
@@ -137,7 +137,8 @@ impl Emulator {
         http::post(self.address, "/_test/executions", &asked);
     }
 
-    /// The pipeline's last execution has failed in an action: (stage, action), with a message.
+    /// Makes the last execution of the pipeline fail in an action (stage and action), with a
+    /// message.
     pub(crate) fn failed_execution(
         &self,
         account: &str,
@@ -157,7 +158,7 @@ impl Emulator {
         http::post(self.address, "/_test/executions", &asked);
     }
 
-    /// The pipeline's source action has failed before there was an execution.
+    /// Makes the source action of the pipeline fail without an execution.
     pub(crate) fn failed_source(&self, account: &str, pipeline: &str, code: &str, message: &str) {
         let asked = json!({
             "account": account,
@@ -171,8 +172,8 @@ impl Emulator {
         http::post(self.address, "/_test/executions", &asked);
     }
 
-    /// The pipeline's last execution has failed in an action, (stage, action), as AWS describes a
-    /// failure of `tests/emulator/failures.json`.
+    /// Makes the last execution of the pipeline fail in an action (stage and action), with an error
+    /// of AWS from `tests/emulator/failures.json`.
     pub(crate) fn known_failure(
         &self,
         account: &str,
@@ -192,7 +193,7 @@ impl Emulator {
         http::post(self.address, "/_test/executions", &asked);
     }
 
-    /// AWS RAM shares a key: it has a second policy from now on.
+    /// Shares a key with AWS RAM, which gives it a second policy.
     pub(crate) fn share_key(&self, account: &str, key: &str, policy: &Value) {
         let asked = json!({
             "account": account,
@@ -203,13 +204,13 @@ impl Emulator {
         http::post(self.address, "/_test/shares", &asked);
     }
 
-    /// Calls a Query operation without any SDK, which takes no time; gives the answer's XML.
+    /// Calls a Query operation without an SDK, which is fast, and returns the XML of the answer.
     pub(crate) fn query(&self, account: &str, service: &str, fields: &[(&str, &str)]) -> String {
         self.try_query(account, service, fields)
             .unwrap_or_else(|refusal| panic!("{fields:?}: {refusal}"))
     }
 
-    /// The same; what the emulator says when it refuses.
+    /// Calls a Query operation without an SDK. Returns the XML of the answer or of the error.
     pub(crate) fn try_query(
         &self,
         account: &str,
@@ -244,14 +245,14 @@ impl Emulator {
         }
     }
 
-    /// Asks the emulator with the AWS CLI, as an account; `arguments` are split at spaces.
+    /// Runs the AWS CLI in an account of the emulator. Splits `arguments` at spaces.
     pub(crate) fn aws(&self, account: &str, arguments: &str) -> Value {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         self.aws_with(account, &arguments)
             .unwrap_or_else(|error| panic!("aws {arguments:?}: {error}"))
     }
 
-    /// The same with arguments as they are; what the AWS CLI printed when it failed.
+    /// Runs the AWS CLI with these arguments. If it fails, returns what it printed.
     pub(crate) fn aws_with(&self, account: &str, arguments: &[&str]) -> Result<Value, String> {
         aws(&self.endpoint(), (account, "any"), arguments)
     }
@@ -264,7 +265,7 @@ impl Drop for Emulator {
     }
 }
 
-/// Runs the AWS CLI with an access key against an endpoint.
+/// Runs the AWS CLI with an access key and an endpoint.
 pub(crate) fn aws(
     endpoint: &str,
     (access_key_id, secret): (&str, &str),

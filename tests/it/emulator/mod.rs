@@ -1,13 +1,13 @@
-//! What stands in for AWS in the tests, all of it on 127.0.0.1:
+//! The replacements of AWS in the tests, all of them on 127.0.0.1:
 //!
-//! - [`Emulator`]: ministack, made as strict as AWS, that stacks are really deployed to;
-//! - [`FaultProxy`]: in front of it, makes calls fail and records them;
-//! - [`Script`]: answers from a list, for states that no emulator reaches.
+//! - [`Emulator`]: ministack, made as strict as AWS, to which stacks are deployed
+//! - [`FaultProxy`]: records calls in front of the emulator, and makes them fail
+//! - [`Script`]: answers from a list, for states that no emulator reaches
 
 #![allow(
     dead_code,
     unused_imports,
-    reason = "shared by two test binaries, neither of which uses all of it"
+    reason = "two test binaries share this module, and neither uses all of it"
 )]
 
 pub(crate) mod answer;

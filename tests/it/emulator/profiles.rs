@@ -1,4 +1,4 @@
-//! Accounts of a test, and a project whose AWS profiles lead to them.
+//! The accounts of a test, and a project with AWS profiles for them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,12 +10,12 @@ use s3ferry::plan::Plan;
 
 use crate::support::Project;
 
-/// Secret key of every profile, which must never be seen anywhere.
+/// The secret key of every profile. No output may contain it.
 pub(crate) const SECRET: &str = "SecretOfTheTests/0123456789abcdefghijklm";
-/// Session token of every profile, which must never be seen either.
+/// The session token of every profile. No output may contain it.
 pub(crate) const TOKEN: &str = "TokenOfTheTests//////////0123456789==";
 
-/// A dev account and a prod account that no other test has.
+/// A dev account and a prod account that no other test uses.
 #[derive(Debug, Clone)]
 pub(crate) struct Accounts {
     pub(crate) dev: String,
@@ -23,7 +23,7 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    /// The next two.
+    /// Returns the next two accounts.
     pub(crate) fn fresh() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -33,7 +33,7 @@ impl Accounts {
         }
     }
 
-    /// A configuration with both, and bucket names of their own.
+    /// Returns a configuration with both accounts and unique bucket names.
     pub(crate) fn config(&self) -> String {
         let (dev, prod) = (&self.dev, &self.prod);
         format!(
@@ -52,7 +52,7 @@ targets:
         )
     }
 
-    /// A project with that configuration, its templates, and profiles `dev` and `prod`.
+    /// Returns a project with that configuration, its templates, and the profiles `dev` and `prod`.
     pub(crate) fn project(&self, endpoint: &str) -> Project {
         let mut project = Project::with(&self.config());
         project.expect("synth --no-lint", 0);
@@ -60,7 +60,7 @@ targets:
         project
     }
 
-    /// Gives a project the profiles `dev` and `prod`, at an endpoint.
+    /// Adds the profiles `dev` and `prod` to a project, with an endpoint.
     pub(crate) fn log_in(&self, project: &mut Project, endpoint: &str) {
         log_in(
             project,
@@ -70,7 +70,7 @@ targets:
     }
 }
 
-/// Gives a project AWS profiles: each a name and its access key ID.
+/// Adds AWS profiles to a project, each with a name and an access key ID.
 pub(crate) fn log_in(project: &mut Project, endpoint: &str, profiles: &[(&str, &str)]) {
     let (mut config, mut credentials) = (String::new(), String::new());
     for (name, access_key_id) in profiles {
@@ -96,7 +96,7 @@ pub(crate) fn log_in(project: &mut Project, endpoint: &str, profiles: &[(&str, &
     project.set("AWS_ENDPOINT_URL", endpoint);
 }
 
-/// Records that the dev stack was deployed from the project's configuration, as a deployment does.
+/// Records a deployment of the dev stack from the project's configuration, like a deploy does.
 pub(crate) fn record_dev(project: &Project) {
     let config = project.read("s3ferry.yaml");
     let document = Document::read(Source::new("s3ferry.yaml", config)).expect("a configuration");

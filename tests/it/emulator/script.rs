@@ -1,5 +1,5 @@
-//! A server without anything behind it: each operation's answers from a list, the last of them
-//! again and again. For states of stacks and operations that no emulator reaches.
+//! A server that returns the answers to each operation from a list. The last answer repeats. It
+//! provides states of stacks and operations that no emulator reaches.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -23,8 +23,8 @@ struct State {
 }
 
 impl Script {
-    /// Answers each operation with its answers, in their order. Without a script,
-    /// *GetCallerIdentity* is answered with the access key ID as the account.
+    /// Starts a server that returns the answers to each operation in order. Without a script,
+    /// *GetCallerIdentity* returns the access key ID as the account.
     pub(crate) fn start<const N: usize>(answers: [(&str, Vec<Answer>); N]) -> Self {
         let answers = answers.map(|(action, answers)| {
             assert!(!answers.is_empty(), "{action} has no answer");
@@ -63,13 +63,13 @@ impl Script {
         self.server.endpoint()
     }
 
-    /// The operations that were called, in their order.
+    /// Returns the operations that were called, in order.
     pub(crate) fn actions(&self) -> Vec<String> {
         let state = self.state.lock().expect("no test panics in here");
         state.calls.iter().map(|call| call.action.clone()).collect()
     }
 
-    /// The calls with all that they said.
+    /// Returns the calls with all their parameters.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.state
             .lock()
@@ -78,7 +78,7 @@ impl Script {
             .clone()
     }
 
-    /// Operations that were called and have no answer in the script.
+    /// Returns the operations that were called without a scripted answer.
     pub(crate) fn unscripted(&self) -> Vec<String> {
         let state = self.state.lock().expect("no test panics in here");
         state.unscripted.clone()

@@ -1,4 +1,4 @@
-//! A server on a free port of 127.0.0.1, one thread for each connection.
+//! A server on a free port of 127.0.0.1, with one thread for each connection.
 
 use std::io::{self, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,17 +8,17 @@ use std::thread;
 
 use super::http::{Kind, Message};
 
-/// What becomes of a request.
+/// The reply to a request.
 pub(crate) enum Reply {
-    /// This is answered.
+    /// This message.
     Message(Message),
-    /// The connection is dropped without a word.
+    /// The connection is closed without an answer.
     Dropped,
-    /// An answer begins with this body, and breaks off.
+    /// A successful answer that starts with this body, and is then cut off.
     CutOff(Vec<u8>),
 }
 
-/// Listens until it is dropped.
+/// A server that listens until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
@@ -26,7 +26,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Begins to listen; `answer` is asked for each request.
+    /// Starts to listen, and calls `answer` for each request.
     pub(crate) fn start(answer: impl Fn(&Message) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -42,7 +42,7 @@ impl Server {
                     continue;
                 };
                 thread::spawn(move || {
-                    // A client that goes away has had what it wanted.
+                    // An error means that the client closed the connection.
                     let _ = serve(stream, &*answer);
                 });
             }

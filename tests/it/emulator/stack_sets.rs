@@ -1,6 +1,6 @@
-//! StackSets as far as a deployment needs them, with self-managed permissions: one stack set, its
-//! instances, and operations of which one runs at a time (CloudFormation API Reference). An
-//! operation completes one instance each time that it is described.
+//! StackSets with self-managed permissions, as far as a deployment needs them: one stack set, its
+//! instances, and operations, one of which can run at a time (CloudFormation API Reference). Each
+//! description of an operation completes one instance.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,12 +17,12 @@ pub(crate) struct StackSets {
     state: Arc<Mutex<State>>,
 }
 
-/// What exists.
+/// The state of the service.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     set: Option<Set>,
-    /// By account and region: the version of the set that the instance's stack has; `None` before
-    /// it has any.
+    /// The version of the set that each instance has, by account and region, or `None` before its
+    /// stack exists.
     pub(crate) instances: BTreeMap<(String, String), Option<usize>>,
     pub(crate) operations: Vec<Operation>,
     /// How many stacks were created.
@@ -31,7 +31,7 @@ pub(crate) struct State {
 
 #[derive(Debug, Default)]
 struct Set {
-    /// Client token of its creation.
+    /// The client token of the creation.
     token: String,
     version: usize,
     fields: Vec<(String, String)>,
@@ -63,7 +63,7 @@ impl StackSets {
         self.server.address()
     }
 
-    /// Looks at what exists.
+    /// Reads from the state.
     pub(crate) fn look<T>(&self, at: impl Fn(&State) -> T) -> T {
         at(&self.state.lock().expect("no panic"))
     }
@@ -74,7 +74,7 @@ impl State {
         self.set.is_some()
     }
 
-    /// Accounts and regions whose stacks are as the stack set says.
+    /// Returns the accounts and regions whose stacks match the stack set.
     pub(crate) fn current(&self) -> Vec<(String, String)> {
         let version = self.set.as_ref().map(|set| set.version);
         let current = self.instances.iter().filter(|(_, at)| **at == version);
@@ -146,7 +146,11 @@ impl State {
 
     fn describe(&self) -> Answer {
         let Some(set) = &self.set else {
-            return Answer::error(404, "StackSetNotFoundException", "there is none");
+            return Answer::error(
+                404,
+                "StackSetNotFoundException",
+                "the stack set does not exist",
+            );
         };
         let value = |name: &str| {
             let found = set.fields.iter().find(|(field, _)| field == name);
@@ -180,9 +184,11 @@ impl State {
     fn create(&mut self, call: &Call) -> Answer {
         let token = call.parameter("ClientRequestToken").unwrap_or_default();
         match &self.set {
-            Some(set) if set.token != token => {
-                Answer::error(409, "NameAlreadyExistsException", "it exists already")
-            }
+            Some(set) if set.token != token => Answer::error(
+                409,
+                "NameAlreadyExistsException",
+                "the stack set already exists",
+            ),
             _ => {
                 self.set = Some(Set {
                     token: token.to_owned(),
@@ -221,7 +227,11 @@ impl State {
     fn describe_operation(&mut self, id: &str) -> Answer {
         let version = self.set.as_ref().map(|set| set.version);
         let Some(found) = self.operations.iter_mut().find(|one| one.id == id) else {
-            return Answer::error(404, "OperationNotFoundException", "there is none");
+            return Answer::error(
+                404,
+                "OperationNotFoundException",
+                "the operation does not exist",
+            );
         };
         if found.status == "RUNNING" {
             match found.pending.pop() {
@@ -289,7 +299,7 @@ impl State {
     }
 }
 
-/// What a creation or an update says of the stack set.
+/// Returns the properties of a stack set in its creation or update.
 fn fields(call: &Call) -> Vec<(String, String)> {
     let names = [
         "StackSetName",
@@ -305,7 +315,7 @@ fn fields(call: &Call) -> Vec<(String, String)> {
     names.map(|name| (name.to_owned(), value(name))).to_vec()
 }
 
-/// The accounts and regions that an operation is aimed at.
+/// Returns the accounts and regions that are the targets of an operation.
 fn places(call: &Call) -> Vec<(String, String)> {
     let list = |name: &str| -> Vec<String> {
         (1..)

@@ -1,4 +1,4 @@
-//! Which credentials are used: profiles, exported keys, `AWS_PROFILE`, and processes.
+//! The source of the credentials: profiles, exported keys, `AWS_PROFILE`, and processes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,12 +11,12 @@ use crate::emulator::profiles::SECRET;
 use crate::emulator::server::{Reply, Server};
 use crate::emulator::{Answer, Fault};
 
-/// A command that first asks who it is with the dev account's credentials.
+/// A command whose first call gets the caller identity with the credentials of the dev account.
 const ADOPT: [&str; 3] = ["adopt", "--name", "none"];
 
 #[test]
 fn profiles_and_exported_keys_have_the_precedence_of_the_aws_cli() {
-    // What is exported, and the options: the profile that is used, by its key.
+    // Exported variables and options, which determine the profile. Its access key ID identifies it.
     for (keys, variable, options) in [
         (false, None, &["--profile", "dev"][..]),
         (true, None, &["--profile", "dev"]),
@@ -71,7 +71,7 @@ fn keys_in_place_of_a_missing_profile_are_named() {
             "unset the variable",
         ],
     );
-    // Also where AWS refuses them.
+    // The same applies if AWS rejects the keys.
     let expired = Answer::error(403, "ExpiredToken", "The security token is expired");
     desk.proxy
         .always("GetCallerIdentity", Fault::Answered(expired));
@@ -99,7 +99,7 @@ fn a_profile_without_credentials_is_not_replaced_by_exported_keys() {
 }
 
 #[test]
-fn half_of_exported_keys_is_named() {
+fn an_incomplete_pair_of_exported_keys_is_named() {
     let mut desk = Desk::new();
     desk.project.write("aws/config", "");
     desk.project.write("aws/credentials", "");
@@ -136,7 +136,7 @@ fn an_exported_profile_never_selects_stacks() {
     let run = desk.run(&["deploy", "--yes"]);
     refused(&run, 2, &["requires --profile or --all"]);
     assert!(!run.stderr.contains("AWS_PROFILE"), "{}", run.stderr);
-    // It changes nothing for a command that looks at every stack.
+    // The variable has no effect on a command that reads every stack.
     desk.project.set("AWS_PROFILE", "prod");
     desk.project.expect("deploy --all --yes", 0);
     let run = desk.project.expect("status", 0);
@@ -161,7 +161,7 @@ fn an_exported_profile_of_another_account_is_named() {
     assert_eq!(desk.caller(&ADOPT), Some(desk.accounts.dev.clone()));
 }
 
-/// Makes `dev` a profile with a process that does this before it prints credentials.
+/// Gives the profile `dev` a process that runs this command before it prints credentials.
 fn with_process(desk: &Desk, before: &str) {
     let dev = &desk.accounts.dev;
     desk.project.write(
@@ -184,7 +184,7 @@ fn with_process(desk: &Desk, before: &str) {
 }
 
 #[test]
-fn a_process_may_take_longer_than_the_sdk_waits() {
+fn a_process_can_take_longer_than_the_sdk_waits() {
     let mut desk = Desk::new();
     desk.project.set("PATH", "/usr/bin:/bin");
     with_process(&desk, "sleep 6");
@@ -211,7 +211,7 @@ fn a_process_that_fails_is_the_cause() {
         3,
         &["the credential_process of profile `dev` failed"],
     );
-    // It is named by its own profile, not by the one that is based on it.
+    // The error names the profile of the process, not the profile that is based on it.
     with_process(&desk, "exit 3");
     let process = desk
         .project
@@ -230,7 +230,7 @@ fn a_process_that_fails_is_the_cause() {
 }
 
 #[test]
-fn a_chain_of_profiles_is_that_of_the_aws_cli() {
+fn a_chain_of_profiles_works_like_in_the_aws_cli() {
     let desk = Desk::new();
     let dev = &desk.accounts.dev;
     let role = |name: &str| format!("role_arn = arn:aws:iam::{dev}:role/{name}\n");
@@ -268,7 +268,7 @@ fn a_chain_of_profiles_is_that_of_the_aws_cli() {
 }
 
 #[test]
-fn a_chain_that_leads_nowhere_is_explained() {
+fn an_incomplete_chain_is_explained() {
     let desk = Desk::new();
     let role = "role_arn = arn:aws:iam::111111111111:role/x\n";
     for (config, parts) in [
@@ -306,7 +306,7 @@ fn a_chain_that_leads_nowhere_is_explained() {
     assert!(desk.proxy.calls().is_empty());
 }
 
-/// IAM Identity Center, which gives these keys to who has the token.
+/// Simulates IAM Identity Center, which returns these keys for the token.
 fn identity_center(access_key_id: &str) -> Server {
     let answer = json!({ "roleCredentials": {
         "accessKeyId": access_key_id,
@@ -336,7 +336,7 @@ fn identity_center(access_key_id: &str) -> Server {
 }
 
 #[test]
-fn a_login_of_identity_center_is_used_as_by_the_aws_cli() {
+fn a_login_to_identity_center_is_used_like_in_the_aws_cli() {
     let mut desk = Desk::new();
     let dev = desk.accounts.dev.clone();
     let center = identity_center(&dev);
@@ -346,7 +346,7 @@ fn a_login_of_identity_center_is_used_as_by_the_aws_cli() {
     desk.project.write("aws/credentials", "");
     let role = "sso_account_id = 111111111111\nsso_role_name = Deployer\n";
     let login = "sso_start_url = https://example.com/start\nsso_region = eu-west-1\n";
-    // The file is named by the SHA-1 of the session's name, or of the URL.
+    // The file name is the SHA-1 hash of the session name or of the URL.
     for (config, hash) in [
         (
             format!(
@@ -406,7 +406,7 @@ fn a_login_of_identity_center_is_used_as_by_the_aws_cli() {
 }
 
 #[test]
-fn a_web_identity_token_is_used_as_by_the_aws_cli() {
+fn a_web_identity_token_is_used_like_in_the_aws_cli() {
     let mut desk = Desk::new();
     let role = format!("arn:aws:iam::{}:role/deployer", desk.accounts.dev);
     desk.project.write("token", "the token");
@@ -433,7 +433,8 @@ fn a_web_identity_token_is_used_as_by_the_aws_cli() {
     let config = format!("[profile dev]\nrole_arn = {role}\nweb_identity_token_file = {token}\n");
     desk.project.write("aws/config", config);
     used(&desk, &["--profile", "dev"]);
-    // Without the profile, from the environment; another role, since the AWS CLI keeps the first.
+    // Without the profile, the variables apply. The role is another one, because the AWS CLI caches
+    // the first.
     let role = format!("{role}-of-environment");
     desk.project.write("aws/config", "");
     desk.project.set("AWS_WEB_IDENTITY_TOKEN_FILE", &token);

@@ -1,11 +1,11 @@
-//! Endpoints from the environment, the configuration files and the command line.
+//! Endpoints from the environment, the configuration files, and the command line.
 
 use super::{Desk, refused};
 
-/// Nothing listens here.
+/// No server listens at this address.
 const CLOSED: &str = "http://127.0.0.1:9";
 
-/// Puts a setting into the profiles of both accounts.
+/// Adds a setting to the profiles of both accounts.
 fn configure(desk: &Desk, line: &str) {
     let config = desk.project.read("aws/config");
     let config = config.replace("region", &format!("{line}\nregion"));
@@ -13,7 +13,7 @@ fn configure(desk: &Desk, line: &str) {
 }
 
 #[test]
-fn an_empty_endpoint_is_none() {
+fn an_empty_endpoint_is_ignored() {
     for name in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_CLOUDFORMATION"] {
         let mut desk = Desk::deployed();
         desk.project.set(name, "");
@@ -24,7 +24,7 @@ fn an_empty_endpoint_is_none() {
             run.stdout
         );
     }
-    // An empty one does not hide the next place to look.
+    // An empty endpoint does not hide the setting with the next lower precedence.
     let mut desk = Desk::deployed();
     let endpoint = desk.proxy.endpoint();
     configure(&desk, &format!("endpoint_url = {endpoint}"));
@@ -45,7 +45,7 @@ fn an_empty_endpoint_is_none() {
 fn without_an_endpoint_aws_is_called() {
     let mut desk = Desk::new();
     for place in ["AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] {
-        // A proxy that is not there, so that nothing reaches AWS.
+        // The proxy does not exist, so that no request reaches AWS.
         desk.project.set("HTTPS_PROXY", CLOSED);
         let value = if place == "AWS_ENDPOINT_URL" {
             ""
@@ -63,7 +63,7 @@ fn without_an_endpoint_aws_is_called() {
 }
 
 #[test]
-fn the_endpoint_of_one_service_is_used_for_it_alone() {
+fn the_endpoint_of_a_service_is_used_only_for_that_service() {
     let mut desk = Desk::deployed();
     let endpoint = desk.proxy.endpoint();
     desk.project.set("AWS_ENDPOINT_URL", CLOSED);
@@ -72,7 +72,7 @@ fn the_endpoint_of_one_service_is_used_for_it_alone() {
             .set(&format!("AWS_ENDPOINT_URL_{name}"), &endpoint);
     }
     desk.project.expect("status", 0);
-    // The same from a section of the configuration, which a variable would take precedence over.
+    // A section of the configuration file has the same effect. Variables take precedence over it.
     for name in [
         "AWS_ENDPOINT_URL",
         "AWS_ENDPOINT_URL_STS",
@@ -99,7 +99,7 @@ fn the_endpoint_of_one_service_is_used_for_it_alone() {
 }
 
 #[test]
-fn what_is_no_url_is_one_error() {
+fn an_invalid_url_is_one_error() {
     for value in ["localhost:4566", "http://", "${URL}", "http://a b", "é"] {
         let mut desk = Desk::new();
         let endpoint = desk.proxy.endpoint();

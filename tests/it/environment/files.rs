@@ -1,10 +1,10 @@
-//! The AWS configuration files: names of profiles, and errors that say where.
+//! The AWS configuration files: profile names, and errors with their places.
 
 use super::{Desk, refused};
 use crate::emulator::profiles::SECRET;
 
 #[test]
-fn names_of_profiles_are_those_of_the_aws_cli() {
+fn profile_names_are_parsed_like_in_the_aws_cli() {
     for (header, name) in [
         ("profile \"my dev\"", "my dev"),
         ("profile 'my dev'", "my dev"),
@@ -18,7 +18,7 @@ fn names_of_profiles_are_those_of_the_aws_cli() {
     ] {
         let desk = Desk::new();
         let dev = &desk.accounts.dev;
-        // Once with the keys in the config file, once in the other.
+        // The keys are in the config file first, and in the credentials file after that.
         let keys = format!("aws_access_key_id = {dev}\naws_secret_access_key = {SECRET}\n");
         for (config, credentials) in [
             (format!("[{header}]\n{keys}"), String::new()),
@@ -38,7 +38,7 @@ fn names_of_profiles_are_those_of_the_aws_cli() {
 }
 
 #[test]
-fn a_profile_of_the_configuration_may_have_a_space() {
+fn a_profile_of_the_configuration_can_contain_a_space() {
     let desk = Desk::new();
     let config = desk.project.read("s3ferry.yaml");
     let config = config.replace("dev:\n", "dev:\n  profile: my dev\n");

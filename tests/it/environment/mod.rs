@@ -1,5 +1,5 @@
-//! The environment of a user: profiles and keys, endpoints, certificates, configuration files, and
-//! the outputs file. Where the AWS CLI has the same setting, it runs beside the program.
+//! A user's environment: profiles and keys, endpoints, certificates, configuration files, and the
+//! outputs file. Where the AWS CLI has the same setting, the tests compare it with the program.
 
 mod credentials;
 mod endpoints;
@@ -14,10 +14,10 @@ use crate::emulator::profiles::SECRET;
 use crate::emulator::{Accounts, Emulator, FaultProxy};
 use crate::support::{self, Project, Run, python};
 
-/// Access keys that belong to no account of the configuration.
+/// Access keys that belong to no account in the configuration.
 const OTHER: &str = "888888888888";
 
-/// A project before a proxy that records who calls.
+/// A project in front of a proxy that records the callers.
 struct Desk {
     accounts: Accounts,
     project: Project,
@@ -36,7 +36,7 @@ impl Desk {
         }
     }
 
-    /// The same with every stack deployed.
+    /// Creates such a project with all stacks deployed.
     fn deployed() -> Self {
         let desk = Self::new();
         desk.project.expect("deploy --all --yes", 0);
@@ -50,21 +50,21 @@ impl Desk {
         self.project.set("AWS_SECRET_ACCESS_KEY", SECRET);
     }
 
-    /// Runs the program with arguments as they are.
+    /// Runs the program with these arguments.
     fn run(&self, arguments: &[&str]) -> Run {
         let mut command = self.project.command();
         command.args(arguments);
         support::finish(command)
     }
 
-    /// The access key that the first call of the program was signed with; none if there was no call.
+    /// Returns the access key that signed the first call of the program, or `None` without a call.
     fn caller(&self, arguments: &[&str]) -> Option<String> {
         self.proxy.reset();
         self.run(arguments);
         self.first_caller()
     }
 
-    /// The same of the AWS CLI, in the same environment.
+    /// Returns the access key that signed the first call of the AWS CLI, in the same environment.
     fn caller_of_aws_cli(&self, arguments: &[&str]) -> Option<String> {
         self.proxy.reset();
         let _ = self.aws_cli(arguments);
@@ -76,7 +76,8 @@ impl Desk {
         calls.first().map(|(call, _)| call.access_key_id.clone())
     }
 
-    /// Asks who the caller is with the AWS CLI, in the same environment; its errors, if it fails.
+    /// Gets the caller identity with the AWS CLI, in the same environment. If it fails, returns its
+    /// errors.
     fn aws_cli(&self, arguments: &[&str]) -> Result<String, String> {
         let output = Command::new(python("aws"))
             .args(["sts", "get-caller-identity", "--query", "Account"])
@@ -84,7 +85,7 @@ impl Desk {
             .args(arguments)
             .env_clear()
             .env("LANG", "C.UTF-8")
-            // Roles that were assumed are kept there.
+            // The AWS CLI caches assumed roles there.
             .env("HOME", self.project.path(""))
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(self.project.environment())
@@ -98,7 +99,7 @@ impl Desk {
     }
 }
 
-/// One error, and its exit code.
+/// Asserts that there is one error with these parts, and the exit code.
 fn refused(run: &Run, code: i32, parts: &[&str]) {
     assert_eq!(run.code, code, "{}\n{}", run.stdout, run.stderr);
     let errors = run.stderr.lines().filter(|line| line.starts_with("error"));

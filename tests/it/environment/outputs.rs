@@ -1,4 +1,5 @@
-//! The outputs file saves asking the dev account, and stops nothing that can ask.
+//! The outputs file saves a request to the dev account. It stops no command that can make the
+//! request.
 
 use std::fs;
 
@@ -6,7 +7,7 @@ use super::{Desk, refused};
 
 const FILE: &str = ".s3ferry/outputs.json";
 
-/// Files that cannot be used, and what is said of each.
+/// Returns the contents of unusable files, each with its message.
 fn unusable(good: &str) -> [(String, &'static str); 4] {
     let newer = good.replace("\"version\": 1", "\"version\": 2");
     [
@@ -24,7 +25,7 @@ fn unusable(good: &str) -> [(String, &'static str); 4] {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_stops_nothing_and_stays() {
+fn an_unusable_file_stops_nothing_and_is_not_changed() {
     let desk = Desk::deployed();
     for (text, why) in unusable(&desk.project.read(FILE)) {
         for command in [
@@ -38,7 +39,11 @@ fn a_file_that_cannot_be_used_stops_nothing_and_stays() {
             assert!(run.stderr.contains("warning"), "{command}\n{}", run.stderr);
             assert!(run.stderr.contains(why), "{command}: {why}\n{}", run.stderr);
             assert_eq!(run.stderr.matches(why).count(), 1, "{}", run.stderr);
-            assert_eq!(desk.project.read(FILE), text, "{command}: the file is left");
+            assert_eq!(
+                desk.project.read(FILE),
+                text,
+                "{command}: the file was changed"
+            );
         }
     }
     fs::write(desk.project.path(FILE), [0xff, 0xfe]).expect("written");
@@ -66,9 +71,9 @@ fn a_target_without_access_to_dev_says_why_the_file_does_not_help() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_stops_no_deployment() {
+fn an_unwritable_folder_stops_no_deployment() {
     let desk = Desk::new();
-    // Also root, which may write into every folder, cannot make a folder of a file.
+    // A file in place of the folder also fails for root, who can write to every folder.
     desk.project.write(".s3ferry", "");
     let run = desk.project.expect("deploy --all --yes", 0);
     let said = format!("cannot write `{FILE}`");

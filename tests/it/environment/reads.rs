@@ -1,4 +1,4 @@
-//! A read that fails is never taken for a stack that does not exist.
+//! A failed read is never treated as a missing stack.
 
 use super::{Desk, refused};
 use crate::emulator::{Answer, Fault};
@@ -13,7 +13,7 @@ fn a_stack_that_cannot_be_read_is_an_error_of_status() {
             "User is not authorized to perform: cloudformation:GetTemplate",
         ))
     };
-    // One of the two reads.
+    // One of the two reads fails.
     desk.proxy.nth("GetTemplate", 1, denied());
     let run = desk.run(&["status"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
@@ -33,7 +33,7 @@ fn a_stack_that_cannot_be_read_is_an_error_of_status() {
         "{}",
         run.stdout
     );
-    // Both of them.
+    // Both reads fail.
     desk.proxy.reset();
     desk.proxy.always("DescribeStacks", denied());
     refused(&desk.run(&["status"]), 3, &["AccessDenied"]);

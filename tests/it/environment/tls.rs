@@ -1,4 +1,5 @@
-//! Authorities of TLS connections: a server whose certificate only a CA of our own has signed.
+//! Certificate authorities of TLS connections: only a private CA has signed the server's
+//! certificate.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -8,7 +9,7 @@ use super::{Desk, refused};
 use crate::emulator::Emulator;
 use crate::support::{Project, python};
 
-/// TLS in front of the emulator.
+/// A TLS server in front of the emulator.
 struct Tls {
     process: Child,
     endpoint: String,
@@ -81,14 +82,15 @@ fn a_ca_bundle_replaces_the_authorities_of_the_machine() {
     let run = desk.run(&status);
     refused(&run, 3, &["invalid peer certificate", "set AWS_CA_BUNDLE"]);
 
-    // By the variable.
+    // The variable sets the bundle.
     desk.project.set("AWS_CA_BUNDLE", &path("ca.pem", &desk));
     desk.project.expect("status", 0);
     assert_eq!(
         desk.aws_cli(&["--profile", "dev"]),
         Ok(desk.accounts.dev.clone())
     );
-    // Of another authority; a certificate that is none of a CA is passed over.
+    // The bundle belongs to another authority. A certificate that does not belong to a CA is
+    // ignored.
     desk.project.set("AWS_CA_BUNDLE", &path("other.pem", &desk));
     let run = desk.run(&status);
     refused(
@@ -103,7 +105,7 @@ fn a_ca_bundle_replaces_the_authorities_of_the_machine() {
     desk.project.set("AWS_CA_BUNDLE", &path("both.pem", &desk));
     desk.project.expect("status", 0);
 
-    // By the profile, whose setting the variable takes precedence over.
+    // The profile sets the bundle. The variable takes precedence over it.
     let config = desk.project.read("aws/config");
     let bundle = |name: &str, desk: &Desk| {
         config.replace(
@@ -126,7 +128,7 @@ fn a_ca_bundle_replaces_the_authorities_of_the_machine() {
     );
     desk.project.write("aws/config", bundle("ca.pem", &desk));
     desk.project.expect("status", 0);
-    // The AWS CLI refuses an empty variable.
+    // The AWS CLI rejects an empty variable.
     desk.project.unset("AWS_CA_BUNDLE");
     assert_eq!(
         desk.aws_cli(&["--profile", "dev"]),
@@ -135,7 +137,7 @@ fn a_ca_bundle_replaces_the_authorities_of_the_machine() {
 }
 
 #[test]
-fn a_ca_bundle_that_cannot_be_used_is_named() {
+fn an_unusable_ca_bundle_is_named() {
     let mut desk = Desk::new();
     let begin = "-----BEGIN CERTIFICATE-----\n";
     let end = "-----END CERTIFICATE-----\n";

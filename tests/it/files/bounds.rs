@@ -1,11 +1,11 @@
-//! How much is read, and how much an error shows.
+//! Limits on the size of inputs and on the length of errors.
 
 use std::fs;
 use std::process::Command;
 
 use crate::support::{Project, SMALL};
 
-/// Where each input comes from, with `FILE` for its path.
+/// The sources of inputs. `FILE` represents the path.
 const INPUTS: [&str; 8] = [
     "synth --config FILE",
     "lint FILE",
@@ -19,7 +19,7 @@ const INPUTS: [&str; 8] = [
 
 #[cfg(unix)]
 #[test]
-fn an_input_without_an_end_is_too_large() {
+fn an_infinite_input_is_too_large() {
     let project = Project::with(SMALL);
     for arguments in INPUTS {
         let run = project.expect(&arguments.replace("FILE", "/dev/zero"), 2);
@@ -42,7 +42,7 @@ fn an_input_without_an_end_is_too_large() {
             run.stderr
         );
     }
-    // Neither does standard input need an end.
+    // Standard input can also be infinite.
     let zero = fs::File::open("/dev/zero").expect("opens");
     let output = Command::new(env!("CARGO_BIN_EXE_s3ferry"))
         .args(["authorize", "-"])
@@ -95,7 +95,7 @@ fn many_errors_are_counted_and_not_all_shown() {
         errors == 20 && text.ends_with("… and 4980 more errors\n"),
         "{text}"
     );
-    // Accounts files as well, and several files together.
+    // The same applies to accounts files, and to several files together.
     let project = Project::with(
         "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    accounts_file: a.csv\n    \
          bucket: out-{account}\n",
@@ -143,7 +143,7 @@ fn long_values_are_shortened() {
 }
 
 #[test]
-fn documents_that_are_nested_without_end_are_refused() {
+fn documents_that_are_nested_too_deeply_are_rejected() {
     let depth = 20_000;
     let project = Project::with(SMALL);
     for text in [
@@ -180,7 +180,7 @@ fn documents_that_are_nested_without_end_are_refused() {
     assert!(run.stderr.contains("anchors and aliases"), "{}", run.stderr);
 }
 
-/// People see the worst findings, programs see all of them.
+/// The text output shows the worst findings, and the other formats contain all of them.
 #[test]
 fn a_template_with_thousands_of_findings() {
     let buckets: String = (0..600)

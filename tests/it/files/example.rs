@@ -1,11 +1,11 @@
-//! Which configuration is used, and when the example is.
+//! Which configuration a command uses, and when it uses the example.
 
 use std::fs;
 
 use super::names;
 use crate::support::{Project, SMALL, finish};
 
-/// Commands that work on the configuration, and on the example when asked.
+/// Commands that use the configuration, or the example on request.
 const COMMANDS: [&str; 7] = [
     "synth --no-lint --no-prove",
     "lint",
@@ -17,7 +17,7 @@ const COMMANDS: [&str; 7] = [
 ];
 
 #[test]
-fn the_example_is_used_only_when_asked_for() {
+fn the_example_is_used_only_on_request() {
     for command in COMMANDS {
         let project = Project::empty();
         let run = project.expect(command, 2);
@@ -39,7 +39,7 @@ fn the_example_is_used_only_when_asked_for() {
         assert_eq!(run.stdout, "", "{command}");
         assert!(names(&project, "").is_empty(), "{command} wrote something");
         project.expect(&format!("{command} --example"), 0);
-        // Both would be a contradiction, wherever the options stand.
+        // The two options contradict each other, in any order.
         project.write("s3ferry.yaml", SMALL);
         for arguments in [
             format!("{command} --example --config s3ferry.yaml"),
@@ -48,7 +48,7 @@ fn the_example_is_used_only_when_asked_for() {
             project.expect(&arguments, 2);
         }
     }
-    // What talks to AWS works on accounts, and the example has none.
+    // Commands that call AWS need accounts, and the example has none.
     for command in [
         "status",
         "diff --profile dev",
@@ -104,7 +104,7 @@ fn a_near_miss_is_named() {
         "{}",
         run.stderr
     );
-    // Something else is not taken for one.
+    // Files with other names are not suggested.
     let project = Project::empty();
     project.write("serverless.yml", "");
     project.write("README.md", "");
@@ -114,7 +114,7 @@ fn a_near_miss_is_named() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_that_leads_nowhere_is_named_and_kept() {
+fn a_broken_link_is_named_and_kept() {
     use std::os::unix::fs::symlink;
     for (target, said) in [
         (

@@ -1,5 +1,5 @@
-//! Files that are read and written: which configuration is used, what `synth` replaces, where
-//! `--out` leads, what an error may quote, and how much is read.
+//! Files that are read and written: the configuration that is used, the files that `synth`
+//! replaces, the targets of `--out`, the quotes in errors, and the size of inputs.
 
 mod bounds;
 mod example;
@@ -12,7 +12,7 @@ use std::fs;
 
 use crate::support::Project;
 
-/// The names in a folder.
+/// Returns the names in a folder.
 fn names(project: &Project, folder: &str) -> Vec<String> {
     let entries = fs::read_dir(project.path(folder)).expect("a folder");
     let mut names: Vec<String> = entries

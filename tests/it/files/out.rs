@@ -1,4 +1,4 @@
-//! Where `--out` leads.
+//! The target of `--out`.
 
 use std::fs;
 use std::io::Read as _;
@@ -9,7 +9,7 @@ use std::thread;
 use super::names;
 use crate::support::{Project, SMALL};
 
-/// Commands with `--out`, and how the output begins.
+/// Commands with `--out`, and the start of their output.
 const WRITERS: [(&str, &str); 3] = [
     ("graph --example", "flowchart"),
     ("graph --example --format svg", "<?xml"),
@@ -66,7 +66,7 @@ fn a_device_is_written_to_and_stays_one() {
 }
 
 #[test]
-fn a_link_to_a_file_stays_one_and_the_mode_as_well() {
+fn a_link_to_a_file_and_the_mode_are_kept() {
     for (command, begin) in WRITERS {
         let project = Project::empty();
         project.write("real/keep", "old");
@@ -88,7 +88,7 @@ fn a_link_to_a_file_stays_one_and_the_mode_as_well() {
         assert!(project.read("real/keep").starts_with(begin), "{command}");
         assert_eq!(mode(&project, "real/keep"), 0o600);
         assert_eq!(names(&project, "real"), ["keep"]);
-        // As does what the link leads to when that does not exist yet.
+        // A link to a file that does not exist yet is also kept.
         symlink("real/new", project.path("third")).expect("a link");
         project.expect(&format!("{command} --out third"), 0);
         assert!(project.read("real/new").starts_with(begin), "{command}");
@@ -97,7 +97,7 @@ fn a_link_to_a_file_stays_one_and_the_mode_as_well() {
 }
 
 #[test]
-fn a_folder_or_a_link_to_one_is_refused() {
+fn a_folder_or_a_link_to_one_is_rejected() {
     let project = Project::empty();
     project.write("d/x", "");
     symlink("d", project.path("link")).expect("a link");
@@ -145,9 +145,9 @@ fn a_hyphen_is_standard_output() {
     }
 }
 
-/// As in a shell: `>> log` keeps what the file holds.
+/// As with `>> log` in a shell, the file keeps its content.
 #[test]
-fn an_open_file_keeps_what_it_holds() {
+fn an_open_file_keeps_its_content() {
     let project = Project::empty();
     project.write("log", "before\n");
     let log = fs::OpenOptions::new()

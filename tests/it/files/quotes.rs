@@ -1,8 +1,8 @@
-//! What an error quotes of a file.
+//! The parts of a file that an error quotes.
 
 use crate::support::{Project, SMALL};
 
-/// Files that are none of this program's business, and a word of each that must not be shown.
+/// Files that this program does not use, each with a word that no error may show.
 const SECRETS: [(&str, &str); 8] = [
     (
         "root:$6$hunter2:19000:0:99999:7:::\ndev:$6$hunter2:19000:0:99999:7:::\n",
@@ -27,7 +27,7 @@ const SECRETS: [(&str, &str); 8] = [
 ];
 
 #[test]
-fn no_error_quotes_a_file_that_is_something_else() {
+fn no_error_quotes_a_file_of_another_kind() {
     let policy = SMALL.replace(
         "targets:",
         "  artifacts: {create: false, existing_policy: secret}\ntargets:",
@@ -80,7 +80,7 @@ fn no_error_quotes_a_file_that_is_something_else() {
 }
 
 #[test]
-fn a_policy_with_a_mistake_is_quoted() {
+fn an_invalid_policy_is_quoted() {
     let config = SMALL.replace(
         "targets:",
         "  artifacts: {create: false, existing_policy: p.json}\ntargets:",

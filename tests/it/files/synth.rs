@@ -1,4 +1,4 @@
-//! What `synth` replaces and leaves, also when it is killed or runs several times at once.
+//! The files that `synth` replaces and keeps, also when it is killed or runs several times at once.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ fn the_example_never_replaces_other_templates() {
 }
 
 #[test]
-fn a_file_that_somebody_else_wrote_is_not_replaced() {
+fn a_file_from_another_source_is_not_replaced() {
     let config = SMALL.replace(
         "targets:",
         "  artifacts: {bucket: site-artifacts, create: false, existing_policy: p.json}\ntargets:",
@@ -55,7 +55,7 @@ fn a_file_that_somebody_else_wrote_is_not_replaced() {
             "stacks/{}.{format}",
             if file.contains("dev") { "prod" } else { "dev" }
         )));
-        // Its content is no business of a log.
+        // A log must not show the content of the file.
         let run = project.expect(&format!("{synth} --check"), 1);
         assert!(
             run.stdout
@@ -70,7 +70,7 @@ fn a_file_that_somebody_else_wrote_is_not_replaced() {
         );
         project.expect(&format!("{synth} --force"), 0);
         project.expect(&format!("{synth} --check"), 0);
-        // Its own files are replaced, also after a change.
+        // Generated files are replaced, also after a change.
         project.write(
             "s3ferry.yaml",
             config.replace("222222222222", "444444444444"),
@@ -80,7 +80,7 @@ fn a_file_that_somebody_else_wrote_is_not_replaced() {
 }
 
 #[test]
-fn the_policy_that_is_merged_is_not_replaced_by_the_merged_one() {
+fn the_merged_policy_does_not_replace_the_existing_one() {
     let project = Project::with(&SMALL.replace(
         "targets:",
         "  artifacts: {bucket: b-artifacts, create: false, existing_policy: \
@@ -101,7 +101,7 @@ fn the_policy_that_is_merged_is_not_replaced_by_the_merged_one() {
 }
 
 #[test]
-fn the_next_synth_removes_what_a_killed_one_left() {
+fn the_next_synth_removes_the_files_of_a_killed_one() {
     let project = Project::with(SMALL);
     for name in [".s3ferry-aB3dEf", ".s3ferry-abcdef.tmp"] {
         project.write(&format!("stacks/{name}"), "half");
@@ -120,10 +120,10 @@ fn the_next_synth_removes_what_a_killed_one_left() {
     assert_eq!(names(&project, "stacks"), kept);
 }
 
-/// Killed at any moment, and run again: nothing but the templates.
+/// After a run is killed at any time, the next run leaves only the templates.
 #[cfg(unix)]
 #[test]
-fn killed_runs_leave_nothing_for_long() {
+fn killed_runs_leave_no_permanent_files() {
     let project = Project::with(SMALL);
     for round in 0..25_u32 {
         let mut child = project.spawn("synth --no-lint --no-prove");
@@ -131,7 +131,7 @@ fn killed_runs_leave_nothing_for_long() {
             std::hint::spin_loop();
         }
         if round % 5 > 0 {
-            // While it writes, if it can be caught at that.
+            // Kill the process while it writes, if possible.
             while !project.exists("stacks") && child.try_wait().expect("a status").is_none() {}
         }
         let _ = child.kill();

@@ -1,5 +1,5 @@
-//! The rules in `guard-rules/`: every one on the cases of its tests, in our lint and in plain Guard,
-//! and their form.
+//! The rules in `guard-rules/`: each rule on the cases of its tests, in the lint and in plain
+//! Guard, and the format of the files.
 
 mod spellings;
 
@@ -20,7 +20,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("guard-rules")
 }
 
-/// Every rule file, with the file of its tests.
+/// Returns every rule file with its test file.
 fn files() -> Vec<(PathBuf, PathBuf)> {
     let mut files: Vec<_> = std::fs::read_dir(root())
         .expect("guard-rules")
@@ -39,13 +39,13 @@ fn files() -> Vec<(PathBuf, PathBuf)> {
     files
 }
 
-/// A case of a rule's tests.
+/// A case in the tests of a rule.
 struct Case {
-    /// Of the rule.
+    /// The rule that the case tests.
     rule: Rule,
     name: String,
     template: Value,
-    /// `PASS`, `FAIL` or `SKIP`.
+    /// `PASS`, `FAIL`, or `SKIP`.
     expected: String,
 }
 
@@ -54,7 +54,7 @@ impl Case {
         self.expected == "FAIL"
     }
 
-    /// Whether it has a value that is known only when the stack is deployed.
+    /// Returns whether the case contains a value that is known only when the stack is deployed.
     fn is_unknown(&self) -> bool {
         self.name.contains("unknown")
     }
@@ -64,7 +64,7 @@ impl Case {
     }
 }
 
-/// The cases of all rules, except those without resources.
+/// Returns the cases of all rules, except those without resources.
 fn cases() -> Vec<Case> {
     let rules: BTreeMap<String, Rule> = embedded()
         .into_iter()
@@ -101,7 +101,7 @@ fn cases() -> Vec<Case> {
     all
 }
 
-/// What a rule says about a template: the faults, and what it cannot decide.
+/// Returns the errors that a rule finds in a template, and the parts that it cannot decide.
 fn lint(rule: &Rule, template: &Value) -> Result<(Vec<Diagnostic>, Vec<Diagnostic>), String> {
     let source = Source::new("template.json", template.to_string());
     let node = read(&source).map_err(|problem| format!("{problem:?}"))?;
@@ -118,7 +118,7 @@ fn lint(rule: &Rule, template: &Value) -> Result<(Vec<Diagnostic>, Vec<Diagnosti
 }
 
 #[test]
-fn every_rule_finds_each_fault_once_and_nothing_else() {
+fn every_rule_finds_each_error_once_and_nothing_else() {
     let mut wrong = Vec::new();
     for case in cases() {
         let (faults, notes) = lint(&case.rule, &case.template).expect("checked");
@@ -160,8 +160,8 @@ fn every_rule_has_all_kinds_of_cases() {
     }
 }
 
-/// Rules about relations between resources: Guard alone cannot tell which resources belong
-/// together, so they find nothing without the facts of the normal form.
+/// Rules about relations between resources. Guard alone cannot match resources with each other, so
+/// these rules find nothing without the facts of the normal form.
 const ON_RELATIONS: [&str; 10] = [
     "CODEPIPELINE_NAMESPACES_UNIQUE",
     "CODEPIPELINE_SOURCE_BUCKET_VERSIONED",
@@ -178,7 +178,7 @@ const ON_RELATIONS: [&str; 10] = [
 /// Rules whose facts come from the service reference.
 const ON_REFERENCE: [&str; 1] = ["IAM_NO_STAR_RESOURCES"];
 
-/// Guard itself, as teams use it that copy the rules.
+/// Guard without the lint, for teams that copy the rules.
 #[test]
 fn plain_guard_finds_less_but_nothing_wrong() {
     let mut by_rule: BTreeMap<String, Vec<Case>> = BTreeMap::new();
@@ -196,7 +196,7 @@ fn plain_guard_finds_less_but_nothing_wrong() {
             let fails = failed.contains(&name);
             assert!(
                 !fails || case.fails(),
-                "{}: plain Guard reports it",
+                "{}: plain Guard reports a correct template",
                 case.what()
             );
             found += usize::from(fails);
@@ -206,14 +206,14 @@ fn plain_guard_finds_less_but_nothing_wrong() {
         assert_eq!(
             found == 0,
             needs_facts,
-            "{name}: plain Guard finds {found} faults"
+            "{name}: plain Guard finds {found} errors"
         );
     }
 }
 
-/// Guard alone does not know what a choice between values comes to.
+/// Guard alone does not know the result of a function that selects a value.
 #[test]
-fn plain_guard_leaves_choices_alone() {
+fn plain_guard_ignores_values_of_functions() {
     let mut by_rule: BTreeMap<String, Vec<Case>> = BTreeMap::new();
     for case in cases().into_iter().filter(|case| !case.fails()) {
         let name = case.rule.name.clone();
@@ -248,7 +248,7 @@ fn plain_guard_leaves_choices_alone() {
     assert_eq!(wrong, [] as [String; 0]);
 }
 
-/// The places of all values of a resource that a function can give, as JSON pointers.
+/// Collects the JSON pointers of all values in a resource that a function can return.
 fn places_in(node: &Value, path: &mut String, into: &mut Vec<String>) {
     let children: Vec<(String, &Value)> = match node {
         Value::Object(entries) if entries.len() == 1 && is_function(entries) => return,
@@ -282,7 +282,7 @@ fn is_function(entries: &serde_json::Map<String, Value>) -> bool {
         .any(|key| key.starts_with("Fn::") || key == "Ref")
 }
 
-/// The rules that fail on each template.
+/// Returns the rules that fail on each template.
 fn plain_guard(rules: &str, templates: &[String]) -> Vec<BTreeSet<String>> {
     let payload = serde_json::json!({ "rules": [rules], "data": templates }).to_string();
     let command = ValidateBuilder::default()
@@ -317,13 +317,17 @@ fn every_test_file_has_its_rule() {
         let tests = service.expect("a service").path().join("tests");
         for file in std::fs::read_dir(tests).expect("tests") {
             let file = file.expect("a file").path();
-            assert!(known.contains(&file), "{} tests no rule", file.display());
+            assert!(
+                known.contains(&file),
+                "no rule belongs to {}",
+                file.display()
+            );
         }
     }
 }
 
 #[test]
-fn every_rule_has_a_header_and_a_name_of_its_service() {
+fn every_rule_has_a_header_and_the_name_of_its_service() {
     let rules = embedded();
     assert_eq!(rules.len(), files().len());
     assert!(rules.len() >= 34, "{} rules", rules.len());
@@ -333,7 +337,7 @@ fn every_rule_has_a_header_and_a_name_of_its_service() {
         let (Some("guard-rules"), Some(service), Some(file), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            panic!("{} stands elsewhere", rule.file);
+            panic!("{} is in the wrong folder", rule.file);
         };
         assert!(
             rule.name
@@ -345,7 +349,7 @@ fn every_rule_has_a_header_and_a_name_of_its_service() {
         assert_eq!(
             rule.name.to_lowercase(),
             format!("{service}_{file}"),
-            "{} is called otherwise than its file",
+            "{} does not match its file name",
             rule.name
         );
         assert!(names.insert(&rule.name), "{} exists twice", rule.name);
@@ -368,7 +372,7 @@ fn every_rule_has_a_header_and_a_name_of_its_service() {
 }
 
 #[test]
-fn every_rule_file_holds_its_rule_and_can_be_joined_to_the_others() {
+fn every_rule_file_contains_its_rule_and_can_be_joined_to_the_others() {
     let rules = embedded();
     let mut variables = BTreeMap::new();
     for rule in &rules {
@@ -380,16 +384,16 @@ fn every_rule_file_holds_its_rule_and_can_be_joined_to_the_others() {
             let line = line.trim();
             !line.is_empty() && !line.starts_with('#')
         });
-        assert!(lines.count() <= 30, "{} is long", rule.file);
+        assert!(lines.count() <= 30, "{} is too long", rule.file);
         for line in rule.text.lines().filter(|line| line.starts_with("let ")) {
             let variable = line.split_whitespace().nth(1).expect("a name");
             assert!(
                 variable.starts_with(&rule.name.to_lowercase()),
-                "{}: {variable} is not called after its rule",
+                "{}: {variable} is not named after its rule",
                 rule.file
             );
             if let Some(other) = variables.insert(variable, &rule.file) {
-                panic!("{variable} stands in {other} and in {}", rule.file);
+                panic!("{variable} is in {other} and in {}", rule.file);
             }
         }
     }

@@ -1,12 +1,13 @@
 //! The cases of the rules in other spellings of the same template.
 //!
-//! CloudFormation makes the same of all spellings, so the rules have to say the same about them.
+//! CloudFormation treats all spellings in the same way, so the results of the rules must be equal.
 
 use serde_json::{Map, Value, json};
 
 use super::{Case, cases, lint};
 
-/// A spelling: what it is called, and how it writes a template. Nothing where it changes nothing.
+/// The name of a spelling, and the function that rewrites a template. It returns `None` if nothing
+/// changes.
 type Spelling = (&'static str, fn(&Value) -> Option<Value>);
 
 const SPELLINGS: [Spelling; 13] = [
@@ -54,11 +55,11 @@ fn other_spellings_give_the_same_result() {
         wrong.join("\n")
     );
     for ((name, _), used) in SPELLINGS.iter().zip(used) {
-        assert!(used > 50, "{name} is used in {used} cases");
+        assert!(used > 50, "{name} applies to {used} cases");
     }
 }
 
-/// How many faults there are, and whether something cannot be decided.
+/// Returns the number of errors, and whether anything cannot be decided.
 fn notes_and_faults(case: &Case, template: &Value) -> (usize, bool) {
     let (faults, notes) = lint(&case.rule, template)
         .unwrap_or_else(|error| panic!("{}: {error}\n{template}", case.what()));
@@ -66,7 +67,7 @@ fn notes_and_faults(case: &Case, template: &Value) -> (usize, bool) {
 }
 
 #[test]
-fn a_fault_beside_a_correct_resource_is_one_finding() {
+fn an_error_next_to_a_correct_resource_is_one_finding() {
     let all = cases();
     let mut wrong = Vec::new();
     let mut count = 0;
@@ -75,11 +76,11 @@ fn a_fault_beside_a_correct_resource_is_one_finding() {
             case.rule.name == failing.rule.name && case.expected == "PASS" && !case.is_unknown()
         });
         for passing in passing {
-            let template = beside(&passing.template, &failing.template);
+            let template = combined(&passing.template, &failing.template);
             let (faults, _) = lint(&failing.rule, &template).expect("checked");
             count += 1;
             if faults.len() != 1 {
-                let names = format!("{} beside {}", failing.what(), passing.name);
+                let names = format!("{} with {}", failing.what(), passing.name);
                 wrong.push(format!("{names}: {}\n{template}", faults.len()));
             }
         }
@@ -92,8 +93,8 @@ fn a_fault_beside_a_correct_resource_is_one_finding() {
     );
 }
 
-/// Two templates in one; all names in the second are others.
-fn beside(first: &Value, second: &Value) -> Value {
+/// Joins two templates. Renames everything in the second.
+fn combined(first: &Value, second: &Value) -> Value {
     let mut joined = first.clone();
     for section in ["Resources", "Parameters", "Conditions", "Mappings"] {
         for (key, value) in second[section].as_object().into_iter().flatten() {
@@ -103,7 +104,7 @@ fn beside(first: &Value, second: &Value) -> Value {
     joined
 }
 
-/// Another name, except of a pseudo parameter.
+/// Returns another name, except for a pseudo parameter.
 fn other(name: &str) -> String {
     match name.starts_with("AWS::") {
         true => name.to_owned(),
@@ -133,7 +134,7 @@ fn renamed(value: &Value) -> Value {
                             .replace("${", "${Other")
                             .replace("${OtherAWS::", "${AWS::"),
                     ),
-                    // Two buckets of one name are one bucket.
+                    // Two buckets with one name are one bucket.
                     (
                         "BucketName" | "Bucket" | "S3Bucket" | "DestinationBucketName",
                         Value::String(name),
@@ -156,7 +157,7 @@ fn renamed(value: &Value) -> Value {
     }
 }
 
-/// The ARNs of buckets under their other names.
+/// Renames the buckets in ARNs.
 fn arns(value: &Value) -> Value {
     match value {
         Value::String(arn) => Value::from(arn.replace("arn:aws:s3:::", "arn:aws:s3:::other-")),
@@ -165,7 +166,7 @@ fn arns(value: &Value) -> Value {
     }
 }
 
-/// The target of a rule that names a pipeline by a literal name.
+/// Renames a pipeline that the target of a rule names literally.
 fn target(arn: &Value) -> Value {
     match arn["Fn::Sub"]
         .as_str()
@@ -178,10 +179,10 @@ fn target(arn: &Value) -> Value {
     }
 }
 
-/// The keys of policies that hold statements, and those of event patterns.
+/// The keys of policies that contain statements.
 const POLICIES: [&str; 3] = ["PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy"];
 
-/// Whether a mapping is a call of a function.
+/// Returns whether a mapping is a function call.
 fn is_call(entries: &Map<String, Value>) -> bool {
     entries.len() == 1
         && entries
@@ -200,7 +201,7 @@ fn properties(template: &Value, mut write: impl FnMut(&Value) -> Value) -> Optio
     (written != *template).then_some(written)
 }
 
-/// Rewrites every text that is not a part of a function.
+/// Rewrites every text that is not part of a function.
 fn texts(template: &Value, write: fn(&str) -> Option<Value>) -> Option<Value> {
     properties(template, |properties| {
         scalars_in(properties, &mut |value| write(value.as_str()?))
@@ -254,7 +255,7 @@ fn select(text: &str) -> Option<Value> {
     Some(json!({ "Fn::Select": [1, { "Fn::Split": ["|", format!("x|{text}|y")] }] }))
 }
 
-/// Every text in a mapping of the template.
+/// Moves every text to a mapping of the template.
 fn find_in_map(template: &Value) -> Option<Value> {
     let mut values = Map::new();
     let mut written = properties(template, |properties| {
@@ -268,7 +269,7 @@ fn find_in_map(template: &Value) -> Option<Value> {
     Some(written)
 }
 
-/// Every text as the default of a parameter.
+/// Moves every text to the default of a parameter.
 fn parameter(template: &Value) -> Option<Value> {
     let mut parameters = Map::new();
     let mut written = properties(template, |properties| {
@@ -287,7 +288,7 @@ fn parameter(template: &Value) -> Option<Value> {
     Some(written)
 }
 
-/// Every value of a property under a condition that holds, and every resource too.
+/// Adds a condition that is true to every property and resource.
 fn condition(template: &Value) -> Option<Value> {
     let mut written = template.clone();
     for resource in written["Resources"].as_object_mut()?.values_mut() {
@@ -323,7 +324,7 @@ fn unquoted(value: &Value) -> Option<Value> {
     }
 }
 
-/// Rewrites the policies that are written out.
+/// Rewrites the policies that are mappings.
 fn policies(value: &Value, write: &mut dyn FnMut(&Value) -> Value) -> Value {
     match value {
         Value::Object(entries) => {
@@ -374,7 +375,7 @@ fn statements(template: &Value, write: fn(&str, &Value) -> Value) -> Option<Valu
     })
 }
 
-/// Names of actions in capitals, and condition keys in small letters.
+/// Writes the names of actions in uppercase, and condition keys in lowercase.
 fn letter_case(template: &Value) -> Option<Value> {
     fn actions(value: &Value) -> Value {
         match value {

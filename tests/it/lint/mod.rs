@@ -1,4 +1,4 @@
-//! The engine on whole templates.
+//! Tests the lint with complete templates.
 
 mod normal_form;
 mod oracle;
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use s3ferry::diagnostic::{Diagnostic, Node, Severity, Source, read};
 use s3ferry::lint::{LintError, Report, Rule, check, embedded, from_source};
 
-/// The rule of a finding about a suppression of a rule that does not exist.
+/// The rule of a finding about an unknown suppressed rule.
 const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";
 
 fn document(text: &str) -> (Source, Node) {
@@ -52,7 +52,7 @@ const DEV: &str = include_str!("../../fixtures/dev.yaml");
 const PROD: &str = include_str!("../../fixtures/prod.yaml");
 
 #[test]
-fn the_examples_pass_all_rules_and_report_what_they_suppress() {
+fn the_examples_pass_all_rules_and_report_their_suppressions() {
     for text in [DEV, PROD] {
         let report = lint(text);
         assert_eq!(report.findings, []);
@@ -142,7 +142,7 @@ fn a_missing_part_of_a_property_is_found_at_that_property() {
 }
 
 #[test]
-fn what_no_statement_does_is_one_finding() {
+fn a_missing_statement_is_one_finding() {
     let text = DEV.replacen("aws:SecureTransport: false", "aws:SecureTransport: true", 2);
     let report = lint(&text);
     let tls = of(&report, "S3_BUCKET_TLS_ONLY");
@@ -154,7 +154,7 @@ fn what_no_statement_does_is_one_finding() {
 }
 
 #[test]
-fn a_resource_that_is_missed_elsewhere_is_found_itself() {
+fn a_missing_reference_is_found_at_the_unreferenced_resource() {
     let text = DEV.replacen("Bucket: !Ref SourceBucket\n", "Bucket: elsewhere\n", 1);
     let report = lint(&text);
     let [finding] = of(&report, "S3_BUCKET_HAS_POLICY")[..] else {
@@ -194,8 +194,9 @@ fn json_has_places_too() {
 }
 
 #[test]
-fn tags_that_guard_drops_are_seen() {
-    // Dropped, `!Split` would leave a list with a star; kept, it is no plain resource.
+fn tags_that_guard_drops_are_kept() {
+    // Without its tag, `!FindInMap` would be a list with a star. With the tag, the value is
+    // unknown.
     let text = "
 Resources:
   P:
@@ -279,7 +280,7 @@ fn too_many_conditions_of_a_resource_are_noted() {
 }
 
 #[test]
-fn the_same_thing_in_other_words_is_the_same() {
+fn an_equivalent_value_has_the_same_result() {
     let text = PROD.replacen(
         "Bucket: !Ref OutputBucket",
         "Bucket: !Sub '${OutputBucket}'",
@@ -290,7 +291,7 @@ fn the_same_thing_in_other_words_is_the_same() {
 }
 
 #[test]
-fn a_suppression_holds_for_its_resource_only() {
+fn a_suppression_applies_only_to_its_resource() {
     let text = PROD.replace(
         "  OutputBucket:\n    Type: AWS::S3::Bucket\n",
         "  OutputBucket:\n    Type: AWS::S3::Bucket\n    Metadata: {guard: {SuppressedRules: [S3_BUCKET_VERSIONED]}}\n",
@@ -313,7 +314,7 @@ fn an_empty_list_of_suppressions_suppresses_nothing() {
 }
 
 #[test]
-fn a_suppression_of_no_rule_is_a_warning() {
+fn a_suppression_of_an_unknown_rule_is_a_warning() {
     let text = PROD.replacen("- S3_BUCKET_LOGGED", "- S3_BUCKET_LOGED", 1);
     let report = lint(&text);
     let [unknown] = of(&report, UNKNOWN_SUPPRESSION)[..] else {
@@ -331,7 +332,7 @@ fn a_suppression_of_no_rule_is_a_warning() {
 }
 
 #[test]
-fn nothing_checked_is_an_error() {
+fn a_template_without_resources_is_an_error() {
     let (source, node) = document(DEV);
     assert!(matches!(
         check(&[], &[(&source, &node)]),
@@ -350,7 +351,7 @@ fn nothing_checked_is_an_error() {
 }
 
 #[test]
-fn long_reports_are_whole() {
+fn long_reports_are_complete() {
     let buckets: String = (0..40)
         .map(|n| {
             format!(
@@ -388,7 +389,7 @@ fn keys_with_slashes_and_text_beyond_ascii_have_places() {
 }
 
 #[test]
-fn what_is_asked_in_groups_is_answered_as_if_asked_apart() {
+fn rules_give_the_same_results_together_and_separately() {
     let ours = embedded();
     for (text, every) in [(DEV, 97), (PROD, 61)] {
         let lines: Vec<&str> = text.lines().collect();
@@ -425,7 +426,7 @@ fn what_is_asked_in_groups_is_answered_as_if_asked_apart() {
     }
 }
 
-/// Puts something odd in the place of one node.
+/// Replaces one node with an unusual value.
 fn spoil(node: &mut serde_json::Value, at: &mut usize, odd: &serde_json::Value) {
     if *at == 0 {
         *node = odd.clone();
@@ -447,7 +448,7 @@ fn spoil(node: &mut serde_json::Value, at: &mut usize, odd: &serde_json::Value) 
 }
 
 #[test]
-fn odd_templates_are_checked_too() {
+fn unusual_templates_are_checked() {
     let odds: Vec<serde_json::Value> = [
         "[]",
         "{}",

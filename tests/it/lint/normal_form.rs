@@ -1,11 +1,11 @@
-//! What the rules see: templates in which the same spelling means something else, or another
-//! spelling the same.
+//! The normal form that the rules check: templates in which the same spelling has another meaning,
+//! or another spelling has the same meaning.
 
 use s3ferry::diagnostic::Severity;
 
 use super::{lint, marked, of};
 
-/// How many faults a rule finds in a template, and what it cannot decide.
+/// Returns how many errors a rule finds in a template, and how many parts it cannot decide.
 pub(super) fn found(text: &str, rule: &str) -> (usize, usize) {
     let report = lint(text);
     let (notes, faults): (Vec<_>, Vec<_>) = of(&report, rule)
@@ -18,14 +18,14 @@ pub(super) const FAULT: (usize, usize) = (1, 0);
 pub(super) const NOTHING: (usize, usize) = (0, 0);
 pub(super) const UNDECIDED: (usize, usize) = (0, 1);
 
-/// A managed policy with one statement.
+/// Returns a managed policy with one statement.
 fn policy(statement: &str) -> String {
     format!(
         "Parameters:\n  Any: {{Type: String, Default: '*'}}\nResources:\n  P:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      PolicyDocument:\n        Statement:\n          - {{Effect: Allow, {statement}}}\n"
     )
 }
 
-/// A bucket policy with one statement, beside another bucket.
+/// Returns a bucket policy with one statement, and a second bucket.
 fn bucket_policy(statement: &str) -> String {
     format!(
         "Resources:\n  B: {{Type: AWS::S3::Bucket}}\n  Other: {{Type: AWS::S3::Bucket}}\n  P:\n    Type: AWS::S3::BucketPolicy\n    Properties:\n      Bucket: !Ref B\n      PolicyDocument:\n        Statement:\n          - {{{statement}}}\n"
@@ -33,7 +33,7 @@ fn bucket_policy(statement: &str) -> String {
 }
 
 #[test]
-fn actions_are_patterns_whatever_their_letters() {
+fn actions_are_patterns_in_any_letter_case() {
     for action in ["iam:Pass?ole", "IAM:PASSROLE", "iam:*Role", "iam:p*", "'*'"] {
         let text = policy(&format!("Action: {action}, Resource: !Ref Any"));
         assert_eq!(found(&text, "IAM_PASS_ROLE_CONFINED"), FAULT, "{action}");
@@ -74,7 +74,7 @@ fn actions_without_resource_types_need_a_star() {
 }
 
 #[test]
-fn tls_is_required_of_the_bucket_and_all_its_objects() {
+fn tls_is_required_for_the_bucket_and_all_its_objects() {
     let condition = "Condition: {Bool: {'aws:SecureTransport': false}}";
     for (resources, expected) in [
         ("[!GetAtt B.Arn, !Sub '${B.Arn}/*']", NOTHING),
@@ -176,7 +176,7 @@ fn another_account_is_found_in_every_form() {
     }
 }
 
-/// A bucket whose encryption depends on conditions.
+/// Returns a bucket whose encryption depends on conditions.
 fn encrypted(conditions: &str, encryption: &str) -> String {
     format!(
         "Parameters: {{A: {{Type: String}}, B: {{Type: String, AllowedValues: [x, y]}}}}\nConditions:\n  Kms: !Equals [!Ref A, kms]\n{conditions}Resources:\n  T:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketEncryption: {encryption}\n"
@@ -184,7 +184,7 @@ fn encrypted(conditions: &str, encryption: &str) -> String {
 }
 
 #[test]
-fn conditions_hold_together_only_where_they_can() {
+fn only_possible_combinations_of_conditions_are_checked() {
     let rule = "S3_BUCKET_ENCRYPTED";
     let rules = |algorithm: &str| {
         format!(
@@ -253,7 +253,7 @@ Resources:
 }
 
 #[test]
-fn relations_are_those_of_each_resource() {
+fn relations_are_separate_for_each_resource() {
     let text = "
 Resources:
   RoleA: {Type: AWS::IAM::Role}
@@ -287,7 +287,7 @@ fn a_bucket_needs_a_policy_whenever_it_exists() {
 }
 
 #[test]
-fn unknown_values_are_no_faults() {
+fn unknown_values_are_not_errors() {
     for text in [
         "Resources: {R: {Type: AWS::IAM::Role, Properties: {Policies: []}}}\n",
         "Resources: {R: {Type: AWS::IAM::Role, Properties: {Policies: [!If [C, !Ref AWS::NoValue, !Ref AWS::NoValue]]}}}\n",
@@ -307,7 +307,7 @@ fn unknown_values_are_no_faults() {
 }
 
 #[test]
-fn a_loop_that_is_too_long_is_noted_with_those_behind_it() {
+fn a_loop_that_is_too_long_is_noted_with_the_loops_after_it() {
     let items = (0..10_001).map(|at| format!("i{at}")).collect::<Vec<_>>();
     let text = format!(
         "Transform: AWS::LanguageExtensions\nResources:\n  Fn::ForEach::Long: [X, [{}], {{'T${{X}}': {{Type: AWS::SNS::Topic}}}}]\n  Fn::ForEach::Next: [X, [a], {{'B${{X}}': {{Type: AWS::S3::Bucket}}}}]\n",
@@ -356,7 +356,7 @@ fn service_principals_end_with_the_suffix_of_the_partition() {
 }
 
 #[test]
-fn patterns_that_cover_every_role_name_none() {
+fn patterns_that_match_every_role_do_not_name_a_role() {
     for (arn, expected) in [
         ("arn:aws:iam::222222222222:role/deploy", NOTHING),
         ("arn:aws:iam::222222222222:role/deploy-*", NOTHING),
@@ -419,7 +419,7 @@ fn every_resource_has_many_spellings() {
 }
 
 #[test]
-fn values_of_mappings_are_at_their_use() {
+fn values_of_mappings_are_reported_where_they_are_used() {
     let policy = |id: &str| {
         format!(
             "  {id}: {{Type: AWS::IAM::ManagedPolicy, Properties: {{PolicyDocument: {{Statement: [{{Effect: Allow, Action: !FindInMap [M, a, b], Resource: 'arn:aws:s3:::a/b'}}]}}}}}}\n"
@@ -434,7 +434,7 @@ fn values_of_mappings_are_at_their_use() {
 }
 
 #[test]
-fn everyone_may_be_confined_in_a_trust_policy() {
+fn a_condition_can_restrict_everyone_in_a_trust_policy() {
     for (condition, expected) in [
         ("", FAULT),
         (
@@ -462,13 +462,13 @@ fn everyone_may_be_confined_in_a_trust_policy() {
 }
 
 #[test]
-fn a_policy_may_be_a_value_turned_into_text() {
+fn a_policy_can_be_a_value_converted_to_text() {
     let text = "Resources: {P: {Type: AWS::IAM::ManagedPolicy, Properties: {PolicyDocument: {'Fn::ToJsonString': {Statement: [{Effect: Allow, Action: '*', Resource: 'arn:aws:s3:::a/b'}]}}}}}\n";
     assert_eq!(found(text, "IAM_NO_STAR_ACTIONS"), FAULT);
 }
 
 #[test]
-fn values_are_resolved_once_however_often_a_text_names_them() {
+fn a_value_is_resolved_once_no_matter_how_often_a_text_names_it() {
     let mut name = "x".to_owned();
     for _ in 0..12 {
         name = format!("!Sub ['{}', {{a: {name}}}]", "${a}".repeat(10));
@@ -480,7 +480,7 @@ fn values_are_resolved_once_however_often_a_text_names_them() {
 }
 
 #[test]
-fn types_that_are_none_and_modules_are_noted() {
+fn invalid_types_and_modules_are_noted() {
     for kind in [
         "''",
         "'AWS::S3::Bucket '",
@@ -493,7 +493,7 @@ fn types_that_are_none_and_modules_are_noted() {
 }
 
 #[test]
-fn load_balancers_deliver_logs_with_accounts_of_aws() {
+fn load_balancers_deliver_logs_from_aws_accounts() {
     for (account, action, expected) in [
         ("127311923021", "s3:PutObject", NOTHING),
         ("127311923021", "s3:GetObject", FAULT),

@@ -1,4 +1,4 @@
-//! Random templates in random spellings, judged by an oracle that is not ours to share code with:
+//! Random templates in random spellings, checked by an oracle that shares no code with the lint:
 //! `tests/python/lint_oracle.py`.
 
 use std::path::Path;

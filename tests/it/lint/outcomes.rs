@@ -1,10 +1,10 @@
-//! Outcomes of conditions: only those that can occur, and all of those that matter.
+//! Outcomes of conditions: only the possible ones, and all relevant ones.
 
 use std::fmt::Write as _;
 
 use super::normal_form::{FAULT, NOTHING, UNDECIDED, found};
 
-/// A bucket whose access control depends on conditions.
+/// Returns a bucket whose access control depends on conditions.
 fn bucket(head: &str, access: &str) -> String {
     format!(
         "{head}Resources:\n  B: {{Type: AWS::S3::Bucket, Properties: {{AccessControl: {access}}}}}\n"
@@ -14,7 +14,7 @@ fn bucket(head: &str, access: &str) -> String {
 const RULE: &str = "S3_BUCKET_NO_PUBLIC_ACL";
 
 #[test]
-fn what_other_conditions_compare_does_not_matter() {
+fn unrelated_conditions_do_not_matter() {
     let mut conditions = String::new();
     for at in 0..30 {
         let _ = writeln!(conditions, "  A{at}: !Equals [!Ref A, v{at}]");
@@ -45,7 +45,7 @@ fn pairs_of_values_are_tried_where_there_are_too_many_combinations() {
 }
 
 #[test]
-fn an_expression_has_one_value_wherever_it_is_compared() {
+fn an_expression_has_the_same_value_in_all_conditions() {
     let head = |a: &str, b: &str| {
         format!(
             "Parameters: {{E: {{Type: String}}, L: {{Type: CommaDelimitedList}}}}\nMappings: {{M: {{x: {{k: v}}, y: {{k: w}}}}}}\nConditions:\n  A: {a}\n  B: {b}\n"
@@ -80,7 +80,7 @@ fn an_expression_has_one_value_wherever_it_is_compared() {
 }
 
 #[test]
-fn a_parameter_has_the_value_that_its_condition_says() {
+fn a_parameter_has_the_value_that_its_condition_requires() {
     for (parameter, condition, access, expected) in [
         (
             "{Type: String}",
@@ -120,7 +120,7 @@ fn a_parameter_has_the_value_that_its_condition_says() {
 }
 
 #[test]
-fn properties_at_which_no_rule_looks_have_no_outcomes() {
+fn properties_that_no_rule_checks_have_no_outcomes() {
     let mut conditions = String::new();
     let mut tags = Vec::new();
     for at in 0..40 {

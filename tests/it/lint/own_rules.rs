@@ -1,9 +1,9 @@
-//! Rules of users.
+//! Custom rules of users.
 
 use super::*;
 
 #[test]
-fn rules_of_users_are_asked_too() {
+fn custom_rules_are_checked() {
     let rules = own("
 let buckets = Resources.*[ Type == 'AWS::S3::Bucket' ]
 rule TAGGED when %buckets !empty { %buckets.Properties.Tags exists }
@@ -21,12 +21,12 @@ rule NAMED when %buckets !empty { %buckets.Properties.BucketName == /^x-/ <<the 
         of(&report, "NAMED")[0].message,
         "the name must begin with x-"
     );
-    // A suppression of a built-in rule is no mistake when only other rules are checked.
+    // A suppression of an embedded rule is valid even when only custom rules are checked.
     assert_eq!(of(&report, UNKNOWN_SUPPRESSION), [] as [&Diagnostic; 0]);
 }
 
 #[test]
-fn files_of_users_do_not_meet() {
+fn variables_of_custom_rule_files_are_separate() {
     let mut rules =
         own("let x = Resources.*[ Type == 'AWS::S3::Bucket' ]\nrule ONE { %x empty }\n");
     rules.extend(
@@ -63,7 +63,7 @@ fn a_rule_that_guard_cannot_evaluate_is_an_error() {
 }
 
 #[test]
-fn an_action_is_found_once_and_each_action_for_itself() {
+fn each_action_is_found_once() {
     let found = |actions: &str| {
         let text = format!(
             "Resources:\n  P:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      \

@@ -1,4 +1,4 @@
-//! Relations between resources, in every outcome of the conditions that they depend on.
+//! Relations between resources, in each outcome of the conditions that they depend on.
 
 use super::normal_form::{FAULT, NOTHING, UNDECIDED, found};
 
@@ -24,7 +24,7 @@ fn source(bucket: &str) -> String {
 const ROLE: &str = "  Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {Statement: [{Effect: Allow, Principal: {Service: codepipeline.amazonaws.com}, Action: 'sts:AssumeRole'}]}}}\n";
 
 #[test]
-fn a_bucket_may_receive_logs_in_one_outcome() {
+fn a_bucket_can_receive_logs_in_one_outcome() {
     for (logging, expected) in [
         ("{DestinationBucketName: !If [C, !Ref L, other]}", FAULT),
         (
@@ -41,7 +41,7 @@ fn a_bucket_may_receive_logs_in_one_outcome() {
 }
 
 #[test]
-fn a_bucket_may_be_a_source_in_one_outcome() {
+fn a_bucket_can_be_a_source_in_one_outcome() {
     for (bucket, expected) in [("!If [C, !Ref B, other]", FAULT), ("other", NOTHING)] {
         let text = format!(
             "{CONDITIONS}Resources:\n  B: {{Type: AWS::S3::Bucket}}\n{}",
@@ -53,7 +53,7 @@ fn a_bucket_may_be_a_source_in_one_outcome() {
 }
 
 #[test]
-fn policies_have_to_be_awaited_only_where_both_exist() {
+fn a_dependency_on_policies_is_required_only_where_both_exist() {
     let policy = |condition: &str, role: &str| {
         format!(
             "  Policy:\n    Type: AWS::IAM::Policy\n{condition}    Properties: {{PolicyName: p, Roles: [{role}], PolicyDocument: {{Statement: []}}}}\n"
@@ -175,7 +175,7 @@ fn a_role_is_assumable_only_in_the_account_of_the_policy() {
 }
 
 #[test]
-fn a_policy_may_belong_to_any_bucket() {
+fn a_policy_can_belong_to_any_bucket() {
     for (bucket, expected) in [
         ("!Ref B", NOTHING),
         ("!If [C, !Ref B, other]", FAULT),
@@ -190,7 +190,7 @@ fn a_policy_may_belong_to_any_bucket() {
 }
 
 #[test]
-fn namespaces_are_compared_however_many_there_are() {
+fn any_number_of_namespaces_is_compared() {
     let actions = |count: usize| {
         let actions =
             (0..count).map(|at| format!("{{Name: a{at}, Namespace: n{}}}", at.min(count - 2)));

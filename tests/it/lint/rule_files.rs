@@ -1,9 +1,9 @@
-//! The rule files of users.
+//! Rule files of users.
 
 use super::*;
 
 #[test]
-fn a_file_of_a_user_may_hold_several_rules() {
+fn a_custom_rule_file_can_contain_several_rules() {
     let source = Source::new(
         "mine.guard",
         "let a = Resources.*\nrule ONE when %a !empty { %a.Type exists }\nrule TWO { Resources exists }\n",
@@ -15,7 +15,7 @@ fn a_file_of_a_user_may_hold_several_rules() {
 }
 
 #[test]
-fn a_header_of_a_user_counts() {
+fn the_header_of_a_custom_rule_is_used() {
     let text = "# ONE\n# Severity: warning\n# Fix: write it\nrule ONE { Resources exists }\n";
     let rules = from_source(&Source::new("mine.guard", text)).expect("valid");
     assert_eq!(rules[0].severity, Severity::Warning);
@@ -23,7 +23,7 @@ fn a_header_of_a_user_counts() {
 }
 
 #[test]
-fn a_fault_in_a_rule_file_has_a_place() {
+fn an_error_in_a_rule_file_has_a_place() {
     let text = "let x = Resources.*\n\nrule FOO when %x !empty {\n  %x.A == == 'b'\n}\n";
     let source = Source::new("mine.guard", text);
     let problem = from_source(&source).expect_err("a fault");
@@ -33,7 +33,7 @@ fn a_fault_in_a_rule_file_has_a_place() {
 }
 
 #[test]
-fn what_guard_would_follow_without_end_is_a_fault() {
+fn endless_recursion_in_a_rule_file_is_an_error() {
     for (text, name) in [
         ("rule a {\n  a\n}\n", "`a`"),
         (
@@ -46,7 +46,7 @@ fn what_guard_would_follow_without_end_is_a_fault() {
         let problem = from_source(&Source::new("m", text)).expect_err("a fault");
         assert!(problem.message.contains(name), "{text}: {problem:?}");
     }
-    // Variables of different rules have nothing to do with each other.
+    // Variables in different rules are independent.
     let text = "let x = Resources.*\nrule a {\n  let y = %x.Type\n  %y exists\n}\n\
                 rule b when a {\n  let y = Resources.*\n  let x = %y\n  %x exists\n}\n\
                 rule c {\n  a\n  b\n}\n";
@@ -57,7 +57,7 @@ fn what_guard_would_follow_without_end_is_a_fault() {
 }
 
 #[test]
-fn a_file_without_rules_is_no_fault_and_has_none() {
+fn a_file_without_rules_is_valid() {
     for text in ["", "\n \n", "# nothing\n", "let x = Resources.*\n"] {
         let rules = from_source(&Source::new("m", text)).expect("a rule file");
         assert_eq!(rules, [], "{text:?}");

@@ -1,8 +1,8 @@
-//! What an entry under `Metadata.guard.SuppressedRules` suppresses, and what it does not.
+//! The effect of entries in `Metadata.guard.SuppressedRules`.
 
 use super::*;
 
-/// A role that everyone may assume, with an inline policy that allows everything.
+/// Returns a role that everyone can assume, with an inline policy that allows everything.
 fn role(suppressed: &str) -> String {
     format!(
         "Resources:
@@ -27,7 +27,7 @@ fn codes(report: &Report) -> Vec<&str> {
     found.filter(|code| *code != UNKNOWN_SUPPRESSION).collect()
 }
 
-/// A user's rule, with the filter of the registry's.
+/// Returns a custom rule with the filter from the rules registry.
 fn filtered() -> Vec<Rule> {
     own("let roles = Resources.*[ Type == 'AWS::IAM::Role'
            Metadata.guard.SuppressedRules not exists or
@@ -37,12 +37,12 @@ fn filtered() -> Vec<Rule> {
 }
 
 #[test]
-fn an_entry_that_is_no_name_suppresses_nothing_and_is_found() {
+fn an_invalid_entry_suppresses_nothing_and_is_found() {
     let nothing = role("SuppressedRules: []");
     let all = lint(&nothing);
     assert!(codes(&all).len() > 3, "{all:?}");
     assert!(codes(&all).contains(&"IAM_ROLE_TRUST_NO_STAR"));
-    // The entry, what is underlined, and a word of the message.
+    // The list, the underlined text, and a part of the message.
     for (list, place, word) in [
         ("[5]", "5", "a number"),
         ("[5.5]", "5.5", "a number"),
@@ -137,10 +137,10 @@ fn an_entry_that_is_no_name_suppresses_nothing_and_is_found() {
         if !place.is_empty() {
             assert_eq!(marked(&text, finding), place, "{list}");
         }
-        // Nor does it switch off the rules of users.
+        // The entry does not suppress custom rules, either.
         let report = lint_with(&filtered(), &text).expect("checked");
         assert_eq!(of(&report, "ROLE_HAS_PATH").len(), 1, "{list}");
-        // Beside a name, the name alone counts.
+        // Next to a valid name, only that name has an effect.
         if let Some(rest) = list.strip_prefix('[') {
             let text = role(&format!("SuppressedRules: [IAM_ROLE_TRUST_NO_STAR, {rest}"));
             let report = lint(&text);
@@ -157,7 +157,7 @@ fn an_entry_that_is_no_name_suppresses_nothing_and_is_found() {
 }
 
 #[test]
-fn a_misspelled_name_is_told_the_right_one() {
+fn the_right_name_is_suggested_for_a_misspelled_one() {
     for list in [
         "[iam_no_inline_policies]",
         "[{iam_no_inline_policies: x}]",
@@ -173,7 +173,7 @@ fn a_misspelled_name_is_told_the_right_one() {
 }
 
 #[test]
-fn a_name_suppresses_its_rule_with_the_reason_that_is_given() {
+fn a_name_suppresses_its_rule_with_the_given_reason() {
     let all = lint(&role("SuppressedRules: []"));
     for (list, reason) in [
         ("[IAM_NO_INLINE_POLICIES]", None),
@@ -211,7 +211,7 @@ fn a_name_suppresses_its_rule_with_the_reason_that_is_given() {
 }
 
 #[test]
-fn rules_of_users_see_names_with_reasons_too() {
+fn custom_rules_see_names_with_reasons() {
     let rules = filtered();
     for (list, count) in [
         ("[]", 1),
@@ -228,7 +228,7 @@ fn rules_of_users_see_names_with_reasons_too() {
 }
 
 #[test]
-fn a_name_that_only_the_filter_of_a_user_has_is_known() {
+fn a_name_in_the_filter_of_a_custom_rule_is_known() {
     let rules = own("let roles = Resources.*[ Type == 'AWS::IAM::Role'
            Metadata.guard.SuppressedRules.* != 'ROLE_PATH' ]
          rule ROLE_HAS_PATH when %roles !empty { %roles.Properties.Path exists }\n");

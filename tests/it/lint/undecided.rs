@@ -1,4 +1,4 @@
-//! Values that are known only when a stack is deployed: a rule whose result depends on them is a note.
+//! Values that are known only when a stack is deployed. A rule that depends on them reports a note.
 
 use super::normal_form::{FAULT, NOTHING, UNDECIDED, found};
 
@@ -28,7 +28,7 @@ fn key(statement: &str) -> String {
 }
 
 #[test]
-fn unknown_actions_and_resources_may_be_everything() {
+fn unknown_actions_and_resources_could_be_everything() {
     for (statement, rule, expected) in [
         (
             "Action: !Ref Any, Resource: 'arn:aws:s3:::a/b'",
@@ -94,7 +94,7 @@ fn unknown_actions_and_resources_may_be_everything() {
         let text = managed_policy(&format!("Effect: Allow, {statement}"));
         assert_eq!(found(&text, rule), expected, "{statement}: {rule}");
     }
-    // An unknown effect allows.
+    // An unknown effect counts as Allow.
     let text = managed_policy("Effect: !Ref Any, Action: '*', Resource: '*'");
     assert_eq!(found(&text, "IAM_NO_STAR_ACTIONS"), FAULT);
     let text = managed_policy("Effect: Deny, Action: !Ref Any, Resource: '*'");
@@ -120,7 +120,7 @@ fn unknown_actions_and_resources_may_be_everything() {
 }
 
 #[test]
-fn unknown_principals_may_be_a_whole_account() {
+fn unknown_principals_could_be_a_whole_account() {
     for (principal, expected) in [
         ("!Ref Any", UNDECIDED),
         ("{AWS: !Ref Any}", UNDECIDED),
@@ -141,7 +141,7 @@ fn unknown_principals_may_be_a_whole_account() {
 }
 
 #[test]
-fn unknown_conditions_may_confine() {
+fn unknown_conditions_could_restrict() {
     for (condition, expected) in [
         ("{StringEquals: {'aws:PrincipalOrgID': !Ref Any}}", NOTHING),
         ("{StringLike: {'aws:PrincipalOrgID': !Ref Any}}", UNDECIDED),
@@ -199,7 +199,7 @@ fn unknown_conditions_may_confine() {
 }
 
 #[test]
-fn the_statement_of_a_keys_account_may_be_unknown() {
+fn the_statement_for_the_account_of_a_key_can_be_unknown() {
     let own = "!Sub 'arn:aws:iam::${AWS::AccountId}:root'";
     for (statement, root, star) in [
         (

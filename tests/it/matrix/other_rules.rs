@@ -1,5 +1,6 @@
-//! Rules of other rule sets that the templates suppress, in the form that makes them fail: the AWS
-//! Guard Rules Registry has such rules, and its rule sets pass on the templates.
+//! Rules of other rule sets that the templates suppress, written so that they fail without the
+//! suppression. The AWS Guard Rules Registry contains such rules, and the templates pass its rule
+//! sets.
 
 use std::path::Path;
 
@@ -8,8 +9,8 @@ use s3ferry::lint::{self, Report, Rule};
 
 use super::{read, templates};
 
-/// The block of a type looks at every resource of the type, as soon as the filter leaves one. So one
-/// named resource without the suppression brings a finding for each.
+/// The type block checks all resources of the type when at least one of them passes the filter. A
+/// single named resource without the suppression therefore causes a finding for each.
 const NAMES: &str = "
 let named = Resources.*[
   Type in ['AWS::IAM::ManagedPolicy', 'AWS::IAM::Role']
@@ -22,7 +23,7 @@ rule CFN_NO_EXPLICIT_RESOURCE_NAMES when %named not empty {
 }
 ";
 
-/// The comparison fails where there is no ACL, although that is better than any.
+/// The comparison fails if there is no ACL, although that is the most restrictive setting.
 const ACLS: &str = "
 let buckets = Resources.*[
   Type == 'AWS::S3::Bucket'
@@ -55,7 +56,7 @@ fn rules_of_other_rule_sets_are_suppressed_with_a_reason_where_they_fail() {
         let text = read(&path);
         let report = lint_of(&path, &text);
         assert_eq!(report.findings, [], "{}: {path:?}", case.name);
-        // Without the names they would.
+        // Without the suppressions, the rules fail.
         let bare = text.replace("- CFN_NO_EXPLICIT_RESOURCE_NAMES\n", "- THEIRS\n");
         let bare = bare.replace("- S3_BUCKET_NO_PUBLIC_RW_ACL\n", "- THEIRS\n");
         fail += usize::from(!lint_of(&path, &bare).findings.is_empty());

@@ -1,4 +1,4 @@
-//! What is deployed, kept as AWS keeps it.
+//! A model of the deployed stacks in AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 pub(super) const KEY_ID: &str = "DeployKeyId";
 
-/// A stack as AWS keeps it.
+/// A deployed stack.
 #[derive(Clone)]
 pub(super) struct Kept {
     pub(super) step: StackStep,
@@ -23,11 +23,11 @@ pub(super) struct Kept {
     pub(super) parameters: BTreeMap<String, String>,
 }
 
-/// All deployed stacks, by account, region and name.
+/// All deployed stacks, by account, region, and name.
 #[derive(Clone, Default)]
 pub(super) struct Aws {
     pub(super) stacks: BTreeMap<(String, String, String), Kept>,
-    /// IDs of the dev account's keys, by logical ID.
+    /// The IDs of the keys in the dev account, by logical ID.
     keys: BTreeMap<String, String>,
     next_key: u32,
 }
@@ -72,8 +72,8 @@ impl Aws {
         self.outputs(&json(&dev.text))[KEY_ID].clone()
     }
 
-    /// Gives a stack a template, as CloudFormation does. A stack set that keeps its instances loses
-    /// none.
+    /// Deploys a template to a stack, like CloudFormation. A stack set that keeps its instances
+    /// loses none.
     pub(super) fn put(&mut self, plan: &Plan, step: &StackStep, keeps_instances: bool) {
         let template = json(&step.template.text.yaml);
         let before = self.stacks.get(&id(step)).map(|kept| json(&kept.text));
@@ -117,7 +117,7 @@ impl Aws {
         self.stacks.insert(id(step), kept);
     }
 
-    /// Whether a target trusts a service role that does not exist.
+    /// Returns whether a target trusts a service role that does not exist.
     pub(super) fn lacks_role(&self, step: &StackStep) -> bool {
         let dev = &self
             .dev()
@@ -132,7 +132,7 @@ impl Aws {
             })
     }
 
-    /// Whether another stack has the name of a bucket or a role of a step.
+    /// Returns whether another stack uses the name of a bucket or a role of a step.
     pub(super) fn has_name_of(&self, plan: &Plan, step: &StackStep) -> bool {
         let taken: BTreeSet<String> = (self.stacks.values())
             .filter(|kept| id(&kept.step) != id(step))
@@ -142,8 +142,7 @@ impl Aws {
         wanted.iter().any(|name| taken.contains(name))
     }
 
-    /// What AWS would refuse: a trust policy that names a role that does not exist, and a name that
-    /// is taken.
+    /// Asserts that AWS accepts the template: the trusted roles exist, and no name is taken.
     pub(super) fn refuse(&self, step: &StackStep, before: Option<&Json>, after: &Json) {
         assert!(
             !self.lacks_role(step),
@@ -166,7 +165,7 @@ impl Aws {
                 "{}: {name:?} of {logical} is taken in the stack",
                 step.stack
             );
-            // Whatever would be replaced is still used by the old pipeline.
+            // The old pipeline still uses each resource that would be replaced.
             let kind = &resource["Type"];
             let replaces = old.is_some_and(|old| old["Type"] == *kind);
             assert!(
@@ -183,7 +182,8 @@ impl Aws {
         all
     }
 
-    /// The stacks of the pipeline of the dev stack, and of those that it starts, one by the other.
+    /// Returns the stacks of the pipelines that the pipeline in the dev stack starts, directly or
+    /// indirectly.
     fn started(&self) -> BTreeSet<(String, String, String)> {
         let is_pipeline = |kept: &&Kept| matches!(kept.step.side, Side::Pipeline(_));
         let mut found = BTreeSet::new();
@@ -208,7 +208,8 @@ impl Aws {
         found
     }
 
-    /// The verdicts of all calls of the deployed pipeline that are not allowed.
+    /// Returns all calls of the deployed pipeline that are not allowed, and whether they are
+    /// denied.
     pub(super) fn faults(&self, plan: &Plan) -> BTreeMap<String, bool> {
         let mut inputs = Inputs::base(plan);
         inputs.allow_unused = true;
@@ -248,7 +249,7 @@ impl Aws {
                 errors.iter().map(ToString::to_string).collect::<Vec<_>>()
             )
         });
-        assert!(!proof.calls.is_empty(), "there is a pipeline");
+        assert!(!proof.calls.is_empty(), "there is no pipeline");
         assert!(proof.obstacles.is_empty(), "{:?}", proof.obstacles);
         (proof.calls.iter())
             .filter(|(decided, _)| {
@@ -290,7 +291,7 @@ impl Aws {
     }
 }
 
-/// The names of buckets and roles that no other stack can have.
+/// Returns the names of buckets and roles that no other stack can use.
 fn exclusive(template: &Json, places: &[(String, String)]) -> Vec<String> {
     let names: Vec<(String, String)> = resources(template)
         .filter_map(|(_, resource)| physical(resource))
@@ -302,7 +303,7 @@ fn exclusive(template: &Json, places: &[(String, String)]) -> Vec<String> {
             let name = name
                 .replace("${AWS::AccountId}", account)
                 .replace("${AWS::Region}", region);
-            // Names may be texts, or texts with intrinsic functions that are now texts.
+            // A name can be text, or text from an intrinsic function.
             let name = name.replace("{\"Fn::Sub\":", "").replace('}', "");
             let owner = if kind == "AWS::IAM::Role" {
                 account
@@ -315,7 +316,7 @@ fn exclusive(template: &Json, places: &[(String, String)]) -> Vec<String> {
     found
 }
 
-/// The accounts and regions that the configuration gives a stack or a stack set.
+/// Returns the accounts and regions of a stack or stack set in the configuration.
 pub(super) fn instances(plan: &Plan, step: &StackStep) -> Vec<(String, String)> {
     match step.side {
         Side::Target(number) if step.stack_set => (plan.targets[number].instances.iter())
@@ -335,7 +336,7 @@ pub(super) fn set_instances(plan: &Plan, step: &StackStep, kept: &Kept) -> SetIn
     }
 }
 
-/// The name by which AWS knows a resource.
+/// Returns the name of a resource in AWS.
 pub(super) fn physical(resource: &Json) -> Option<(String, String)> {
     let property = match resource["Type"].as_str()? {
         "AWS::S3::Bucket" => "BucketName",

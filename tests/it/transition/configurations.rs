@@ -1,4 +1,4 @@
-//! Random configurations: one of some values for each option.
+//! Random configurations, with one of several values for each option.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use s3ferry::config::Document;
 use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
 
-/// A small generator of numbers: the same seed gives the same pairs everywhere.
+/// A small random number generator. The same seed gives the same pairs on every machine.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -30,7 +30,7 @@ impl Random {
 pub(super) const KEY: &str =
     "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
 
-/// One of the values of every option, by its name. A second configuration changes some of them.
+/// One value for each option, by name. A second configuration changes some of them.
 pub(super) type Choices = BTreeMap<&'static str, String>;
 
 pub(super) fn choose(random: &mut Random) -> Choices {
@@ -132,7 +132,7 @@ pub(super) fn value(random: &mut Random, name: &str) -> String {
     random.pick(values).to_owned()
 }
 
-/// The configuration of the choices.
+/// Returns the configuration with these choices.
 pub(super) fn config(choices: &Choices) -> String {
     let get = |name: &str| choices[name].as_str();
     let extract = match get("t.extract") {
@@ -151,7 +151,7 @@ pub(super) fn config(choices: &Choices) -> String {
         )
     };
     let (bucket, role) = (get("t.bucket"), get("t.role"));
-    // A bucket that exists is in one region and has one key, whatever the configuration says.
+    // An existing bucket has one region and one key, regardless of the configuration.
     let (region, key) = match (get("t.create"), get("t.region")) {
         ("false", _) => ("us-east-1", "null"),
         (_, "us-east-1") => ("us-east-1", get("t.key")),
@@ -208,12 +208,12 @@ pub(super) fn config(choices: &Choices) -> String {
     )
 }
 
-/// The plan of a configuration; `None` when it is not a valid one.
+/// Returns the plan of a configuration, or `None` if the configuration is invalid.
 pub(super) fn plan(text: &str) -> Option<Plan> {
     let document = Document::read(Source::new("s3ferry.yaml", text)).ok()?;
     document.check().ok()?;
     let mut plan = Plan::new(&document.config).ok()?;
-    // Stacks keep their names when the pipeline gets another one.
+    // Stacks keep their names when the pipeline is renamed.
     plan.set_stack_prefix("site");
     Some(plan)
 }

@@ -1,6 +1,6 @@
-//! Random pairs of configurations: the first is deployed, the second is to be. At every point of the
-//! way, and after a run that ends at any point, the deployed pipeline works. What is deployed is kept
-//! here as AWS would keep it, and every state is proven from the templates alone.
+//! Random pairs of configurations: the first is deployed, and the second replaces it. The deployed
+//! pipeline works at each point of the transition, also after a run that ends at any point. The
+//! tests model the deployed state like AWS, and prove each state from the templates alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ mod configurations;
 use aws::{Aws, id};
 use configurations::{OPTIONS, Random, choose, config, plan, value};
 
-/// A transitional template passes the rules that every template passes.
+/// Asserts that a transitional template passes the rules for all templates.
 fn lint(plan: &Plan, text: &str, what: &str) {
     let source = Source::new("transitional.yaml", text);
     let node = template::read_template(&source).expect("a template");
@@ -42,7 +42,7 @@ fn first(plan: &Plan) -> Aws {
     aws
 }
 
-/// The pieces of a plan, and the stacks that it no longer has.
+/// Returns the pieces of a plan, and the stacks that it no longer contains.
 fn all_pieces(aws: &Aws, steps: &[StackStep], plan: &Plan) -> Vec<Piece> {
     let mut pieces = aws.pieces(steps, plan);
     let others = aws.stacks.values();
@@ -81,7 +81,7 @@ fn sequence(aws: &Aws, plan: &Plan, what: &str) -> (Vec<StackStep>, Sequence) {
     (steps, sequence)
 }
 
-/// Takes steps of a transition until the end or until `stop` of them; every state must work.
+/// Takes the steps of a transition, at most `stop` of them. The pipeline must work in each state.
 fn take(
     aws: &mut Aws,
     plan: &Plan,
@@ -115,7 +115,8 @@ fn take(
     true
 }
 
-/// Whether the pair was not refused.
+/// Tests a random pair. Returns whether the transition was accepted, or `None` if the pair is
+/// invalid.
 fn holds(random: &mut Random) -> Option<bool> {
     let old_choices = choose(random);
     let mut new_choices = old_choices.clone();
@@ -144,7 +145,7 @@ fn holds(random: &mut Random) -> Option<bool> {
     if !take(&mut whole, &new, usize::MAX, &known, &what) {
         return Some(false);
     }
-    // Nothing is left to do, and nothing that only the old configuration needed is left.
+    // Nothing is left to do, and nothing remains that only the old configuration needed.
     let (steps, again) = sequence(&whole, &new, &what);
     for (piece, step) in whole.pieces(&steps, &new).iter().zip(&steps) {
         assert!(
@@ -160,7 +161,7 @@ fn holds(random: &mut Random) -> Option<bool> {
     }
     assert!(again.leaving.is_empty(), "{what}\n{:?}", again.leaving);
 
-    // A run that ends at some point is run again, perhaps with yet another configuration.
+    // A run ends at some point. The next run resumes, possibly with a third configuration.
     let count = sequence(&deployed, &new, &what).1.moves.len();
     let stop = random.below(count.max(1));
     let mut killed = deployed.clone();
@@ -181,8 +182,9 @@ fn holds(random: &mut Random) -> Option<bool> {
     Some(resumed)
 }
 
-/// The same with an account at a time, in any order, as their owners do it. Whether it arrived:
-/// `None` when the pair is not valid, and `Some(false)` when it is refused.
+/// Tests a random pair whose accounts are deployed one at a time, in any order, by their owners.
+/// Returns whether the transition was completed, `Some(false)` if it was rejected, or `None` if the
+/// pair is invalid.
 fn holds_by_account(random: &mut Random) -> Option<bool> {
     let old_choices = choose(random);
     let mut new_choices = old_choices.clone();
@@ -234,14 +236,14 @@ fn holds_by_account(random: &mut Random) -> Option<bool> {
     panic!("{what}\nnever arrives: {way:#?}");
 }
 
-/// The digest of the configuration's template that a stack was last deployed for, and the key.
+/// The digest of the template that a stack was last deployed with, and the key.
 type Records = BTreeMap<(String, String, String), (String, String)>;
 
 /// Why a run changes nothing.
 enum Refused {
-    /// Another account comes first.
+    /// Another account must be deployed first.
     ForNow,
-    /// Another stack has a name.
+    /// Another stack uses the name.
     Conflict,
 }
 
@@ -249,7 +251,7 @@ enum Refused {
 struct Run<'r> {
     plan: &'r Plan,
     account: &'r str,
-    /// Whether it can read the stacks of the other accounts.
+    /// Whether the run can read the stacks of the other accounts.
     sees_all: bool,
     known: &'r BTreeMap<String, bool>,
     what: &'r str,
@@ -271,7 +273,7 @@ impl Run<'_> {
             };
             piece.is_selected = step.account == self.account;
             if !piece.is_selected && !self.sees_all {
-                // Who sees dev knows its key.
+                // With access to dev, the key is known.
                 let has_key = |key: &String| !sees_dev || *key == aws.key();
                 let is_recorded = records
                     .get(&id(step))
@@ -280,7 +282,7 @@ impl Run<'_> {
             }
         }
         if !self.sees_all {
-            // Of the stacks that the configuration no longer has, the account lists its own.
+            // The account lists only its own stacks that the configuration no longer contains.
             pieces.retain(|piece| {
                 let is_own = |(account, _): &(String, String)| account == self.account;
                 !matches!(piece.side, Side::Target(usize::MAX))
@@ -289,7 +291,8 @@ impl Run<'_> {
         }
         let is_own = |piece: &&Piece| piece.is_selected;
         if !pieces.iter().filter(is_own).any(Piece::changes) {
-            // Nothing that is deployed changes; what is not deployed yet is no part of the pipeline.
+            // No deployed stack changes. A stack that is not deployed yet does not belong to the
+            // pipeline.
             for (piece, step) in pieces.iter().zip(&steps) {
                 if !piece.is_selected || !matches!(piece.found, Found::Absent) {
                     continue;
@@ -310,8 +313,8 @@ impl Run<'_> {
         if !sequence.conflicts.is_empty() {
             return Err(Refused::Conflict);
         }
-        // AWS refuses a trust policy that names a role which does not exist; a run that deploys dev
-        // makes it first.
+        // AWS rejects a trust policy that names a role that does not exist. A run that deploys dev
+        // creates the role first.
         let makes_role = pieces
             .iter()
             .any(|piece| piece.is_selected && piece.side == Side::Dev);
@@ -351,7 +354,7 @@ impl Run<'_> {
     }
 }
 
-/// Tries as many valid pairs; how many were refused.
+/// Tests this number of valid pairs, and returns how many were rejected.
 fn pairs(seed: u64, number: usize, holds: fn(&mut Random) -> Option<bool>) -> usize {
     let mut random = Random(seed);
     let (mut tried, mut refused) = (0, 0);
@@ -368,7 +371,7 @@ fn pairs(seed: u64, number: usize, holds: fn(&mut Random) -> Option<bool>) -> us
     refused
 }
 
-/// Tries the pairs that are asked for in parallel.
+/// Tests the requested number of pairs in parallel.
 fn try_all(default: usize, holds: fn(&mut Random) -> Option<bool>) {
     let number = std::env::var("S3FERRY_PAIRS")
         .ok()
@@ -390,10 +393,10 @@ fn try_all(default: usize, holds: fn(&mut Random) -> Option<bool>) {
             .map(|one| one.join().expect("the property holds"))
             .sum()
     });
-    // A target moved to another region needs names that its old stack has.
+    // A target in another region would need names that its old stack uses.
     assert!(
         refused * 10 < number,
-        "{refused} of {number} pairs are refused"
+        "{refused} of {number} pairs were rejected"
     );
 }
 

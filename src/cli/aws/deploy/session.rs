@@ -13,6 +13,7 @@ use super::result::{Document, InitialExecution, StepResult};
 use crate::cli::aws::accounts::{Accounts, Key};
 use crate::cli::aws::screen::Screen;
 use crate::cli::aws::{dev_key, refuse};
+use crate::cli::progress::Progress;
 use crate::cli::project::Project;
 use crate::cli::{Failure, Outcome, checks, output, reports};
 
@@ -33,8 +34,10 @@ fn approve(
     project: &Project,
     options: &DeployOptions,
 ) -> Result<Approved, Failure> {
+    let progress = Progress::start(screen.global, "Synthesizing and checking the templates");
     let synthesis = project.synthesize(&options.out, TemplateFormat::Yaml)?;
     let checked = synthesis.check(&project.plan, lint::embedded())?;
+    drop(progress);
     checks::show_lint(screen.global, &checked.reports);
     if lint_refusal(&checked.reports).is_none() {
         checks::show_proof(screen.global, &checked.proof, options.strict);

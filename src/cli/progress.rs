@@ -1,0 +1,49 @@
+//! The progress of long computations: a line on the terminal that disappears when they are done.
+//!
+//! Operations in AWS have their own lines, in `aws::live`.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::Global;
+
+/// Shorter computations show no progress, because the line would only flicker.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Shows what is being computed until it is dropped.
+pub(crate) struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
+
+impl Progress {
+    /// Starts to show a text such as `Checking 1,001 templates`. Shows nothing with `--quiet`, without
+    /// a terminal, or on a terminal that cannot erase a line.
+    pub(crate) fn start(global: &Global, text: impl Into<String>) -> Self {
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+        if global.quiet || is_dumb || !std::io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let text = text.into();
+        let (sender, receiver) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            if receiver.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                let mut out = std::io::stderr();
+                // A terminal that cannot be written does not need the progress.
+                let _ = write!(out, "{text} …").and_then(|()| out.flush());
+                let _ = receiver.recv();
+                let _ = write!(out, "\r\x1b[K").and_then(|()| out.flush());
+            }
+        });
+        Self(Some((sender, thread)))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some((sender, thread)) = self.0.take() {
+            drop(sender);
+            // Later output must not be erased.
+            let _ = thread.join();
+        }
+    }
+}
