@@ -1,4 +1,4 @@
-//! The templates of a plan and the results of their checks, which are computed once.
+//! The templates of a plan and the results of their checks. Each check runs only once.
 //!
 //! A deployment requires [`Approved`] stacks, so only checked templates can be deployed.
 
@@ -36,11 +36,11 @@ impl TemplateFormat {
 pub struct SynthesizedFile {
     /// Path relative to the output folder, with `/`.
     pub path: String,
-    /// Name of the stack of a template, or of the bucket of a policy.
+    /// Name of the stack for a template, or of the bucket for a policy.
     pub name: String,
     /// The contents.
     pub file: TemplateFile,
-    /// Whether the file is a template. Otherwise, it is the merged policy of an existing bucket.
+    /// Whether the file is a template or the merged policy of an existing bucket.
     pub is_template: bool,
 }
 
@@ -71,7 +71,7 @@ pub enum CheckError {
 /// The reason why checked templates are not written or deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// The lint has errors.
+    /// The lint found errors.
     #[error("the templates have errors")]
     Lint,
     /// There is no pipeline execution to check.
@@ -84,7 +84,7 @@ pub(crate) enum Refusal {
     #[error("the templates allow a call that must be denied")]
     Attack,
     /// A statement grants an unknown action.
-    #[error("the templates name actions that do not exist")]
+    #[error("the templates contain unknown actions")]
     UnknownAction,
     /// A call is unproven.
     #[error("with --strict, unproven calls are errors")]
@@ -94,7 +94,7 @@ pub(crate) enum Refusal {
     Excess,
 }
 
-/// Linted and proven templates, from a synthesis or from input files of a proof.
+/// Linted and proven templates, from a synthesis or from the input files of a proof.
 #[derive(Debug)]
 pub struct Checked<T = Synthesis> {
     /// The templates.
@@ -113,7 +113,7 @@ pub(crate) struct Approved {
     synthesis: Synthesis,
     rules: Vec<Rule>,
     quotas: Quotas,
-    /// Texts of other templates that were linted without errors.
+    /// Text of other templates that passed the lint.
     others: HashSet<String>,
 }
 
@@ -126,13 +126,13 @@ pub(crate) struct Permit<'t>(&'t str);
 pub(crate) enum Unapproved {
     /// The template cannot be checked.
     Unchecked(CheckError),
-    /// The lint has errors.
+    /// The lint found errors.
     Errors(Vec<(Source, Report)>),
 }
 
 impl Synthesis {
-    /// Synthesizes the templates of a plan. `named` returns the name that errors show for the path
-    /// of a file.
+    /// Synthesizes the templates of a plan. `named` maps the path of a file to the name that errors
+    /// show.
     pub fn new(plan: &Plan, format: TemplateFormat, named: impl Fn(&str) -> String) -> Self {
         let stacks = stacks::stacks(plan);
         let files = stacks.iter().map(|stack| {
@@ -258,7 +258,7 @@ impl Approved {
     }
 
     /// Permits the deployment of a template from the synthesis, or of another template, which is
-    /// linted first. Its proof is part of the plan of the change.
+    /// linted first. The proof of the other template is part of planning the change.
     ///
     /// # Errors
     /// The other template has lint errors or cannot be linted.
@@ -285,7 +285,7 @@ impl Approved {
 }
 
 impl Permit<'_> {
-    /// Returns whether the permit is for this text.
+    /// Returns whether the permit covers this text.
     pub(crate) fn covers(self, text: &str) -> bool {
         self.0 == text
     }

@@ -1,5 +1,5 @@
 //! Escapes untrusted text for output: API responses, file names, text in templates, configuration
-//! values, and error messages of the system and of crates.
+//! values, and error messages from the operating system and from crates.
 //!
 //! Untrusted text can contain terminal control characters (including C1), bidirectional controls
 //! that reorder text, zero-width characters that hide text, and line breaks that forge log lines.
@@ -126,7 +126,7 @@ pub(crate) fn spelled(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Formats an unknown key in backticks, with the name of an invisible character in it.
+/// Formats an unknown key in backticks. Names the first invisible character in the key, if any.
 pub(crate) fn key(text: &str) -> String {
     let spelled = spelled(text);
     match text.chars().find(|c| is_unseen(*c)) {
@@ -214,8 +214,8 @@ fn hides_in_lines(c: char) -> bool {
     is_hidden(c) && c != '\n' && c != '\t'
 }
 
-/// Replaces the characters that `is_bad` selects with the output of `write`. Borrows the text if it
-/// has none.
+/// Replaces the characters that `is_bad` selects with the output of `write`. Returns the text
+/// unchanged if it contains none of them.
 fn escaped(
     text: &str,
     is_bad: fn(char) -> bool,

@@ -35,7 +35,7 @@
     expect(
         dead_code,
         unused_imports,
-        reason = "only the commands that call AWS use some parts of the pure modules"
+        reason = "some parts of the pure modules are used only by commands that call AWS"
     )
 )]
 

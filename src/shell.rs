@@ -77,7 +77,7 @@ impl fmt::Display for Command {
     }
 }
 
-/// Quotes a word if a shell would interpret it otherwise. Hidden characters are written as bytes
+/// Quotes a word that a shell would not read literally. Hidden characters are written as bytes
 /// (`$'…'`, POSIX.1-2024), so that the command can be displayed and copied.
 pub(crate) fn word(text: &str) -> String {
     if text.chars().any(is_hidden) {

@@ -28,7 +28,7 @@ pub(crate) fn iam(
     regional(partition, "iam", "", account, resource)
 }
 
-/// Builds the ARN of the root user of an account. As a principal, it means the whole account.
+/// Builds the ARN of the root user of an account. As a principal, it represents the whole account.
 pub(crate) fn root(partition: impl Display, account: impl Display) -> String {
     iam(partition, account, "root")
 }

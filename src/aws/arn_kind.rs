@@ -18,16 +18,16 @@ pub(crate) enum ArnKind {
     Policy,
 }
 
-/// Regular expression of an ARN of [`ArnKind::Key`], for schemas.
+/// Regular expression for an ARN of kind [`ArnKind::Key`], for schemas.
 pub(crate) const KEY_ARN: &str = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/\
     ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$";
-/// Regular expression of an ARN of [`ArnKind::Role`], for schemas.
+/// Regular expression for an ARN of kind [`ArnKind::Role`], for schemas.
 pub(crate) const ROLE_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/\
     ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,64}$";
-/// Regular expression of an ARN of [`ArnKind::RoleOrUser`], for schemas.
+/// Regular expression for an ARN of kind [`ArnKind::RoleOrUser`], for schemas.
 pub(crate) const ROLE_OR_USER_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/\
     ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,64}$";
-/// Regular expression of an ARN of [`ArnKind::Policy`], for schemas.
+/// Regular expression for an ARN of kind [`ArnKind::Policy`], for schemas.
 pub(crate) const POLICY_ARN: &str = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/\
     ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,128}$";
 
@@ -49,7 +49,7 @@ impl ArnKind {
         let Some(arn) = arn else {
             return Err(self.not_one());
         };
-        // A wildcard in the account is also invalid. The caller checks for the right account.
+        // A wildcard in the account is also invalid. The caller checks the account ID.
         if text.contains(['*', '?']) {
             return Err("contains a wildcard, but must name exactly one resource");
         }

@@ -17,7 +17,7 @@ macro_rules! name_types {
         pub struct $name(String);
 
         impl $name {
-            /// Wraps a valid text from the configuration, the plan, or AWS.
+            /// Wraps a valid value from the configuration, the plan, or AWS.
             pub(crate) fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }

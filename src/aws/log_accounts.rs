@@ -1,8 +1,8 @@
-//! The accounts that Elastic Load Balancing uses to deliver access logs in older Regions.
+//! The accounts that Elastic Load Balancing uses to deliver access logs in older regions.
 //!
 //! Follows the AWS document *Enable access logs for your Application Load Balancer*.
 
-/// The accounts of the Regions in which bucket policies name an account instead of a service.
+/// The accounts for the regions in which bucket policies name an account instead of a service.
 const LOAD_BALANCING: [&str; 26] = [
     "009996457667", // eu-west-3
     "027434742980", // us-west-1

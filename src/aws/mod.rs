@@ -1,5 +1,5 @@
-//! Tables of facts about AWS, with the AWS document that each fact comes from. They are independent
-//! of all other modules.
+//! Tables of facts about AWS, each with the AWS document that it comes from. This module is
+//! independent of all other modules.
 
 pub(crate) mod arn;
 pub(crate) mod arn_kind;

@@ -5,7 +5,7 @@ pub(crate) use crate::policy::document::is_account_id;
 
 use super::quotas::{BUCKET_NAME, KEY_ALIAS, PIPELINE_NAME, ROLE_NAME, SHORTEST_BUCKET_NAME};
 
-/// Returns whether a text is the ID of a KMS key: a UUID, or `mrk-` and 32 hexadecimal digits.
+/// Returns whether a string is the ID of a KMS key: a UUID, or `mrk-` and 32 hexadecimal digits.
 pub(crate) fn is_key_id(id: &str) -> bool {
     let hexadecimal = |text: &str, length: usize| {
         text.len() == length
@@ -89,18 +89,18 @@ pub(crate) fn bucket_problem(name: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("`{name}` cannot be a bucket name: {fault}"))
+    Some(format!("`{name}` is not a valid bucket name: {fault}"))
 }
 
-/// Checks an alias without its `alias/` (AWS KMS, *CreateAlias*).
+/// Checks an alias without the prefix `alias/` (AWS KMS, *CreateAlias*).
 pub(crate) fn alias_problem(alias: &str) -> Option<String> {
     let fault = if alias.starts_with("alias/") {
-        "leave out `alias/`, which is added automatically"
+        "omit `alias/`, which is added automatically"
     } else if alias.starts_with("aws/") {
         "AWS reserves `alias/aws/` for its managed keys"
     } else if alias.is_empty() || alias.len() > KEY_ALIAS.length() {
         return Some(format!(
-            "`{alias}` cannot be a key alias: it must have 1 to {} characters",
+            "`{alias}` is not a valid key alias: it must have 1 to {} characters",
             KEY_ALIAS.value
         ));
     } else if !alias
@@ -111,7 +111,7 @@ pub(crate) fn alias_problem(alias: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("`{alias}` cannot be a key alias: {fault}"))
+    Some(format!("`{alias}` is not a valid key alias: {fault}"))
 }
 
 /// Checks a pipeline name (AWS CodePipeline, *Quotas in AWS CodePipeline*).
@@ -130,7 +130,7 @@ pub(crate) fn pipeline_problem(name: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("`{name}` cannot be a pipeline name: {fault}"))
+    Some(format!("`{name}` is not a valid pipeline name: {fault}"))
 }
 
 /// Checks a role name (AWS IAM, *IAM and AWS STS quotas*).
@@ -146,5 +146,5 @@ pub(crate) fn role_problem(name: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("`{name}` cannot be a role name: {fault}"))
+    Some(format!("`{name}` is not a valid role name: {fault}"))
 }

@@ -37,7 +37,8 @@ impl Partition {
             .find(|partition| partition.as_str() == name)
     }
 
-    /// Returns the domain of the service endpoints, which `kms:ViaService` also contains.
+    /// Returns the domain of the service endpoints. Values of `kms:ViaService` contain the same
+    /// domain.
     ///
     /// The names of service principals end in `amazonaws.com` in every partition.
     pub fn dns_suffix(self) -> &'static str {

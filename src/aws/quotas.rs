@@ -200,11 +200,11 @@ table! {
     }
     "KMS", "Resource quotas" {
         /// Size of a key policy. The current API model allows 131,072 bytes, but the documentation
-        /// does not.
+        /// states this lower limit.
         KEY_POLICY: "key policy", 32_768 "bytes", Fixed;
     }
     "KMS", "CreateAlias" {
-        /// Length of a key alias, without the six characters of `alias/`.
+        /// Length of a key alias, without the prefix `alias/`.
         KEY_ALIAS: "key alias without `alias/`", 250 "characters", Fixed;
     }
     "S3", "Bucket policies for Amazon S3" {
@@ -235,8 +235,9 @@ pub(crate) const FEWEST_STAGES: usize = 2;
 /// Minimum length of a bucket name (*General purpose bucket naming rules*).
 pub(crate) const SHORTEST_BUCKET_NAME: usize = 3;
 
-/// Default of `quotas.actions_per_stage`, the number of actions that the plan puts into a stage.
-/// The value is from the older of the two rows in AWS's table, which applies to every account.
+/// Default of `quotas.actions_per_stage`, the number of actions that the plan puts into a stage. It
+/// comes from the older of the two rows in AWS's table, because that limit applies to every
+/// account.
 pub(crate) const PLANNED_ACTIONS_PER_STAGE: u64 = 50;
 
 /// Default of `quotas.actions_per_pipeline`, the number of actions that the plan puts into a

@@ -67,9 +67,10 @@ const REGIONS: [RegionFacts; 39] = [
     without(Aws, "mx-central-1"),
     with(Aws, "sa-east-1"),
     with(AwsCn, "cn-north-1"),
-    // The documentation for China does not confirm it, but the AWS SDKs have an endpoint for it.
+    // The documentation for China does not mention CodePipeline here, but the AWS SDKs have an
+    // endpoint.
     with(AwsCn, "cn-northwest-1"),
-    // Neither the documentation nor an AWS SDK has an endpoint for it.
+    // Neither the documentation nor an AWS SDK lists a CodePipeline endpoint here.
     without(AwsEusc, "eusc-de-east-1"),
     with(AwsUsGov, "us-gov-east-1"),
     with(AwsUsGov, "us-gov-west-1"),

@@ -11,7 +11,7 @@ use super::{Failure, Global, Outcome, files};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry authorize cases.json  a case, a list of cases, or a case per line
+  s3ferry authorize cases.json  a case, a list of cases, or one case per line
   s3ferry authorize --format text cases.jsonl
   generate-cases | s3ferry authorize -
 
@@ -26,13 +26,13 @@ A case:
    \"permissionBoundary\": null, \"sessionPolicy\": null, \"expect\": \"ImplicitlyDenied\"}
 
 `scps` and `rcps` are lists of levels, from the root to the account. A level is a list of policies.
-Every level of `rcps` includes RCPFullAWSAccess, because AWS attaches it and it cannot be detached. A
-level of `scps` includes only the listed policies.
+Every level of `rcps` includes RCPFullAWSAccess, because AWS attaches it and it cannot be detached.
+A level of `scps` includes only the listed policies.
 
 Exit codes:
-  0  every decision is the expected one
-  1  a decision differs from the expected one
-  2  a case cannot be read, or its service has no such action";
+  0  every decision matches the expected decision
+  1  a decision differs from the expected decision
+  2  a case cannot be read or has an unknown action";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -92,7 +92,7 @@ fn read(path: &Path) -> Result<Source, Failure> {
     files::read(path, "cases", Kind::Cases)
 }
 
-/// A line of the output of `s3ferry authorize --format json`: the result of a case.
+/// One line of the output of `s3ferry authorize --format json`: the result of a case.
 #[derive(serde::Serialize, schemars::JsonSchema)]
 #[schemars(title = "s3ferry authorize")]
 pub(crate) struct Document<'r> {

@@ -18,7 +18,7 @@ impl From<CheckError> for Failure {
     }
 }
 
-/// Shows the findings of a lint.
+/// Shows lint findings.
 pub(crate) fn show_lint(global: &Global, reports: &[(Source, Report)]) {
     if reports
         .iter()

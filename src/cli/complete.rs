@@ -1,4 +1,5 @@
-//! `s3ferry completions`: prints the completion script of a shell, and answers its requests.
+//! `s3ferry completions`: prints a completion script for a shell, and answers the requests of the
+//! script.
 //!
 //! The script calls the program, so it completes names from the configuration.
 
@@ -115,8 +116,8 @@ fn candidates(values: &[impl AsRef<str>]) -> Vec<CompletionCandidate> {
         .collect()
 }
 
-/// Returns the plan of the configuration that the incomplete command line names. An invalid
-/// configuration completes nothing: an error message would disturb the user's typing.
+/// Returns the plan of the configuration that the incomplete command line names. Returns `None` for
+/// an invalid configuration, because an error message would interrupt the user's typing.
 fn configured() -> Option<Plan> {
     let words: Vec<_> = std::env::args_os().collect();
     let named = words.iter().enumerate().find_map(|(index, word)| {

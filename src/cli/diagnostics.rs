@@ -10,16 +10,16 @@ use super::excerpt::{Excerpt, shortened};
 use super::output::{self, Stream, Text};
 use super::table::wrapped;
 
-/// A message is not wrapped into a narrower column than this.
+/// Minimum width of a wrapped message.
 const NARROWEST: usize = 30;
 
-/// The number of errors that are shown. A file with more usually repeats one mistake.
+/// Maximum number of errors shown. A file with more errors usually repeats one mistake.
 const MOST_SHOWN: usize = 20;
 
 /// The reason why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// A problem without a place in a file.
+    /// A problem without a location in a file.
     Message {
         /// The problem.
         message: String,
@@ -37,12 +37,13 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Returns a failure for invalid usage or input without a place in a file: exit code 2.
+    /// Returns a failure with exit code 2, for invalid usage or for invalid input without a
+    /// location in a file.
     pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::with_code(message, help, 2)
     }
 
-    /// Returns a failure for a refusal, or for an operation that failed in AWS: exit code 1.
+    /// Returns a failure with exit code 1, for a refusal or for an operation that failed in AWS.
     pub(crate) fn finding(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::with_code(message, help, 1)
     }
@@ -56,7 +57,7 @@ impl Failure {
         }
     }
 
-    /// Returns the problem in one line.
+    /// Returns the problem on one line.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Message { message, .. } => shortened(&shown(message)).into_owned(),
@@ -70,7 +71,7 @@ impl Failure {
         }
     }
 
-    /// Adds a note: a sentence without its period.
+    /// Adds a note: a sentence without a period.
     pub(crate) fn with_note(self, note: String) -> Self {
         Self::Noted(Box::new(self), note)
     }
@@ -84,7 +85,7 @@ impl Failure {
         let (name, sign) = kind.name_and_sign();
         Self::new(
             format!("`{}` is not {name}: {sign}", source.name()),
-            "check the path and the content of the file",
+            "check the path and the contents of the file",
         )
     }
 
@@ -97,7 +98,7 @@ impl Failure {
         }
     }
 
-    /// Prints it to standard error.
+    /// Prints the failure to standard error.
     pub(crate) fn print(&self) {
         output::error(self.rendered().trim_end());
     }
@@ -128,7 +129,7 @@ impl Failure {
         out
     }
 
-    /// Collects the parts in the order in which they are shown.
+    /// Collects the parts in display order.
     fn parts<'f>(&'f self, found: &mut Vec<Part<'f>>) {
         match self {
             Self::Message { message, help, .. } => found.push(Part::Message(message, help)),
@@ -170,7 +171,7 @@ impl From<crate::deploy::DeployError> for Failure {
     }
 }
 
-/// Returns a message without a place in a file. The help may be empty.
+/// Returns a message without a location in a file. The help may be empty.
 pub(crate) fn titled(level: &Level<'_>, code: &str, message: &str, help: &str) -> Text {
     rendered(level, code, message, None, help)
 }
@@ -191,14 +192,14 @@ pub(crate) fn render(source: &Source, diagnostic: &Diagnostic) -> Text {
     )
 }
 
-/// The columns that `warning[]: ` takes before a title.
+/// Width of `warning[]: ` before a title, in columns.
 const TITLE: usize = 11;
-/// The columns that ` = help: ` takes before a help, next to a line number of four digits.
+/// Width of ` = help: ` before a help text, in columns, with a four-digit line number.
 const HELP: usize = 13;
-/// The width of a source line where no terminal limits it. An excerpt is never longer.
+/// Maximum width of a source line without a terminal. Every excerpt is shorter.
 const UNLIMITED: usize = 10_000;
 
-/// Text in lines that fit a terminal next to the columns that come before it.
+/// Wraps text to the width of the terminal, minus the `before` columns to its left.
 fn fitted(text: Cow<'_, str>, width: Option<usize>, before: usize) -> Cow<'_, str> {
     match width {
         Some(width) => wrapped(&text, width.saturating_sub(before).max(NARROWEST))
@@ -208,7 +209,8 @@ fn fitted(text: Cow<'_, str>, width: Option<usize>, before: usize) -> Cow<'_, st
     }
 }
 
-/// Without the empty margin line between a message and its help. It belongs to a source line.
+/// Removes the empty margin line between a message and its help. The margin is only useful next to
+/// a source line.
 fn without_margin(rendered: &str) -> String {
     let is_margin = |line: &&str| anstream::adapter::strip_str(line).to_string().trim() == "|";
     let lines: Vec<&str> = rendered.lines().filter(|line| !is_margin(line)).collect();
@@ -223,7 +225,7 @@ fn rendered(
     place: Option<(&Source, &Diagnostic)>,
     help: &str,
 ) -> Text {
-    // Help can have several lines, such as a list.
+    // Help can span several lines, such as a list.
     let (message, code, help) = (shown(message), shown(code), lines(help));
     let width = Stream::Notes.width();
     let message = fitted(shortened(&message), width, TITLE + code.len());

@@ -1,4 +1,4 @@
-//! Excerpts of documents and values in messages. They are short even if the input is not.
+//! Excerpts of documents and values in messages. They are short even if the input is long.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,13 +6,14 @@ use std::ops::Range;
 use crate::diagnostic::{Source, Span};
 use crate::escape::lines;
 
-/// Longer lines are shown in part.
+/// Maximum length of a line in bytes. Longer lines are cut.
 const LONGEST_LINE: usize = 1_000;
 
-/// Longer words of a message, such as values, are shown in part.
+/// Maximum length of a word in a message, such as a value, in bytes. Longer words are shortened in
+/// the middle.
 const LONGEST_WORD: usize = 200;
 
-/// Longer messages are shown in part.
+/// Maximum length of a message in bytes. Longer messages are truncated.
 const LONGEST_MESSAGE: usize = 4_000;
 
 /// The source line of an error. The renderer gets only this line, because it would search the whole
@@ -20,23 +21,23 @@ const LONGEST_MESSAGE: usize = 4_000;
 pub(crate) struct Excerpt {
     /// The line's number, from 1.
     pub(crate) line: usize,
-    /// The column of the place, in characters from 1.
+    /// The column of the error in the line, in characters from 1.
     pub(crate) column: usize,
-    /// The column of the place in `text`.
+    /// The column of the error in `text`.
     pub(crate) shown_column: usize,
-    /// The escaped line, or the part around the place.
+    /// The escaped line, or the part of it around the error.
     pub(crate) text: String,
-    /// The bytes of `text` to underline.
+    /// The byte range of `text` to underline.
     pub(crate) underlined: Range<usize>,
 }
 
 impl Excerpt {
-    /// Returns the excerpt at a place. For several lines, this is the first one.
+    /// Returns the excerpt for a span. If the span covers several lines, returns the first one.
     pub(crate) fn of(source: &Source, span: Span) -> Self {
         let position = source.position(span.start);
         let (number, start) = source.place(span.start);
         let line = source.line(number);
-        // A place at the end of a line can follow its carriage return.
+        // A span at the end of a line can start after the carriage return.
         let start = start.min(line.len());
         let end = floor(line, start + span.end.saturating_sub(span.start));
         let (from, to) = if line.len() > LONGEST_LINE {
@@ -46,7 +47,7 @@ impl Excerpt {
             (0, line.len())
         };
         let end = end.clamp(start, to);
-        // Escaping changes the numbers of bytes and columns.
+        // Escaping changes byte offsets and columns.
         let [before, inside, after] =
             [&line[from..start], &line[start..end], &line[end..to]].map(lines);
         Self {

@@ -1,7 +1,7 @@
 //! The layout of `--help`: commands grouped by task, options in the same groups and order in every
-//! command, and texts that are wrapped once, to the width of the terminal.
+//! command, and text that is wrapped once, to the width of the terminal.
 //!
-//! The commands declare their options and texts. None of them decides how they are laid out.
+//! The commands declare their options and help text. This module alone controls the layout.
 
 use clap::{Arg, ArgAction, Command};
 use unicode_width::UnicodeWidthStr as _;
@@ -9,16 +9,17 @@ use unicode_width::UnicodeWidthStr as _;
 use super::output::Stream;
 use super::table::wrapped;
 
-/// The widest help. Longer lines are hard to read.
+/// Maximum width of the help. Longer lines are hard to read.
 const WIDEST: usize = 100;
-/// The narrowest help. A narrower terminal breaks lines itself.
+/// Minimum width of the help. A narrower terminal breaks the lines itself.
 const NARROWEST: usize = 40;
-/// The widest column of commands in a list of examples. A longer command has its note below.
+/// Maximum width of the command column in a list of examples. The note of a longer command starts
+/// on the next line.
 const WIDEST_COMMAND: usize = 38;
-/// A note with less space next to its command goes below the command.
+/// Minimum width of a note next to its command. With less space, the note goes below the command.
 const NARROWEST_NOTE: usize = 24;
 
-/// The commands by task, in the order in which a user meets them.
+/// The commands by task, in the order in which users typically need them.
 const TASKS: [(&str, &[&str]); 6] = [
     ("Start", &["init", "synth", "sample"]),
     ("Check", &["lint", "prove", "authorize"]),
@@ -31,10 +32,10 @@ const TASKS: [(&str, &[&str]); 6] = [
     ("Tools", &["schema", "completions", "man", "help"]),
 ];
 
-/// The group of the options that every command has.
+/// The option group that every command has.
 pub(super) const GLOBAL: &str = "Global options";
 
-/// Lays the help of a command and of its subcommands out.
+/// Lays out the help of a command and its subcommands.
 pub(super) fn laid_out(command: Command) -> Command {
     let width = Stream::Results.width().unwrap_or(WIDEST);
     laid_out_for(command, width.clamp(NARROWEST, WIDEST))
@@ -82,7 +83,8 @@ fn each(command: Command) -> Command {
         .mut_args(compact)
 }
 
-/// The text after the options. It is a part of the template, because clap would wrap the commands.
+/// The text after the options. It is part of the template, because clap would otherwise wrap the
+/// commands.
 fn after(command: &Command, width: usize) -> String {
     let heading = *command.get_styles().get_header();
     let Some(text) = command.get_after_help() else {
@@ -98,8 +100,8 @@ fn after(command: &Command, width: usize) -> String {
     format!("\n\n{}", lines.join("\n"))
 }
 
-/// Lists the possible values in the option's line. Otherwise, each value with a description takes a
-/// paragraph, and so does everything else.
+/// Lists the possible values on the option's line. Otherwise, clap prints one paragraph for each
+/// value with a description, and puts blank lines between all options.
 fn compact(arg: Arg) -> Arg {
     let values = arg.get_possible_values();
     if !values.iter().any(|value| value.get_help().is_some()) {
@@ -117,7 +119,7 @@ fn overview(command: &Command, width: usize) -> String {
     let literal = *command.get_styles().get_literal();
     let about = |name: &str| match command.find_subcommand(name) {
         Some(found) => found.get_about().map(ToString::to_string),
-        None => (name == "help").then(|| "Print the help of a command".to_owned()),
+        None => (name == "help").then(|| "Print help for a command".to_owned()),
     };
     let names = TASKS.iter().flat_map(|(_, names)| names.iter());
     let column = names.map(|name| name.len()).max().unwrap_or(0);
@@ -137,10 +139,10 @@ fn overview(command: &Command, width: usize) -> String {
     text + &format!("\n{heading}{GLOBAL}:{heading:#}\n{{options}}")
 }
 
-/// Examples and paragraphs in lines of at most this width. A command is never broken.
+/// Wraps examples and paragraphs to this width. Never breaks a command.
 ///
 /// Indented lines are entries: a command, two or more spaces, and a note, which can continue below
-/// in the same column. Entries without notes, such as JSON, stay as they are. Other lines are
+/// in the same column. Entries without notes, such as JSON, stay unchanged. Other lines are
 /// paragraphs.
 fn flowed(text: &str, width: usize) -> String {
     let mut out = String::new();
@@ -153,7 +155,7 @@ fn flowed(text: &str, width: usize) -> String {
         for group in lines.chunk_by(|a, b| a.starts_with(' ') == b.starts_with(' ')) {
             match group.first() {
                 Some(first) if first.starts_with(' ') => parts.push(entries(group, width)),
-                // The heading of a list has its own line.
+                // Keep the heading of a list on a separate line.
                 _ => parts.push(wrapped(&group.join(" "), width).join("\n")),
             }
         }
@@ -278,7 +280,7 @@ mod tests {
                     .lines()
                     .filter(|line| width >= 80 || !line.contains("s3ferry "))
                 {
-                    // JSON is shown as it is.
+                    // JSON is not wrapped.
                     if width < 80 && name == "authorize" {
                         continue;
                     }

@@ -16,7 +16,7 @@ use super::{Failure, Global, Outcome, files, shell};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry init  ask for the accounts
+  s3ferry init  prompt for the account IDs
   s3ferry init --dev-account 111111111111 --prod-account 222222222222 --region eu-west-1
 
 For an existing pipeline:
@@ -59,7 +59,7 @@ pub(crate) fn run(global: &Global, options: &InitOptions) -> Result<Outcome, Fai
         .config
         .clone()
         .unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
-    // A broken link belongs to the user, too.
+    // A broken symbolic link also counts as an existing file.
     if path.symlink_metadata().is_ok() && !options.force {
         let shown = path.display();
         let message = match path.read_link() {
@@ -89,7 +89,8 @@ pub(crate) fn run(global: &Global, options: &InitOptions) -> Result<Outcome, Fai
     Ok(Outcome::Done)
 }
 
-/// Checks the new configuration. Its problems have no place, because the file does not exist yet.
+/// Checks the new configuration. The problems have no location, because the file does not exist
+/// yet.
 fn checked(text: String) -> Result<String, Failure> {
     match Document::read(Source::new(DEFAULT_CONFIG, text.as_str())) {
         Ok(_) => Ok(text),
@@ -102,11 +103,11 @@ fn checked(text: String) -> Result<String, Failure> {
     }
 }
 
-/// The configuration of a new pipeline.
+/// Creates the configuration of a new pipeline.
 fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
     let dev = Question::account("--dev-account", "Dev account ID (12 digits)");
     let prod = Question::account("--prod-account", "Prod account ID (12 digits)");
-    // The options are checked before the first question, and all at once.
+    // Check all options before asking the first question.
     let given = [
         dev.given(options.dev_account.as_deref()),
         prod.given(options.prod_account.as_deref()),
@@ -141,7 +142,7 @@ fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
     Ok(configuration(&dev, &prod, &region))
 }
 
-/// The region of the pipeline, as an option or an answer gives it.
+/// Returns the region of the pipeline, from the option or the user's answer.
 fn region(options: &InitOptions) -> Result<String, Failure> {
     match REGION.given(options.region.as_deref())? {
         Some(region) => Ok(region),
@@ -159,12 +160,12 @@ const REGION: Question = Question {
     },
 };
 
-/// A value that an option gives, or the user on a terminal.
+/// A value that comes from an option or from a prompt on the terminal.
 struct Question<'q> {
     option: &'q str,
     text: &'q str,
     default: Option<&'q str>,
-    /// The value, or what is wrong and what to do.
+    /// Returns the normalized value, or the problem and the fix.
     check: fn(&str) -> Result<String, (String, String)>,
 }
 
@@ -178,7 +179,7 @@ impl<'q> Question<'q> {
         }
     }
 
-    /// The value of the option.
+    /// Returns the value of the option, if set.
     fn given(&self, value: Option<&str>) -> Result<Option<String>, Failure> {
         let checked = value.map(self.check).transpose();
         checked.map_err(|(message, help)| match help.is_empty() {
@@ -187,18 +188,18 @@ impl<'q> Question<'q> {
         })
     }
 
-    /// Asks on the terminal until the answer is valid.
+    /// Prompts on the terminal until the answer is valid.
     fn ask(&self) -> Result<String, Failure> {
         let missing = |why: &str| {
             Failure::new(
-                format!("{} is missing{why}", self.option),
+                format!("{} is required{why}", self.option),
                 format!("set {}", self.option),
             )
         };
         if !std::io::stdin().is_terminal() {
             return match self.default {
                 Some(value) => Ok(value.to_owned()),
-                None => Err(missing(", and there is no terminal to ask on")),
+                None => Err(missing(": standard input is not a terminal")),
             };
         }
         let default = self.default.map(|value| format!(" [{value}]"));
@@ -220,7 +221,7 @@ impl<'q> Question<'q> {
     }
 }
 
-/// An account ID. The AWS console shows it with hyphens.
+/// Normalizes and checks an account ID. The AWS console shows account IDs with hyphens.
 fn account_id(text: &str) -> Result<String, (String, String)> {
     let id: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
     if id.is_empty() {
@@ -257,7 +258,7 @@ fn next_steps(path: &Path, options: &InitOptions) -> String {
 
 fn configuration(dev: &str, prod: &str, region: &str) -> String {
     format!(
-        r#"# s3ferry: a pipeline in one account deploys into an S3 bucket of another account.
+        r#"# s3ferry: a pipeline in one account deploys to an S3 bucket in another account.
 # All other settings have defaults; `s3ferry schema` describes them.
 
 dev:
@@ -266,7 +267,7 @@ dev:
   profile: dev                          # named profile in your AWS configuration
   key:
     alias: s3deploykey
-    administrators: []                  # ARNs of IAM roles or users of the dev account
+    administrators: []                  # ARNs of IAM roles or users in the dev account
     multi_region: false                 # changing this later replaces the key
   source:
     bucket: s3ferry-source-{dev}-{region}
@@ -293,7 +294,7 @@ targets:
 
 permissions: least                      # or article: the wildcards of AWS's published procedure
 quotas:
-  actions_per_pipeline: 1000            # quota in AWS; larger fleets get more pipelines
+  actions_per_pipeline: 1000            # AWS quota; larger fleets need more pipelines
 tags: {{}}
 "#
     )

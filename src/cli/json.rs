@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
-/// The member `version` of a document.
+/// The `version` member of a document.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Version;
 
-/// It changes when a member of any document is removed or changes its meaning.
+/// The version changes when a member of any document is removed or its meaning changes.
 const VERSION: u32 = 1;
 
 impl Serialize for Version {
@@ -32,7 +32,7 @@ impl JsonSchema for Version {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "Version of the document. It changes when a member is removed or changes its meaning.",
+            "description": "Version of the document format. It changes when a member is removed or its meaning changes.",
             "const": VERSION,
         })
     }

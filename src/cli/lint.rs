@@ -1,4 +1,4 @@
-//! `s3ferry lint`: checks the generated or other templates against Guard rules and quotas.
+//! `s3ferry lint`: checks generated or other templates against Guard rules and quotas.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LintOptions {
     /// Templates or folders of templates; `-` reads standard input [default: the templates in
-    /// stacks/, or else those of the configuration]
+    /// stacks/, or else generated templates]
     #[arg(conflicts_with = "example")]
     files: Vec<PathBuf>,
     /// List the rules and exit
@@ -48,7 +48,7 @@ pub(crate) struct LintOptions {
     /// Do not check the built-in rules
     #[arg(long, help_heading = "Checks")]
     no_default_rules: bool,
-    /// Exit with code 1 for warnings and notes, too
+    /// Also exit with code 1 for warnings and notes
     #[arg(long, help_heading = "Checks")]
     strict: bool,
     /// Format of the findings
@@ -79,7 +79,7 @@ pub(crate) struct Document<'r> {
     files: Vec<&'r str>,
     /// Findings of all severities.
     findings: Vec<Finding<'r>>,
-    /// Suppressions, even if they suppress no finding.
+    /// Suppressions, including unused ones.
     suppressed: Vec<Suppressed<'r>>,
     /// Paths of the rule files that were skipped because they contain no rule.
     files_without_rules: &'r [String],
@@ -202,7 +202,8 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
     }
     let (templates, quotas) = if options.files.is_empty() {
         let project = Project::load_or_example(global, options.example)?;
-        // As for `prove`, the templates in the folder are checked, because they are deployed.
+        // Like `prove`, check the templates in the folder, because they are the ones to be
+        // deployed.
         let inputs = templates(&project, None, false)?;
         (
             inputs.stacks.into_iter().map(|one| one.template).collect(),
@@ -320,7 +321,7 @@ fn rules(options: &LintOptions) -> Result<Rules, Failure> {
                 Ok(more) => more,
                 Err(problem) => return Err(Failure::document(source, vec![problem])),
             };
-            // A folder of rules may contain files that only explain why there is no rule.
+            // A folder of rules may contain files with only comments.
             if more.is_empty() && !is_folder {
                 return Err(Failure::document(source, vec![no_rule()]));
             }
@@ -332,7 +333,7 @@ fn rules(options: &LintOptions) -> Result<Rules, Failure> {
         if rules.len() == before {
             return Err(Failure::new(
                 format!(
-                    "nothing was checked: folder `{}` has no Guard rules",
+                    "nothing was checked: folder `{}` contains no Guard rules",
                     path.display()
                 ),
                 "specify a folder with `.guard` files that contain rules",
@@ -344,10 +345,10 @@ fn rules(options: &LintOptions) -> Result<Rules, Failure> {
 
 fn no_rule() -> Diagnostic {
     Diagnostic::new(Span::default(), "the rule file contains no rule")
-        .help("write `rule NAME { … }`; see the document *Writing AWS CloudFormation Guard rules*")
+        .help("write `rule NAME { … }`; see *Writing AWS CloudFormation Guard rules*")
 }
 
-/// Returns a text about the skipped rule files, if any.
+/// Describes the skipped rule files, if any.
 fn without_rules(global: &Global, skipped: &[String]) -> Text {
     let mut out = Text::new();
     if skipped.is_empty() {

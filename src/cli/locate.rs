@@ -12,7 +12,7 @@ use super::{Failure, Global, shell};
 /// The default configuration file.
 pub(crate) const DEFAULT_CONFIG: &str = "s3ferry.yaml";
 
-/// The option of the commands that work without the user's accounts.
+/// The option of commands that do not need the user's accounts.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct ExampleOption {
     /// Use the built-in example configuration instead of a file
@@ -67,14 +67,14 @@ fn broken_link(path: &Path, error: &std::io::Error) -> Failure {
             "check the permissions of the file and its folder",
         ),
         _ => (
-            format!("`{shown}` is a symbolic link that leads back to itself"),
+            format!("`{shown}` is a symbolic link that points to itself"),
             "remove the link",
         ),
     };
     Failure::new(message, help)
 }
 
-/// Returns the failure for a missing configuration. It names files with a similar name.
+/// Returns the failure for a missing configuration. It lists files with similar names.
 fn missing(has_example: bool) -> Failure {
     let default = Path::new(DEFAULT_CONFIG);
     let nearby = near_misses(default);
@@ -97,9 +97,7 @@ fn missing(has_example: bool) -> Failure {
     };
     Failure::new(
         format!("{DEFAULT_CONFIG} not found in this folder"),
-        format!(
-            "run `s3ferry init` to create one, or name a configuration with --config FILE{example}"
-        ),
+        format!("run `s3ferry init` to create one, or specify one with --config FILE{example}"),
     )
 }
 
@@ -118,8 +116,8 @@ fn not_found(path: &Path, nearby: &[PathBuf]) -> Failure {
     )
 }
 
-/// Returns the files with a name similar to that of a missing file: for `s3ferry.yaml`, for example,
-/// `s3ferry.yml`, `S3ferry.yaml`, `s3ferry.yaml.txt`, and `s3fery.yaml`.
+/// Returns the files with a name similar to that of a missing file: for `s3ferry.yaml`, for
+/// example, `s3ferry.yml`, `S3ferry.yaml`, `s3ferry.yaml.txt`, and `s3fery.yaml`.
 fn near_misses(path: &Path) -> Vec<PathBuf> {
     let is_missing = path
         .symlink_metadata()

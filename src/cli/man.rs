@@ -64,10 +64,7 @@ pub(crate) fn run(
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "see `s3ferry --help`".to_owned(),
             };
-            return Err(Failure::new(
-                format!("there is no command `{wanted}`"),
-                help,
-            ));
+            return Err(Failure::new(format!("unknown command `{wanted}`"), help));
         }
     }
     let texts: Vec<&str> = pages.iter().map(|(_, text)| text.as_str()).collect();
@@ -99,8 +96,8 @@ fn page(command: &Command, name: &str, called: &str) -> Result<String, Failure> 
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Writes the sections in their order. The synopsis and the examples are not from clap_mangen, which
-/// omits the values and joins the lines of examples.
+/// Writes the sections in their order. The synopsis and the examples do not come from clap_mangen,
+/// which omits the values and joins the lines of examples.
 fn sections(
     man: &clap_mangen::Man,
     command: &Command,

@@ -1,6 +1,6 @@
 //! The commands, one file each, and what they share: arguments, exit codes, files, messages.
 //!
-//! This is the only part of the program that reads files, writes them or prints.
+//! This is the only part of the program that reads files, writes files, or prints.
 
 mod authorize;
 #[cfg(feature = "deploy")]
@@ -38,7 +38,7 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
 pub(crate) use diagnostics::Failure;
 
-const ABOUT: &str = "Deploy from a CodePipeline in one AWS account into an S3 bucket of another";
+const ABOUT: &str = "Deploy from CodePipeline in one AWS account to an S3 bucket in another";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -142,7 +142,7 @@ impl Outcome {
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
-    // The message of a panic can contain text from outside.
+    // The message of a panic can contain untrusted text.
     std::panic::set_hook(Box::new(|info| {
         // A panic in Guard becomes an error of the lint.
         if std::thread::current().name() != Some(crate::lint::GUARD_THREAD) {
@@ -164,7 +164,7 @@ pub fn run() -> ExitCode {
             if lines(&text) == text {
                 let _ = error.print();
             } else {
-                // The message quotes a value of the environment.
+                // The message quotes the value of an environment variable.
                 output::error(text.trim_end());
             }
             return ExitCode::from(code);

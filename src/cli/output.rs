@@ -1,6 +1,6 @@
 //! Printing: results to standard output, everything else to standard error.
 //!
-//! Everything printed is a [`Text`], which escapes text from outside. A control sequence in a stack
+//! Everything printed is a [`Text`], which escapes untrusted text. A control sequence in a stack
 //! output or a file name therefore never reaches a terminal or a log.
 
 use std::borrow::Cow;
@@ -15,9 +15,9 @@ use serde::Serialize;
 use super::table::layout;
 use super::{Failure, Global};
 
-/// Text that is safe to print. Hidden characters are escaped, and the only control sequences are the
-/// colors that s3ferry adds. It does not implement `Display`, so styled text and text from outside are
-/// never mixed.
+/// Text that is safe to print. Hidden characters are escaped, and the only control sequences are
+/// the colors that s3ferry adds. It does not implement `Display`, so styled text and untrusted text
+/// are never mixed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Text(String);
 
@@ -71,12 +71,12 @@ impl Text {
         Self(escape::xml(document).into_owned())
     }
 
-    /// Returns text of s3ferry that contains nothing from outside, such as a completion script.
+    /// Returns text from s3ferry itself without untrusted content, such as a completion script.
     pub(crate) fn own(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Adds text of one or several lines.
+    /// Adds text with one or more lines.
     pub(crate) fn push_str(&mut self, text: &str) {
         self.0.push_str(&lines(text));
     }
@@ -101,13 +101,13 @@ impl Text {
         self.0.push_str(&format!("{style}{}{style:#}", lines(text)));
     }
 
-    /// Removes the white space at the end.
+    /// Removes trailing whitespace.
     pub(crate) fn trim_end(mut self) -> Self {
         self.0.truncate(self.0.trim_end().len());
         self
     }
 
-    /// Returns the text to write. No line of it is a command of a CI system.
+    /// Returns the text to write. CI systems interpret no line of it as a command.
     pub(crate) fn to_print(&self) -> Cow<'_, str> {
         escape::without_commands(&self.0)
     }
@@ -118,7 +118,7 @@ fn no_json(error: serde_json::Error) -> Failure {
 }
 
 impl fmt::Write for Text {
-    /// Escapes what is written.
+    /// Escapes the text.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push_str(text);
         Ok(())
@@ -137,7 +137,7 @@ impl From<&String> for Text {
     }
 }
 
-/// The destination of a text, which determines its maximum width.
+/// The destination of text, which determines its maximum width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stream {
     /// Standard output: results.
@@ -241,13 +241,13 @@ pub(crate) fn table_for(
     rows: &[Vec<String>],
     right: &[usize],
 ) -> String {
-    // A cell is one line until it is wrapped.
+    // Escape line breaks, so that each cell is one line before wrapping.
     let row = |row: &Vec<String>| row.iter().map(|cell| shown(cell).into_owned()).collect();
     let escaped: Vec<Vec<String>> = rows.iter().map(row).collect();
     layout(header, &escaped, right, stream.width())
 }
 
-/// Returns a table of the outputs of a stack.
+/// Returns a table of a stack's outputs.
 pub(crate) fn outputs(outputs: &std::collections::BTreeMap<String, String>) -> String {
     let row = |(name, value): (&String, &String)| vec![format!("  {name}"), value.clone()];
     let rows: Vec<Vec<String>> = outputs.iter().map(row).collect();

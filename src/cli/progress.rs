@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Progress {
-    /// Starts to show a text such as `Checking 1,001 templates`. Shows nothing with `--quiet`, without
-    /// a terminal, or on a terminal that cannot erase a line.
+    /// Starts to show a message such as `Checking 1,001 templates`. Shows nothing with `--quiet`,
+    /// without a terminal, or on a terminal that cannot erase a line.
     pub(crate) fn start(global: &Global, text: impl Into<String>) -> Self {
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
         if global.quiet || is_dumb || !std::io::stderr().is_terminal() {
@@ -28,7 +28,7 @@ impl Progress {
         let thread = thread::spawn(move || {
             if receiver.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
                 let mut out = std::io::stderr();
-                // A terminal that cannot be written does not need the progress.
+                // Ignore write errors: progress is optional.
                 let _ = write!(out, "{text} …").and_then(|()| out.flush());
                 let _ = receiver.recv();
                 let _ = write!(out, "\r\x1b[K").and_then(|()| out.flush());
@@ -42,7 +42,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         if let Some((sender, thread)) = self.0.take() {
             drop(sender);
-            // Later output must not be erased.
+            // Wait until the line is erased, so that the thread does not erase later output.
             let _ = thread.join();
         }
     }

@@ -16,9 +16,9 @@ use super::{Failure, Global, files};
 /// A configuration and its plan.
 pub(crate) struct Project {
     pub(crate) plan: Plan,
-    /// The folder of relative paths in the configuration.
+    /// The folder that relative paths in the configuration refer to.
     folder: PathBuf,
-    /// The configuration, for errors about it.
+    /// The configuration document, for error messages.
     document: Document,
     /// Whether `--example` selected the built-in example.
     is_example: bool,
@@ -80,8 +80,8 @@ impl Project {
         }
     }
 
-    /// Returns whether the project is the example, and the current folder has another configuration.
-    /// The templates in this folder then belong to that configuration.
+    /// Returns whether the project is the example, and the current folder has another
+    /// configuration. The templates in this folder then belong to that configuration.
     pub(crate) fn is_foreign_example(&self) -> bool {
         let path = Path::new(DEFAULT_CONFIG);
         self.is_example && path.exists() && !is_example_folder()
@@ -155,7 +155,7 @@ impl Project {
         ))
     }
 
-    /// Returns the path of a file that is relative to the configuration file.
+    /// Resolves a path relative to the folder of the configuration file.
     pub(crate) fn path_of(&self, path: &str) -> PathBuf {
         self.folder.join(path)
     }
@@ -163,7 +163,7 @@ impl Project {
     /// Synthesizes the files of the output folder `out`.
     ///
     /// # Errors
-    /// An existing bucket policy cannot be read or merged, or a policy is too small for all targets.
+    /// An existing bucket policy cannot be read or merged, or a policy is too long for its quota.
     pub(crate) fn synthesize(
         &self,
         out: &Path,
@@ -199,7 +199,7 @@ impl Project {
         if size.used > size.limit {
             return Err(Failure::new(
                 format!(
-                    "the merged policy of bucket `{}` has {} bytes, and S3 allows {}",
+                    "the merged policy of bucket `{}` is {} bytes, but S3 allows at most {}",
                     self.plan.dev.artifact_bucket.name,
                     grouped(size.used),
                     grouped(size.limit)
@@ -234,7 +234,8 @@ pub(crate) fn stack_set_roles(
     Ok(found)
 }
 
-/// Returns whether this folder's configuration is the example, as in the repository.
+/// Returns whether the configuration in the current folder is the example, as in the repository of
+/// s3ferry.
 pub(super) fn is_example_folder() -> bool {
     let bytes = files::bytes_if_any(Path::new(DEFAULT_CONFIG), "configuration");
     bytes.is_ok_and(|bytes| bytes.as_deref() == Some(EXAMPLE.as_bytes()))

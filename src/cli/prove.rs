@@ -17,7 +17,7 @@ Examples:
   s3ferry prove --call read   explain one step, layer by layer
   s3ferry prove --step dev    prove the state after the first dev deployment
   s3ferry prove --account 222222222222
-                              show one account of a target with many
+                              show one account of a multi-account target
   s3ferry prove --strict      also fail for unproven calls and excess permissions
   s3ferry prove --policy my-bucket=policy.json --policy other-bucket=none
                               add the policies of existing buckets, keys, and roles
@@ -30,11 +30,11 @@ Examples:
   s3ferry prove --format sarif > proof.sarif
 
 Steps: check, start, source, source-key, store, encrypt, copy, assume, read, decrypt, deploy,
-output-key, invoke, logs, action (calls of actions with other providers), and administer (the check
-of KMS when a key policy is set).
+output-key, invoke, logs, action (calls of actions with other providers), and administer (the
+check that AWS KMS makes when a key policy is set).
 
-Exit codes, also with --call and --account for the whole proof:
-  0  proven; without --strict, unproven and unresolved parts and excess are accepted
+Exit codes (for the whole proof, even with --call or --account):
+  0  proven; without --strict, unproven calls, unresolved values, and excess are accepted
   1  a denied call, an allowed attack, an unknown action, an execution that ends early, or an empty
      proof; with --strict, also an unproven call, an unresolved value, or excess
   2  an input that is unknown, unreadable, or unused";
@@ -73,7 +73,7 @@ pub(crate) struct ProveOptions {
 /// A step of the deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Step {
-    /// The first deployment of the dev stack, without targets and pipeline.
+    /// The first deployment of the dev stack, before the targets and the pipeline exist.
     Dev,
     /// The last deployment, with all resources.
     Pipeline,
@@ -82,11 +82,11 @@ enum Step {
 /// The format of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// For people.
+    /// Human-readable text.
     Text,
     /// One JSON object.
     Json,
-    /// SARIF 2.1.0, for code-scanning services.
+    /// SARIF 2.1.0, for code scanning services.
     Sarif,
 }
 

@@ -7,11 +7,11 @@ use super::{Failure, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry schema > s3ferry.schema.json       the configuration's, for editors
-  s3ferry schema --of deploy                 of what `deploy --format json` writes
+  s3ferry schema > s3ferry.schema.json       the configuration, for editors
+  s3ferry schema --of deploy                 the output of `deploy --format json`
 
-Every document has a `version`. It changes when a member goes or changes its meaning; new members
-may come at any time.";
+Every document has a `version`. It changes when a member is removed or its meaning changes. New
+members can be added at any time.";
 
 /// The name of the configuration's schema. It is generated from the configuration's types.
 const CONFIGURATION: &str = "config";
@@ -67,7 +67,7 @@ mod tests {
     use super::super::{authorize, graph, lint, proof, targets};
     use super::SCHEMAS;
 
-    /// The schema of the document that a command writes.
+    /// Returns the schema of the document that a command writes.
     fn schema_of<T: JsonSchema>() -> String {
         let settings = SchemaSettings::draft2020_12()
             .for_serialize()
@@ -76,7 +76,7 @@ mod tests {
         format!("{:#}\n", schema.to_value())
     }
 
-    /// Moves the text for readers before the rest, on one line.
+    /// Moves the title and description to the top, each on one line.
     fn text_first(schema: &mut Schema) {
         let Some(members) = schema.as_object_mut() else {
             return;
@@ -84,7 +84,7 @@ mod tests {
         for name in ["description", "title", "$schema"] {
             if let Some(mut value) = members.shift_remove(name) {
                 if let serde_json::Value::String(text) = &mut value {
-                    // A comment of several lines is one paragraph.
+                    // A multi-line comment becomes one paragraph.
                     *text = text.replace('\n', " ");
                 }
                 members.shift_insert(0, name.to_owned(), value);
@@ -92,7 +92,7 @@ mod tests {
         }
     }
 
-    /// The schemas of the documents, by command.
+    /// Returns the schemas of the documents, by command.
     fn generated() -> Vec<(&'static str, String)> {
         vec![
             ("authorize", schema_of::<authorize::Document<'static>>()),

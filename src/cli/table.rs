@@ -1,25 +1,25 @@
-//! Tables without lines that fit a given width.
+//! Borderless tables that fit a given width.
 //!
-//! A table that is too wide wraps its cells between words. If that is not enough, each row becomes a
-//! block with one line per cell. Text is never shortened, so two names never look alike.
+//! A table that is too wide wraps its cells between words. If that is not enough, each row becomes
+//! a block with one line per cell. Text is never shortened, so two names never look alike.
 
 use unicode_width::UnicodeWidthStr as _;
 
 /// The space between two columns.
 const GAP: usize = 2;
-/// Words up to this width are never broken: names and account IDs stay in one piece.
+/// Words up to this width are never broken, so names and account IDs stay intact.
 const LONGEST_WORD: usize = 40;
 /// Longer words break after one of these.
 const SEPARATORS: &str = "/:,;=&_-.";
 /// A wrapped column that is narrower than this has at most `FEW_LINES` lines in a cell.
 const NARROW: usize = 16;
 const FEW_LINES: usize = 3;
-/// If less space than for an account ID is left next to the column names of a block, the cells are
-/// below them.
+/// Minimum width of the cells in a block: the length of an account ID. With less space, the cells
+/// go below the column names.
 const LEAST_CELL: usize = 12;
 
-/// Lays out a table with aligned columns. The columns in `right` are right-aligned. Without a width,
-/// the table is as wide as its longest cells.
+/// Lays out a table with aligned columns. The columns in `right` are right-aligned. Without a
+/// width, the table is as wide as its longest cells.
 pub(super) fn layout(
     header: &[&str],
     rows: &[Vec<String>],
@@ -243,7 +243,7 @@ mod tests {
         text.lines().map(str::width).max().unwrap_or(0)
     }
 
-    /// Returns the text without the white space of the layout.
+    /// Returns the text without whitespace.
     fn letters(text: &str) -> String {
         text.split_whitespace().collect()
     }

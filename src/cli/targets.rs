@@ -33,7 +33,7 @@ pub(crate) struct Document<'p> {
 /// An account and region of a target.
 #[derive(Serialize, JsonSchema)]
 struct Instance<'p> {
-    /// Target.
+    /// Name of the target.
     target: &'p str,
     /// Number of the target in the order of deployment, from 1.
     #[schemars(range(min = 1))]
@@ -43,15 +43,15 @@ struct Instance<'p> {
     account: &'p str,
     /// Region.
     region: &'p str,
-    /// Output bucket.
+    /// Name of the output bucket.
     bucket: &'p str,
     /// Name of the deploy role.
     role: &'p str,
-    /// Pipeline.
+    /// Name of the pipeline.
     pipeline: &'p str,
-    /// Stage of the pipeline.
+    /// Name of the stage.
     stage: &'p str,
-    /// Action of the stage.
+    /// Name of the deploy action.
     action: &'p str,
 }
 
@@ -120,7 +120,7 @@ enum Format {
     Text,
     /// One JSON object.
     Json,
-    /// Comma-separated values, with a first line that names the columns.
+    /// Comma-separated values with a header line.
     Csv,
 }
 

@@ -54,7 +54,7 @@ impl Document {
                 ),
             );
             return Err(vec![problem.help(
-                "remove this column, or `region` and `regions` of the target",
+                "remove this column, or remove `region` and `regions` from the target",
             )]);
         }
         let mut problems = Vec::new();
@@ -68,14 +68,11 @@ impl Document {
                     let here = file.position(span.start).line;
                     if let Some(first) = seen.insert(key, here) {
                         let place = found.region.as_deref().unwrap_or_default();
-                        let message = format!("`{} {place}", found.account);
-                        problems.push(
-                            Diagnostic::new(
-                                span,
-                                format!("{}` is already in line {first}", message.trim_end()),
-                            )
-                            .help("remove one of the lines"),
-                        );
+                        let entry = format!("{} {place}", found.account);
+                        let entry = entry.trim_end();
+                        let message = format!("duplicate entry `{entry}`: first on line {first}");
+                        problems
+                            .push(Diagnostic::new(span, message).help("remove one of the lines"));
                     }
                     listed.push(found);
                 }
@@ -171,7 +168,7 @@ fn columns(header: &[Field]) -> Result<Columns, Vec<Diagnostic>> {
         None if problems.is_empty() => {
             let span = header.first().map_or(Span::default(), |field| field.span);
             Err(vec![
-                Diagnostic::new(span, "the first line has no column `account`")
+                Diagnostic::new(span, "the first line has no `account` column")
                     .help("begin the file with a line such as `account` or `account,region`"),
             ])
         }
@@ -208,7 +205,7 @@ fn fields(line: &str, start: usize) -> Result<Vec<Field>, Diagnostic> {
                         end: start + line.len(),
                     };
                     return Err(Diagnostic::new(span, "unclosed quote")
-                        .help("add a quote at the end of the field, or remove this one"));
+                        .help("add a closing quote, or remove this one"));
                 };
                 let behind = quoted[end + 1..]
                     .find(',')

@@ -143,7 +143,7 @@ pub struct Artifacts {
     /// Whether to create the bucket; `false` if it already exists.
     pub create: bool,
     /// For an existing bucket: the JSON file with its current policy, whose statements are kept.
-    /// The path is relative to the configuration file and can be outside of its folder.
+    /// The path is relative to the configuration file and can lead outside its folder.
     #[schemars(example = &"policies/artifacts.json")]
     pub existing_policy: Option<String>,
 }
@@ -184,7 +184,7 @@ pub struct Target {
     pub accounts: Option<Vec<String>>,
     /// A CSV file with the accounts, instead of `account` or `accounts`. Its first line names the
     /// columns: `account`, and optionally `region` and `name` (a note). The path is relative to the
-    /// configuration file and can be outside of its folder.
+    /// configuration file and can lead outside its folder.
     #[serde(default)]
     #[schemars(example = &"accounts.csv")]
     pub accounts_file: Option<String>,
@@ -213,8 +213,8 @@ pub struct Target {
     /// Whether to create the bucket; `false` if it already exists in the target's account.
     #[serde(default = "yes")]
     pub create: bool,
-    /// Name of the deploy role; default: the target name and `s3role`, and with `regions` also the
-    /// region. The placeholders `{account}` and `{region}` are allowed.
+    /// Name of the deploy role; default: the target name followed by `s3role` and, with `regions`,
+    /// by the region. The placeholders `{account}` and `{region}` are allowed.
     #[serde(default)]
     #[schemars(example = &"prods3role")]
     #[schemars(regex(pattern = names::ROLE))]
@@ -315,7 +315,7 @@ impl Target {
 /// A canned ACL that the S3 deploy action accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the names are S3's own")]
+#[allow(missing_docs, reason = "S3 defines the names")]
 pub enum CannedAcl {
     Private,
     PublicRead,

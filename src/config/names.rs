@@ -22,7 +22,7 @@ pub(super) fn stack_set_problem(name: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("`{name}` cannot be a stack set name: {fault}"))
+    Some(format!("`{name}` is not a valid stack set name: {fault}"))
 }
 
 /// Checks the ID of an organizational unit or a root (AWS Organizations, *OrganizationalUnit*,
@@ -63,7 +63,7 @@ pub(super) fn object_key_problem(key: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("`{key}` cannot be an object key: {fault}"))
+    Some(format!("`{key}` is not a valid object key: {fault}"))
 }
 
 /// Checks a deployment path. The S3 deploy action replaces `\` with `/` and fails for `../`.
@@ -74,14 +74,14 @@ pub(super) fn path_problem(path: &str) -> Option<String> {
         let is_usable = !path.contains('\\') && path.split('/').all(is_plain);
         (!is_usable).then(|| {
             format!(
-                "`{path}` cannot be a deployment path: it must consist of names separated by `/`, \
-                 without `\\`, `//`, `./`, and `../`"
+                "`{path}` is not a valid deployment path: it must consist of names separated by \
+                 `/`, without `\\`, `//`, `./`, or `../`"
             )
         })
     })
 }
 
-/// Checks the name of a target, which is the name of a file and a stage and a part of policy names.
+/// Checks the name of a target, which becomes a file name, a stage name, and part of policy names.
 pub(super) fn target_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > 40 {
         format!("it has {}, but 1 to 40 are allowed", characters(name.len()))
@@ -98,11 +98,11 @@ pub(super) fn target_problem(name: &str) -> Option<String> {
     {
         "the name is reserved for a file or stage of the dev account".to_owned()
     } else if is_device(name) {
-        "the name of the template file would be reserved on Windows".to_owned()
+        "Windows reserves the name of the template file".to_owned()
     } else {
         return None;
     };
-    Some(format!("`{name}` cannot be a target name: {fault}"))
+    Some(format!("`{name}` is not a valid target name: {fault}"))
 }
 
 /// Returns whether Windows reserves the name for a device, so that no file can have it (Microsoft,
@@ -116,23 +116,23 @@ fn is_device(name: &str) -> bool {
         || port.is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9']))
 }
 
-/// Regular expression of an account ID, for the schema.
+/// Regular expression for an account ID, for the schema.
 pub(super) const ACCOUNT_ID: &str = "^[0-9]{12}$";
-/// Regular expression of an organization ID (AWS Organizations, *Organization*), for the schema.
+/// Regular expression for an organization ID (AWS Organizations, *Organization*), for the schema.
 pub(super) const ORGANIZATION: &str = "^o-[a-z0-9]{10,32}$";
-/// Regular expression of a profile name, for the schema.
+/// Regular expression for a profile name, for the schema.
 pub(super) const PROFILE: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
-/// Regular expression of a header value, for the schema.
+/// Regular expression for a header value, for the schema.
 pub(super) const HEADER: &str = "^[!-~]([ -~]*[!-~])?$";
-/// Regular expression of an object key without policy wildcards, for the schema.
+/// Regular expression for an object key without policy wildcards, for the schema.
 pub(super) const OBJECT_KEY_TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f*?]+$";
-/// Regular expression of a deployment path, for the schema; it may be empty.
+/// Regular expression for a deployment path, for the schema; it may be empty.
 pub(super) const PATH: &str = r"^[^\u0000-\u001f\u007f-\u009f*?]*$";
-/// Regular expression of a target's permissions boundary, for the schema. It can contain
+/// Regular expression for a target's permissions boundary, for the schema. It can contain
 /// `{account}` and `{region}`.
 pub(super) const BOUNDARY: &str = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws|\\{account\\}):policy/\
     ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@{}-]+$";
-/// Regular expression of a role name, for the schema. It can contain `{account}` and `{region}`.
+/// Regular expression for a role name, for the schema. It can contain `{account}` and `{region}`.
 pub(super) const ROLE: &str = "^[A-Za-z0-9_+=,.@{}-]+$";
 
 /// Checks the ID of an organization.
@@ -158,7 +158,7 @@ pub(super) fn profile_problem(name: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("`{name}` cannot be a profile name: {fault}"))
+    Some(format!("`{name}` is not a valid profile name: {fault}"))
 }
 
 /// Checks the value of an HTTP header (RFC 9110, *Field Values*).
@@ -172,5 +172,5 @@ pub(super) fn header_problem(value: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("`{value}` cannot be a header value: {fault}"))
+    Some(format!("`{value}` is not a valid header value: {fault}"))
 }

@@ -26,7 +26,7 @@ pub(super) fn region_problem(
                 theirs.as_str(),
                 ours.as_str()
             ),
-            "choose regions in one partition".to_owned(),
+            "choose regions in the same partition".to_owned(),
         ));
     }
     (region != dev.region && !dev.key.multi_region).then(|| {

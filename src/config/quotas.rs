@@ -66,13 +66,13 @@ impl Quotas {
                 found.add(
                     &path,
                     format!("{value} {} are not enough for a deployment", quota.unit),
-                    format!("set the quota of the account, or at least {least}"),
+                    format!("use the quota of the account; the minimum is {least}"),
                 );
             } else if let Some(most) = quota.maximum().filter(|most| value > *most) {
                 found.add(
                     &path,
                     too_large(value, most, quota),
-                    format!("set at most {most}"),
+                    format!("set it to {most} or less"),
                 );
             }
         }
@@ -89,11 +89,12 @@ fn too_large(value: u64, most: u64, quota: Quota) -> String {
     } = quota;
     match quota.increase {
         Increase::UpTo(_) => {
-            format!("{value} {unit}: {service} increases the quota ({name}) to at most {shown}")
+            format!("{value} {unit}: {service} can increase this quota ({name}) to at most {shown}")
         }
         Increase::Fixed | Increase::OnRequest => {
             format!(
-                "{value} {unit}: {service} allows {shown} ({name}) and does not increase this quota"
+                "{value} {unit}: {service} allows {shown} ({name}), and this quota cannot be \
+                 increased"
             )
         }
     }

@@ -16,7 +16,7 @@ pub(crate) fn pipeline_region_problem(region: &str, what: &str) -> Option<(Strin
         let others = with_codepipeline(partition);
         let help = if others.is_empty() {
             format!(
-                "partition `{}` has no region with CodePipeline: choose a region in another \
+                "CodePipeline is not available in partition `{}`: choose a region in another \
                  partition",
                 partition.as_str()
             )

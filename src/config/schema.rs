@@ -154,7 +154,7 @@ impl<'s> Checker<'s> {
             let (least, most) = (minimum.unwrap_or(0), maximum.unwrap_or(u64::MAX));
             self.problems.push(
                 Diagnostic::new(node.span, format!("`{name}` is out of range"))
-                    .help(format!("set a number from {least} to {most}")),
+                    .help(format!("use a number from {least} to {most}")),
             );
         }
     }
@@ -209,7 +209,7 @@ impl<'s> Checker<'s> {
     }
 
     /// Returns the problem and a fix for a line without the colon after a key, or without the space
-    /// after the colon. YAML parses such a line as text.
+    /// after the colon. YAML parses such a line as a string.
     fn key_without_colon(&self, text: &str, schema: &Json) -> Option<(String, String)> {
         let properties = schema["properties"].as_object()?;
         let (key, rest) = properties.keys().find_map(|key| {
@@ -237,7 +237,7 @@ impl<'s> Checker<'s> {
         let advice = if entry.key.starts_with(char::is_whitespace) {
             "indent it with spaces"
         } else {
-            "type it again"
+            "retype it"
         };
         let help = match near(plain.trim(), names) {
             Some(meant) => format!("{advice}; did you mean `{meant}`?"),

@@ -52,8 +52,8 @@ pub struct StackSet {
     /// Whether the administrator account is the organization's management account (`self`) or a
     /// delegated administrator (`delegated-admin`, service-managed only).
     pub call_as: CallAs,
-    /// Managed execution: StackSets runs operations that do not conflict concurrently, and queues
-    /// the others.
+    /// Managed execution: StackSets runs operations concurrently if they do not conflict, and
+    /// queues the others.
     pub managed_execution: bool,
     /// Preferences for operations.
     pub operation_preferences: OperationPreferences,

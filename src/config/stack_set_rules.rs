@@ -57,7 +57,7 @@ impl Found {
                     "`{region}` and the dev region `{}` are in different partitions",
                     config.dev.region
                 ),
-                "choose regions in one partition",
+                "choose regions in the same partition",
             );
         }
     }

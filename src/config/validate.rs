@@ -132,8 +132,8 @@ impl Found {
         let problem = target_problem(&target.name);
         self.name(&at("name"), problem, "use a name such as `prod`");
         self.account_and_region(config, index, target);
-        // One account is enough for the check, because all account IDs have the same length. Names
-        // can only differ in validity by region.
+        // One account is enough for the check, because all account IDs have the same length.
+        // Whether a name is valid can depend only on the region.
         let places = target.places(&config.dev.region);
         let (account, region) = places
             .iter()
@@ -343,7 +343,7 @@ impl Found {
             };
             self.0.push(Complaint {
                 path: vec!["tags".to_owned(), key.clone()],
-                message: format!("`{key}` cannot be a tag: {fault}"),
+                message: format!("`{key}` is not a valid tag: {fault}"),
                 help: "rename or shorten it".to_owned(),
             });
         }

@@ -102,7 +102,7 @@ impl<'a> Adoption<'a> {
             if found != wanted {
                 let problem = Diagnostic::new(
                     self.member(key).span,
-                    format!("{what} `{found}`, but the configuration has `{wanted}`"),
+                    format!("{what} `{found}`, but the configuration specifies `{wanted}`"),
                 );
                 self.problems.push(problem.help(format!(
                     "set `{setting}` in the configuration and deploy again: the policies contain it"
@@ -118,8 +118,8 @@ impl<'a> Adoption<'a> {
         );
         if names.is_some_and(|names| names != wanted) {
             self.notes.push(format!(
-                "The source action keeps its object, which is not s3://{}/{} as in the \
-                 configuration: the service role must be allowed to read it.",
+                "The source action still reads its current object instead of s3://{}/{} from the \
+                 configuration: the service role must be allowed to read that object.",
                 dev.source_bucket.name, dev.source_object_key
             ));
         }
@@ -140,8 +140,7 @@ impl<'a> Adoption<'a> {
                 instances.find(|(_, instance)| instance.bucket.name == bucket)
             else {
                 self.notes.push(format!(
-                    "The {place} deploys to bucket {bucket}, which belongs to no target, and \
-                     stays unchanged."
+                    "The {place} is unchanged, because no target has its bucket, {bucket}."
                 ));
                 continue;
             };
@@ -296,7 +295,7 @@ impl<'a> Adoption<'a> {
         let problem = Diagnostic::new(
             store.span,
             format!(
-                "the artifact bucket is `{}`, but the configuration has `{planned}`",
+                "the artifact bucket is `{}`, but the configuration specifies `{planned}`",
                 store.bucket
             ),
         );
@@ -355,7 +354,7 @@ impl<'a> Adoption<'a> {
         }
         if self.planned(region).is_none() {
             self.notes.push(format!(
-                "The artifact store in {region} stays unchanged: no target is in this region."
+                "The artifact store in {region} is unchanged: no target is in this region."
             ));
             return None;
         }

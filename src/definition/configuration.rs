@@ -138,7 +138,7 @@ impl Draft {
             return Err(vec![match left_out {
                 Some((action, what)) => Diagnostic::new(
                     action.span,
-                    format!("action `{}` takes its {what} from a variable", action.name),
+                    format!("action `{}` gets its {what} from a variable", action.name),
                 )
                 .help(format!(
                     "policies cannot contain pipeline variables: use a literal {what} in the \
@@ -146,7 +146,7 @@ impl Draft {
                 )),
                 None => Diagnostic::new(
                     place("stages"),
-                    "no action of the pipeline deploys to an S3 bucket",
+                    "no action in the pipeline deploys to an S3 bucket",
                 )
                 .help("s3ferry deploys files to S3 buckets in other accounts"),
             }]);
@@ -190,7 +190,7 @@ fn targets(
     for (action, bucket) in &actions {
         if let Some(what) = variable(action, bucket) {
             notes.push(format!(
-                "Action {} of stage {} takes its {what} from a variable and is left out: \
+                "Action {} of stage {} gets its {what} from a variable and is omitted: \
                  policies cannot contain pipeline variables.",
                 action.name, action.stage
             ));

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::diagnostic::{Entry, Node, Value};
 
-/// The changes to a text.
+/// Pending changes to JSON text.
 pub(super) struct Editor<'t> {
     text: &'t str,
     changes: Vec<(Range<usize>, String)>,
@@ -166,7 +166,7 @@ pub(super) fn end(text: &str, node: &Node) -> usize {
     closing.map_or(text.len(), |closing| inner + closing + 1)
 }
 
-/// Returns a text as a JSON string.
+/// Returns a string in JSON syntax.
 fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -77,19 +77,19 @@ pub(crate) fn member<'t, T: Tree>(node: &'t T, name: &str) -> Option<&'t T> {
 pub(crate) struct StorePart<'t, T> {
     /// Region; `None` for a single store, which is in the pipeline's region.
     pub(crate) region: Option<&'t str>,
-    /// The entry in the list of CloudFormation.
+    /// The entry in the CloudFormation list.
     pub(crate) entry: Option<&'t T>,
     /// The store itself.
     pub(crate) store: Option<&'t T>,
 }
 
 impl<'t, T: Tree> StorePart<'t, T> {
-    /// Returns its bucket.
+    /// Returns the bucket of the store.
     pub(crate) fn bucket(&self) -> Option<&'t T> {
         member(self.store?, "Location")
     }
 
-    /// Returns its key as written: an ID, an ARN, or an alias.
+    /// Returns the key of the store as written: an ID, an ARN, or an alias.
     pub(crate) fn key(&self) -> Option<&'t T> {
         member(member(self.store?, "EncryptionKey")?, "Id")
     }
@@ -161,27 +161,27 @@ impl<'t, T: Tree> ActionPart<'t, T> {
         self.get(name)?.text()
     }
 
-    /// Returns a part of its type: `Category`, `Owner`, `Provider`, or `Version`.
+    /// Returns a part of the action type: `Category`, `Owner`, `Provider`, or `Version`.
     pub(crate) fn kind(&self, part: &str) -> Option<&'t T> {
         member(self.get("ActionTypeId")?, part)
     }
 
-    /// Returns a value of its configuration, whose names are the same in both spellings.
+    /// Returns a value of the action configuration, whose names are the same in both spellings.
     pub(crate) fn setting(&self, name: &str) -> Option<&'t T> {
         self.get("Configuration")?.get(name)
     }
 
-    /// Returns the text of a value of its configuration.
+    /// Returns the text of a value of the action configuration.
     pub(crate) fn setting_text(&self, name: &str) -> Option<&'t str> {
         self.setting(name)?.text()
     }
 
-    /// Returns whether it has this category.
+    /// Returns whether the action has this category.
     pub(crate) fn is(&self, category: &str) -> bool {
         self.kind("Category").and_then(T::text) == Some(category)
     }
 
-    /// Returns whether it deploys to S3.
+    /// Returns whether the action deploys to S3.
     pub(crate) fn is_s3_deploy(&self) -> bool {
         self.is("Deploy") && self.kind("Provider").and_then(T::text) == Some("S3")
     }

@@ -64,7 +64,7 @@ pub(crate) struct Action {
 }
 
 impl Action {
-    /// Returns a value of its configuration.
+    /// Returns a value of the action configuration.
     pub(crate) fn setting(&self, key: &str) -> Option<&str> {
         let found = self.configuration.iter().find(|(name, _)| name == key);
         found.map(|(_, value)| value.as_str())
@@ -77,7 +77,7 @@ impl Action {
             .flatten()
     }
 
-    /// Returns whether it is an S3 source action.
+    /// Returns whether the action is an S3 source action.
     pub(crate) fn is_s3_source(&self) -> bool {
         self.category == "Source" && self.provider == "S3"
     }
@@ -171,7 +171,7 @@ impl Definition {
     }
 }
 
-/// Checks that a text is JSON, because the YAML reader accepts more than JSON.
+/// Checks that the text is JSON, because the YAML reader accepts more than JSON.
 fn strict_json(source: &Source) -> Result<(), Diagnostic> {
     let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(source.text()) else {
         return Ok(());
@@ -211,7 +211,7 @@ impl Reader {
         self.problems.push(
             Diagnostic::new(
                 span,
-                format!("`{key}` is missing: this is not the definition of a pipeline"),
+                format!("missing `{key}`: this is not a pipeline definition"),
             )
             .help(HOW_TO_GET_ONE),
         );

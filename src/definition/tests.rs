@@ -420,7 +420,7 @@ fn two_actions_of_one_bucket_get_a_help_that_suits_both() {
     let found = problems(&text, &prod_with("extract: false, object_key: a.zip"));
     let help = found[0].help.as_deref().unwrap_or_default();
     assert!(help.contains("a separate bucket"), "{found:?}");
-    // The configuration that is created from it has a path that contains both paths.
+    // The path in the created configuration is a parent of both paths.
     for (first, second, path) in [("v2", "", ""), ("a/b", "a/c", "a"), ("a", "a/", "a")] {
         let text = deploying(first, &[second]);
         let mut draft = Draft::of(&definition(&text)).expect("a draft");
@@ -441,7 +441,7 @@ fn what_is_no_definition_is_refused_where_it_is_wrong() {
             "invalid JSON: key must be a string",
         ),
         ("name: yaml", "invalid JSON"),
-        ("[]", "`name` is missing"),
+        ("[]", "missing `name`"),
         ("{\"name\": 1}", "`name` is a number, but must be a string"),
         (
             "{\"name\": \"x\", \"roleArn\": \"r\", \"artifactStore\": {\"location\": \"b\"}, \"stages\": {}}",

@@ -58,17 +58,18 @@ pub(crate) async fn prepare(
     if body.len() > TEMPLATE_IN_BUCKET.length() {
         return Err(DeployError::input(
             format!(
-                "the template of stack `{stack}` has {} bytes; CloudFormation allows {}",
+                "the template of stack `{stack}` is {} bytes, but CloudFormation allows at most {}",
                 grouped(body.len() as u64),
                 grouped(TEMPLATE_IN_BUCKET.value)
             ),
-            "split the targets across several pipelines: AWS does not raise this quota",
+            "split the targets across several pipelines: this quota cannot be increased",
         ));
     }
     let Some(bucket) = bucket else {
         return Err(DeployError::input(
             format!(
-                "the template of stack `{stack}` has {} bytes; an inline template can have {}",
+                "the template of stack `{stack}` is {} bytes, but an inline template can have at \
+                 most {}",
                 grouped(text.json.len() as u64),
                 grouped(TEMPLATE_INLINE.value)
             ),
@@ -119,7 +120,7 @@ fn minified<'t>(stack: &str, text: &'t Text) -> Result<&'t str, DeployError> {
 
 fn not_checked(stack: &str) -> DeployError {
     DeployError::failed(
-        format!("the template of stack `{stack}` is not the one that was checked"),
+        format!("the template of stack `{stack}` differs from the checked template"),
         "report this as a bug in s3ferry",
     )
 }

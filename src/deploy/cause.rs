@@ -111,8 +111,8 @@ pub(crate) fn hint(resource_type: &str, reason: &str) -> String {
     }
     let text = match resource_type {
         _ if has("invalid principal") || has("malformedpolicydocument") && has("principal") => {
-            "AWS rejects a policy that names a role or user that does not exist: check that the \
-             stack that creates it is deployed and that the role or user was not deleted"
+            "the policy references a role or user that does not exist: deploy the stack that \
+             creates it, or recreate the role or user if it was deleted"
         }
         _ if has("attempting to import") => {
             "these resources already belong to another stack, possibly that of a live pipeline: do \
@@ -120,7 +120,7 @@ pub(crate) fn hint(resource_type: &str, reason: &str) -> String {
         }
         "AWS::S3::Bucket" if has("already exists") || has("already owned") => {
             "bucket names are globally unique: choose another name in the configuration, or set \
-             `create: false` for the bucket if it is yours"
+             `create: false` for the bucket if you own it"
         }
         "AWS::S3::BucketPolicy" if has("already exist") => {
             "the bucket already has a policy: specify it as `existing_policy` to keep its \
@@ -173,7 +173,7 @@ fn exceeded_quota(lower: &str) -> String {
         let value = grouped(quota.value);
         let increase = match quota.increase {
             Increase::UpTo(most) => format!(", or request an increase (up to {})", grouped(most)),
-            _ => "; AWS does not raise this quota".to_owned(),
+            _ => "; this quota cannot be increased".to_owned(),
         };
         return format!(
             "{} ({value} {}): {restructure}{increase}",
@@ -256,6 +256,6 @@ mod tests {
         let many = said("Cannot exceed quota for PoliciesPerRole: 20");
         assert!(many.contains("request an increase (up to 25)"), "{many}");
         let size = said("Cannot exceed quota for PolicySize: 6144");
-        assert!(size.contains("AWS does not raise this quota"), "{size}");
+        assert!(size.contains("this quota cannot be increased"), "{size}");
     }
 }

@@ -348,15 +348,16 @@ impl Deployment<'_> {
         self.observer.begins(&format!("stack {}", change_set.stack));
         let mut continues = operation.continues();
         if relaxed {
-            continues.push_str(", and its stack policy allows replacement until the next deploy");
+            continues
+                .push_str(", and its stack policy allows replacement until the next deployment");
         }
         self.observer.executing(&continues);
         if let Err(mut error) = change_set::execute(self.access, change_set).await {
             self.observer.ended();
             if error.transient {
                 error.advise(&format!(
-                    "it is unknown whether CloudFormation executes change set {} of stack {}: run \
-                     the same command again to check",
+                    "cannot determine whether CloudFormation is executing change set {} of stack \
+                     {}: run the same command again to check",
                     change_set.name, change_set.stack
                 ));
             }

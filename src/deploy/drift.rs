@@ -69,7 +69,7 @@ pub(crate) async fn detect(
             Some(StackDriftDetectionStatus::DetectionFailed) => {
                 let reason = answer.detection_status_reason.unwrap_or_default();
                 return Err(DeployError::failed(
-                    format!("cannot detect the drift of stack `{stack}`: {reason}"),
+                    format!("cannot detect drift in stack `{stack}`: {reason}"),
                     super::cause::hint("", &reason),
                 ));
             }

@@ -297,12 +297,12 @@ pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     shortened(&last.to_string())
 }
 
-/// Returns a text without line breaks.
+/// Joins text into one line, with single spaces between words.
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Shortens a text and removes line breaks. Some responses quote a whole template.
+/// Shortens a string and removes line breaks. Some responses quote a whole template.
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 700;
     let text = one_line(text);

@@ -15,7 +15,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use super::pace::Pace;
 use super::{Access, DeployError};
 
-/// How many of the last executions are searched.
+/// Maximum number of recent executions to search.
 const LOOKED_THROUGH: i32 = 50;
 
 /// A pipeline execution.

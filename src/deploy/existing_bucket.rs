@@ -7,7 +7,7 @@ const NOT_FOUND: u16 = 404;
 const FORBIDDEN: u16 = 403;
 const MOVED: u16 = 301;
 const REGION: &str = "x-amz-bucket-region";
-/// How many buckets are checked at the same time.
+/// Maximum number of buckets to check at the same time.
 const TOGETHER: usize = 8;
 
 /// The state of a bucket before a stack creates it.
@@ -75,7 +75,7 @@ pub(crate) struct Place {
     pub bucket: String,
 }
 
-/// Checks several buckets concurrently. Returns the results in the order of the places.
+/// Checks several buckets concurrently. Returns the results in the order of `places`.
 pub(crate) async fn look_for<'p>(
     places: impl IntoIterator<Item = &'p Place>,
 ) -> Result<Vec<ExistingBucket>, DeployError> {

@@ -16,7 +16,7 @@ const VERSION: u32 = 1;
 #[schemars(title = "The outputs file", transform = open)]
 #[serde(deny_unknown_fields)]
 pub struct Outputs {
-    /// Version of the file. It changes when a member is removed or changes its meaning.
+    /// Version of the file. The version changes when a member is removed or its meaning changes.
     #[schemars(extend("const" = VERSION))]
     version: u32,
     /// One entry for each stack, sorted by account, region, and name.
@@ -53,7 +53,7 @@ fn open(schema: &mut schemars::Schema) {
     schema.remove("additionalProperties");
 }
 
-/// The reason why a text cannot be used as an outputs file.
+/// The reason why text cannot be used as an outputs file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unusable {
     /// The text contains a Git merge conflict.
@@ -83,7 +83,7 @@ impl Unusable {
             Self::Conflict { .. } => "resolve the conflict",
             Self::Newer { .. } => "update s3ferry",
             Self::Invalid(_) => {
-                "restore or delete the file: the next `s3ferry deploy` creates it again"
+                "restore or delete the file: the next `s3ferry deploy` recreates it"
             }
         }
     }

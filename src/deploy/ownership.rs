@@ -13,7 +13,8 @@ const DEV_SIDE: &str = "Dev side of pipeline ";
 /// but another pipeline name. Returns `None` if the recorded stacks have the configured name, or
 /// if no recorded deployment matches.
 ///
-/// A configuration that shares none of them is another deployment, even if its records were copied.
+/// A configuration that shares none of them belongs to another deployment, even if its records were
+/// copied.
 pub(crate) fn recorded_prefix(plan: &Plan, records: &[StackOutputs]) -> Option<String> {
     let dev = &plan.dev;
     let own = plan.stack_name("dev");

@@ -123,7 +123,7 @@ fn names(statement: &Value, member: &str, value: &str) -> bool {
     }
 }
 
-/// Returns whether a pattern with `*` matches a text. `?` has no special meaning in a logical ID.
+/// Returns whether a pattern with `*` matches a string. `?` has no special meaning in a logical ID.
 fn matches(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == text;

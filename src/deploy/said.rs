@@ -16,19 +16,19 @@ pub(super) fn is_no_change(reason: &str) -> bool {
     reason.contains("didn't contain changes") || reason.contains("No updates are to be performed")
 }
 
-/// Returns the reason of a failed change set without the advice on where to find details.
+/// Returns the reason for a failed change set without the advice on where to find details.
 pub(super) fn without_advice(reason: &str) -> &str {
     reason
         .split_once(" To troubleshoot")
         .map_or(reason, |(reason, _)| reason)
 }
 
-/// Returns whether the reason of an event refers to the validation results.
+/// Returns whether the reason in an event refers to the validation results.
 pub(super) fn points_to_validation(reason: &str) -> bool {
     reason.contains("DescribeEvents")
 }
 
-/// Returns whether the reason of an event only refers to another failure.
+/// Returns whether the reason in an event only refers to another failure.
 pub(super) fn is_consequence(reason: &str) -> bool {
     let reason = reason.to_lowercase();
     reason.contains("cancelled") || reason.starts_with("the following resource(s) failed")

@@ -22,8 +22,8 @@ use super::{Access, DeployError, Identity};
 use crate::plan::DevPlan;
 use crate::shell::Command;
 
-/// Part size in bytes. 10,000 parts (Amazon S3, *multipart upload limits*) are far more than
-/// CodePipeline accepts.
+/// Part size in bytes. At the limit of 10,000 parts (Amazon S3, *multipart upload limits*), a file
+/// can be far larger than CodePipeline accepts.
 const PART: u64 = 8 * 1024 * 1024;
 /// Maximum size of a file that is uploaded in one request.
 const SINGLE: u64 = 2 * PART;
@@ -179,8 +179,8 @@ impl SourceObject {
 const ABANDONED: i64 = 36 * 60 * 60;
 
 impl SourceObject {
-    /// Aborts multipart uploads of the object that interrupted pushes left: those of the same
-    /// caller, and those that are too old to be in progress. Returns their number.
+    /// Aborts multipart uploads of the object that interrupted pushes left behind: those of the
+    /// same caller, and those that are too old to be in progress. Returns their number.
     pub(crate) async fn abort_leftovers(
         &self,
         access: &Access,

@@ -1,7 +1,8 @@
-//! The kinds of documents, and the check whether a file looks like the expected kind.
+//! The kinds of documents, and a check that a file looks like the expected kind.
 //!
 //! A configuration or an option can name any file, such as `/etc/shadow`. An error may quote a file
-//! only if it looks like the expected kind. For other files, the error says only that they do not.
+//! only if the file looks like the expected kind. For any other file, the error reports only that
+//! the file is of another kind.
 
 use super::{Node, Source, Value, read_last_values};
 
@@ -25,27 +26,27 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Returns the name of the kind, and the reason why a file is not of this kind.
+    /// Returns the name of the kind, and the reason to give for a file that is not of this kind.
     pub fn name_and_sign(self) -> (&'static str, &'static str) {
         match self {
             Self::Configuration => (
                 "an s3ferry configuration",
                 "it has neither `dev` nor `targets`",
             ),
-            Self::Accounts => ("an accounts file", "its first line has no column `account`"),
+            Self::Accounts => ("an accounts file", "its first line has no `account` column"),
             Self::Template => ("a CloudFormation template", "it has no `Resources`"),
             Self::Policy => ("a policy document", "it has no `Statement`"),
             Self::Definition => ("a pipeline definition", "it has no `stages`"),
             Self::Cases => (
-                "a file of authorization cases",
+                "an authorization case file",
                 "it has no cases with a `request`",
             ),
-            Self::Rules => ("a file of Guard rules", "it has no `rule`"),
+            Self::Rules => ("a Guard rule file", "it contains no `rule`"),
         }
     }
 
     /// Returns whether a document looks like this kind, so that an error may quote it. An empty
-    /// document does, because it contains no secrets.
+    /// document counts, because it contains no secrets.
     ///
     /// The check uses the keys of the document, or its lines if it has a syntax error.
     pub fn fits(self, source: &Source) -> bool {

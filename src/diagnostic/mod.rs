@@ -17,8 +17,8 @@ pub use source::{Position, Source, Span};
 
 use serde::Serialize;
 
-/// Returns whether a text is short enough to search for similar names. The time and memory of the
-/// comparison depend on the lengths of both texts.
+/// Returns whether a string is short enough to search for similar names. The time and memory that a
+/// comparison takes depend on the lengths of both strings.
 pub fn may_be_name(text: &str) -> bool {
     text.len() <= 256
 }
@@ -100,7 +100,7 @@ impl Diagnostic {
         self
     }
 
-    /// Makes it a finding of a rule about a resource or a path in a template.
+    /// Turns the diagnostic into a finding of a rule about a resource or a path in a template.
     #[must_use]
     pub(crate) fn of_rule(
         mut self,

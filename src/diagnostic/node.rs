@@ -42,7 +42,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Formats the key for messages, with the name of an invisible character in it.
+    /// Formats the key for messages. Names the first invisible character in the key, if any.
     pub(crate) fn shown_key(&self) -> String {
         crate::escape::key(&self.key)
     }

@@ -79,7 +79,8 @@ impl Source {
         &self.text
     }
 
-    /// Returns the line and column of a byte offset. An offset past the end is the end of the text.
+    /// Returns the line and column of a byte offset. An offset past the end counts as the end of
+    /// the text.
     pub fn position(&self, byte: usize) -> Position {
         let (line, offset) = self.place(byte);
         let start = self.line_starts[line - 1];
@@ -90,7 +91,8 @@ impl Source {
     }
 
     /// Returns the line of a byte offset, from 1, and the byte offset in the line. An offset within
-    /// a character is the start of the character. An offset past the end is the end of the text.
+    /// a character counts as the start of the character. An offset past the end counts as the end
+    /// of the text.
     pub fn place(&self, byte: usize) -> (usize, usize) {
         let mut byte = byte.min(self.text.len());
         while !self.text.is_char_boundary(byte) {

@@ -68,7 +68,7 @@ fn words(kind: &ErrorKind) -> (String, String) {
         ErrorKind::InvalidTrailingSingleQuotedScalar
         | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
             "unexpected text after the closing quote",
-            "put the whole text in quotes, or add `:` or `,` after them",
+            "put the whole text in quotes, or add `:` or `,` after the closing quote",
         ),
         ErrorKind::MappingValueNotAllowed => (
             "missing key before `:`",

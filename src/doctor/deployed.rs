@@ -1,5 +1,5 @@
 //! The deployed state: the deployed templates of the stacks, with their parameters. It is the
-//! reference of a diagnosis, because the configuration may have changed since the deployment.
+//! reference for a diagnosis, because the configuration may have changed since the deployment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,21 +19,21 @@ use crate::transition::merge::is_transitional;
 
 /// The status of a stack that has a change set but no template yet.
 const REVIEWING: &str = "REVIEW_IN_PROGRESS";
-/// The action that a template allows for a deploy role that copies the tags of the source object.
+/// The action that a template allows if the deploy role copies the tags of the source object.
 const COPIES_TAGS: &str = "s3:PutObjectTagging";
 
 /// A stack that may be deployed.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
-    /// Where it is or would be deployed.
+    /// The location where it is or would be deployed.
     pub place: Place,
-    /// Whether it belongs to a target; otherwise it belongs to the dev account.
+    /// Whether the stack belongs to a target. Otherwise, it belongs to the dev account.
     pub is_target: bool,
-    /// Whether its template serves several instances.
+    /// Whether the template of the stack serves several instances.
     pub is_generic: bool,
     /// The template of the configuration; `None` if only the outputs file names the stack.
     pub local: Option<Source>,
-    /// The state that was read; `None` if no profile accesses its account.
+    /// The state that was read; `None` if no profile has access to its account.
     pub found: Option<ReadStack>,
 }
 
@@ -94,7 +94,7 @@ impl Candidate {
             Reading::Missing => {}
             Reading::Refused(refusal) => {
                 let instead = match self.local {
-                    Some(_) => "the template of the configuration is used instead",
+                    Some(_) => "the template from the configuration is used instead",
                     None => "the stack is not diagnosed",
                 };
                 unread.push(Unread {
@@ -155,7 +155,7 @@ impl Deployed {
         };
         found.inputs.stacks.clear();
         found.inputs.allow_unused = true;
-        // Attacks that a template allows are not reported anyway, so `Least` is sufficient.
+        // Attacks that a template allows are never reported, so `Least` is sufficient.
         found.inputs.permissions = Permissions::Least;
         let is_configured = |candidate: &Candidate| candidate.local.is_some();
         let dev = match candidates.first() {
@@ -268,7 +268,7 @@ impl Deployed {
     /// Adds a stack that is not diagnosed.
     fn other(&mut self, one: &Candidate) {
         let mut place = one.place.clone();
-        let what = format!("stack {} (named in .s3ferry/outputs.json)", place.stack);
+        let what = format!("stack {} (listed in .s3ferry/outputs.json)", place.stack);
         place.reference = match (&one.local, &one.found) {
             (Some(_), _) if one.is_absent() => Reference::Absent,
             (Some(_), Some(found)) if found.is_same => Reference::Same,

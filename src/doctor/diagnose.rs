@@ -78,7 +78,7 @@ pub(crate) fn diagnose(
     let mut explained: Vec<Explained> = causes.into_iter().map(Explained::new).collect();
     let intended = prove(base)?;
     let disagreements = disagreements(expected, live, &intended);
-    // A name that the stacks disagree about does not identify a deleted resource.
+    // If the stacks disagree about a name, the name does not prove that a resource was deleted.
     explained.retain(|one| {
         let all = disagreements.iter().flat_map(|cause| &cause.blocks);
         let mut all = all.filter_map(|block| match block {
@@ -89,7 +89,7 @@ pub(crate) fn diagnose(
         !(is_missing && all.any(|thing| thing == one.cause.finding.resource))
     });
     explained.extend(disagreements.into_iter().map(Explained::new));
-    // If two causes can explain a failure, the first one does.
+    // If several causes can explain a failure, the first one is reported.
     explained.sort_by_key(|one| one.cause.finding.rule);
     let mut diagnosis = Diagnosis {
         unread: unread(expected, live),
@@ -136,8 +136,9 @@ pub(crate) fn diagnose(
     Ok(diagnosis)
 }
 
-/// Replaces the commands that write if the configuration is not deployed: a deployment would
-/// overwrite their changes, and their changes could block it.
+/// If the deployed stack differs from the configuration, replaces the commands that change
+/// resources. A deployment would overwrite the changes of such a command, or the changes could
+/// block the deployment.
 fn safe(expected: &Expected, finding: &mut Finding) {
     let mut places = expected.places.iter();
     let place = places.find(|place| place.account == finding.account && place.reference.differs());
@@ -150,7 +151,7 @@ fn safe(expected: &Expected, finding: &mut Finding) {
     finding.fixes = vec![
         Fix::Advice(format!(
             "stack {} differs from the configuration: check what a deployment would change before \
-             you change anything by hand",
+             you make manual changes",
             place.stack
         )),
         Fix::Run(vec![
@@ -175,8 +176,8 @@ impl Diagnosis {
             if !wanted(&decided.call.target) {
                 continue;
             }
-            // Executions can succeed without an optional permission. A missing one may explain a
-            // failure, but is not a finding by itself.
+            // Executions can succeed without an optional permission. A missing optional permission
+            // may explain a failure, but is not a finding by itself.
             let is_denied = matches!(decided.verdict, Verdict::Denied | Verdict::NotGranted)
                 && (decided.rejection().is_some() || !is_granted(live, decided));
             let mut found = false;

@@ -154,7 +154,7 @@ impl<'p> Disagreement<'p> {
                 && region == place.region;
             if is_here && !is_used && !others.iter().any(|other| *other == used) {
                 self.reasons.push(format!(
-                    "it has the role {role}, but stack {dev} names {used}"
+                    "it has the role {role}, but stack {dev} uses {used}"
                 ));
                 self.blocks.push(Block::Caller(used.to_owned()));
                 self.blocks.push(Block::Resource(used.to_owned()));
@@ -164,7 +164,7 @@ impl<'p> Disagreement<'p> {
                 own.filter(|own| used == *role && region == place.region && **own != bucket)
             {
                 self.reasons.push(format!(
-                    "it has the bucket {own}, but stack {dev} names {bucket}"
+                    "it has the bucket {own}, but stack {dev} uses {bucket}"
                 ));
                 self.blocks.push(Block::Resource(bucket.to_owned()));
             }
@@ -198,7 +198,7 @@ impl<'p> Disagreement<'p> {
         let mut fixes = Vec::new();
         if dev || place {
             fixes.push(Fix::Advice(
-                "check what differs from the configuration, then deploy:".to_owned(),
+                "review the differences from the configuration, then deploy:".to_owned(),
             ));
             fixes.push(run("diff"));
         } else {

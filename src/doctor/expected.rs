@@ -13,7 +13,7 @@ use crate::policy::document::Arn;
 use crate::proof::{BucketKey, ClaimedBucket, Resolved};
 use resources::{attached, buckets, keys, roles};
 
-/// Where a stack is deployed, and the profile that accesses it.
+/// The location of a stack, and the profile with access to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Name of the template: `dev`, or the name of the target.
@@ -23,7 +23,8 @@ pub(crate) struct Place {
     pub region: String,
     /// Name of the profile that deploys it.
     pub profile: String,
-    /// Whether it belongs to a target whose deploy role copies the tags of the source object.
+    /// Whether the stack belongs to a target whose deploy role copies the tags of the source
+    /// object.
     pub tagged_objects: bool,
     /// The template that its live state is compared with.
     pub reference: Reference,
@@ -242,7 +243,7 @@ impl Expected {
         self.of_kind(RULE)
     }
 
-    /// Returns the profile that accesses an account, or an empty string.
+    /// Returns the profile with access to an account, or an empty string.
     pub(crate) fn profile(&self, account: &str) -> &str {
         let places = &mut self.places.iter();
         places

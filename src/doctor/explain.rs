@@ -86,7 +86,7 @@ impl Explained {
 }
 
 impl Cause {
-    /// Returns whether it explains why a call fails.
+    /// Returns whether the cause explains why a call fails.
     pub(super) fn blocks(&self, decided: &Decided, is_denied: bool) -> bool {
         let call = &decided.call;
         let is_caller = |arn: &String| call.caller == Caller::Role(arn.clone());
@@ -148,7 +148,7 @@ pub(super) fn is_on(resource: &str, thing: &str) -> bool {
 }
 
 /// Assigns a call to the first cause that breaks its step, such as a pipeline with the wrong key or
-/// role. Returns whether there is one.
+/// role. Returns whether there is such a cause.
 pub(super) fn by_step(explained: &mut [Explained], decided: &Decided) -> bool {
     let mut causes = explained.iter_mut();
     let found = causes.find(|one| one.cause.steps.contains(&decided.call.step));

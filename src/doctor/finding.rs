@@ -170,7 +170,7 @@ impl Unread {
 }
 
 impl Fix {
-    /// Returns whether it changes resources without a review of a change set.
+    /// Returns whether the fix changes resources without a review of a change set.
     pub(super) fn writes(&self) -> bool {
         match self {
             Self::Command(_) | Self::Add { .. } => true,

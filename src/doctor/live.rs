@@ -75,7 +75,7 @@ impl<T> Reading<T> {
 /// The live state of all resources of a deployment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Live {
-    /// The accounts, with the identity that accesses them.
+    /// The accounts, each with the identity that reads it.
     pub accounts: BTreeMap<String, View>,
     /// Stacks, by their indexes in [`super::Expected::places`].
     pub stacks: BTreeMap<usize, Reading<Stack>>,
@@ -89,7 +89,7 @@ pub(crate) struct Live {
     pub rules: BTreeMap<String, Reading<Rule>>,
 }
 
-/// The identity that accesses an account.
+/// The identity that reads an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum View {
     /// The user or session with this ARN.
@@ -137,7 +137,7 @@ pub(crate) struct Grant {
     pub grantee: String,
     /// Operations, such as `Decrypt`.
     pub operations: Vec<String>,
-    /// Whether it has a constraint on the encryption context.
+    /// Whether the grant has a constraint on the encryption context.
     pub is_constrained: bool,
 }
 
@@ -146,7 +146,7 @@ pub(crate) struct Bucket {
     pub policy: Reading<Json>,
     /// `Enabled`, `Suspended`, or empty if versioning was never enabled.
     pub versioning: Reading<String>,
-    /// Whether it sends events to EventBridge.
+    /// Whether the bucket sends events to EventBridge.
     pub event_bridge: Reading<bool>,
     /// `BucketOwnerEnforced`, `BucketOwnerPreferred`, or `ObjectWriter` (the default if missing).
     pub ownership: Reading<String>,

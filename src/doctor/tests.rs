@@ -311,7 +311,7 @@ fn a_dead_principal_in_a_bucket_or_trust_policy_comes_with_what_it_should_say() 
         panic!("{:?}", diagnosis.repairs);
     };
     assert!(repair.wanted.to_string().contains(SERVICE));
-    // A statement that no template contains blocks no call, so it is not repaired.
+    // No template contains this statement and no call needs it, so it is not repaired.
     let mut site = Site::new();
     let policy = read(&mut site.bucket(ARTIFACTS).policy);
     statements(policy).push(
@@ -337,7 +337,7 @@ fn the_key_policy_that_lost_the_other_account_stops_decryption_only() {
         matches!(fix, Fix::Add { statement, .. } if statement["Sid"] == "DeployRoleDecryptsArtifactsProd")
     });
     assert!(added, "{:?}", finding.fixes);
-    // A grant can allow what the policy does not, so no call fails.
+    // A grant can allow a call that the policy does not allow, so no call fails.
     site.key().grants = Reading::Read(vec![Grant {
         id: "1".to_owned(),
         grantee: DEPLOY.to_owned(),

@@ -104,7 +104,8 @@ struct List<'l> {
 }
 
 impl List<'_> {
-    /// Adds a resource that was refused or not read. Returns the resource if it was read.
+    /// Adds a resource if access was denied or it was not read. Returns the resource if it was
+    /// read.
     fn thing<'r, T>(
         &mut self,
         account: &str,
@@ -119,14 +120,15 @@ impl List<'_> {
         reading?.read()
     }
 
-    /// Adds a part of a resource if it was refused.
+    /// Adds a part of a resource if it could not be read.
     fn part<T>(&mut self, account: &str, what: &str, of: &str, reading: &Reading<T>) {
         if let Some(refusal) = reading.refusal() {
             self.add(account, format!("{what} of {of}"), refusal.clone());
         }
     }
 
-    /// Adds an entry if the account is accessed. Other accounts are listed as a whole.
+    /// Adds an entry if the account is accessible. An inaccessible account has one entry for the
+    /// whole account.
     fn add(&mut self, account: &str, what: String, refusal: Refusal) {
         if let Some(View::By(_)) = self.live.accounts.get(account) {
             let account = account.to_owned();

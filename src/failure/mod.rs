@@ -119,7 +119,7 @@ pub(crate) fn of_save(text: &str) -> Option<Meaning> {
             "CodePipeline rejects the declaration of an action",
             "the configuration of the action has an unknown key or lacks a required key, such as \
              `BucketName` or `Extract` of an S3 deploy action",
-            "correct the action that is named in the error; `s3ferry lint` checks the S3 deploy \
+            "correct the action named in the error; `s3ferry lint` checks the S3 deploy \
              actions of a template",
         )
     })
@@ -136,8 +136,8 @@ fn action_role(role: &str) -> Meaning {
          policy of the service role allows sts:AssumeRole on it; a new role or policy also takes \
          a few seconds to propagate in IAM",
         format!(
-            "deploy the targets first, including the one that has {role}, then deploy dev again; \
-             if both exist, run the command again after a few seconds"
+            "deploy the targets first, including the target that owns {role}, then deploy dev \
+             again; if both roles exist, run the command again after a few seconds"
         ),
     )
 }

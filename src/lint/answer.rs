@@ -19,13 +19,13 @@ pub(super) struct Failure {
     pub(super) missing: String,
     /// The message of the rule, or the clause as Guard describes it.
     pub(super) message: Message,
-    /// Whether the compared value is unknown, so that the rule may hold.
+    /// Whether the compared value is unknown, in which case the rule may hold.
     pub(super) is_open: bool,
 }
 
 impl Failure {
-    /// Returns whether it is a finding of a built-in rule. In a built-in rule, a clause without a
-    /// message is part of a filter or cannot be evaluated.
+    /// Returns whether the failure is a finding of a built-in rule. In a built-in rule, a clause
+    /// without a message is part of a filter or cannot be evaluated.
     pub(super) fn is_ours(&self) -> bool {
         matches!(self.message, Message::Author(_))
     }
@@ -34,7 +34,7 @@ impl Failure {
 /// The description of a failed check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Message {
-    /// The text of the rule's author.
+    /// The message in the rule.
     Author(String),
     /// The clause that failed.
     Clause(String),
@@ -47,7 +47,7 @@ pub(super) struct Answer {
     pub(super) evaluated: BTreeSet<String>,
 }
 
-/// Reads Guard's reports on this number of documents.
+/// Reads Guard's reports on the given number of documents.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub(super) fn read(answer: &str, documents: usize) -> Result<Vec<Answer>, String
     let json: Json = serde_json::from_str(answer).map_err(|error| error.to_string())?;
     match json.as_array() {
         Some(reports) if reports.len() == documents => reports.iter().map(read_one).collect(),
-        _ => Err(format!("it is not a list of {documents} reports")),
+        _ => Err(format!("expected a list of {documents} reports")),
     }
 }
 
@@ -66,7 +66,7 @@ fn read_one(report: &Json) -> Result<Answer, String> {
         for name in array(report, list)? {
             let name = name.as_str().ok_or_else(|| {
                 let kind = kind(name);
-                format!("found {kind} instead of a name in `{list}`")
+                format!("expected a name in `{list}`, found {kind}")
             })?;
             read.evaluated.insert(plain_name(name).to_owned());
         }
@@ -74,8 +74,8 @@ fn read_one(report: &Json) -> Result<Answer, String> {
     for failed in array(report, "not_compliant")? {
         let rule = failed
             .get("Rule")
-            .ok_or_else(|| format!("found {} in `not_compliant`", kind(failed)))?;
-        let name = plain_name(text(rule, "name").ok_or("found a rule without a name")?);
+            .ok_or_else(|| format!("unexpected {} in `not_compliant`", kind(failed)))?;
+        let name = plain_name(text(rule, "name").ok_or("a rule has no name")?);
         read.evaluated.insert(name.to_owned());
         let before = read.failures.len();
         for check in array(rule, "checks")? {
@@ -154,13 +154,13 @@ fn collect(rule: &str, check: &Json, into: &mut Vec<Failure>) -> Result<(), Stri
                 is_open: false,
             });
         }
-        other => return Err(format!("found an unknown check `{other}`")),
+        other => return Err(format!("unknown check `{other}`")),
     }
     Ok(())
 }
 
-/// Merges alternatives that failed together into one failure. It has their common path, and the
-/// last message of the author, which is at the end of the last alternative.
+/// Merges alternatives that failed together into one failure. The result has their common path and
+/// the last message in the rule, because rules put the message at the end of the last alternative.
 fn merged(alternatives: Vec<Failure>) -> Option<Failure> {
     let authored = alternatives
         .iter()
@@ -231,22 +231,26 @@ fn clause_place(check: &Json) -> Result<(String, String), String> {
             let value = body
                 .get("from")
                 .or_else(|| body.get("value"))
-                .ok_or("found a comparison without a value")?;
+                .ok_or("a comparison has no value")?;
             let path = path_of(value)?;
-            // A logical ID that a rule compares has the path of its parent.
+            // If a rule compares a logical ID, Guard reports the path of its parent.
             match value.get("value").and_then(Json::as_str) {
                 Some(id) if path == "/Resources" => Ok((format!("{path}/{id}"), String::new())),
                 _ => Ok((path, String::new())),
             }
         }
-        "UnResolved" => unresolved_place(body.get("value").ok_or("found no unresolved value")?),
+        "UnResolved" => {
+            unresolved_place(body.get("value").ok_or("an unresolved value is missing")?)
+        }
         "UnResolvedContext" => Ok(Default::default()),
-        other => Err(format!("found an unknown comparison `{other}`")),
+        other => Err(format!("unknown comparison `{other}`")),
     }
 }
 
 fn unresolved_place(unresolved: &Json) -> Result<(String, String), String> {
-    let to = unresolved.get("traversed_to").ok_or("found no position")?;
+    let to = unresolved
+        .get("traversed_to")
+        .ok_or("an unresolved value has no position")?;
     let missing = text(unresolved, "remaining_query").unwrap_or_default();
     Ok((path_of(to)?, missing.to_owned()))
 }
@@ -254,7 +258,7 @@ fn unresolved_place(unresolved: &Json) -> Result<(String, String), String> {
 fn path_of(value: &Json) -> Result<String, String> {
     text(value, "path")
         .map(str::to_owned)
-        .ok_or_else(|| "found a value without a path".to_owned())
+        .ok_or_else(|| "a value has no path".to_owned())
 }
 
 fn message(body: &Json, otherwise: impl Fn() -> String) -> Message {
@@ -280,14 +284,14 @@ fn array<'j>(json: &'j Json, key: &str) -> Result<&'j [Json], String> {
     json.get(key)
         .and_then(Json::as_array)
         .map(Vec::as_slice)
-        .ok_or_else(|| format!("found no list `{key}`"))
+        .ok_or_else(|| format!("`{key}` is not a list"))
 }
 
 fn single(json: &Json) -> Result<(&str, &Json), String> {
     let mut entries = json.as_object().into_iter().flatten();
     match (entries.next(), entries.next()) {
         (Some((key, value)), None) => Ok((key, value)),
-        _ => Err(format!("found {} instead of a single entry", kind(json))),
+        _ => Err(format!("expected a single entry, found {}", kind(json))),
     }
 }
 

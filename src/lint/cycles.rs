@@ -54,7 +54,7 @@ fn assignments(part: &Json, found: &mut Mentions) {
     }
 }
 
-/// Returns the texts of all members with this name in a part of the tree.
+/// Returns the string values of all members with this name in a part of the tree.
 fn mentioned(part: &Json, member: &str) -> BTreeSet<String> {
     let mut found: BTreeSet<String> = part[member]
         .as_str()

@@ -1,8 +1,8 @@
 //! Groups the rules for Guard.
 //!
 //! A built-in rule is evaluated for one resource at a time, and only for resources of the types
-//! that it names. Rules that name the same types are evaluated together, as one text without
-//! comments. The file of a user is evaluated unchanged, for the whole template.
+//! that it names. Rules that name the same types are evaluated together: their text is joined,
+//! without comments. A user's file is evaluated unchanged, for the whole template.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -11,8 +11,8 @@ use super::Rule;
 use super::rules::is_embedded;
 
 /// The maximum number of rules that are evaluated together. Guard keeps a record of every
-/// comparison until it has evaluated the last rule, which requires much memory for pipelines with
-/// hundreds of actions.
+/// comparison until it has evaluated the last rule, which requires a lot of memory for pipelines
+/// with hundreds of actions.
 const TOGETHER: usize = 16;
 
 /// Rules that are evaluated together.
@@ -29,7 +29,8 @@ pub(super) struct Group<'r> {
 }
 
 impl Group<'_> {
-    /// Returns whether it applies to resources of a type, or to a whole template for `None`.
+    /// Returns whether the group applies to resources of a type, or, for `None`, to a whole
+    /// template.
     pub(super) fn concerns(&self, kind: Option<&str>) -> bool {
         match (&self.types, kind) {
             (Some(types), Some(kind)) => types.contains(kind),
@@ -102,17 +103,19 @@ fn resource_types(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The replacement for a violation text. It marks the clauses that report a problem.
+/// The replacement for a violation message. It marks the clauses that report a problem.
 const MARK: &str = "<<!>>";
 
-/// The start of filter lines that exclude resources that suppress the rule. They are not evaluated
-/// here, because the report removes and counts suppressed findings.
+/// The start of filter lines that exclude resources that suppress the rule. Such lines are not
+/// evaluated here, because the report removes and counts suppressed findings.
 const SUPPRESSION: &str = "Metadata.guard.SuppressedRules";
 
-/// The end of filter lines that exclude a choice between values, which Guard alone cannot evaluate.
+/// The end of filter lines that exclude a choice between values (`Fn::If`). Guard cannot evaluate a
+/// choice without the normal form.
 const CHOICE: &str = "'Fn::If' not exists";
 
-/// Returns a rule's text without comments, violation texts, and lines that only Guard alone needs.
+/// Returns a rule's text without comments, violation messages, and lines that are only needed when
+/// Guard runs without s3ferry.
 fn spare(text: &str) -> String {
     let mut all = String::with_capacity(text.len());
     for line in text.lines().map(str::trim) {
@@ -130,7 +133,7 @@ fn spare(text: &str) -> String {
     all
 }
 
-/// Returns the violation text of a built-in rule: the problem and the fix.
+/// Returns the violation message of a built-in rule: the problem and the fix.
 pub(super) fn violation(text: &str) -> Option<(&str, &str)> {
     let (_, rest) = text.split_once("<<Violation: ")?;
     let (words, _) = rest.split_once(">>")?;

@@ -33,7 +33,7 @@ pub enum LintError {
     #[error("nothing was checked: `{0}` has no resources")]
     NoResources(String),
     /// Two files contain rules with the same name.
-    #[error("the rule `{rule}` is defined in `{first}` and in `{second}`")]
+    #[error("duplicate rule `{rule}` in `{first}` and `{second}`")]
     SameName {
         /// The name.
         rule: String,
@@ -158,7 +158,7 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
         };
         for failure in &answer.failures {
             let other = (question.document, !question.at_most, failure.rule.as_str());
-            // Undecided if the rule fails in only one of the two evaluations.
+            // The result is undecided if the rule fails in only one of the two evaluations.
             let is_open = question.at_most
                 || failure.is_open
                 || document.at_most.is_some() && !broken.contains(&other);
@@ -177,7 +177,7 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
 /// and small enough to keep all threads busy.
 const DOCUMENTS_TOGETHER: usize = 32;
 
-/// Divides the work into tasks. Long tasks come first, so that none of them starts last.
+/// Divides the work into tasks. Long tasks come first, so that no thread starts one at the end.
 fn tasks<'d>(groups: &'d [Group<'d>], documents: &'d [Document<'d>]) -> Vec<Task<'d>> {
     let mut variants: HashMap<(usize, &str), usize> = HashMap::new();
     for document in documents {
@@ -364,7 +364,7 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
                 .iter()
                 .find_map(|answer| task.group.missing_in(&answer.evaluated));
             match missing {
-                Some(rule) => Err(format!("the rule `{rule}` is missing")),
+                Some(rule) => Err(format!("rule `{rule}` is missing")),
                 None => Ok(answers),
             }
         })

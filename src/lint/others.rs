@@ -9,68 +9,71 @@ pub(crate) struct OtherRule {
     pub(crate) name: &'static str,
     /// The usual severity of its findings.
     pub(crate) severity: Severity,
-    /// What it requires.
+    /// The requirement of the rule.
     pub(crate) what: &'static str,
 }
 
 const OTHERS: &[OtherRule] = &[
     quota(
         "QUOTA_BUCKET_POLICY_SIZE",
-        "A bucket policy is not larger than S3 allows.",
+        "A bucket policy does not exceed the S3 size limit.",
     ),
     quota(
         "QUOTA_CONFIGURATION_VALUE",
-        "A value in an action's configuration is not longer than CodePipeline allows.",
+        "An action configuration value does not exceed the CodePipeline length limit.",
     ),
     quota(
         "QUOTA_INLINE_POLICIES_SIZE",
-        "The total size of a role's inline policies is not larger than IAM allows.",
+        "The inline policies of a role do not exceed the IAM size limit.",
     ),
     quota(
         "QUOTA_KEY_POLICY_SIZE",
-        "A key policy is not larger than KMS allows.",
+        "A key policy does not exceed the AWS KMS size limit.",
     ),
     quota(
         "QUOTA_MANAGED_POLICIES_PER_ROLE",
-        "A role has no more managed policies than IAM allows.",
+        "A role does not exceed the IAM limit for managed policies.",
     ),
     quota(
         "QUOTA_MANAGED_POLICY_SIZE",
-        "A managed policy is not larger than IAM allows.",
+        "A managed policy does not exceed the IAM size limit.",
     ),
-    quota("QUOTA_NAME_LENGTH", "A name is not longer than AWS allows."),
+    quota(
+        "QUOTA_NAME_LENGTH",
+        "A name does not exceed the AWS length limit.",
+    ),
     quota(
         "QUOTA_PIPELINE_ACTIONS",
-        "A pipeline has no more actions than CodePipeline allows.",
+        "A pipeline does not exceed the CodePipeline limit for actions.",
     ),
     quota(
         "QUOTA_PIPELINE_STAGES",
-        "A pipeline has no fewer stages than CodePipeline requires, and no more than it allows.",
+        "The number of stages in a pipeline is within the CodePipeline limits.",
     ),
     quota(
         "QUOTA_RULE_TARGETS",
-        "An EventBridge rule has no more targets than EventBridge allows.",
+        "An EventBridge rule does not exceed the EventBridge limit for targets.",
     ),
     quota(
         "QUOTA_STAGE_ACTIONS",
-        "A stage has no more actions than CodePipeline allows.",
+        "A stage does not exceed the CodePipeline limit for actions.",
     ),
     quota(
         "QUOTA_TEMPLATE_ENTRIES",
-        "A section of a template has no more entries than CloudFormation allows.",
+        "A template section does not exceed the CloudFormation limit for entries.",
     ),
     OtherRule {
         name: "QUOTA_TEMPLATE_INLINE_SIZE",
         severity: Severity::Warning,
-        what: "A template is not larger than CloudFormation accepts in a request.",
+        what: "A template does not exceed the CloudFormation size limit for inline templates.",
     },
     quota(
         "QUOTA_TEMPLATE_SIZE",
-        "A template is not larger than CloudFormation accepts from a bucket.",
+        "A template does not exceed the CloudFormation size limit for templates in a bucket.",
     ),
     quota(
         "QUOTA_TRUST_POLICY_SIZE",
-        "A trust policy is not larger than IAM allows.",
+        "A trust policy does not exceed the IAM size limit.",
     ),
     OtherRule {
         name: super::suppress::UNKNOWN_SUPPRESSION,
@@ -80,7 +83,7 @@ const OTHERS: &[OtherRule] = &[
     OtherRule {
         name: super::repeated::REPEATED_KEY,
         severity: Severity::Warning,
-        what: "No mapping in a template contains the same key twice.",
+        what: "A mapping in a template has no duplicate keys.",
     },
     OtherRule {
         name: super::numbers::UNQUOTED_ACCOUNT_ID,

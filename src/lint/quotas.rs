@@ -15,8 +15,8 @@ use crate::config::Quotas;
 use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Source, Span};
 use crate::template::{function, resources, type_of};
 
-/// The maximum length of a resolved `Ref` or `GetAtt` in s3ferry's templates, which is that of a
-/// multi-Region key's ARN.
+/// The maximum length of a resolved `Ref` or `GetAtt` in s3ferry's templates, which is the length
+/// of a multi-Region key's ARN.
 const RESOLVED_LENGTH: usize = 100;
 
 /// The usage of a quota.
@@ -25,16 +25,16 @@ pub(crate) struct Usage {
     /// The measured item, such as `managed policy DevKmsS3Access`.
     pub what: String,
     pub quota: Quota,
-    /// The used amount.
+    /// The amount used.
     pub used: u64,
-    /// The allowed amount in the configured accounts.
+    /// The amount allowed in the configured accounts.
     pub limit: u64,
     /// A lower limit that AWS documents elsewhere, if it is exceeded.
     pub advised: Option<u64>,
     /// The fix if the quota is exceeded.
     pub fix: String,
     pub rule: &'static str,
-    /// The logical ID of the resource, if it is about one.
+    /// The logical ID of the resource, if the quota applies to one.
     pub resource: Option<String>,
     /// The path in the template.
     pub path: String,
@@ -43,12 +43,12 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// Returns the used part in percent, rounded up.
+    /// Returns the usage as a percentage, rounded up.
     pub(crate) fn percent(&self) -> u64 {
         (self.used * 100).div_ceil(self.limit.max(1))
     }
 
-    /// Returns whether exceeding it only requires another method of deployment.
+    /// Returns whether exceeding the quota only requires another deployment method.
     pub(crate) fn is_soft(&self) -> bool {
         self.rule == TEMPLATE_INLINE
     }
@@ -70,7 +70,7 @@ impl Usage {
         } else {
             let advised = grouped(self.advised?);
             let message = format!(
-                "{what} has {used} {unit}; *{}* allows {}, but an older row only {advised}",
+                "{what} has {used} {unit}; *{}* allows {}, but an older row allows only {advised}",
                 self.quota.document,
                 grouped(self.limit)
             );
@@ -123,7 +123,7 @@ pub(crate) fn usages(source: &Source, template: &Node, quotas: &Quotas) -> Vec<U
     meter.found
 }
 
-/// Returns the usage of the quota by a separate bucket policy.
+/// Returns the quota usage of a separate bucket policy.
 pub(crate) fn bucket_policy_usage(text: &str) -> Usage {
     Usage {
         what: "bucket policy".to_owned(),
@@ -136,7 +136,7 @@ pub(crate) fn bucket_policy_usage(text: &str) -> Usage {
     }
 }
 
-/// Returns the usage of a quota without an item and a position.
+/// Returns the usage of a quota, without an item or a position.
 fn measured(rule: &'static str, quota: Quota, used: usize, restructure: &str) -> Usage {
     Usage {
         what: String::new(),
@@ -162,18 +162,18 @@ fn fix(quota: Quota, limit: u64, restructure: &str) -> String {
     };
     match (quota.increase, setting) {
         (Increase::UpTo(most), Some(setting)) if limit < most => format!(
-            "{restructure}, or request an increase (up to {}) and set `quotas.{setting}` to it",
+            "{restructure}, or request an increase (up to {}) and update `quotas.{setting}`",
             grouped(most)
         ),
         (Increase::UpTo(_) | Increase::Fixed, _) => {
-            format!("{restructure}: AWS does not raise this quota")
+            format!("{restructure}: this quota cannot be increased")
         }
         (Increase::OnRequest, _) => format!("{restructure}, or request an increase"),
     }
 }
 
-const SHORTER_BUCKET_POLICY: &str = "name an organization instead of accounts, or use a separate \
-     pipeline and artifact bucket for some targets";
+const SHORTER_BUCKET_POLICY: &str = "specify an organization instead of accounts, or use a \
+     separate pipeline and artifact bucket for some targets";
 
 struct Meter<'t> {
     template: &'t Node,
@@ -238,7 +238,7 @@ impl Meter<'_> {
                     "PolicyDocument",
                     "QUOTA_MANAGED_POLICY_SIZE",
                     (table::MANAGED_POLICY, "managed policy"),
-                    "name fewer targets or an organization, or shorten their names",
+                    "specify fewer targets or an organization, or shorten the target names",
                 );
                 let what = "managed policy name of resource";
                 self.name(resource, "ManagedPolicyName", table::POLICY_NAME, what);
@@ -249,8 +249,8 @@ impl Meter<'_> {
                 "KeyPolicy",
                 "QUOTA_KEY_POLICY_SIZE",
                 (table::KEY_POLICY, "key policy"),
-                "name an organization instead of accounts, or use a separate pipeline and key for \
-                 some targets",
+                "specify an organization instead of accounts, or use a separate pipeline and key \
+                 for some targets",
             ),
             Some("AWS::S3::BucketPolicy") => self.policy(
                 resource,
@@ -363,7 +363,7 @@ pub(crate) fn policy_length(document: &Json) -> usize {
     serde_json::to_string(&resolved(document)).map_or(0, |text| text.chars().count())
 }
 
-/// Returns the document with each intrinsic function replaced by a text of its maximum length.
+/// Returns the document with each intrinsic function replaced by text of its maximum length.
 fn resolved(value: &Json) -> Json {
     match value {
         Json::Object(fields) => {

@@ -64,12 +64,12 @@ impl Search<'_> {
 
     fn finding(&self, entry: &Entry, key: &RepeatedKey) -> Diagnostic {
         let (often, help) = match key.times {
-            2 => ("twice".to_owned(), "remove one of the two"),
-            more => (format!("{more} times"), "remove all but one"),
+            2 => (String::new(), "remove one of them"),
+            more => (format!("{more} times, "), "remove all but one"),
         };
         let (line, _) = self.source.place(key.first.start);
         let message = format!(
-            "`{}` occurs {often}, first in line {line}: CloudFormation uses the last value",
+            "duplicate key `{}` ({often}first on line {line}): CloudFormation uses the last value",
             spelled(&entry.key)
         );
         let resource = match &self.path[..] {

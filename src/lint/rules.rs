@@ -37,7 +37,7 @@ pub struct Rule {
 
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/guard_rules.rs"));
 
-/// Returns the built-in rules, sorted by file. Their texts are not parsed.
+/// Returns the built-in rules, sorted by file. Their text is not parsed.
 pub fn embedded() -> Vec<Rule> {
     EMBEDDED
         .iter()
@@ -45,7 +45,7 @@ pub fn embedded() -> Vec<Rule> {
         .collect()
 }
 
-/// Returns whether it is a built-in rule, which can be joined with others into one text.
+/// Returns whether the rule is built in, so that its text can be joined with that of other rules.
 pub(super) fn is_embedded(rule: &Rule) -> bool {
     EMBEDDED
         .binary_search_by_key(&rule.file.as_str(), |(file, _)| file)

@@ -5,8 +5,8 @@
 //! separate reasons (`Metadata.guard.Reasons.<RULE>`).
 //!
 //! The rules evaluate the list with a filter that is false for every value that cannot be compared
-//! with a name. If the list contains a number, every rule skips the resource. Guard therefore never
-//! gets the list of the template, but the names that this module determines.
+//! with a name. If the list contains a number, every rule skips the resource. Therefore, Guard gets
+//! the names that this module determines instead of the list in the template.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,13 +28,13 @@ pub(super) struct Suppressions {
     pub(super) valid: Vec<Suppressed>,
     /// The findings about the other entries, which suppress nothing.
     pub(super) findings: Vec<Diagnostic>,
-    /// The names for the rules of users: every name as written. Their filters may compare names
-    /// other than that of the rule.
+    /// The names for the rules of users: every name as written. The filters of such a rule may
+    /// compare names other than its own.
     pub(super) for_users: Names,
 }
 
 /// Evaluates the suppressions of a template. A rule is suppressed if its name is known, or if the
-/// entry has a reason, because other rule sets have other names.
+/// entry has a reason, because the rule may belong to another rule set.
 pub(super) fn suppressions(template: &Node, known: &BTreeSet<String>) -> Suppressions {
     let mut all = Suppressions::default();
     for resource in resources(template) {
@@ -150,7 +150,7 @@ struct Named<'t> {
 fn named(entry: &Node) -> Result<Named<'_>, Fault> {
     let place = head(entry);
     let fault = |message: &str, help| Err(Fault::new(place, message, help));
-    let function = "the result of a function cannot name a rule";
+    let function = "the result of a function cannot be a rule name";
     let (rule, reason, span) = match &entry.value {
         _ if entry.tag.is_some() => return fault(function, ENTRY),
         Value::String(text) => match text.split_once(": ") {
@@ -166,7 +166,7 @@ fn named(entry: &Node) -> Result<Named<'_>, Fault> {
                 let Some(reason) = reason.filter(|_| one.value.tag.is_none()) else {
                     let kind = match (&one.value.tag, &one.value.value) {
                         (Some(_), _) => "the result of a function",
-                        (None, Value::Null) => return fault("the reason is missing", ENTRY),
+                        (None, Value::Null) => return fault("missing reason", ENTRY),
                         (None, _) => one.value.kind(),
                     };
                     return fault(&format!("the reason is {kind}, but must be text"), ENTRY);
@@ -190,8 +190,8 @@ fn named(entry: &Node) -> Result<Named<'_>, Fault> {
     Ok(Named { rule, reason, span })
 }
 
-/// Returns the position of a value. For a value that can span many lines, it is that of the first
-/// entry.
+/// Returns the position of a value. For a value that can span many lines, returns the position of
+/// the first entry.
 fn head(node: &Node) -> Span {
     match &node.value {
         Value::Mapping(entries) => entries.first().map_or(node.span, |entry| entry.key_span),
@@ -200,7 +200,7 @@ fn head(node: &Node) -> Span {
     }
 }
 
-/// Checks that a name is that of a rule. A name with a reason is accepted, unless it is a
+/// Checks that a name is the name of a rule. A name with a reason is accepted, unless it is a
 /// misspelled known name.
 fn check(name: &Named, known: &BTreeSet<String>, has_reason: bool) -> Result<(), Fault> {
     if known.contains(name.rule) {

@@ -42,7 +42,7 @@ impl Plan {
         };
         let shorter = |name: &str, limit: usize, path: &str| {
             let more = name.len().saturating_sub(limit);
-            format!("make `{path}` {} shorter", characters(more))
+            format!("shorten `{path}` by {}", characters(more))
         };
         for region in &self.regions {
             let path = "dev.artifacts.bucket";

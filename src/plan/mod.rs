@@ -422,9 +422,9 @@ impl Plan {
             .filter_map(|(bucket, key)| Some((bucket.name.as_str(), key.as_deref()?)))
     }
 
-    /// Returns the encryption contexts that S3 passes to KMS for the source object, as patterns of
-    /// a policy: with an S3 Bucket Key the ARN of the bucket, otherwise the ARN of the object
-    /// (Amazon S3, *Using server-side encryption with AWS KMS keys*, section *Encryption context*).
+    /// Returns the encryption contexts that S3 passes to KMS for the source object, as policy
+    /// patterns: the ARN of the bucket with an S3 Bucket Key, or else the ARN of the object (Amazon
+    /// S3, *Using server-side encryption with AWS KMS keys*, section *Encryption context*).
     pub(crate) fn source_encryption_contexts(&self) -> [String; 2] {
         let bucket = self.bucket_arn(&self.dev.source_bucket.name);
         let objects = format!("{bucket}/*");
@@ -448,7 +448,8 @@ impl Plan {
         arn::rule(self.partition, &dev.region, &dev.account, &dev.change_rule)
     }
 
-    /// Returns the ARN of the root user of an account. As a principal, it means the whole account.
+    /// Returns the ARN of the root user of an account. As a principal, it represents the whole
+    /// account.
     pub(crate) fn account_arn(&self, account: &str) -> String {
         arn::root(self.partition, account)
     }
@@ -475,7 +476,7 @@ impl TargetPlan {
         self.many_accounts || self.many_regions
     }
 
-    /// Returns the keys of the objects that the deploy actions write, as a pattern of a policy.
+    /// Returns the keys of the objects that the deploy actions write, as a policy pattern.
     pub(crate) fn written_keys(&self) -> String {
         match (&self.object_key, self.path.as_str()) {
             (Some(key), _) => key.clone(),

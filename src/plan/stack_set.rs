@@ -31,7 +31,8 @@ pub struct StackSetPlan {
     pub profile: String,
     /// Permission model with its settings.
     pub permissions: StackSetPermissions,
-    /// Whether managed execution is on: StackSets runs operations concurrently and queues them.
+    /// Whether managed execution is on: StackSets runs operations concurrently if they do not
+    /// conflict, and queues the others.
     pub managed_execution: bool,
     /// Preferences of an operation.
     pub preferences: OperationPreferences,
@@ -70,7 +71,7 @@ pub struct ServiceManaged {
     pub excluded_accounts: Vec<String>,
     /// Automatic deployment when an account joins or leaves.
     pub auto_deployment: AutoDeployment,
-    /// Whether the account calls as management account or delegated administrator.
+    /// Whether the account makes calls as the management account or as a delegated administrator.
     pub call_as: CallAs,
 }
 
@@ -153,7 +154,7 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
                     characters(plan.name.len()),
                     STACK_SET_NAME.value
                 ),
-                "set a shorter name with `name:`",
+                "specify a shorter name with `name:`",
             ));
         }
         let key = (plan.account, plan.region, plan.name.clone());

@@ -4,7 +4,7 @@
 //! Within this crate, the module depends only on the syntax trees in
 //! [`diagnostic`](crate::diagnostic). Each item names the AWS document that it follows.
 //!
-//! Policies are read strictly. Everything that AWS would reject is reported with its place:
+//! Policies are read strictly. Everything that AWS would reject is reported with its position:
 //!
 //! ```
 //! use s3ferry::diagnostic::{Source, read};

@@ -14,10 +14,10 @@ pub enum Verdict {
     Allowed,
     /// Denied, regardless of what is unknown.
     Denied,
-    /// Denied, but AWS only documents the call: nothing shows that a run needs it.
+    /// Denied. AWS documents the call, but there is no evidence that an execution needs it.
     NotGranted,
-    /// The verdict depends on something unknown: a policy that was not provided, a value that
-    /// cannot be resolved, or a context key without a known value.
+    /// The verdict depends on an unknown: a policy that was not provided, a value that cannot be
+    /// resolved, or a context key without a known value.
     Unproven,
 }
 
@@ -33,12 +33,12 @@ impl Verdict {
     }
 }
 
-/// A deciding statement and its place.
+/// A deciding statement and its location.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decisive {
     /// Its layer.
     pub layer: Layer,
-    /// Its place.
+    /// Its location.
     pub place: Place,
     /// The template resource that contains it.
     pub resource: String,
@@ -46,10 +46,10 @@ pub struct Decisive {
     pub sid: Option<String>,
     /// Its `Effect`.
     pub effect: Effect,
-    /// Whether the statement may or may not apply, because something is unknown.
+    /// Whether the statement may or may not apply, because an input is unknown.
     pub is_open: bool,
-    /// Whether it comes from the user's files. Otherwise, the proof assumes it, such as an
-    /// attacker's policy.
+    /// Whether the statement comes from the user's files. Otherwise, it is an assumption of the
+    /// proof, such as a statement in an attacker's policy.
     pub given: bool,
     /// Its policy, and its index in the policy.
     pub(super) statement: (PolicyId, usize),
@@ -73,7 +73,7 @@ pub struct Decided {
     /// Unknowns that may affect the call: statements that cannot be resolved, or that depend on
     /// context keys without known values.
     pub doubts: Vec<Doubt>,
-    /// The resource's policy, if it has one: its place, and the resource that it belongs to.
+    /// The resource's policy, if it has one: its location, and the resource that it belongs to.
     pub resource_policy: Option<(Place, String)>,
     pub(super) sets: Sets,
 }

@@ -96,7 +96,7 @@ impl Document {
         })
     }
 
-    /// Sets the place of the document and of all its statements.
+    /// Sets the location of the document and of all its statements.
     pub(super) fn stand_at(&mut self, span: Span) {
         let widened = [&mut self.at_most, &mut self.at_least];
         let policies = widened.into_iter().flatten().chain([&mut self.solid]);

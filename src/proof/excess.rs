@@ -12,13 +12,13 @@ use crate::run::landscape::{Key, PolicyId};
 /// The use of an Allow statement.
 #[derive(Debug, Clone)]
 pub struct StatementUse {
-    /// Its place.
+    /// Its location.
     pub place: Place,
     /// The template resource that contains it.
     pub resource: String,
     /// Its `Sid`.
     pub sid: Option<String>,
-    /// The calls in the run that it allows.
+    /// The calls of an execution that it allows.
     pub serves: Vec<String>,
     /// The actions that it grants beyond those calls. For a service that the reference does not
     /// contain, the actions as written.
@@ -35,10 +35,10 @@ impl StatementUse {
     }
 }
 
-/// An action that its service does not have.
+/// An action that does not exist in its service.
 #[derive(Debug, Clone)]
 pub struct UnknownAction {
-    /// Its place.
+    /// Its location.
     pub place: Place,
     /// The template resource that contains it.
     pub resource: String,
@@ -48,7 +48,7 @@ pub struct UnknownAction {
     pub near: Option<&'static str>,
 }
 
-/// The grants of the templates beyond the needs of the run.
+/// The grants of the templates, compared with the needs of an execution.
 #[derive(Debug, Clone, Default)]
 pub struct Excess {
     /// Every Allow statement.
@@ -104,7 +104,7 @@ impl Served {
 /// The policies of a template with several instances are reported once. An action is not excess if
 /// any instance needs it.
 pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[String]) -> Excess {
-    // One entry per place, in the order of the first policy there.
+    // One entry per location, in the order of the first policy at each location.
     let mut order: Vec<(PolicyId, usize, Uses)> = Vec::new();
     let mut by_place: HashMap<(usize, usize, usize), usize> = HashMap::new();
     for (id, held) in world.policies.iter().enumerate() {
@@ -170,7 +170,7 @@ fn beyond(statement: &Statement, needed: &BTreeSet<String>) -> Vec<String> {
             Some(actions) => {
                 listed.extend(actions.into_iter().map(|action| (&*action.name, action)));
             }
-            // No call in a run uses a service that the reference does not contain.
+            // No call of an execution uses a service that the reference does not contain.
             None if !statement.actions.negated => unknown.push(pattern.text.clone()),
             None => {}
         }
@@ -214,7 +214,7 @@ fn fitting(statement: &Statement) -> impl Fn(&reference::Action) -> bool {
     }
 }
 
-/// Returns the documented reason why a statement may grant more than the run needs.
+/// Returns the documented reason why a statement may grant more than an execution needs.
 fn documented(
     key: Option<&Key>,
     statement: &Statement,

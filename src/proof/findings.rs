@@ -1,4 +1,4 @@
-//! The findings of a proof, each with its place.
+//! The findings of a proof, each with its location.
 
 use super::decided::Decided;
 use super::excess::StatementUse;
@@ -12,10 +12,13 @@ use crate::run::Place;
 
 /// The rules, each with its name and the condition that it checks.
 pub const RULES: [(&str, &str); 10] = [
-    (DENIED.0, "every call that a pipeline run needs is allowed"),
+    (
+        DENIED.0,
+        "every call that a pipeline execution needs is allowed",
+    ),
     (
         NOT_GRANTED.0,
-        "every permission that AWS documents for a pipeline run is granted",
+        "every permission that AWS documents for a pipeline execution is granted",
     ),
     (ATTACK.0, "every call that must not be allowed is denied"),
     (UNPROVEN.0, "no call depends on something unknown"),
@@ -27,12 +30,12 @@ pub const RULES: [(&str, &str); 10] = [
     ),
     (
         EXCESS.0,
-        "no statement grants more than the pipeline run needs",
+        "no statement grants more than a pipeline execution needs",
     ),
-    (EMPTY.0, "a pipeline run was checked"),
+    (EMPTY.0, "a pipeline execution was checked"),
     (
         OVER_GRANT.0,
-        "AWS's published procedure grants no more than the pipeline run needs",
+        "AWS's published procedure grants no more than a pipeline execution needs",
     ),
 ];
 
@@ -82,7 +85,7 @@ pub fn findings(proof: &Proof) -> Vec<Placed> {
     found.extend(proof.attacks.iter().filter_map(attack));
     found.extend(proof.excess.unknown.iter().map(|unknown| {
         let fix = unknown.near.map(|near| format!("did you mean `{near}`?"));
-        let message = format!("there is no action `{}`", unknown.action);
+        let message = format!("unknown action `{}`", unknown.action);
         finding(ACTION, unknown.place, Some(&unknown.resource), message, fix)
     }));
     found.extend(proof.obstacles.iter().map(|obstacle| {
@@ -92,7 +95,7 @@ pub fn findings(proof: &Proof) -> Vec<Placed> {
     }));
     found.extend(proof.doubts.iter().map(|doubt| {
         let message = format!(
-            "this cannot be resolved and is treated as allowing nothing: {}",
+            "this value cannot be resolved and is treated as granting nothing: {}",
             doubt.reason
         );
         finding(
@@ -191,7 +194,7 @@ fn attack(attack: &Attack) -> Option<Placed> {
     Some(finding(kind, place, resource, message, Some(fix)))
 }
 
-/// Returns the place of the policy that lets an attack through: the resource's policy, or if the
+/// Returns the location of the policy that lets an attack through: the resource's policy, or if the
 /// resource has no policy, the attacker's own statement.
 fn attack_place(decided: &Decided) -> (Place, Option<&str>) {
     let of = |layer| {
@@ -218,7 +221,7 @@ fn excess(found: &StatementUse) -> Placed {
             shown.join(", ")
         ),
     };
-    let fix = "list only the actions that the pipeline run needs".to_owned();
+    let fix = "list only the actions that a pipeline execution needs".to_owned();
     finding(
         EXCESS,
         found.place,

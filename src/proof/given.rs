@@ -1,5 +1,5 @@
-//! Maps the policies outside the templates to their subjects. Each name or ARN must be that of a
-//! role, bucket, or key in the run, so that no policy is ignored by mistake.
+//! Maps the policies outside the templates to their subjects. Each name or ARN must identify a
+//! role, bucket, or key in the proof, so that no policy is ignored by mistake.
 
 use std::cmp::Ordering;
 
@@ -28,8 +28,8 @@ pub(super) struct Named<'i> {
 /// Finds the subject of each file.
 ///
 /// # Errors
-/// Returns an error if a name is not in the run, is ambiguous, or is specified twice, or if a
-/// subject that must have a policy has none.
+/// Returns an error if a name is unknown, is ambiguous, or is specified twice, or if a subject that
+/// must have a policy has none.
 pub(super) fn named<'i>(
     world: &World<'_>,
     inputs: &'i Inputs,
@@ -87,16 +87,16 @@ impl Given<'_> {
         if first.giver != self.giver {
             let path = first.file.source.as_ref().map_or("", |file| file.name());
             return Some(InputError::given(
-                format!("the policy of `{name}` is specified twice: by `{path}` and by {option}"),
+                format!("duplicate policy for `{name}`: in `{path}` and in {option}"),
                 "remove one of them",
             ));
         }
         let as_other = match first.file.name == *name {
             true => String::new(),
-            false => format!(", first as `{}`", first.file.name),
+            false => format!(": first as `{}`", first.file.name),
         };
         Some(InputError::given(
-            format!("{option} specifies `{name}` twice{as_other}"),
+            format!("duplicate {option} `{name}`{as_other}"),
             "specify each name once",
         ))
     }
@@ -211,10 +211,7 @@ fn unknown(names: &Names, giver: Giver, file: &NamedFile) -> InputError {
         (None, None) => String::new(),
     };
     InputError::given(
-        format!(
-            "{path}no {} is named `{name}` in this run{hint}",
-            giver.kinds()
-        ),
+        format!("{path}unknown {} `{name}`{hint}", giver.kinds()),
         listing(names, giver, name),
     )
 }
@@ -222,7 +219,7 @@ fn unknown(names: &Names, giver: Giver, file: &NamedFile) -> InputError {
 /// Returns a message that lists everything that a source accepts.
 fn listing(names: &Names, giver: Giver, wanted: &str) -> String {
     let mut out = format!(
-        "{} accepts a {} in this run:",
+        "{} requires the name of a {}:",
         giver.option(),
         giver.kinds()
     );

@@ -10,7 +10,7 @@ use crate::run::{Instance, KeyState};
 use crate::stacks::{CREATE_PIPELINE, Side};
 use crate::template::TemplateFile;
 
-/// Everything that a proof reads.
+/// The input of a proof.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
     /// The templates. The dev stack comes first, because the others depend on it.
@@ -45,8 +45,8 @@ pub struct Inputs {
     /// All buckets in the configuration, whether or not a stack creates them. A file next to the
     /// templates may belong to a bucket that no call uses at this step of the deployment.
     pub buckets: Vec<ClaimedBucket>,
-    /// Whether to ignore a policy for something that is not in the run. Otherwise, such a policy is
-    /// an error.
+    /// Whether to ignore a policy for a resource that is not in the proof. Otherwise, such a policy
+    /// is an error.
     pub allow_unused: bool,
     /// Existing buckets whose default encryption uses a customer managed key. No template declares
     /// them.
@@ -65,9 +65,9 @@ pub struct Inputs {
 pub struct Stack {
     /// File name without its extension.
     pub name: String,
-    /// Whether it belongs to a target. Otherwise, it belongs to the dev account.
+    /// Whether the template belongs to a target. Otherwise, it belongs to the dev account.
     pub is_target: bool,
-    /// Whether it is deployed to several instances.
+    /// Whether the template is deployed to several instances.
     pub is_generic: bool,
     /// Whether the deploy role copies the tags of the source object to the deployed objects.
     /// Templates do not specify this.
@@ -130,7 +130,8 @@ pub struct KeyFact {
     pub state: KeyState,
     /// Whether the provided policy is the only policy of the key.
     pub is_whole: bool,
-    /// Whether a stack creates the key. The run does not include the administration of other keys.
+    /// Whether a stack creates the key. The proof does not include the administration of other
+    /// keys.
     pub is_made: bool,
 }
 
@@ -142,10 +143,10 @@ pub enum InputError {
     File {
         /// The file.
         file: Box<Source>,
-        /// Its problems, with their places.
+        /// Its problems, with their positions.
         problems: Vec<Diagnostic>,
     },
-    /// A name or value does not match anything in the run.
+    /// A name or value does not match anything in the proof.
     #[error("{message}")]
     Given {
         /// The problem.
@@ -170,7 +171,7 @@ impl InputError {
         }
     }
 
-    /// Returns the problems of a file, with their places. Empty for other errors.
+    /// Returns the problems of a file, with their positions. Returns no problems for other errors.
     pub fn problems(&self) -> &[Diagnostic] {
         match self {
             Self::File { problems, .. } => problems,

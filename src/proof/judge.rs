@@ -1,5 +1,5 @@
-//! Decides a call: evaluates the known policies, and checks whether anything unknown could change
-//! the result.
+//! Decides a call: evaluates the known policies, and checks whether unknown inputs could change the
+//! result.
 
 use super::decided::{Decided, Decisive, Verdict};
 use super::document::Document;
@@ -16,10 +16,10 @@ use crate::policy::evaluation::{
 use crate::run::landscape::PolicyId;
 use crate::run::{Call, Caller, Doubt, Hindrance, Step, Strength};
 
-/// The reason for an unproven call. Its doubts give the details.
+/// The reason for an unproven call. The [`Doubt`]s give the details.
 const DEPENDS: &str = "the result depends on something unknown";
 
-/// Decides a call in a run.
+/// Decides a call of an execution.
 pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
     call.hindrance = (call.hindrance.take()).or_else(|| public_access::hindrance(world, &call));
     let other = administrator(world, &call);
@@ -67,7 +67,7 @@ fn judge_one(world: &World<'_>, mut call: Call) -> Decided {
             verdict = Verdict::Denied;
             reason.decision = Decision::ImplicitlyDenied;
             reason.because.clone_from(&rejection.because);
-            // No statement would help.
+            // No statement would allow the call.
             reason.missing.clear();
         }
         Some(Hindrance::Rejected(_)) => verdict = Verdict::Denied,
@@ -225,7 +225,7 @@ impl<'j, 'w> Judge<'j, 'w> {
             && (self.requests.iter()).all(|request| self.allows(request, Bound::Least))
     }
 
-    /// Returns whether the call is allowed if every unknown is favorable.
+    /// Returns whether the call is allowed if every unknown turns out in its favor.
     fn is_possible(&self) -> bool {
         let mut requests = self.requests.iter();
         requests.any(|request| self.allows(request, Bound::Most))

@@ -22,7 +22,7 @@ pub(super) struct Keys<'k> {
     pub(super) resource: &'k str,
     /// The keys that the request lists.
     pub(super) context: &'k Context,
-    /// Whether the call is an attack. Then, keys that the attacker controls are unknown.
+    /// Whether the call is an attack. For an attack, keys that the attacker controls are unknown.
     pub(super) is_attack: bool,
 }
 

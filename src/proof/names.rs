@@ -1,5 +1,5 @@
-//! The named resources of a run: the roles, buckets, and keys that its templates create, and those
-//! that the templates only reference and that a call uses.
+//! The named resources of a proof: the roles, buckets, and keys that the templates create, and the
+//! existing ones that the templates reference and a call uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::run::{self, Call, Caller};
 /// Account and lowercase name of a role.
 pub(super) type RoleKey = (String, String);
 
-/// The maximum number of names of a kind in a message.
+/// The maximum number of names of each kind in a message.
 pub(super) const LISTED: usize = 12;
 
 /// The subject of a policy.
@@ -76,7 +76,7 @@ impl Kind {
     }
 }
 
-/// A role of the run.
+/// A role in the proof.
 struct Role {
     arn: String,
     /// Whether the path in the ARN is known.
@@ -102,7 +102,7 @@ impl Role {
     }
 }
 
-/// All named resources of a run.
+/// All named resources of a proof.
 pub(super) struct Names {
     roles: BTreeMap<RoleKey, Role>,
     buckets: BTreeSet<String>,
@@ -115,7 +115,8 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Collects the resources that the templates create and those that the calls in the run use.
+    /// Collects the resources that the templates create and those that the calls of an execution
+    /// use.
     pub(super) fn new(world: &World<'_>, inputs: &Inputs) -> Self {
         // The configuration may also contain buckets that no template creates and no call uses.
         let buckets = world.land.buckets.iter();
@@ -309,7 +310,7 @@ pub(super) fn ambiguous(name: &str, what: &str, mut arns: Vec<String>) -> InputE
         more => format!(", or {more} more"),
     };
     InputError::given(
-        format!("`{name}` is ambiguous: it matches {what} in this run"),
+        format!("`{name}` is ambiguous: it matches {what}"),
         format!("specify the ARN: {}{more}", arns.join(", ")),
     )
 }

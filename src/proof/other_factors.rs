@@ -40,8 +40,8 @@ pub(super) fn disputed(world: &World<'_>, call: &Call) -> Option<Doubt> {
     things.find_map(|arn| world.disputed.get(arn).cloned())
 }
 
-/// Returns a doubt if the key policy does not let the account's root user change it but lets
-/// another principal of the account do so. That principal may be the one that deploys the key.
+/// Returns a [`Doubt`] if another principal of the account can change the key policy but the root
+/// user cannot. That principal may be the one that deploys the key.
 pub(super) fn other_administrator(world: &World<'_>, call: &Call) -> Option<Doubt> {
     let (_, policy) = world.key(&call.resource)?;
     let held = &world.policies[policy];
@@ -59,8 +59,8 @@ pub(super) fn other_administrator(world: &World<'_>, call: &Call) -> Option<Doub
             && names_other
             && statement.actions.cover(&call.action.to_ascii_lowercase())
     })?;
-    let reason = "which principal deploys the key: another principal of the account may change the \
-                  key policy, but the root user may not";
+    let reason = "which principal deploys the key: another principal in the account might be \
+                  allowed to change the key policy, but the root user is not";
     Some(held.doubt(found.span, reason))
 }
 
@@ -75,7 +75,7 @@ pub(super) fn no_role(world: &World<'_>, call: &Call) -> Option<Rejection> {
     let mut named = [caller, called].into_iter().flatten();
     let (arn, other) = named.find_map(|arn| Some((arn, world.namesake(arn)?)))?;
     let because = format!(
-        "there is no role `{arn}`: the role with this name is `{}`",
+        "role `{arn}` does not exist: the role with this name is `{}`",
         other.arn
     );
     let fix = "use the ARN of the role, including its path";

@@ -8,15 +8,15 @@ use super::prove::{AttackResult, Proof};
 /// that it represents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
-    /// The calls in the run.
+    /// The calls of an execution.
     pub calls: usize,
     /// The calls that are allowed.
     pub allowed: usize,
     /// The calls that are denied.
     pub denied: usize,
-    /// The calls that depend on something unknown.
+    /// The calls that depend on an unknown.
     pub unproven: usize,
-    /// The denied calls that AWS documents but that no run is known to need.
+    /// The denied calls that AWS documents but that no execution is known to need.
     pub not_granted: usize,
     /// The attacks.
     pub attacks: usize,
@@ -26,7 +26,7 @@ pub struct Outcome {
     pub allowed_attacks: usize,
     /// The attacks that AWS's published procedure allows, as configured.
     pub over_granted_attacks: usize,
-    /// The attacks that depend on something unknown.
+    /// The attacks that depend on an unknown.
     pub unproven_attacks: usize,
     /// The actions that do not exist.
     pub unknown_actions: usize,
@@ -43,7 +43,7 @@ pub struct Outcome {
 /// Why a proof is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Empty {
-    /// The templates must contain a pipeline, but none could be read, so no run was checked.
+    /// The templates must contain a pipeline, but none could be read, so no execution was checked.
     NoPipeline,
     /// No call was checked.
     NoCall,
@@ -67,7 +67,7 @@ pub enum Conclusion {
     /// A call is denied, an attack is allowed, an action does not exist, an execution ends early,
     /// or nothing was checked.
     Failed,
-    /// Nothing failed, but something depends on something unknown.
+    /// Nothing failed, but some results depend on unknowns.
     Unproven,
     /// Everything is proven, but some statements grant more than the calls need.
     Excess,
@@ -165,7 +165,7 @@ impl Proof {
         self.fails(false)
     }
 
-    /// Returns whether a result depends on something unknown.
+    /// Returns whether a result depends on an unknown.
     pub fn has_unproven(&self) -> bool {
         let outcome = self.outcome();
         outcome.unproven + outcome.unproven_attacks + outcome.unresolved > 0

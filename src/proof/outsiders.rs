@@ -1,4 +1,4 @@
-//! Finds the principals that a policy grants access to from accounts outside the run.
+//! Finds the principals that a policy grants access to from accounts outside the deployment.
 
 use std::collections::BTreeSet;
 

@@ -26,8 +26,8 @@ pub(super) fn check(inputs: &Inputs, templates: &[Arc<Node>]) -> Result<(), Vec<
                     "omit it; `s3ferry prove --step dev` proves the stack without its pipeline",
                 ),
                 _ => InputError::given(
-                    format!("--parameter sets `{name}` twice"),
-                    "set it once, and separate the items of a list with commas",
+                    format!("duplicate --parameter `{name}`"),
+                    "specify each parameter once, and separate list items with commas",
                 ),
             });
             continue;

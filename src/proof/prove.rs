@@ -1,4 +1,4 @@
-//! The proof as a whole.
+//! Runs the entire proof.
 
 use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
@@ -23,15 +23,15 @@ use crate::run::{self, Call, Caller, Doubt, Obstacle, Place};
 /// The result of a proof.
 #[derive(Debug, Clone)]
 pub struct Proof {
-    /// The files that the places are in.
+    /// The files that locations refer to.
     pub files: Vec<Source>,
     /// Names of the pipelines. Empty before the last step.
     pub pipelines: Vec<String>,
-    /// The calls in run order, each with the statements that would allow it if it is denied.
+    /// The calls in execution order, each with the statements that would allow it if it is denied.
     pub calls: Vec<(Decided, Vec<Remedy>)>,
     /// The attacks.
     pub attacks: Vec<Attack>,
-    /// Grants beyond the needs of the run.
+    /// Grants that exceed the needs of an execution.
     pub excess: Excess,
     /// The values that cannot be resolved.
     pub doubts: Vec<Doubt>,
@@ -65,12 +65,12 @@ pub enum AttackResult {
     Allowed,
     /// Allowed, because AWS's published procedure allows it and the configuration follows it.
     OverGranted,
-    /// The result depends on something unknown.
+    /// The result depends on an unknown.
     Unproven,
 }
 
 impl Proof {
-    /// Returns a place as `file:line`.
+    /// Returns a location as `file:line`.
     pub(crate) fn at(&self, place: Place) -> String {
         let source = &self.files[place.file];
         let line = source.position(place.span.start).line;
@@ -130,11 +130,11 @@ pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
     let mut excess = excess(&world, &served, &inputs.key_administrators);
     let mut callers = calls.iter().map(|(decided, _)| &decided.call.caller);
     if pipelines.is_empty() || callers.any(|caller| matches!(caller, Caller::Unknown(..))) {
-        // Without a run, or if a caller is unknown, the needed actions are unknown.
+        // If there is no execution or a caller is unknown, the needed actions are unknown.
         excess.statements.clear();
     }
     for doubt in world.doubts() {
-        // A template with several instances has the same doubt in each.
+        // Each instance of a template has the same [`Doubt`].
         if !doubts.contains(&doubt) {
             doubts.push(doubt);
         }

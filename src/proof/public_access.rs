@@ -52,8 +52,10 @@ pub(super) fn hindrance(world: &World<'_>, call: &Call) -> Option<Hindrance> {
             Hindrance::Rejected(Rejection::new(because, fix, place, resource))
         }
         false => {
-            let reason =
-                format!("whether S3 allows access from other accounts: possibly, {because}");
+            let reason = format!(
+                "whether S3 denies access from other accounts: the policy of {bucket} may be \
+                 public, and `RestrictPublicBuckets` may be set"
+            );
             Hindrance::Doubtful(held.doubt(statement.span, reason))
         }
     })

@@ -16,7 +16,7 @@ pub struct Remedy {
     pub layer: Layer,
     /// The resource whose policy it belongs to; `None` if there is no such policy.
     pub resource: Option<String>,
-    /// The place of that policy.
+    /// The location of that policy.
     pub place: Option<Place>,
     /// The statement, in the format of the file.
     pub statement: String,

@@ -1,5 +1,5 @@
 //! The deployed state of the templates: roles, buckets, and keys, and the policies of each with
-//! their places. [`super::collect`] fills it from templates and files.
+//! their locations. [`super::collect`] fills it from templates and files.
 
 use std::collections::BTreeMap;
 
@@ -30,14 +30,14 @@ impl Missing {
     }
 }
 
-/// A policy and its place.
+/// A policy and its location.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
     pub(super) document: Document,
     /// The logical ID of the resource that it belongs to, or the name of the owner outside the
     /// templates.
     pub(super) resource: String,
-    /// The place of the document.
+    /// The location of the document.
     pub(super) place: Place,
     /// Whether a template or a file from the user contains it. Otherwise, the proof assumes it.
     pub(super) given: bool,
@@ -64,8 +64,8 @@ pub(super) struct Role {
 }
 
 impl Role {
-    /// Returns its name as written. IAM names are case-insensitive, so the `key` of a role is in
-    /// lowercase.
+    /// Returns the name of a role as written. IAM names are case-insensitive, so the key of a role
+    /// is in lowercase.
     pub(super) fn written_name<'r>(&'r self, key: &'r str) -> &'r str {
         match (self.arn.rsplit('/').next(), self.name.as_str()) {
             (Some(name), _) if !name.is_empty() => name,
@@ -171,12 +171,12 @@ impl Held {
         })
     }
 
-    /// Returns a place in its file.
+    /// Returns a location in the file of the document.
     pub(super) fn at(&self, span: Span) -> Place {
         Place { span, ..self.place }
     }
 
-    /// Returns a doubt about a part of it.
+    /// Returns a [`Doubt`] about a span of the document.
     pub(super) fn doubt(&self, span: Span, reason: impl Into<String>) -> Doubt {
         Doubt::new(self.at(span), &self.resource, reason)
     }

@@ -9,7 +9,8 @@ use crate::aws::arn;
 use crate::policy::document::Arn;
 use crate::policy::evaluation::Context;
 
-/// The session that represents all sessions of a role. CodePipeline names them by a timestamp.
+/// The session that represents all sessions of a role. CodePipeline names each session after a
+/// timestamp.
 const SESSION: &str = "1587534327984";
 
 /// One call to AWS.
@@ -17,17 +18,17 @@ const SESSION: &str = "1587534327984";
 pub struct Call {
     /// A stable ID.
     pub id: String,
-    /// The target that it is made for; `None` for all.
+    /// The target that the call serves; `None` if it serves all targets.
     pub target: Option<String>,
     /// The instance of the target, if the target has several.
     pub instance: Option<Arc<Instance>>,
-    /// The step in the run.
+    /// The step of the execution.
     pub step: Step,
     /// The caller.
     pub caller: Caller,
     /// The action.
     pub action: String,
-    /// Whether a run needs it.
+    /// Whether an execution needs it.
     pub strength: Strength,
     /// The resource's ARN, or a description if it is unknown.
     pub resource: String,
@@ -35,11 +36,11 @@ pub struct Call {
     pub account: Option<String>,
     /// The request context.
     pub context: Context,
-    /// The place that makes it necessary, such as the pipeline's action.
+    /// The location of the element that requires the call, such as the pipeline's action.
     pub place: Place,
     /// The resource's policy, if no template or file contains it.
     pub(crate) resource_policy: Option<PolicyId>,
-    /// Whether the resource is invented for an attack. It has no owner and no policy.
+    /// Whether the resource is made up for an attack. Such a resource has no owner and no policy.
     pub(crate) made_up: bool,
     /// Why AWS rejects or may reject the call, regardless of the policies.
     pub hindrance: Option<Hindrance>,
@@ -47,16 +48,16 @@ pub struct Call {
     pub unknown: Option<Doubt>,
 }
 
-/// Whether a run needs a call.
+/// Whether an execution needs a call.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub enum Strength {
-    /// AWS's documentation lists the call, but nothing shows that a run needs it. Runs are known to
-    /// succeed without most of these calls.
+    /// AWS documents the call, but there is no evidence that an execution needs it. Executions are
+    /// known to succeed without most of these calls.
     Documented,
-    /// Without the call, the run fails.
+    /// Without the call, the execution fails.
     Needed,
 }
 
@@ -65,7 +66,7 @@ pub enum Strength {
 pub enum Hindrance {
     /// AWS rejects the call.
     Rejected(Rejection),
-    /// AWS may reject the call, depending on something that cannot be resolved.
+    /// AWS may reject the call, depending on a value that cannot be resolved.
     Doubtful(Doubt),
 }
 
@@ -78,9 +79,9 @@ pub struct Rejection {
     pub state: Option<KeyState>,
     /// How to fix it.
     pub fix: String,
-    /// The place to fix.
+    /// The location to fix.
     pub place: Place,
-    /// The template resource at that place.
+    /// The template resource at that location.
     pub resource: Option<String>,
 }
 
@@ -127,8 +128,8 @@ impl Call {
         }
     }
 
-    /// Returns what distinguishes it from the other calls of its instance: the part of its ID
-    /// without account, region, and bucket.
+    /// Returns the part of the ID that distinguishes the call from the other calls of its instance:
+    /// the ID without account, region, and bucket.
     pub(crate) fn kind(&self) -> &str {
         let mut parts = self.id.split('/');
         if self.step == Step::Attack {
@@ -137,7 +138,8 @@ impl Call {
         self.step.name()
     }
 
-    /// Returns whether it is an attack on a bucket, whose ID contains the bucket.
+    /// Returns whether the call is an attack on a bucket. The ID of such an attack contains the
+    /// bucket.
     pub(crate) fn is_on_bucket(&self) -> bool {
         self.step == Step::Attack && self.id.contains('/')
     }
@@ -179,7 +181,7 @@ impl Caller {
         }
     }
 
-    /// Returns its account. A service has no account.
+    /// Returns the caller's account. A service has no account.
     pub fn account(&self) -> Option<&str> {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => Some(account_and_name(arn).0),

@@ -11,7 +11,7 @@ use super::pipeline::{Gate, Invoke, Pipeline};
 /// A condition that ends an execution before its last action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
-    /// Its place.
+    /// Its location.
     pub place: Place,
     /// Logical ID of the pipeline.
     pub resource: String,
@@ -49,7 +49,7 @@ fn obstacle(
     let passed = invoke.variables.as_ref()?;
     let passed = passed.iter().find(|(name, _)| *name == gate.variable);
     let value = match passed {
-        // Known only at run time.
+        // The value is known only at run time.
         Some((_, value)) if value.contains("#{") => return None,
         Some((_, value)) => Some(value),
         None => {

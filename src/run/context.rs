@@ -1,4 +1,4 @@
-//! The request context of the calls in a run: the context keys that the calls set.
+//! The request context of the calls of an execution: the context keys that the calls set.
 
 use super::Caller;
 use super::landscape::{Landscape, bucket_name};

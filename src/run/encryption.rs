@@ -18,11 +18,11 @@ pub(crate) struct UsedKey {
     pub(crate) arn: Value,
     /// Why S3 cannot use it on behalf of this caller.
     pub(crate) rejection: Option<Rejection>,
-    /// Whether it is specified by an alias.
+    /// Whether the key is specified by an alias.
     pub(crate) is_by_alias: bool,
 }
 
-/// The place that specifies a key, and the template resource at that place.
+/// The location that specifies a key, and the template resource at that location.
 pub(crate) type Said = (Place, Option<String>);
 
 /// Where S3 looks for a key, and on whose behalf.
@@ -289,7 +289,12 @@ pub(crate) fn hindrance(
         return Some(Hindrance::Rejected(rejection));
     }
     if let Some(state) = land.key_states.get(arn) {
-        return rejected(arn, *state, "make the key usable again", (needed_by, None));
+        return rejected(
+            arn,
+            *state,
+            "enable the key, or specify another key",
+            (needed_by, None),
+        );
     }
     let nowhere = || {
         let reason = format!("whether the bucket is in the region of the key {arn}");

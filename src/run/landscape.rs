@@ -1,4 +1,4 @@
-//! The accounts in a run, and their buckets and keys.
+//! The accounts that an execution uses, and their buckets and keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub struct Instance {
     pub region: String,
 }
 
-/// A place in one of the files of a proof.
+/// A location in one of the files of a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Place {
     /// The file, by its index in [`crate::proof::Proof::files`].
@@ -31,7 +31,7 @@ pub struct Place {
 /// Something that cannot be resolved, such as a value or statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// Its place.
+    /// Its location.
     pub place: Place,
     /// The resource that contains it.
     pub resource: String,
@@ -92,7 +92,7 @@ pub(crate) struct Bucket {
     pub(crate) target: Option<String>,
     /// The instance of the target that it belongs to, if the target has several.
     pub(crate) instance: Option<Arc<Instance>>,
-    /// The place in the template, or the file with its policy.
+    /// The location in the template, or in the file with its policy.
     pub(crate) place: Option<Place>,
 }
 
@@ -125,7 +125,7 @@ impl Encryption {
 pub(crate) struct DefaultKey {
     /// The key as the bucket specifies it; `None` for the AWS managed key.
     pub(crate) key: Option<String>,
-    /// The place in the template, and the logical ID of the bucket. `None` if the configuration
+    /// The location in the template, and the logical ID of the bucket. `None` if the configuration
     /// specifies it for an existing bucket.
     pub(crate) said: Option<(Place, String)>,
 }
@@ -136,7 +136,7 @@ pub(crate) struct Key {
     pub(crate) arn: String,
     pub(crate) account: String,
     pub(crate) policy: PolicyId,
-    /// The place of its policy.
+    /// The location of its policy.
     pub(crate) place: Place,
     /// Whether this is the only policy of the key.
     pub(crate) is_whole: bool,
@@ -157,11 +157,11 @@ pub(crate) struct Key {
 /// Whether KMS allows S3 to use a key.
 #[derive(Debug, Clone)]
 pub(crate) enum Usable {
-    /// It does, or nothing specifies otherwise.
+    /// KMS allows it, or nothing is known to prevent it.
     Yes,
-    /// It does not.
+    /// KMS does not allow it.
     No(Unusable),
-    /// It depends on something unknown.
+    /// The answer depends on an unknown.
     Unknown(Doubt),
 }
 
@@ -174,7 +174,7 @@ pub(crate) struct Unusable {
     pub(crate) what: String,
     /// How to fix it.
     pub(crate) fix: &'static str,
-    /// The place in the template.
+    /// The location in the template.
     pub(crate) place: Place,
     /// The key's logical ID.
     pub(crate) resource: String,
@@ -189,7 +189,7 @@ pub(crate) struct KeyKind {
     pub(crate) multi_region: Option<String>,
 }
 
-/// The accounts in a run and their resources.
+/// The accounts that an execution uses, and their resources.
 #[derive(Debug, Default)]
 pub(crate) struct Landscape {
     pub(crate) partition: String,
@@ -263,7 +263,7 @@ impl Landscape {
 /// The alias of the AWS managed key for S3, which exists in every account and region.
 pub(crate) const MANAGED_KEY: &str = "alias/aws/s3";
 
-/// Returns whether an ARN is that of the AWS managed key for S3.
+/// Returns whether an ARN identifies the AWS managed key for S3.
 pub(crate) fn is_managed_key(arn: &str) -> bool {
     Arn::parse(arn).is_some_and(|arn| arn.service == "kms" && arn.resource == MANAGED_KEY)
 }

@@ -1,4 +1,4 @@
-//! A pipeline run: its steps and calls, in order, with the context that AWS sets.
+//! A pipeline execution: its steps and calls, in order, with the context that AWS sets.
 //!
 //! Follows the AWS documents *Amazon S3 source action reference*, *Amazon S3 deploy action
 //! reference*, *Manage the CodePipeline service role*, *ActionDeclaration*, *Using server-side
@@ -6,11 +6,11 @@
 //! logging*, and *Default key policy*. AWS publishes lists of permissions, not traces of calls.
 //! [`Strength`] records for each entry whether executions are known to succeed without it.
 //!
-//! This file contains the order of a run and the parts that all calls share. Other files contain
-//! the calls on artifacts ([`artifacts`]), the calls of actions ([`actions`]), and the calls
-//! outside pipelines ([`others`]). A run is derived from pipelines ([`pipeline`]) and from the
-//! existing buckets and keys ([`landscape`]). [`crate::proof`] reads templates and policies; this
-//! module does not.
+//! This file contains the order of the calls and the parts that all calls share. Other files
+//! contain the calls on artifacts ([`artifacts`]), the calls of actions ([`actions`]), and the
+//! calls outside pipelines ([`others`]). An execution is derived from the pipelines ([`pipeline`])
+//! and from the existing buckets and keys ([`landscape`]). [`crate::proof`] reads templates and
+//! policies; this module does not.
 
 mod actions;
 mod artifacts;
@@ -95,7 +95,7 @@ pub(crate) fn artifact_key(pipeline: &Pipeline) -> String {
     key_of(&pipeline.name, first.map_or("SourceArtifact", |name| name))
 }
 
-/// Passes the calls in a run to `each`, one at a time.
+/// Passes the calls of an execution to `each`, one at a time.
 pub(crate) fn calls(land: &Landscape, pipelines: &[Pipeline], each: &mut dyn FnMut(Call)) {
     let mut run = Run {
         land,
@@ -122,8 +122,8 @@ struct Scope<'s> {
     step: Step,
     target: Option<&'s str>,
     instance: Option<&'s Arc<Instance>>,
-    /// What distinguishes it from the same step elsewhere: a region, an action, or an additional
-    /// pipeline.
+    /// The part that distinguishes the step from the same step elsewhere: a region, an action, or
+    /// an additional pipeline.
     which: &'s str,
     caller: &'s Caller,
     place: Place,
@@ -144,7 +144,7 @@ struct On {
     account: Option<String>,
 }
 
-/// A bucket in a run.
+/// A bucket that an execution uses.
 #[derive(Clone, Copy)]
 struct Bucket<'b> {
     name: &'b Value,
@@ -398,7 +398,7 @@ impl<'r> Run<'r> {
         self.call(id, scope, strength, action, on, context, hindrance);
     }
 
-    /// Passes on a call on a resource in an account, unless the resource is unknown.
+    /// Adds a call on a resource in an account. If the resource is unknown, the call is unproven.
     #[expect(clippy::too_many_arguments, reason = "the parts of a call")]
     fn call(
         &mut self,

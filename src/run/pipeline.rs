@@ -1,5 +1,5 @@
-//! The pipelines in a run: their roles, artifact stores, and actions, and the rules that start
-//! them.
+//! The pipelines of an execution: their roles, artifact stores, and actions, and the rules that
+//! start them.
 
 use std::sync::Arc;
 
@@ -97,7 +97,7 @@ pub(crate) struct Deploy {
     pub(crate) object_key: Option<Value>,
     pub(crate) canned_acl: Option<Value>,
     pub(crate) key: Option<Value>,
-    /// Whether it copies the tags of the source object.
+    /// Whether the action copies the tags of the source object.
     pub(crate) tagged_objects: bool,
 }
 
@@ -193,7 +193,8 @@ impl Pipeline {
         self.service_role.as_deref().ok()
     }
 
-    /// Returns its deploy actions, each with the properties that an attack needs if they are known.
+    /// Returns the deploy actions of the pipeline, each with the properties that an attack needs,
+    /// if they are known.
     pub(crate) fn deployments(&self) -> impl Iterator<Item = (&Action, Option<Target<'_>>)> {
         self.actions.iter().filter_map(|action| {
             let deploy = action.work.deploy()?;
@@ -211,7 +212,8 @@ impl Pipeline {
         })
     }
 
-    /// Returns its known sources: the role that reads the source, its bucket, and its key.
+    /// Returns the known sources of the pipeline: the role that reads the source, the bucket, and
+    /// the object key.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.actions.iter().filter_map(|action| match &action.work {
             Work::Source(source) => Some((

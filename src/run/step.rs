@@ -1,8 +1,8 @@
-//! The steps of a pipeline run.
+//! The steps of a pipeline execution.
 
 use std::fmt;
 
-/// A step of a pipeline run.
+/// A step of a pipeline execution.
 ///
 /// Each variant names the AWS document that lists the step's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -10,45 +10,48 @@ use std::fmt;
 pub enum Step {
     /// The calls of an action or rule whose provider is not modeled.
     Action,
-    /// The check by KMS that a key's policy can be changed again (*Default key policy*).
+    /// KMS checks that the policy of a key can still be changed later (*Default key policy*).
     Administer,
-    /// The check by CodePipeline that the roles of a pipeline can be assumed (recorded responses of
+    /// CodePipeline checks that the roles of a pipeline can be assumed (recorded responses of
     /// CodePipeline).
     Check,
-    /// The start of the pipeline by its EventBridge rule (*Connecting to Amazon S3 source actions
-    /// with a source enabled for events*).
+    /// The EventBridge rule starts the pipeline (*Connecting to Amazon S3 source actions with a
+    /// source enabled for events*).
     Start,
-    /// The reads of the source object (*Amazon S3 source action reference*).
+    /// The source action reads the source object (*Amazon S3 source action reference*).
     Source,
-    /// The use of the source bucket's key (*Using server-side encryption with AWS KMS keys*).
+    /// S3 decrypts the source object with the key of its bucket (*Using server-side encryption with
+    /// AWS KMS keys*).
     SourceKey,
-    /// The upload of an artifact (*Manage the CodePipeline service role*).
+    /// A role uploads an artifact (*Manage the CodePipeline service role*).
     Store,
-    /// The encryption of an artifact (*Using server-side encryption with AWS KMS keys*).
+    /// S3 encrypts an artifact (*Using server-side encryption with AWS KMS keys*).
     Encrypt,
-    /// The copy of an artifact to the store of another region (*Add a cross-Region action*).
+    /// CodePipeline copies an artifact to the store in another region (*Add a cross-Region
+    /// action*).
     Copy,
-    /// The switch of the service role to the role of an action (*ActionDeclaration*).
+    /// The service role assumes the role of an action (*ActionDeclaration*).
     Assume,
-    /// The download of an artifact by an action (*Create a pipeline in CodePipeline that uses
-    /// resources from another AWS account*).
+    /// An action downloads an artifact (*Create a pipeline in CodePipeline that uses resources from
+    /// another AWS account*).
     Read,
-    /// The decryption of an artifact (*Using server-side encryption with AWS KMS keys*).
+    /// S3 decrypts an artifact (*Using server-side encryption with AWS KMS keys*).
     Decrypt,
-    /// The upload to the output bucket (*Amazon S3 deploy action reference*).
+    /// The deploy action uploads to the output bucket (*Amazon S3 deploy action reference*).
     Deploy,
-    /// The use of the output bucket's key (*Using server-side encryption with AWS KMS keys*).
+    /// S3 encrypts the deployed objects with the key of the output bucket (*Using server-side
+    /// encryption with AWS KMS keys*).
     OutputKey,
-    /// The start of another pipeline (*AWS CodePipeline invoke action reference*).
+    /// An action starts another pipeline (*AWS CodePipeline invoke action reference*).
     Invoke,
-    /// The delivery of access logs (*Enabling Amazon S3 server access logging*).
+    /// S3 delivers access logs (*Enabling Amazon S3 server access logging*).
     Logs,
-    /// A call that must be denied. Not a step in a run.
+    /// A call that must be denied. Not a step of an execution.
     Attack,
 }
 
 impl Step {
-    /// The steps of a run, in order.
+    /// The steps of an execution, in order.
     pub(crate) const ALL: [Self; 16] = [
         Self::Action,
         Self::Administer,
@@ -103,7 +106,7 @@ impl Step {
         }
     }
 
-    /// Returns the step of a run with this name.
+    /// Returns the step with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|step| step.name() == name)
     }
@@ -129,7 +132,7 @@ impl Step {
         })
     }
 
-    /// Whether the step itself reads or writes the artifact or its files.
+    /// Returns whether the step itself reads or writes the artifact or its files.
     pub(crate) const fn moves_artifact(self) -> bool {
         matches!(
             self,

@@ -75,7 +75,7 @@ pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
         resource.depends_on = vec!["LogBucketPolicy".to_owned()];
     } else {
         let reason = match options.id {
-            "LogBucket" => "A log bucket that logs to itself grows without end.",
+            "LogBucket" => "A log bucket that logs to itself grows indefinitely.",
             _ => "access_logs is false in the configuration.",
         };
         resource = resource
@@ -97,14 +97,15 @@ pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
         )
 }
 
-/// Builds the policy of a bucket, given by name or reference.
+/// Builds the policy of a bucket, which `bucket` identifies by name or reference.
 pub(super) fn bucket_policy(id: &str, bucket: Value, statements: &[Statement]) -> Resource {
     let properties = map([("Bucket", bucket)]).with("PolicyDocument", document(statements));
     Resource::new(id, "AWS::S3::BucketPolicy", "", properties)
 }
 
 /// Builds the log bucket of a stack and its policy, which allows the S3 logging service to write
-/// for these buckets of this account only (Amazon S3, *Enabling Amazon S3 server access logging*).
+/// logs only for these buckets in this account (Amazon S3, *Enabling Amazon S3 server access
+/// logging*).
 pub(super) fn log_bucket(
     plan: &Plan,
     account: Value,

@@ -32,7 +32,7 @@ pub(super) fn contradictions(plan: &Plan, existing: &Policy) -> Vec<Diagnostic> 
                 found.push(
                     Diagnostic::new(
                         denying.span,
-                        format!("this statement denies {caller} {}", request.action()),
+                        format!("this statement denies {} to {caller}", request.action()),
                     )
                     .label(format!("denies it on {}", request.resource()))
                     .help(

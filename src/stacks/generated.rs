@@ -20,7 +20,7 @@ pub(crate) fn is_generated(text: &str) -> bool {
         || text.lines().take(4).any(is_our_description)
 }
 
-/// Pairs of a prefix of a description and a text that occurs after it. Never remove the pairs of
+/// Pairs of a description prefix and a string that occurs after it. Never remove the pairs of
 /// earlier versions.
 const DESCRIPTIONS: [(&str, &str); 5] = [
     ("Dev side of pipeline ", ": "),

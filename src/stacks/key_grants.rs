@@ -88,8 +88,8 @@ impl KeyGrant {
     pub(crate) fn instruction(&self) -> String {
         format!(
             "the policy of key {} in account {} must allow {} to call {}. The default policy does, \
-             because it delegates the decision to the IAM policies of the account. To any other \
-             policy, add this statement:",
+             because it delegates the decision to the IAM policies of the account. If the key \
+             has another policy, add this statement:",
             self.key,
             self.account,
             self.role,

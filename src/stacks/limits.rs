@@ -32,7 +32,7 @@ fn complaint(plan: &Plan, what: &str) -> Complaint {
     let generic = plan.targets.iter().any(|target| target.many_accounts);
     let help = match (&plan.organization, generic) {
         (None, true) => {
-            "set `organization:` to the ID of your AWS organization, so that policies name it \
+            "set `organization:` to the ID of your AWS organization, so that policies specify it \
              instead of every account; or split the targets into several configurations"
         }
         (None, false) => {
@@ -41,11 +41,11 @@ fn complaint(plan: &Plan, what: &str) -> Complaint {
         }
         // The procedure's statements name every account.
         (Some(_), true) if plan.permissions == Permissions::Article => {
-            "set `permissions: least`, which names the organization instead of every account; or \
-             split the targets into several configurations"
+            "set `permissions: least`, which specifies the organization instead of every account; \
+             or split the targets into several configurations"
         }
         (Some(_), _) => {
-            "list the accounts in `accounts:` of one target, so that policies name only the \
+            "list the accounts in `accounts:` of one target, so that policies specify only the \
              organization; or split the targets into several configurations"
         }
     };

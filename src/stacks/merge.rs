@@ -29,7 +29,7 @@ pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, Me
         return Err(MergeError(contradictions));
     }
     let mut policy: Json = serde_json::from_str(existing.text()).map_err(|error| {
-        let problem = Diagnostic::new(node.span, format!("this is not JSON: {error}"))
+        let problem = Diagnostic::new(node.span, format!("invalid JSON: {error}"))
             .help("use the output of `aws s3api get-bucket-policy --query Policy`");
         MergeError(vec![problem])
     })?;

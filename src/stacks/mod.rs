@@ -47,8 +47,8 @@ pub(crate) const DEPLOY_ROLE_ARN: &str = "DeployRoleArn";
 /// The parameter of the dev stack that creates the pipeline.
 pub(crate) const CREATE_PIPELINE: &str = "CreatePipeline";
 
-/// Types whose loss makes artifacts unreadable for the targets, or loses objects. Replacing or
-/// deleting them requires consent, and a stack policy protects them.
+/// Resource types whose loss would destroy objects or make artifacts unreadable for the targets.
+/// Replacing or deleting such a resource requires consent, and a stack policy protects it.
 pub(crate) const GUARDED_TYPES: [&str; 4] = [
     "AWS::KMS::Key",
     "AWS::KMS::ReplicaKey",
@@ -70,15 +70,15 @@ pub struct Stack {
 /// The account and region of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Side {
-    /// In the dev account and the pipeline's region: key, buckets, roles, and in a second step the
-    /// first pipeline.
+    /// In the dev account and the pipeline's region: the key, the buckets, the roles, and, in a
+    /// second step, the first pipeline.
     Dev,
     /// In the dev account and another region: the pipeline's resources in that region.
     Region(Region),
-    /// In each instance of a target, given by its index in [`Plan::targets`].
+    /// In each instance of a target, identified by its index in [`Plan::targets`].
     Target(usize),
-    /// In the dev account and the pipeline's region: an additional pipeline, given by its index in
-    /// [`Plan::pipelines`].
+    /// In the dev account and the pipeline's region: an additional pipeline, identified by its
+    /// index in [`Plan::pipelines`].
     Pipeline(usize),
 }
 
@@ -147,9 +147,10 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
         ));
         if plan.dev.detect_changes == DetectChanges::Events {
             found.push(format!(
-                "source bucket `{0}` must send its events to EventBridge: add \
+                "source bucket `{0}` must send events to EventBridge: add \
                  EventBridgeConfiguration={{}} to the output of `aws s3api \
-                 get-bucket-notification-configuration --bucket {0}`, and put it back",
+                 get-bucket-notification-configuration --bucket {0}`, and apply the result with \
+                 `aws s3api put-bucket-notification-configuration`",
                 source.name
             ));
         }
@@ -157,9 +158,9 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
     if !plan.dev.create_pipeline && plan.dev.detect_changes == DetectChanges::Events {
         found.push(format!(
             "the EventBridge rule that starts pipeline `{}` must pass the version in the event, or \
-             two quick uploads can both deploy the second version: give its target the \
-             `InputTransformer` {}, with the name of the pipeline's own source action (requires a \
-             pipeline of type V2)",
+             two quick uploads can both deploy the second version: set the `InputTransformer` of \
+             its target to {}, with the name of the pipeline's source action (requires pipeline \
+             type V2)",
             plan.dev.pipeline,
             pipeline::transformer().to_json()
         ));

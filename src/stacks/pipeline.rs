@@ -30,8 +30,9 @@ pub(super) struct Surroundings {
     pub(super) key: fn(&Plan, Store<'_>) -> Value,
 }
 
-/// Builds the first pipeline, and with change detection by events also its rule and the role of
-/// the rule. `policies` are the logical IDs of the service role's policies.
+/// Builds the first pipeline. If events detect changes, also builds the rule that starts the
+/// pipeline, and the role of the rule. `policies` are the logical IDs of the service role's
+/// policies.
 pub(super) fn first(plan: &Plan, policies: Vec<String>) -> Vec<Resource> {
     let dev = &plan.dev;
     let mut depends_on = policies;
@@ -137,7 +138,7 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
     resource
 }
 
-/// Adds the artifact store, or with actions in other regions one store for each region (AWS
+/// Adds the artifact store. If actions are in other regions, adds one store for each region (AWS
 /// CodePipeline, *Add a cross-Region action*).
 fn stores(
     plan: &Plan,
@@ -240,7 +241,8 @@ fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -
             },
         ),
     ]);
-    // `ObjectKey` is the key of the object, or with extraction the deployment path.
+    // `ObjectKey` is the key of the object. If the artifact is extracted, it is the deployment
+    // path.
     let path = (!target.path.is_empty()).then_some(&target.path);
     configuration = configuration
         .with_some("ObjectKey", target.object_key.as_ref().or(path))
@@ -446,7 +448,8 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
         "ChangeRule",
         "AWS::Events::Rule",
         "Starts the pipeline when a new version of the source is uploaded, and passes this \
-         version. Otherwise the execution would use the newest version, which may be a later one.",
+         version. Otherwise, the execution would use the newest version, which might be a later \
+         one.",
         rule,
     );
     rule.depends_on = vec!["ChangeRulePolicy".to_owned(), "Pipeline".to_owned()];

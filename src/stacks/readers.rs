@@ -1,8 +1,8 @@
 //! The targets' roles that read an artifact store, and the statements that allow them.
 //!
 //! A principal must exist, but the role of a target may not exist yet. The principal is therefore
-//! the account of the role, or with several accounts and an organization everyone. A condition
-//! requires that the caller is the role.
+//! the account of the role. For several accounts in an organization, the principal is everyone. A
+//! condition requires the caller to be the role.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,9 @@ use crate::template::{Value, list, map};
 
 use super::values::alphanumeric;
 
-/// With more single-account targets than this, one statement names all of them. Separate
-/// statements would make the bucket policy too long.
-const STATEMENTS_OF_THEIR_OWN: usize = 20;
+/// The maximum number of single-account targets with separate statements. If there are more, one
+/// statement names all of them, because separate statements would make the bucket policy too long.
+const MOST_SEPARATE_STATEMENTS: usize = 20;
 
 const BY_CONDITION: &str = "A condition names the role, because AWS rejects a principal that does \
                             not exist yet and this stack is deployed first.";
@@ -46,7 +46,7 @@ pub(super) fn readers(
     let (mut generic, mut single): (Vec<_>, Vec<_>) =
         (plan.targets.iter().filter(here)).partition(|target| target.is_generic());
     // All targets share the policy, so all of them count toward its length.
-    let is_crowded = single.len() > STATEMENTS_OF_THEIR_OWN;
+    let is_crowded = single.len() > MOST_SEPARATE_STATEMENTS;
     generic.retain(|target| which(target));
     single.retain(|target| which(target));
     let mut found = Vec::new();

@@ -28,8 +28,9 @@ pub(super) fn template(plan: &Plan, here: Store<'_>) -> Template {
     };
     Template {
         header: format!(
-            "{GENERATED}\n\nAccount {}, region {}. Deployed before the targets, and after the \
-             first deployment of the dev stack, whose output DeployKeyId is the parameter here.",
+            "{GENERATED}\n\nAccount {}, region {}. Deployed after the first deployment of the \
+             dev stack and before the targets. The parameter is the output DeployKeyId of the dev \
+             stack.",
             dev.account, here.region
         ),
         description: format!(

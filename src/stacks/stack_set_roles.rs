@@ -118,8 +118,8 @@ fn unique(of: impl IntoIterator<Item = String>) -> Value {
 
 fn warning(own: &SelfManaged) -> &'static str {
     if own.default_names {
-        "\n\nThe role has the default name of StackSets. Other stack sets in the account may also \
-         use this role, and then lack permissions. In this case, set different names \
+        "\n\nThe role has the default name of StackSets. Other stack sets in the account might \
+         also use this role and then lack permissions. In this case, set different names \
          (`administration_role` and `execution_role`)."
     } else {
         ""
@@ -175,7 +175,7 @@ fn administration_role(plan: &Plan, group: &Group<'_>) -> Resource {
     .with("ArnLike", map([("aws:SourceArn", unique(sets))]));
     let trust = Statement::allow(
         "StackSetsAssumesTheRole",
-        "StackSets passes the stack set that it acts for. AWS recommends both conditions.",
+        "The conditions limit the role to these stack sets, as AWS recommends.",
     );
     let trust = match services.as_slice() {
         [only] => trust.service(only),

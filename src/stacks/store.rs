@@ -83,8 +83,8 @@ pub(super) fn statements(plan: &Plan, store: Store<'_>, key: Option<&Value>) -> 
     let objects = || one_or_list(plan.artifact_objects_arns(&store.bucket.name));
     let mut statements = Vec::new();
     if plan.permissions == Permissions::Article {
-        // The procedure's policy begins with them, as does the policy of a bucket that
-        // CodePipeline created.
+        // The policy in the procedure begins with these statements, as does the policy of a bucket
+        // that CodePipeline created.
         statements.extend(article_denials(&bucket));
         let targets = plan.targets.iter();
         statements.extend(targets.flat_map(|target| article_access(plan, store, target)));
@@ -105,7 +105,7 @@ pub(super) fn statements(plan: &Plan, store: Store<'_>, key: Option<&Value>) -> 
         statements.push(
             Statement::deny(
                 "DenyUploadsWithAnotherKey",
-                "An upload must not name a different key.",
+                "An upload must not specify a different key.",
             )
             .everybody()
             .actions(["s3:PutObject"])
@@ -136,7 +136,8 @@ fn unencrypted_uploads(objects: impl Into<Value>) -> Statement {
     .when(map([("StringNotEquals", encrypted)]))
 }
 
-/// Builds the statements that let roles read artifacts, and with `tagged` also their tags.
+/// Builds the statements that allow roles to read artifacts. With `tagged`, they can also read the
+/// tags.
 fn least_access(readers: Readers, bucket: &str, objects: Value, tagged: bool) -> Vec<Statement> {
     let (what, mut actions) = if tagged {
         (

@@ -42,8 +42,8 @@ pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
     resources.push(artifact_policy(&names));
     Template {
         header: format!(
-            "{GENERATED}\n\n{}. Deployed after the first deployment of the dev stack, whose output \
-             DeployKeyId is the parameter here.",
+            "{GENERATED}\n\n{}. Deployed after the first deployment of the dev stack. The \
+             parameter is the output DeployKeyId of the dev stack.",
             where_to(target)
         ),
         description: format!(
@@ -68,7 +68,7 @@ fn where_to(target: &TargetPlan) -> String {
     match (target.many_accounts, target.many_regions) {
         (false, false) => format!("Account {account}, region {regions}"),
         (false, true) => format!("Account {account}, regions {regions}"),
-        // Without the number of accounts, so that a new account does not change the template.
+        // Omit the number of accounts, so that a new account does not change the template.
         (true, false) => format!("Every account of the target, region {regions}"),
         (true, true) => format!("Every account of the target, regions {regions}"),
     }

@@ -14,7 +14,7 @@ pub(crate) fn type_of(resource: &Node) -> Option<&str> {
     resource.get("Type")?.as_str()
 }
 
-/// Returns the function that a node calls, without `Fn::`, and its argument. In short form the
+/// Returns the function that a node calls, without `Fn::`, and its argument. In the short form, the
 /// argument is the node itself, whose tag is the function.
 pub(crate) fn function(node: &Node) -> Option<(&str, &Node)> {
     if let Some(tag) = &node.tag {

@@ -47,7 +47,7 @@ pub(crate) fn loops_as_written(template: &Node) -> Vec<OpenLoop> {
         Some(OpenLoop {
             name: entry.key.strip_prefix(LOOP)?.to_owned(),
             span: entry.key_span,
-            reason: "the rules of `--rules` check the template as written",
+            reason: "the rules from --rules check the template as written",
         })
     });
     loops.collect()
@@ -175,7 +175,7 @@ fn value_of<'v>(name: &str, variables: &'v [Variable]) -> Option<&'v str> {
         .map(|(_, value)| value.as_str())
 }
 
-/// Replaces the identifiers in a text: `${Name}` with the value, and `&{Name}` with only the
+/// Replaces the identifiers in a string: `${Name}` with the value, and `&{Name}` with only the
 /// letters and digits of the value.
 fn filled(text: &str, variables: &[Variable]) -> String {
     if variables.is_empty() || !text.contains('{') {

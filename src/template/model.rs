@@ -49,9 +49,9 @@ pub struct Resource {
     pub condition: Option<String>,
     /// Resources that must exist before it.
     pub depends_on: Vec<String>,
-    /// Whether it is retained when its stack is deleted or when it is replaced. If its first
-    /// creation is rolled back, it is still deleted, so that the next attempt does not
-    /// conflict with it.
+    /// Whether the resource is retained when its stack is deleted or when it is replaced. If its
+    /// first creation is rolled back, it is still deleted, so that it does not conflict with the
+    /// next attempt.
     pub retained: bool,
     /// The Guard rules that are suppressed on it, each with a reason.
     pub suppressed: Vec<(String, String)>,

@@ -63,25 +63,26 @@ fn unfit(parameter: &Node, kind: &str, value: &str) -> Option<(String, String)> 
         }
         return None;
     }
-    // The whole value must match. CloudFormation checks patterns that this syntax does not support.
+    // The whole value must match. Patterns that the `regex` crate does not support are left to
+    // CloudFormation.
     let pattern = setting("AllowedPattern");
     let expression = pattern.and_then(|text| regex::Regex::new(&format!("^(?:{text})$")).ok());
     if let (Some(pattern), Some(expression)) = (pattern, expression)
         && !expression.is_match(value)
     {
         let help = setting("ConstraintDescription").map_or_else(
-            || "specify a value that matches the whole pattern".to_owned(),
+            || "specify a value that matches the entire pattern".to_owned(),
             str::to_owned,
         );
         return Some((format!("it does not match the pattern `{pattern}`"), help));
     }
     let characters = value.chars().count();
     if let Some(least) = length("MinLength").filter(|least| characters < *least) {
-        let help = format!("specify {least} characters or more");
+        let help = format!("specify at least {least} characters");
         return Some(("it is too short".to_owned(), help));
     }
     if let Some(most) = length("MaxLength").filter(|most| characters > *most) {
-        let help = format!("specify {most} characters or fewer");
+        let help = format!("specify at most {most} characters");
         return Some(("it is too long".to_owned(), help));
     }
     None

@@ -76,7 +76,7 @@ impl Value {
         Self::Ref(id.to_owned())
     }
 
-    /// Creates a text, as `!Sub` if it has variables.
+    /// Creates a string, or a `!Sub` if the string has variables.
     pub(crate) fn text(text: String) -> Self {
         match text.contains("${") {
             true => Self::Sub(text),

@@ -12,8 +12,8 @@ const WIDTH: usize = 100;
 /// Words that YAML 1.1 or 1.2 reads as a boolean or as null, in lowercase.
 const RESERVED: &[&str] = &["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
-/// Writes a document: `header` as a comment, followed by a mapping. Empty lines separate its
-/// top-level keys and the keys of its `Resources`.
+/// Writes a document: `header` as a comment, followed by a mapping. Blank lines separate the
+/// top-level keys and the keys of `Resources`.
 pub(super) fn write(header: &str, document: &Value) -> String {
     let mut out = String::new();
     comment(&mut out, header, 0);
@@ -131,7 +131,7 @@ fn flow(value: &Value) -> String {
     }
 }
 
-/// Returns a text, without quotes if it is unambiguous.
+/// Returns a scalar for a string, without quotes if it is unambiguous.
 fn scalar(text: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || " /_.:@+=,()-*';".contains(c);
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
@@ -143,7 +143,7 @@ fn scalar(text: &str) -> String {
     if plain { text.to_owned() } else { quoted(text) }
 }
 
-/// Returns a text in double quotes. Characters that are neither ASCII nor letters or digits are
+/// Returns a string in double quotes. Characters that are neither ASCII nor letters or digits are
 /// escaped, because YAML 1.1 interprets some of them as line breaks.
 fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);

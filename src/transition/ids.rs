@@ -85,7 +85,7 @@ pub(super) fn name(template: &Template, resource: &Resource, place: Place<'_>) -
     }
 }
 
-/// Returns a text in which the pseudo parameters are replaced.
+/// Returns a string in which the pseudo parameters are replaced.
 pub(super) fn text(value: &Value, place: Place<'_>) -> Option<String> {
     let Some((account, region)) = place else {
         return match value {

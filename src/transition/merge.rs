@@ -41,7 +41,8 @@ pub(crate) enum PipelineOf {
 }
 
 /// Builds a transitional template from the new and the deployed one. Its policies allow what either
-/// template allows and deny only what both deny. It keeps the resources that leave the stack.
+/// template allows and deny only what both deny. It keeps the resources that the new template no
+/// longer contains.
 ///
 /// The logical IDs of `new` are those of the deployed stack ([`super::ids::renames`]).
 pub(crate) fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Template {
@@ -254,8 +255,8 @@ pub(crate) fn with_values(
     template
 }
 
-/// Returns the resources that a stack policy protects and that leave the stack with the new
-/// template, with their names if known.
+/// Returns the protected resources that the new template no longer contains, with their names if
+/// known.
 pub(crate) fn leaving<'t>(
     deployed: &'t Template,
     new: &Template,

@@ -108,16 +108,16 @@ pub struct Piece {
     pub side: Side,
     /// Account and region of the stack, or of each instance of a stack set.
     pub instances: Vec<(String, String)>,
-    /// Whether it is a stack set: its template serves several accounts or regions.
+    /// Whether the piece is a stack set, whose template serves several accounts or regions.
     pub is_set: bool,
     /// The deployed state.
     pub found: Found,
     /// The template of the new configuration, with the logical IDs ([`ids::renames`]) and policy
     /// names ([`with_policy_names`]) of the deployed stack.
     pub new: Arc<Template>,
-    /// Whether it is selected for deployment.
+    /// Whether the piece is selected for deployment.
     pub is_selected: bool,
-    /// Whether it is removed from the configuration.
+    /// Whether the piece was removed from the configuration.
     pub is_removed: bool,
     /// The new value of its key parameter, if known.
     pub key: Option<String>,
@@ -207,8 +207,8 @@ pub fn with_policy_names(new: &Template, deployed: &Template, target: &str) -> O
 }
 
 /// Renames policies whose names another stack in the account uses. Only one target in an account
-/// has the procedure's names, and this target may be about to leave. No resource refers to the
-/// policies by name.
+/// has the policy names of the procedure, and this target may be about to be removed. No resource
+/// refers to the policies by name.
 pub(super) fn distinct_policies(pieces: &[Piece]) -> Vec<Piece> {
     let owners = owners(pieces);
     let mut pieces = pieces.to_vec();

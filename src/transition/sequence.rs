@@ -323,7 +323,7 @@ impl Planner<'_> {
         Ok(!self.works_with(switch, Version::New)?)
     }
 
-    /// Records the protected resources that leave their stacks.
+    /// Records the protected resources that are removed from their stacks.
     fn leaving(&mut self) {
         for (number, piece) in self.pieces.iter().enumerate() {
             let Some(deployed) = piece.deployed().filter(|_| piece.is_selected) else {

@@ -136,7 +136,7 @@ fn the_check_runs_everything_and_gives_the_findings() {
     for part in [
         "+++ stacks/prod.yaml",
         "--> bad.json",
-        "DecryptArtifacts: serves 2 calls",
+        "DecryptArtifacts: needed by 2 calls",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }

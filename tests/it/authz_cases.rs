@@ -205,7 +205,7 @@ fn a_malformed_request_is_rejected() {
         ("\"expect\"", "\"expected\"", "unknown member of a case"),
         ("\"context\"", "\"contexts\"", "unknown member of a request"),
         ("\"red\"", "{}", "must be a string"),
-        ("\"id\": \"one\",", "", "`id` is missing"),
+        ("\"id\": \"one\",", "", "missing `id`"),
     ] {
         let text = CASE.replacen(from, to, 1);
         assert_ne!(text, CASE);

@@ -131,7 +131,7 @@ fn invalid_definitions_are_rejected_with_a_position() {
     let cases = [
         (
             DEFINITION.replace("\"stages\"", "\"stagges\""),
-            "`stages` is missing",
+            "missing `stages`",
             "site.json:3:",
         ),
         (
@@ -196,7 +196,7 @@ fn init_from_asks_for_missing_information() {
         2,
     );
     assert!(
-        run.stderr.contains("deploys to no bucket `other`"),
+        run.stderr.contains("does not deploy to bucket `other`"),
         "{}",
         run.stderr
     );

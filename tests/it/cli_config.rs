@@ -131,14 +131,14 @@ fn an_invalid_bucket_name() {
         &dev("  artifacts: {bucket: UPPER}"),
         "3:23",
         "UPPER",
-        "cannot be a bucket name",
+        "is not a valid bucket name",
         "naming rules",
     );
     one(
         &target("    bucket: '{acount}-out'"),
         "6:13",
         "'{acount}-out'",
-        "cannot be a bucket name",
+        "is not a valid bucket name",
         "`{account}` and `{region}` are allowed",
     );
 }
@@ -146,7 +146,7 @@ fn an_invalid_bucket_name() {
 #[test]
 fn an_invalid_alias() {
     for (alias, why) in [
-        ("alias/x", "leave out `alias/`"),
+        ("alias/x", "omit `alias/`"),
         ("aws/x", "reserves `alias/aws/`"),
         ("a.b", "only letters, digits"),
     ] {
@@ -166,7 +166,7 @@ fn an_invalid_pipeline_or_role_name() {
         &dev("  pipeline: {name: a b}"),
         "3:20",
         "a b",
-        "cannot be a pipeline name",
+        "is not a valid pipeline name",
         "crossaccountdeploy",
     );
     let long = "p".repeat(101);
@@ -180,7 +180,7 @@ fn an_invalid_pipeline_or_role_name() {
         &target("    role: a/b"),
         "6:11",
         "a/b",
-        "cannot be a role name",
+        "is not a valid role name",
         "prods3role",
     );
     let long = "r".repeat(65);
@@ -202,7 +202,7 @@ fn an_invalid_pipeline_or_role_name() {
         &SMALL.replace("name: prod", "name: ../x"),
         "4:11",
         "../x",
-        "cannot be a target name",
+        "is not a valid target name",
         "prod",
     );
 }
@@ -310,7 +310,7 @@ fn a_region_without_codepipeline() {
         "3:11",
         "eusc-de-east-1",
         "the pipeline cannot be in `eusc-de-east-1`: CodePipeline is not available there",
-        "partition `aws-eusc` has no region with CodePipeline",
+        "CodePipeline is not available in partition `aws-eusc`",
     );
     one(
         &dev("  region: eusc-de-west-1"),
@@ -335,25 +335,25 @@ fn quotas_that_aws_does_not_grant() {
             "actions_per_stage",
             2,
             100,
-            "CodePipeline allows 100 (actions per stage) and does not increase this quota",
+            "CodePipeline allows 100 (actions per stage), and this quota cannot be increased",
         ),
         (
             "actions_per_pipeline",
             4,
             1_000,
-            "CodePipeline allows 1,000 (actions per pipeline) and does not increase this quota",
+            "CodePipeline allows 1,000 (actions per pipeline), and this quota cannot be increased",
         ),
         (
             "managed_policies_per_role",
             20,
             25,
-            "IAM increases the quota (managed policies per role) to at most 25",
+            "IAM can increase this quota (managed policies per role) to at most 25",
         ),
         (
             "trust_policy_characters",
             2_048,
             8_192,
-            "IAM increases the quota (trust policy) to at most 8,192",
+            "IAM can increase this quota (trust policy) to at most 8,192",
         ),
     ] {
         for value in [least, most] {
@@ -366,7 +366,7 @@ fn quotas_that_aws_does_not_grant() {
             &format!("6:{}", "quotas: {".len() + name.len() + 3),
             &over.to_string(),
             reason,
-            &format!("set at most {most}"),
+            &format!("set it to {most} or less"),
         );
     }
 }
@@ -450,7 +450,7 @@ fn a_target_in_another_region() {
         "6:13",
         "cn-north-1",
         "cannot access each other",
-        "one partition",
+        "the same partition",
     );
     one(
         &target("    regions: [us-east-1, eu-west-1]\n    bucket: out-{region}"),
@@ -852,7 +852,7 @@ fn the_message_for_a_key_names_invisible_characters() {
         "2:3",
         "acc\\u{200b}ount",
         "unknown key `acc\\u{200b}ount`: it contains U+200B ZERO WIDTH SPACE",
-        "type it again; did you mean `account`?",
+        "retype it; did you mean `account`?",
     );
     let found = problems(&SMALL.replacen("  account", "\u{a0}\u{a0}account", 1));
     let indented = found
@@ -879,7 +879,10 @@ fn the_message_for_a_key_names_invisible_characters() {
 #[test]
 fn profiles_and_headers_that_cannot_be_used() {
     for (setting, message) in [
-        ("profile: \"\"", "`` cannot be a profile name: it is empty"),
+        (
+            "profile: \"\"",
+            "`` is not a valid profile name: it is empty",
+        ),
         ("profile: \" a\"", "begins or ends with whitespace"),
         ("profile: \"a]\"", "cannot contain `[` or `]`"),
         ("cache_control: \"max-äge\"", "only printable ASCII"),
@@ -1094,7 +1097,7 @@ fn files_that_cannot_be_read() {
         ("missing.yaml", "cannot read configuration `missing.yaml`"),
         (
             "latin.yaml",
-            "cannot read configuration `latin.yaml`: invalid UTF-8 in line 2",
+            "cannot read configuration `latin.yaml`: invalid UTF-8 on line 2",
         ),
         (
             "utf16.yaml",
@@ -1154,7 +1157,7 @@ fn an_unquoted_account_with_the_wrong_number_of_digits_has_both_problems() {
         &SMALL.replace("\"111111111111\"", "11111111111"),
         "2:12",
         "11111111111",
-        "`account` is not in quotes, and has 11 digits instead of 12",
+        "`account` is not in quotes and has 11 digits instead of 12",
         "write all 12 digits in quotes",
     );
 }

@@ -546,7 +546,7 @@ fn the_changed_part_of_a_manually_changed_pipeline_is_reported() {
         (
             with(&["artifactStore", "encryptionKey"], Value::Null),
             "DOCTOR_ARTIFACT_STORE",
-            "names no key",
+            "specifies no key",
             true,
         ),
         (

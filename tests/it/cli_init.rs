@@ -84,7 +84,7 @@ fn without_a_terminal_there_are_no_prompts() {
         ("init --dev-account 111111111111", "--prod-account"),
     ] {
         let run = project.expect(arguments, 2);
-        let message = format!("{missing} is missing, and there is no terminal");
+        let message = format!("{missing} is required: standard input is not a terminal");
         assert!(run.stderr.contains(&message), "{}", run.stderr);
         assert!(
             run.stderr.contains(&format!("set {missing}")),

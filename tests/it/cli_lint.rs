@@ -202,7 +202,7 @@ fn quotas_are_checked_on_any_template() {
     );
     assert_eq!(
         found[0].help,
-        "shorten the name: AWS does not raise this quota"
+        "shorten the name: this quota cannot be increased"
     );
     assert!(run.stdout.contains("error[QUOTA_NAME_LENGTH]"));
     let run = project.expect(&format!("{OURS} --format junit role.yaml"), 1);
@@ -280,7 +280,7 @@ fn checked_in_templates_are_linted_unchanged() {
     let run = project.expect(lint, 2);
     assert!(
         run.stderr
-            .contains("there is no template of the stack `prod` in stacks"),
+            .contains("no template for stack `prod` in stacks"),
         "{}",
         run.stderr
     );
@@ -357,7 +357,7 @@ fn nothing_to_check_is_an_error() {
         ),
         (
             "lint --rules empty bad.yaml",
-            "nothing was checked: folder `empty` has no Guard rules",
+            "nothing was checked: folder `empty` contains no Guard rules",
         ),
         (
             "lint --rules missing bad.yaml",
@@ -371,11 +371,11 @@ fn nothing_to_check_is_an_error() {
         ("lint --rules assigned.guard bad.yaml", "contains no rule"),
         (
             "lint --rules comments bad.yaml",
-            "nothing was checked: folder `comments` has no Guard rules",
+            "nothing was checked: folder `comments` contains no Guard rules",
         ),
         (
             "lint --rules rules --rules comments bad.yaml",
-            "nothing was checked: folder `comments` has no Guard rules",
+            "nothing was checked: folder `comments` contains no Guard rules",
         ),
         ("lint none.yaml", "`Resources` is empty"),
         ("lint other.yaml", "not a CloudFormation template"),

@@ -826,7 +826,7 @@ fn invalid_folder_contents_are_rejected() {
                 "x",
             )
         },
-        "its object key has 1205 bytes, and the S3 limit is 1024",
+        "its object key is 1205 bytes long, but the S3 limit is 1024",
     );
     let odd = Project::with(&accounts.config());
     // No process writes to the pipe, so opening it would block forever.

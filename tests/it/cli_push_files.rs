@@ -292,7 +292,7 @@ fn archives_that_the_action_cannot_extract_are_rejected() {
             "entries('a\\nb')",
             "`a\\u{a}b` cannot be deployed: it contains U+000A LINE FEED",
         ),
-        ("entries('n' * 1025)", "its object key has 1025 bytes"),
+        ("entries('n' * 1025)", "its object key is 1025 bytes"),
         // The directory contains a wrong size. The contents are neither extracted completely nor
         // trusted.
         (&size("10"), "`a` is damaged"),
@@ -300,7 +300,7 @@ fn archives_that_the_action_cannot_extract_are_rejected() {
             &size("6000000"),
             "it has 5000000 bytes, but the zip directory specifies 6000000",
         ),
-        (many, "`z.zip` has 300,000 files"),
+        (many, "`z.zip` contains 300,000 files"),
     ];
     for (body, message) in cases {
         make(&project, body);

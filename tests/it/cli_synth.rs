@@ -386,14 +386,14 @@ fn an_accounts_file() {
             "",
             "1:1",
             "",
-            "first line has no column `account`",
+            "first line has no `account` column",
             "account,region",
         ),
         (
             "name\n",
             "1:1",
             "name",
-            "first line has no column `account`",
+            "first line has no `account` column",
             "account,region",
         ),
         (
@@ -435,7 +435,7 @@ fn an_accounts_file() {
             "account\n222222222222\n\n222222222222\n",
             "4:1",
             "222222222222",
-            "`222222222222` is already in line 2",
+            "duplicate entry `222222222222`: first on line 2",
             "remove one",
         ),
         (
@@ -450,7 +450,7 @@ fn an_accounts_file() {
             "2:14",
             "\"open",
             "unclosed quote",
-            "add a quote",
+            "add a closing quote",
         ),
     ] {
         project.write("lists/accounts.csv", text);

@@ -151,6 +151,6 @@ fn the_help_for_a_long_name_says_how_many_characters_to_remove() {
         format!("  key: {{multi_region: true}}\n  artifacts: {{bucket: \"{bucket}\"}}\n");
     let config = config(&artifacts, "    region: eu-north-1\n");
     let run = Project::with(&config).expect("synth", 2);
-    let help = "make `dev.artifacts.bucket` 1 character shorter";
+    let help = "shorten `dev.artifacts.bucket` by 1 character";
     assert_eq!(run.problems()[0].help, help, "{}", run.stderr);
 }

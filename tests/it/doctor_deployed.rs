@@ -307,7 +307,7 @@ fn no_problems_are_reported_only_if_everything_was_read() {
         assert_eq!(one["action"], "cloudformation:GetTemplate");
         let what = text(&one["what"]);
         assert!(
-            what.contains("the template of the configuration is used"),
+            what.contains("the template from the configuration is used"),
             "{what}"
         );
     }

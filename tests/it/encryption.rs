@@ -379,7 +379,8 @@ fn a_disabled_key_stops_only_its_own_use() {
         let key = graph.nodes.iter().find(|node| node.kind == Kind::DeployKey);
         assert_eq!(key.expect("the key").detail, "us-east-1, disabled");
     }
-    // Disabling a key does not protect anything: an attack that the policy allows is still
+    // The proof does not rely on a disabled key: an attack that the policy allows is still
+    // reported.
     // reported.
     let inputs = edited("", DEV, |template| {
         let key = &mut template["Resources"]["DeployKey"]["Properties"];

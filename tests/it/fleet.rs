@@ -815,7 +815,7 @@ fn prove_groups_instances_with_equal_results_and_shows_one_account_on_demand() {
     let grouped = project.expect("prove", 0).stdout;
     assert!(grouped.contains("fleets3role-us-east-1 × 3"), "{grouped}");
     assert!(
-        grouped.contains("Target fleet: instances that are decided alike"),
+        grouped.contains("Target fleet: each row represents all instances with the same decision"),
         "{grouped}"
     );
     let expanded = project.expect("prove --expand", 0).stdout;

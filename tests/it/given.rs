@@ -46,7 +46,7 @@ fn an_unknown_name_is_rejected_by_every_command() {
             &project,
             &format!("{command} --policy codepipeline-outptu-bucket=deny.json"),
             &[
-                "error: no bucket, key, or role is named `codepipeline-outptu-bucket` in this run; \
+                "error: unknown bucket, key, or role `codepipeline-outptu-bucket`; \
                  did you mean `codepipeline-output-bucket`?",
                 "buckets: codepipeline-input-bucket,",
                 "keys: arn:aws:kms:us-east-1:111111111111:",
@@ -57,12 +57,12 @@ fn an_unknown_name_is_rejected_by_every_command() {
         refused(
             &project,
             &format!("{command} --boundary prod3role=boundary.json"),
-            &["no role is named `prod3role` in this run; did you mean `prods3role`?"],
+            &["unknown role `prod3role`; did you mean `prods3role`?"],
         );
         refused(
             &project,
             &format!("{command} --identity norole=none"),
-            &["no role is named `norole` in this run", "roles: "],
+            &["unknown role `norole`", "roles: "],
         );
     }
     assert!(!project.exists("report.html"));
@@ -113,7 +113,7 @@ fn arns_are_accepted_and_other_kinds_of_arns_are_rejected() {
         "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555",
         "alias/nothing",
     ] {
-        let wrong = format!("no bucket, key, or role is named `{other}` in this run");
+        let wrong = format!("unknown bucket, key, or role `{other}`");
         refused(
             &project,
             &format!("prove --policy {other}=deny.json"),
@@ -123,7 +123,7 @@ fn arns_are_accepted_and_other_kinds_of_arns_are_rejected() {
     refused(
         &project,
         "prove --boundary codepipeline-output-bucket=boundary.json",
-        &["no role is named `codepipeline-output-bucket` in this run; it is a bucket"],
+        &["unknown role `codepipeline-output-bucket`; it is a bucket"],
     );
 }
 
@@ -212,17 +212,17 @@ fn a_policy_is_specified_once() {
     refused(
         &project,
         &format!("prove --policy {bucket}=deny.json --policy {bucket}=none"),
-        &["--policy specifies `codepipeline-output-bucket` twice"],
+        &["duplicate --policy `codepipeline-output-bucket`"],
     );
     refused(
         &project,
         &format!("prove --policy {bucket}=deny.json --policy arn:aws:s3:::{bucket}=none"),
-        &["twice, first as `codepipeline-output-bucket`"],
+        &[": first as `codepipeline-output-bucket`"],
     );
     refused(
         &project,
         "prove --identity prods3role=none --identity arn:aws:iam::222222222222:role/prods3role=none",
-        &["--identity specifies `arn:aws:iam::222222222222:role/prods3role` twice"],
+        &["duplicate --identity `arn:aws:iam::222222222222:role/prods3role`"],
     );
     // One role can have a boundary and other policies.
     project.expect(
@@ -240,7 +240,7 @@ fn a_file_of_several_policies_is_not_read_in_part() {
     for (file, says) in [
         (
             "two.json",
-            "`prods3role` takes one policy, but this file contains 2",
+            "`prods3role` accepts one policy, but this file contains 2",
         ),
         ("none.json", "this file contains no policy"),
     ] {
@@ -256,7 +256,7 @@ fn a_file_of_several_policies_is_not_read_in_part() {
     refused(
         &project,
         "prove --policy codepipeline-output-bucket=two.json",
-        &["`codepipeline-output-bucket` takes one policy, but this file contains 2"],
+        &["`codepipeline-output-bucket` accepts one policy, but this file contains 2"],
     );
     // A policy without statements is an error, not a missing policy.
     project.write(
@@ -280,8 +280,8 @@ fn a_policy_file_next_to_the_templates_is_for_a_bucket_of_the_pipeline() {
             &project,
             command,
             &[
-                "`stacks/policies/codepipeline-outptu-bucket.json`: no bucket is named \
-                 `codepipeline-outptu-bucket` in this run; did you mean \
+                "`stacks/policies/codepipeline-outptu-bucket.json`: unknown bucket \
+                 `codepipeline-outptu-bucket`; did you mean \
                  `codepipeline-output-bucket`?",
             ],
         );
@@ -296,7 +296,7 @@ fn a_policy_file_next_to_the_templates_is_for_a_bucket_of_the_pipeline() {
         &project,
         "prove --policy codepipeline-output-bucket=deny.json",
         &[
-            "is specified twice: by `stacks/policies/codepipeline-output-bucket.json` and by --policy",
+            "`codepipeline-output-bucket`: in `stacks/policies/codepipeline-output-bucket.json` and in --policy",
         ],
     );
     // The output bucket does not exist yet, but the configuration names it.
@@ -319,7 +319,7 @@ fn no_template_of_the_folder_is_left_out() {
         refused(
             &project,
             command,
-            &["`stacks/dev.yaml` and `stacks/dev.json` are both templates of the stack `dev`"],
+            &["`stacks/dev.yaml` and `stacks/dev.json` are both templates for stack `dev`"],
         );
     }
     for name in ["stacks/dev.json", "stacks/dev.yaml"] {
@@ -329,7 +329,7 @@ fn no_template_of_the_folder_is_left_out() {
         refused(
             &project,
             command,
-            &["there is no template of the stack `dev` in stacks"],
+            &["no template for stack `dev` in stacks"],
         );
     }
     project.write("stacks/dev.yaml", dev);
@@ -379,7 +379,7 @@ fn a_role_name_means_the_roles_of_one_template() {
     let error = boundary_error(two, "deployer").expect("ambiguous");
     assert_eq!(
         error,
-        "`deployer` is ambiguous: it matches several roles in this run: specify the ARN: \
+        "`deployer` is ambiguous: it matches several roles: specify the ARN: \
          arn:aws:iam::222222222222:role/deployer, arn:aws:iam::333333333333:role/deployer"
     );
     assert_eq!(
@@ -399,7 +399,7 @@ fn a_name_of_a_bucket_and_a_role_is_ambiguous() {
     let said = errors[0].to_string();
     assert_eq!(
         said,
-        "`same-name` is ambiguous: it matches both a role and a bucket in this run"
+        "`same-name` is ambiguous: it matches both a role and a bucket"
     );
     inputs.policies = vec![file("arn:aws:s3:::same-name", DENY)];
     assert!(prove(&inputs).expect("a proof").denied().count() > 0);

@@ -1,6 +1,6 @@
-//! Text from outside can contain control sequences for a terminal, bidirectional or invisible
-//! characters, and commands for CI systems. No output in any format contains them, with colors
-//! enabled as on a terminal.
+//! Untrusted text can contain terminal control sequences, bidirectional or invisible characters,
+//! and CI commands. No output contains them in any format, even with colors enabled as on a
+//! terminal.
 
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ fn in_xml() -> String {
     HOSTILE.chars().map(reference).collect()
 }
 
-/// Replaces the text of an element wherever it occurs in an answer.
+/// Replaces the text of an element wherever it occurs in a response.
 fn replaced(body: &str, element: &str) -> String {
     let (open, close) = (format!("<{element}>"), format!("</{element}>"));
     let mut parts = body.split(&open);
@@ -80,7 +80,7 @@ fn without_styles(text: &str) -> String {
     out
 }
 
-/// Asserts that a line break within a value does not start a new line.
+/// Asserts that a line break in a value is escaped.
 #[track_caller]
 fn assert_one_line(run: &Run, context: &str) {
     for line in run.stdout.lines().chain(run.stderr.lines()) {

@@ -1,6 +1,5 @@
 //! `s3ferry init --from`: problems point to the pipeline definition, and nothing is replaced
 //! silently.
-//! silently.
 
 use serde_json::{Value, json};
 
@@ -125,7 +124,7 @@ fn a_role_outside_the_account_of_the_bucket_is_never_replaced_silently() {
                 .contains(&format!("account: \"{owner}\""))
         );
         assert_eq!(
-            run.stderr.contains("Action Deploy deploys as"),
+            run.stderr.contains("Action Deploy deploys with role"),
             owner == PROD,
             "{}",
             run.stderr

@@ -728,8 +728,8 @@ fn a_second_run_changes_nothing_and_says_so() {
             "{}",
             run.stdout
         );
-        // The same configuration in another folder results in the same bytes: no path, no time, no
-        // random value.
+        // The same configuration in another folder results in the same bytes. The templates contain
+        // no path, time, or random value.
         let elsewhere = root.join("elsewhere").join(case.name);
         fs::create_dir_all(&elsewhere).expect("a folder");
         for (name, _) in &case.files {

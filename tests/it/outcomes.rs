@@ -87,7 +87,7 @@ fn synth_writes_nothing_that_fails() {
     let project = Project::with(&format!("{SMALL}permissions: article\n"));
     let run = project.expect("synth --strict", 1);
     for part in [
-        "beyond them",
+        "in excess",
         "Nothing was written: with --strict, unexplained excess",
     ] {
         assert!(run.stderr.contains(part), "{}", run.stderr);
@@ -269,7 +269,7 @@ fn an_empty_proof_fails_and_says_so() {
     );
     let run = project.expect("prove --step dev", 0);
     assert!(
-        run.stdout.contains("There is no pipeline yet"),
+        run.stdout.contains("There is no pipeline after this step"),
         "{}",
         run.stdout
     );
@@ -312,14 +312,14 @@ fn a_part_of_a_proof_does_not_contradict_the_whole() {
     let run = project.expect("prove --account 333333333333 --format json", 1);
     let json: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
     assert_eq!(json["proven"], false);
-    let why = "The proof as a whole fails";
+    let why = "The whole proof fails";
     let run = project.expect("prove --call read", 1);
     assert!(run.stderr.contains(why), "{}", run.stderr);
     let run = project.expect("prove --call decrypt", 1);
     assert!(!run.stderr.contains(why), "{}", run.stderr);
     let run = project.expect("prove --call read --format sarif", 2);
     assert!(
-        run.stderr.contains("--call shows one step"),
+        run.stderr.contains("--call cannot be used with `--format sarif`"),
         "{}",
         run.stderr
     );

@@ -128,7 +128,7 @@ fn an_unused_value_is_rejected() {
     refused(
         &project,
         "--parameter ServiceRoleArn=a --parameter ServiceRoleArn=b",
-        &["--parameter sets `ServiceRoleArn` twice"],
+        &["duplicate --parameter `ServiceRoleArn`"],
     );
     refused(
         &project,

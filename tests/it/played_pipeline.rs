@@ -85,8 +85,8 @@ impl PlayedPipeline {
         self.server.endpoint()
     }
 
-    /// Sets the answers to operations. The last answer repeats. `VERSION` in an answer is replaced
-    /// by the version of the last upload.
+    /// Sets the responses to operations. The last response repeats. `VERSION` in a response is
+    /// replaced by the version of the last upload.
     pub(crate) fn plays<const N: usize>(&self, answers: [(&str, Vec<Value>); N]) {
         for (action, answers) in answers {
             let answers = answers.into_iter().map(Played::Value).collect();
@@ -94,19 +94,19 @@ impl PlayedPipeline {
         }
     }
 
-    /// Sets an answer to a text that a JSON value cannot represent.
+    /// Sets a response to a text that a JSON value cannot represent.
     pub(crate) fn plays_text(&self, action: &str, text: &str) {
         let text = Played::Text(text.to_owned());
         self.state().answers.insert(action.to_owned(), vec![text]);
     }
 
-    /// Answers an operation with an error.
+    /// Sets an error as the response to an operation.
     pub(crate) fn plays_error(&self, action: &str, code: &str, message: &str) {
         let error = Played::Error(code.to_owned(), message.to_owned());
         self.state().answers.insert(action.to_owned(), vec![error]);
     }
 
-    /// Answers an operation with an error once, before its other answers.
+    /// Sets an error as the first response to an operation, before its other responses.
     pub(crate) fn plays_error_first(&self, action: &str, code: &str, message: &str) {
         let error = Played::Error(code.to_owned(), message.to_owned());
         let mut state = self.state();
@@ -163,7 +163,7 @@ impl PlayedPipeline {
     }
 }
 
-/// Returns the next answer, and its text if the text was set.
+/// Returns the next response, and its text if the text was set.
 fn next(state: &mut State, action: &str) -> (Answer, Option<String>) {
     let version = state.version.clone();
     let Some(answers) = state.answers.get_mut(action) else {

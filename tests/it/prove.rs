@@ -661,7 +661,7 @@ fn the_command_proves_and_fails_by_its_exit_code() {
     );
     let out = s3ferry(here, &["prove", "--example", "--step", "dev"]);
     assert_eq!(out.status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&out.stdout).contains("There is no pipeline yet"));
+    assert!(String::from_utf8_lossy(&out.stdout).contains("There is no pipeline after this step"));
     assert_eq!(
         s3ferry(here, &["prove", "--example", "--call", "nothing"])
             .status

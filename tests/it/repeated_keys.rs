@@ -35,7 +35,7 @@ fn project(template: &str) -> Project {
 fn repeated(run: &Run) -> Vec<(String, String)> {
     assert!(!run.stdout.contains("LINT_UNKNOWN_SUPPRESSION"), "{run:?}");
     let found = shown(&run.stdout).into_iter();
-    let found = found.filter(|finding| finding.message.contains("CloudFormation takes"));
+    let found = found.filter(|finding| finding.message.contains("CloudFormation uses"));
     found
         .map(|finding| (finding.place, finding.message))
         .collect()
@@ -49,14 +49,14 @@ fn a_repeated_key_is_a_warning_at_the_value_that_counts() {
         .find(|finding| finding.message.starts_with("[LINT_REPEATED_KEY]"))
         .unwrap_or_else(|| panic!("{}", run.stdout));
     assert!(run.stdout.contains("warning[LINT_REPEATED_KEY]"));
-    let message = "`Tags` occurs twice, first in line 5: CloudFormation uses the last value";
+    let message = "duplicate key `Tags` (first on line 5): CloudFormation uses the last value";
     assert!(finding.message.ends_with(message), "{finding:?}");
     assert!(
         finding.place.starts_with("template.yaml:7:7"),
         "{finding:?}"
     );
     assert_eq!(finding.underlined, "Tags");
-    assert_eq!(finding.help, "remove one of the two");
+    assert_eq!(finding.help, "remove one of them");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_key_repeated_several_times_is_one_finding() {
         panic!("{}", run.stdout);
     };
     assert!(place.starts_with("template.yaml:9:7"), "{place}");
-    assert!(message.contains("4 times, first in line 5"), "{message}");
+    assert!(message.contains("(4 times, first on line 5)"), "{message}");
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! The screens of the commands that need no AWS account, in 80 columns, and where a table is wider, in
-//! 120 columns.
+//! The screens of the commands that need no AWS account. They are 80 columns wide, and also 120
+//! columns if a table is wider.
 //!
-//! `INSTA_UPDATE=always cargo test --test it snapshots` writes the screens to `snapshots/`; read the
-//! difference before you commit it.
+//! `INSTA_UPDATE=always cargo test --test it snapshots` writes the screens to `snapshots/`. Review
+//! the differences before you commit them.
 
 use crate::support::{Project, SMALL};
 
-/// The whole screen of a run: the command, its results and messages, and its exit code.
+/// Returns the screen of a run: the command, its output and messages, and its exit code.
 fn screen(project: &mut Project, arguments: &str, columns: usize) -> String {
     project.set("COLUMNS", &columns.to_string());
     let run = project.run(arguments);
@@ -19,8 +19,8 @@ fn screen(project: &mut Project, arguments: &str, columns: usize) -> String {
     text + &format!("--- exit code {} ---\n", run.code)
 }
 
-/// Asserts that lines fit. Differences, source lines, JSON, and diagrams are never wrapped, and neither is
-/// a name or a command.
+/// Asserts that lines fit. Diffs, source lines, JSON, diagrams, names, and commands are never
+/// wrapped.
 fn fits(text: &str, columns: usize) {
     let is_whole = |line: &&str| {
         let start = line.trim_start();

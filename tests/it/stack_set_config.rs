@@ -111,13 +111,13 @@ fn names_and_places() {
         "7:15",
         "cn-north-1",
         "are in different partitions",
-        "one partition",
+        "the same partition",
     );
     one(
         "execution_role: a/b",
         "7:23",
         "a/b",
-        "cannot be a role name",
+        "is not a valid role name",
         "without a path",
     );
 }
@@ -231,7 +231,11 @@ fn operation_preferences() {
             "10",
             "at most 4 accounts",
         ),
-        ("region_order: [us-east-1, us-east-1]", "us-east-1", "twice"),
+        (
+            "region_order: [us-east-1, us-east-1]",
+            "us-east-1",
+            "duplicate region `us-east-1`",
+        ),
         ("region_order: [mars-1]", "mars-1", "no region"),
         ("concurrency_mode: hard", "hard", "cannot be `hard`"),
     ] {

@@ -1,4 +1,4 @@
-//! `s3ferry deploy` of stack sets, against scripted answers in the documented shapes of AWS, for
+//! `s3ferry deploy` of stack sets, against scripted responses in the documented format of AWS, for
 //! states that emulators do not reach.
 
 use std::io::Read as _;
@@ -462,11 +462,11 @@ fn failures_are_a_table_with_the_root_cause_of_each_readable_stack() {
     let missing = "Account 333333333333 should have 'AWSCloudFormationStackSetExecutionRole' \
                    role with trust relationship to Role \
                    'AWSCloudFormationStackSetAdministrationRole'.";
-    let cancelled = "Cancelled since failure tolerance has exceeded";
+    let reason = "Cancelled since failure tolerance has exceeded";
     let found = [
         (ONE, "FAILED", "ResourceLogicalId:OutputBucket"),
         (TWO, "FAILED", missing),
-        ("444444444444", "CANCELLED", cancelled),
+        ("444444444444", "CANCELLED", reason),
         ("555555555555", "SUCCEEDED", ""),
     ];
     let outdated = [
@@ -578,7 +578,7 @@ fn unreadable_events_of_a_failed_instance_are_reported_next_to_the_reason_of_sta
     );
 }
 
-/// Scripts the calls of a first deployment of a stack set, with these answers about its buckets.
+/// Scripts the calls of a first deployment of a stack set, with these responses about its buckets.
 fn first_deployment(buckets: Vec<Answer>) -> Script {
     Script::start([
         ("HeadBucket", buckets),
@@ -755,7 +755,7 @@ fn a_removed_account_stays_until_the_pipeline_no_longer_deploys_to_it() {
         ),
     ]);
     logged_in(&mut project, &script.endpoint());
-    // No answer shows that dev is deployed without the account.
+    // No response shows that dev is deployed without the account.
     let run = project.expect(DEPLOY, 0);
     nothing_unscripted(&script);
     assert!(

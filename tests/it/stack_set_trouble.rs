@@ -31,7 +31,7 @@ fn stack_id(account: &str) -> String {
     format!("arn:aws:cloudformation:us-east-1:{account}:stack/StackSet-crossaccountdeploy-prod-1/2")
 }
 
-/// Scripts an existing stack set with these answers about its instances, in order.
+/// Scripts an existing stack set with these responses about its instances, in order.
 fn script(project: &Project, listed: Vec<Answer>, described: Vec<Answer>) -> Script {
     let template = project.read("stacks/prod.yaml");
     // The preparation reads the same lists as the deployment.
@@ -228,7 +228,7 @@ fn a_missing_role_and_another_deployment_are_explained() {
         (
             "ValidationError",
             "Account 222222222222 should have 'fleet' role with trust relationship to Role 'admin'.",
-            "the execution role is missing in that account",
+            "the execution role is missing from that account",
         ),
         (
             "StaleRequestException",

@@ -1,5 +1,5 @@
-//! Answers to each kind of call that do not come from AWS but from proxies, captive portals, and
-//! wrong endpoints.
+//! Responses that come from proxies, captive portals, and wrong endpoints instead of AWS, for each
+//! kind of call.
 
 use crate::cli_push::Stage;
 use crate::emulator::{Accounts, Emulator, Fault, FaultProxy};
@@ -9,7 +9,7 @@ const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Welcome</title></head>\n
                     <body><h1>Please \u{202e}log in</h1></body></html>";
 const HELP: &str = "HTTPS_PROXY";
 
-/// Returns answers that do not come from AWS, each with the texts that describe it.
+/// Returns responses that do not come from AWS, each with the texts that describe it.
 fn strangers() -> Vec<(Fault, Vec<&'static str>)> {
     vec![
         (
@@ -131,7 +131,7 @@ fn a_foreign_answer_to_s3_is_described() {
     let stage = Stage::new();
     for (action, call, status) in [
         ("GetBucketVersioning", "s3:GetBucketVersioning", 200),
-        // The answer to HEAD has no body.
+        // The response to HEAD has no body.
         ("HeadObject", "s3:HeadObject", 200),
         ("PutObject", "s3:PutObject", 200),
         ("PutObject", "s3:PutObject", 403),

@@ -200,8 +200,8 @@ impl<'a> Adoption<'a> {
             Some(_) if to_stdout => print(output::Text::json(&adopted.text)),
             Some(path) => {
                 files::put(path, &adopted.text)?;
-                // A bare definition is the value of `--pipeline`. The output of `get-pipeline`
-                // contains all options.
+                // `--pipeline` expects only the definition. The response of `get-pipeline` has the
+                // structure that `--cli-input-json` expects.
                 let option = match definition.is_bare() {
                     true => "--pipeline",
                     false => "--cli-input-json",
@@ -349,7 +349,7 @@ impl<'a> Adoption<'a> {
                 return Ok(arn.clone());
             }
             return Err(Failure::new(
-                format!("`{arn}` is not the ARN of a key of the dev account and region"),
+                format!("`{arn}` is not the ARN of a key in the dev account and region"),
                 format!(
                     "use the form `{prefix}…`: an alias or a bare key ID is resolved in the \
                      caller's account"

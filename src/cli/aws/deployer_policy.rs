@@ -25,9 +25,9 @@ Examples:
                                the permissions of that service role
 
   s3ferry deployer-policy --profile dev --push
-                               only the permissions of `s3ferry push`, for a build server
+                               only the permissions for `s3ferry push`, for a build server
   s3ferry deployer-policy --profile prod --doctor
-                               only the permissions of `s3ferry doctor`
+                               only the permissions for `s3ferry doctor`
 
 The policy covers deploy, diff, status, events, and destroy. Without a service role, CloudFormation
 uses the caller's permissions. The policy then includes them, limited to the planned names.";

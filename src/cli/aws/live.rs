@@ -174,7 +174,7 @@ fn erasing(drawn: &[usize], columns: usize) -> String {
     }
 }
 
-/// Truncates a text to at most `length` characters.
+/// Truncates text to at most `length` characters.
 pub(crate) fn cut(text: &str, length: usize) -> String {
     if text.chars().count() <= length {
         return text.to_owned();

@@ -22,8 +22,8 @@ pub(crate) fn check(
         }
         if given[..number].iter().any(|(other, _)| other == name) {
             return Err(Failure::new(
-                format!("--parameter sets `{name}` twice"),
-                "set it once",
+                format!("duplicate --parameter `{name}`"),
+                "specify each parameter once",
             ));
         }
         let has = |step: &StackStep| step.template.parameters.contains(name);

@@ -120,7 +120,7 @@ impl Role {
             Self::Unseen {
                 target: Some((target, _)),
             } => format!("the state of target `{target}` is unknown"),
-            Self::Unseen { target: None } => "the role belongs to no target".to_owned(),
+            Self::Unseen { target: None } => "the role does not belong to a target".to_owned(),
         }
     }
 

@@ -73,7 +73,7 @@ pub(crate) struct Document {
 struct Entry {
     #[serde(flatten)]
     place: StackPlace,
-    /// Whether it is a stack set.
+    /// Whether the entry is a stack set.
     stack_set: bool,
     /// Stack status before the rollback; null if the stack does not exist.
     status: Option<String>,
@@ -304,7 +304,7 @@ impl Candidate {
                 text.push_str(&format!("{next}."));
             }
             Remedy::Cancel => text.push_str(": the update can be canceled."),
-            Remedy::Follow => text.push_str(": following it."),
+            Remedy::Follow => text.push_str(": following the rollback."),
             Remedy::Continue => {
                 text.push('.');
                 if !failed.is_empty() {

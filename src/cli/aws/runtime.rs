@@ -33,7 +33,7 @@ pub(crate) fn block_on_or(
     work: impl Future<Output = Result<Outcome, Failure>>,
     tidy: impl AsyncFnOnce(),
 ) -> Result<Outcome, Failure> {
-    let cannot_start = |error| Failure::new(format!("cannot start: {error}"), "");
+    let cannot_start = |error| Failure::new(format!("cannot start the async runtime: {error}"), "");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

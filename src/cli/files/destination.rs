@@ -7,33 +7,33 @@ use std::path::{Path, PathBuf};
 use super::replace::{Writer, cannot_write, folder_of, is_descriptor, resolve};
 use crate::cli::Failure;
 
-/// The kind of a path of `--out`.
+/// The kind of destination that a path for `--out` names.
 enum Destination {
     /// `-`, or the device of standard output.
     Stdout,
     /// A FIFO, a character device, or a socket, which is opened for writing.
     Stream,
-    /// Another open file of this process, such as `/dev/fd/3`, which is appended to.
+    /// Another open file of this process, such as `/dev/fd/3`. Output is appended to it.
     Descriptor,
-    /// A regular file, which is replaced atomically, or a new one.
+    /// A new file, or a regular file, which is replaced atomically.
     File,
 }
 
-/// Returns whether a path of `--out` is standard output: `-` or `/dev/stdout`.
+/// Returns whether a path for `--out` names standard output: `-` or `/dev/stdout`.
 pub(crate) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
         || resolve(path)
             .is_ok_and(|real| real.file_name().is_some_and(|name| name == "1") && is_own(&real))
 }
 
-/// Returns whether writing to a path of `--out` replaces an existing file, or the target of a symbolic
-/// link.
+/// Returns whether writing to a path for `--out` replaces an existing file, or the target of a
+/// symbolic link.
 pub(crate) fn is_replaced(path: &Path) -> bool {
     matches!(destination(path), Ok(Destination::File)) && path.symlink_metadata().is_ok()
 }
 
-/// Writes to the destination of `--out`. Returns whether to report its path, which is false for
-/// standard output.
+/// Writes to the destination of `--out`. Returns whether to report the path: `false` for standard
+/// output.
 ///
 /// # Errors
 /// The path is a folder, or cannot be written. In this case, the file does not change.
@@ -84,7 +84,7 @@ fn destination(path: &Path) -> Result<Destination, Failure> {
         };
         Failure::new(
             format!("cannot write `{}`: it is {link}{what}", path.display()),
-            "name a file, or use `-` for standard output",
+            "specify a file, or use `-` for standard output",
         )
     };
     match fs::metadata(&real) {

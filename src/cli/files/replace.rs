@@ -1,10 +1,10 @@
 //! Atomic writes of several regular files.
 //!
 //! The content is written to temporary files in the same folder. They are renamed when all are
-//! complete. Meanwhile, the folders are locked, so two runs never leave a mix of their files. The lock
-//! is on the folder itself (`flock`): there is no lock file, and the system releases the lock if a
-//! process is killed. A temporary file in a folder that was just locked is therefore left over from a
-//! killed run, and is removed.
+//! complete. Meanwhile, the folders are locked, so two runs never leave a mix of their files. The
+//! lock is on the folder itself (`flock`): there is no lock file, and the system releases the lock
+//! if a process is killed. A temporary file in a folder that was just locked is therefore left over
+//! from a killed run, and is removed.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -15,13 +15,13 @@ use tempfile::NamedTempFile;
 
 use super::{Failure, reason};
 
-/// The prefix and suffix of temporary files. Six random letters and digits are between them.
+/// The prefix and suffix of temporary files. Six random letters and digits come between them.
 const TEMPORARY: (&str, &str) = (".s3ferry-", ".tmp");
 
-/// The maximum time to wait for the lock. Another run holds it only while it writes.
+/// The maximum time to wait for the lock. A run holds the lock only while it writes.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// A path with more symbolic links is treated as a loop.
+/// The maximum number of symbolic links to follow. A path with more links is treated as a loop.
 const MOST_LINKS: usize = 40;
 
 /// Replaces or creates a file.
@@ -40,8 +40,8 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Follows symbolic links, because the target is replaced and not the link. The target does not have
-/// to exist.
+/// Follows symbolic links, so that the target is replaced instead of the link. The target does not
+/// have to exist.
 ///
 /// # Errors
 /// The links form a loop, or a link cannot be read.
@@ -52,21 +52,21 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Failure> {
             Ok(target) if !is_descriptor(&found) => {
                 found = found.parent().unwrap_or(Path::new("")).join(target);
             }
-            // It is not a link, or it does not exist.
+            // The path is not a link, or it does not exist.
             _ => return Ok(found),
         }
     }
     Err(Failure::new(
         format!(
-            "`{}` is a symbolic link that leads back to itself",
+            "`{}` is a symbolic link that points to itself",
             path.display()
         ),
         "remove the link",
     ))
 }
 
-/// Returns whether a path names an open file of a process, such as `/dev/fd/1`. It looks like a link,
-/// but its target does not always have a path.
+/// Returns whether a path names an open file of a process, such as `/dev/fd/1`. It looks like a
+/// link, but its target does not always have a path.
 pub(super) fn is_descriptor(path: &Path) -> bool {
     fs::canonicalize(folder_of(path)).is_ok_and(|folder| {
         folder == Path::new("/dev/fd") || folder.starts_with("/proc") && folder.ends_with("fd")
@@ -80,8 +80,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Creates missing folders, waits until no other run writes to them, and removes temporary files
-    /// of killed runs.
+    /// Creates missing folders, waits until no other run writes to them, and removes temporary
+    /// files of killed runs.
     ///
     /// # Errors
     /// A folder cannot be created, or another run holds the lock for too long.
@@ -119,8 +119,8 @@ impl Writer {
         Ok(Self { _locks: locks })
     }
 
-    /// Replaces or creates files. An existing file keeps its mode, and its owner if the system allows
-    /// that.
+    /// Replaces or creates files. An existing file keeps its mode, and its owner if the system
+    /// allows that.
     ///
     /// # Errors
     /// A file cannot be written. In this case, nothing changes.
@@ -139,7 +139,7 @@ impl Writer {
     }
 }
 
-/// A temporary file that is ready to be renamed.
+/// Writes a temporary file that is ready to be renamed.
 fn stage(real: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let existing = match fs::metadata(real) {
         Ok(data) if data.is_dir() => return Err(ErrorKind::IsADirectory.into()),
@@ -147,8 +147,8 @@ fn stage(real: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
             return Err(io::Error::other(NotRegular));
         }
         Ok(data) => {
-            // A rename does not need permission for the file itself, but a user who write-protects a
-            // file expects that it is not replaced.
+            // A rename does not need permission for the file itself, but users do not expect a
+            // write-protected file to be replaced.
             OpenOptions::new().write(true).open(real)?;
             Some(data)
         }
@@ -180,7 +180,7 @@ fn keep(existing: &Metadata, file: &File) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
     let new = file.metadata()?;
     if (new.uid(), new.gid()) != (existing.uid(), existing.gid()) {
-        // Only root can change the owner. For other users, the new file keeps theirs.
+        // Only root can change the owner. A file that another user writes belongs to that user.
         let _ = fchown(file, Some(existing.uid()), Some(existing.gid()));
     }
     file.set_permissions(fs::Permissions::from_mode(existing.mode() & 0o777))
@@ -212,11 +212,11 @@ fn lock(folder: &Path) -> Result<Option<File>, Failure> {
             Err(Errno::WOULDBLOCK | Errno::INTR) => {
                 return Err(Failure::new(
                     format!(
-                        "another run of s3ferry has been writing to `{}` for more than {} seconds",
+                        "another s3ferry process has been writing to `{}` for more than {} seconds",
                         folder.display(),
                         WAIT.as_secs()
                     ),
-                    "wait for it or stop it",
+                    "wait for it to finish, or stop it",
                 ));
             }
             // Some network file systems cannot lock folders.
@@ -242,8 +242,8 @@ fn remove_leftovers(folder: &Path) {
     }
 }
 
-/// Returns whether s3ferry gives this name to temporary files. The first version used no suffix. A name such
-/// as `.s3ferry-backup` belongs to the user.
+/// Returns whether s3ferry gives this name to temporary files. The first version used no suffix. A
+/// name such as `.s3ferry-backup` belongs to the user.
 fn is_temporary(name: &str) -> bool {
     let Some(rest) = name.strip_prefix(TEMPORARY.0) else {
         return false;
@@ -260,7 +260,7 @@ fn is_temporary(name: &str) -> bool {
 pub(super) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     let folder = folder_of(path).display();
     let (why, help) = match error.kind() {
-        ErrorKind::IsADirectory => ("it is a folder".to_owned(), "name a file".to_owned()),
+        ErrorKind::IsADirectory => ("it is a folder".to_owned(), "specify a file".to_owned()),
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => (
             format!("`{folder}` is not a folder"),
             "choose another folder".to_owned(),
@@ -270,13 +270,13 @@ pub(super) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
             format!("check the permissions of the file and of the folder `{folder}`"),
         ),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            (reason(error), "free some space".to_owned())
+            (reason(error), "free up disk space".to_owned())
         }
         _ => match error
             .get_ref()
             .is_some_and(|inner| inner.is::<NotRegular>())
         {
-            true => (NotRegular.to_string(), "move it away".to_owned()),
+            true => (NotRegular.to_string(), "move the file".to_owned()),
             false => (reason(error), format!("check the folder `{folder}`")),
         },
     };

@@ -13,8 +13,8 @@ use crate::cli::{Failure, Global, files, output, shell};
 /// Creates the configuration, and asks for values that the definition does not contain.
 ///
 /// # Errors
-/// The file is not a pipeline definition, no configuration can describe the pipeline, or an account is
-/// missing.
+/// The file is not a pipeline definition, no configuration can describe the pipeline, or an account
+/// is missing.
 pub(super) fn configuration(
     global: &Global,
     options: &InitOptions,
@@ -33,7 +33,7 @@ pub(super) fn configuration(
                 .map(|target| target.bucket.as_str())
                 .collect();
             return Err(Failure::new(
-                format!("the pipeline does not deploy to a bucket `{bucket}`"),
+                format!("the pipeline does not deploy to bucket `{bucket}`"),
                 format!("it deploys to: {}", known.join(", ")),
             ));
         }
@@ -50,8 +50,8 @@ pub(super) fn configuration(
             if role.account() != Some(owner.as_str()) {
                 draft.notes.push(format!(
                     "Action {} deploys with role {}, whose account does not own bucket {}. The \
-                     configuration creates a new role in account {owner}, and `s3ferry adopt` sets it in \
-                     the action.",
+                     configuration creates a new role in account {owner}, and `s3ferry adopt` sets \
+                     it in the action.",
                     role.action, role.arn, target.bucket
                 ));
             }
@@ -66,8 +66,8 @@ pub(super) fn configuration(
     Ok(text)
 }
 
-/// Checks the new configuration. Its problems are caused by the definition, so they are shown
-/// there.
+/// Checks the new configuration. The definition causes any problems, so they are reported at
+/// positions in the definition.
 fn check(draft: &Draft, text: &str) -> Result<(), Vec<Diagnostic>> {
     let source = Source::new("s3ferry.yaml", text);
     let problems = match Document::read(source.clone()) {
@@ -86,7 +86,7 @@ fn check(draft: &Draft, text: &str) -> Result<(), Vec<Diagnostic>> {
 
 /// The reason why the owner of a bucket is unknown.
 enum Refused {
-    /// The role of an action contradicts it.
+    /// The role of an action belongs to another account.
     Role(Diagnostic),
     /// An option is missing or invalid.
     Option(Failure),
@@ -143,7 +143,7 @@ fn account(
                 ),
             )
             .help(format!(
-                "name the account that owns the bucket: `--bucket-account {bucket}={owner}` or \
+                "specify the account that owns the bucket: `--bucket-account {bucket}={owner}` or \
                  `--bucket-account {bucket}={id}`"
             )),
         )),

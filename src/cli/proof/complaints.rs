@@ -1,4 +1,4 @@
-//! The problems of a proof, each with a line or an explanation.
+//! The problems of a proof, each on one line or with an explanation.
 
 use crate::proof::{AttackResult, Outcome, Proof};
 
@@ -7,7 +7,8 @@ use crate::cli::excerpt::shortened;
 use crate::cli::output::Text;
 
 /// Returns the problems with explanations, and a line for each missing input of an unproven call.
-/// With `strict`, includes the unresolved values and the excess. Empty without problems.
+/// With `strict`, includes the unresolved values and the excess. Returns empty text if there are no
+/// problems.
 pub(crate) fn complaints(proof: &Proof, strict: bool) -> Text {
     let mut out = Text::new();
     emptiness(&mut out, &proof.outcome());
@@ -37,10 +38,10 @@ pub(crate) fn complaints(proof: &Proof, strict: bool) -> Text {
     out.trim_end()
 }
 
-/// The number of items that are shown of each kind. The JSON output has all of them.
+/// The maximum number of items shown of each kind. The JSON output contains all items.
 const MOST_SHOWN: usize = 20;
 
-/// Shows the first items of a kind, and the number of the others.
+/// Shows the first items of a kind, and counts the others.
 pub(super) fn first<T>(
     out: &mut Text,
     things: impl IntoIterator<Item = T>,

@@ -34,7 +34,8 @@ pub(crate) fn wanted(decided: &Decided, call: Option<Step>) -> bool {
     call.is_none_or(|step| decided.call.step == step)
 }
 
-/// Returns the deciding statements of one side with file and line. Empty without a statement.
+/// Returns the deciding statements of one side, each with its file and line. The result is empty if
+/// the side has no deciding statement.
 fn side(proof: &Proof, decided: &Decided, layer: Layer) -> String {
     let decisive = decided.decisive.iter();
     let found = decisive.filter(|decisive| decisive.layer == layer);
@@ -97,7 +98,7 @@ impl Row {
             return false;
         }
         let action = other.actions.split(':').nth(1).unwrap_or_default();
-        // The same action with another encryption context is shown once.
+        // Show the same action with different encryption contexts only once.
         let mut known = self.actions.split([':', ' ', ',']);
         if !known.any(|known| known == action) {
             self.actions += ", ";
@@ -107,8 +108,8 @@ impl Row {
     }
 }
 
-/// The column of the calls is at least this wide, even in a narrower terminal.
-const LEAST_BESIDE: usize = 40;
+/// Minimum width of the column of calls, even on a narrower terminal.
+const LEAST_CALLS_WIDTH: usize = 40;
 
 /// Returns the calls in execution order. Calls that differ only in their action share a row. The
 /// deciding statements are listed below it.
@@ -127,7 +128,7 @@ pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> Text {
         let mut first = format!("{step:<10}  {decision:<width$}");
         let left = first.len() + 2;
         let rest = match Stream::Results.width() {
-            Some(columns) => wrapped(rest, columns.saturating_sub(left).max(LEAST_BESIDE)),
+            Some(columns) => wrapped(rest, columns.saturating_sub(left).max(LEAST_CALLS_WIDTH)),
             None => vec![rest.to_owned()],
         };
         for rest in rest {
@@ -207,7 +208,7 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
         let place = at_resource(proof, Some(&decisive.resource), " at ", decisive.place);
         out.line(format_args!("  {effect}: {name} of {place}"));
     }
-    // Unknown inputs do not matter for a denied call.
+    // Unknown inputs do not affect a denied call.
     if decided.verdict == Verdict::Unproven {
         unknowns(&mut out, proof, decided);
     }
@@ -225,7 +226,7 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
     out
 }
 
-/// Returns a place, after its resource if there is one.
+/// Returns a location, preceded by its resource, if any.
 fn at_resource(proof: &Proof, resource: Option<&str>, then: &str, place: Place) -> String {
     let resource = resource.map_or(String::new(), |resource| format!("{resource}{then}"));
     resource + &proof.at(place)

@@ -22,17 +22,18 @@ pub(crate) struct ProofInput {
     /// Service control policies of the accounts; one file per level, from the root
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     scp: Vec<PathBuf>,
-    /// Resource control policies, likewise; every level includes RCPFullAWSAccess
+    /// Resource control policies, in the same order; every level includes RCPFullAWSAccess
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     rcp: Vec<PathBuf>,
     /// Permissions boundary of a role, by name or ARN; `none` for an existing role without one
     #[arg(long, value_name = "ROLE=FILE", help_heading = "Input")]
     boundary: Vec<String>,
-    /// Policy of a bucket, trust policy of a role, or key policy, by name, ARN, or alias; `none` for
-    /// a bucket without one
+    /// Policy of a bucket, trust policy of a role, or key policy, by name, ARN, or alias; `none`
+    /// for a bucket without one
     #[arg(long, value_name = "RESOURCE=FILE", help_heading = "Input")]
     policy: Vec<String>,
-    /// All other identity-based policies of a role, by name or ARN; `none` for a role without others
+    /// All other identity-based policies of a role, by name or ARN; `none` for a role without
+    /// others
     #[arg(long, value_name = "ROLE=FILE", help_heading = "Input")]
     identity: Vec<String>,
     /// Value of a template parameter; separate the items of a list with commas
@@ -74,8 +75,8 @@ impl From<Vec<InputError>> for Failure {
     }
 }
 
-/// Returns the templates of the folder. Without a folder, returns those of `stacks/`, or synthesizes
-/// them if `stacks/` contains none.
+/// Returns the templates of the folder. Without a folder, returns those of `stacks/`, or
+/// synthesizes them if `stacks/` contains none.
 ///
 /// # Errors
 /// A template does not exist or cannot be read.
@@ -98,15 +99,12 @@ pub(crate) fn templates(
         let mut inputs = Inputs::new(plan, dev_step, |name| match template_path(dir, name)? {
             Some(path) => Ok(files::read(&path, "template", Kind::Template)?.into()),
             None if in_folder => Err(Failure::new(
-                format!("there is no template of the stack `{name}`"),
-                "write the templates with `s3ferry synth`, or name their folder with --dir",
+                format!("no template for stack `{name}`"),
+                "run `s3ferry synth` to write the templates, or specify their folder with --dir",
             )),
             None => Err(Failure::new(
-                format!(
-                    "there is no template of the stack `{name}` in {}",
-                    dir.display()
-                ),
-                "write the templates with `s3ferry synth`",
+                format!("no template for stack `{name}` in {}", dir.display()),
+                "run `s3ferry synth` to write the templates",
             )),
         })?;
         inputs.bucket_policies = merged_policies(&dir.join("policies"))?;
@@ -118,8 +116,8 @@ pub(crate) fn templates(
         .inputs(plan, dev_step))
 }
 
-/// Refuses a template in the folder that belongs to no stack of the configuration: the proof would
-/// leave it out.
+/// Refuses a template in the folder that belongs to no stack in the configuration, because the
+/// proof would ignore it.
 fn no_others(plan: &Plan, dir: &Path) -> Result<(), Failure> {
     let stacks: Vec<String> = crate::stacks::names(plan)
         .into_iter()
@@ -135,7 +133,7 @@ fn no_others(plan: &Plan, dir: &Path) -> Result<(), Failure> {
         if crate::template::read_template(&source).is_ok() {
             return Err(Failure::new(
                 format!(
-                    "the template `{}` does not belong to a stack of the configuration, so the proof \
+                    "template `{}` does not belong to a stack in the configuration, so the proof \
                      would ignore it",
                     path.display()
                 ),
@@ -165,7 +163,7 @@ fn template_path(dir: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
     if let (Some(first), Some(second)) = (&first, found.next()) {
         return Err(Failure::new(
             format!(
-                "`{}` and `{}` are both templates of the stack `{name}`",
+                "`{}` and `{}` are both templates for stack `{name}`",
                 first.display(),
                 second.display()
             ),
@@ -201,8 +199,8 @@ fn named(options: &[String], option: &str) -> Result<Vec<NamedFile>, Failure> {
                 .filter(|(name, file)| !name.is_empty() && !file.is_empty())
             else {
                 return Err(Failure::new(
-                    format!("`{option} {text}` does not have the form NAME=FILE"),
-                    "write a name or an ARN, an equals sign, and a file",
+                    format!("`{option} {text}` is not in the form NAME=FILE"),
+                    "use a name or an ARN, an equals sign, and a file",
                 ));
             };
             let source: Option<Source> = match file {

@@ -23,8 +23,8 @@ pub(crate) struct Document<'p> {
     version: Version,
     /// Names of the proven pipelines.
     pipelines: &'p [String],
-    /// Whether the proof is not empty, every call is allowed, every attack is denied, and every value
-    /// is resolved.
+    /// Whether the proof is not empty, every call is allowed, every attack is denied, and every
+    /// value is resolved.
     proven: bool,
     /// The calls of an execution.
     calls: Vec<Call<'p>>,
@@ -32,7 +32,7 @@ pub(crate) struct Document<'p> {
     attacks: Vec<Attack<'p>>,
     /// Every statement and the calls that need it.
     statements: Vec<StatementUse<'p>>,
-    /// Actions that AWS does not have.
+    /// Actions that do not exist in AWS.
     unknown_actions: Vec<UnknownAction<'p>>,
     /// Values that cannot be resolved from the templates.
     unresolved: Vec<Problem<'p>>,
@@ -40,7 +40,7 @@ pub(crate) struct Document<'p> {
     obstacles: Vec<Problem<'p>>,
 }
 
-/// A place in a template or policy file.
+/// A location in a template or policy file.
 #[derive(Serialize, JsonSchema)]
 struct Place<'p> {
     /// Path of the file.
@@ -57,9 +57,9 @@ struct Place<'p> {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Call<'p> {
-    /// Name of the call.
+    /// Stable name of the call.
     id: &'p str,
-    /// Target that the call serves; null if it serves all.
+    /// Target that the call serves; null if it serves all targets.
     target: Option<&'p str>,
     /// Account and region of a target.
     instance: Option<&'p Instance>,
@@ -76,19 +76,19 @@ struct Call<'p> {
     resource: &'p str,
     /// Whether an execution needs the call.
     strength: Strength,
-    /// Account that owns the resource; null if it is not known.
+    /// Account that owns the resource; null if unknown.
     resource_account: Option<&'p str>,
     /// Decision.
     decision: Verdict,
-    /// Reason of the decision, in one sentence.
+    /// Reason for the decision, in one sentence.
     because: &'p str,
-    /// Place that requires the call.
+    /// Location of the element that requires the call, such as a pipeline action.
     place: Place<'p>,
-    /// The statements that decide.
+    /// The statements that decide the call.
     statements: Vec<Statement<'p>>,
-    /// Policies that are not given.
+    /// Missing policies that the decision depends on.
     missing: &'p [Missing],
-    /// Everything else that is not known.
+    /// Other unknown inputs that the decision depends on.
     unknown: Vec<Unknown<'p>>,
     /// Statements that would allow a denied call.
     add: Vec<Addition<'p>>,
@@ -99,22 +99,22 @@ struct Call<'p> {
 struct Statement<'p> {
     /// Kind of policy.
     layer: Layer,
-    /// `Effect`.
+    /// `Effect` of the statement.
     effect: Effect,
-    /// `Sid`.
+    /// `Sid` of the statement.
     sid: Option<&'p str>,
-    /// Logical ID of the resource, or name of the file.
+    /// Logical ID of the resource that contains the statement, or name of the file.
     resource: &'p str,
-    /// Place of the statement.
+    /// Location of the statement.
     place: Place<'p>,
 }
 
-/// Something unknown.
+/// An unknown input.
 #[derive(Serialize, JsonSchema)]
 struct Unknown<'p> {
     /// Description.
     what: &'p str,
-    /// Place in the template or file.
+    /// Location in the template or file.
     place: Place<'p>,
 }
 
@@ -125,7 +125,7 @@ struct Addition<'p> {
     layer: Layer,
     /// Logical ID of the policy; null if there is no policy yet.
     resource: Option<&'p str>,
-    /// Place of the policy.
+    /// Location of the policy.
     place: Option<Place<'p>>,
     /// The statement to add, in the format of the file.
     statement: &'p str,
@@ -152,20 +152,20 @@ struct Attack<'p> {
     resource: &'p str,
     /// Result.
     result: AttackResult,
-    /// Policies that are not given.
+    /// Missing policies that the decision depends on.
     missing: &'p [Missing],
-    /// Everything else that is not known.
+    /// Other unknown inputs that the decision depends on.
     unknown: Vec<Unknown<'p>>,
 }
 
 /// A statement and the calls that need it.
 #[derive(Serialize, JsonSchema)]
 struct StatementUse<'p> {
-    /// Place of the statement.
+    /// Location of the statement.
     place: Place<'p>,
     /// Logical ID.
     resource: &'p str,
-    /// `Sid`.
+    /// `Sid` of the statement.
     sid: Option<&'p str>,
     /// Names of the calls that need the statement.
     serves: &'p [String],
@@ -175,10 +175,10 @@ struct StatementUse<'p> {
     documented: Option<&'p str>,
 }
 
-/// An action that AWS does not have.
+/// An action that does not exist in AWS.
 #[derive(Serialize, JsonSchema)]
 struct UnknownAction<'p> {
-    /// Place of the statement.
+    /// Location of the statement.
     place: Place<'p>,
     /// Logical ID.
     resource: &'p str,
@@ -188,10 +188,10 @@ struct UnknownAction<'p> {
     near: Option<&'p str>,
 }
 
-/// A problem at a place.
+/// A problem and its location.
 #[derive(Serialize, JsonSchema)]
 struct Problem<'p> {
-    /// Place in the template.
+    /// Location in the template.
     place: Place<'p>,
     /// Logical ID.
     resource: &'p str,
@@ -200,8 +200,8 @@ struct Problem<'p> {
 }
 
 impl<'p> Document<'p> {
-    /// Returns the document of a proof. `outcome` is that of the whole proof, and `proof` can be a
-    /// part.
+    /// Returns the document of a proof. `outcome` covers the whole proof, but `proof` can contain
+    /// only a part of it.
     pub(crate) fn new(proof: &'p Proof, outcome: &Outcome, call: Option<Step>) -> Self {
         let place = |place| Place::new(proof, place);
         let calls = proof.calls.iter();

@@ -8,7 +8,8 @@ use super::explain::{calls_table, explanation, serving, wanted};
 use super::unproven::{Actions, together};
 use crate::cli::output::{Text, plural, table, thousands};
 
-/// Returns the text of a proof. `outcome` is that of the whole proof, and `proof` can be a part.
+/// Returns the text of a proof. `outcome` covers the whole proof, but `proof` can contain only a
+/// part of it.
 pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<Step>, verbose: bool) -> Text {
     let mut out = Text::new();
     emptiness(&mut out, outcome);
@@ -81,16 +82,16 @@ fn heading(target: &str, calls: &[&Decided]) -> String {
     let mut instances = (calls.iter()).filter_map(|decided| decided.call.instance.as_ref());
     match (most, instances.next()) {
         (Some(2..), Some(first)) => format!(
-            "Target {target}: a row represents all instances with the same decision, and shows the \
-             first one, such as {}, {}",
+            "Target {target}: each row represents all instances with the same decision and shows \
+             the first one, such as {}, {}",
             first.account, first.region
         ),
         _ => format!("Target {target}"),
     }
 }
 
-/// Lists the documented permissions that are not granted, and that executions do not need, by role and
-/// resource.
+/// Lists the documented permissions that are not granted, and that executions do not need, by role
+/// and resource.
 fn not_granted(out: &mut Text, proof: &Proof, verbose: bool) {
     let mut found = Actions(Vec::new());
     let calls = proof.calls.iter().map(|(decided, _)| decided);
@@ -103,8 +104,8 @@ fn not_granted(out: &mut Text, proof: &Proof, verbose: bool) {
         return;
     }
     out.push_str(
-        "warning: AWS documents these permissions; they are not granted, and not known to be \
-         necessary:\n",
+        "warning: AWS documents these permissions, but they are not granted and not known to be \
+         required:\n",
     );
     for (whose, actions) in found.0 {
         out.line(format_args!("  {whose}"));

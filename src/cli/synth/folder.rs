@@ -1,4 +1,4 @@
-//! The output folder of `synth`: its files, their origin, and their replacement.
+//! The output folder of `synth`: compares its files with the generated ones and replaces them.
 
 use std::path::{Path, PathBuf};
 
@@ -50,8 +50,8 @@ impl<'a> Folder<'a> {
     pub(super) fn write(&self, global: &Global) -> Result<Vec<bool>, Failure> {
         let paths: Vec<PathBuf> = self.generated.iter().map(|file| self.path(file)).collect();
         self.refuse_own_input(&paths)?;
-        // The lock comes before the comparison. Otherwise, a file that another run is replacing
-        // would count as current.
+        // Lock before the comparison. Otherwise, a file that another run is replacing could count
+        // as current.
         let writer = files::Writer::lock(&paths)?;
         let states = self.states()?;
         let unwanted = self.unwanted()?;
@@ -73,7 +73,7 @@ impl<'a> Folder<'a> {
             std::fs::remove_file(path).map_err(|error| {
                 Failure::new(
                     format!("cannot remove `{shown}`: {}", files::reason(&error)),
-                    "remove it yourself",
+                    "remove it manually",
                 )
             })?;
             note(
@@ -102,7 +102,7 @@ impl<'a> Folder<'a> {
                 } => {
                     print(&diff(&String::from_utf8_lossy(&found), text, name, name))?;
                 }
-                // Through a link, this can be any file, so its content is not printed.
+                // A symbolic link can point to any file, so the content is not printed.
                 State::Stale { is_ours: false, .. } => {
                     print(&format!("{name}: not written by s3ferry\n"))?;
                 }
@@ -208,13 +208,13 @@ impl<'a> Folder<'a> {
                     "{names} {} not written by s3ferry",
                     if count == 1 { "was" } else { "were" }
                 ),
-                "move it away, or overwrite it with --force",
+                "move it, or overwrite it with --force",
             )),
         }
     }
 
-    /// Refuses to replace the existing policy with the merged one, which the next run would merge
-    /// again.
+    /// Refuses to replace the existing policy with the merged one, because the next run would merge
+    /// it again.
     fn refuse_own_input(&self, paths: &[PathBuf]) -> Result<(), Failure> {
         let Some(input) = &self.project.plan.dev.existing_policy else {
             return Ok(());
@@ -228,7 +228,7 @@ impl<'a> Folder<'a> {
             None => Ok(()),
             Some(path) => Err(Failure::new(
                 format!(
-                    "`existing_policy` names `{}`, which is where the merged policy is written",
+                    "s3ferry would overwrite the existing policy `{}` with the merged policy",
                     path.display()
                 ),
                 "move the existing policy to another folder",

@@ -23,7 +23,7 @@ const DEFAULT_FOLDER: &str = "stacks";
 const EXAMPLES: &str = "\
 Examples:
   s3ferry synth                    write stacks/dev.yaml and stacks/prod.yaml
-  s3ferry synth --example          use the built-in example, for a first look
+  s3ferry synth --example          use the built-in example
   s3ferry synth --check            fail if a file is stale, missing, or obsolete
   s3ferry synth --strict           write nothing unless the proof is complete
   s3ferry synth --stdout | less    print the templates
@@ -79,10 +79,10 @@ pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Fa
     if to_stdout && options.check {
         return Err(Failure::new(
             "--check cannot be used with `--out -`: it compares the files of a folder",
-            "name the folder with --out",
+            "specify the folder with --out",
         ));
     }
-    // For standard output, messages name the files of the default folder.
+    // With output to standard output, messages name the files in the default folder.
     let folder = match to_stdout {
         true => Path::new(DEFAULT_FOLDER),
         false => &options.out,
@@ -151,7 +151,8 @@ pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Fa
     Ok(Outcome::Done)
 }
 
-/// Warns about targets in the dev account, where a role protects nothing.
+/// Warns about targets in the dev account. Within one account, the deploy role provides no
+/// protection.
 fn warn_of_one_account(global: &Global, project: &Project) {
     let dev = &project.plan.dev.account;
     let mut targets: Vec<&str> = (project.plan.instances())

@@ -22,11 +22,11 @@ impl Draft {
 dev:
   account: {account}               # owns the pipeline; keep the quotes
   region: {region}
-  profile: dev                          # named profile of your AWS configuration
+  profile: dev                          # named profile in your AWS configuration
   key:                                  # new: an AWS managed key cannot be shared
     alias: s3deploykey
     administrators: []                  # ARNs of IAM roles or users in the dev account
-    multi_region: {multi_region}                 # decide now: it cannot be changed later
+    multi_region: {multi_region}                 # changing this later replaces the key
   source:
     bucket: {source}
     object_key: {key}
@@ -36,7 +36,7 @@ dev:
   artifacts:
     bucket: {artifacts}
     create: false                       # exists
-    # If the bucket has a policy, save it and name the file here, so that its statements are kept:
+    # If the bucket has a policy, save it and specify the file here to keep its statements:
     #   aws s3api get-bucket-policy --bucket {artifacts_bare} \\
     #     --query Policy --output text --profile dev > artifacts-policy.json
     existing_policy: null
@@ -102,7 +102,7 @@ impl DraftTarget {
                 "    role: {role:<34}# new, in the target's account\n"
             )),
             Some(current) => out.push_str(&format!(
-                "    # New: until its adoption, the action deploys as {}\n    role: {role}\n",
+                "    # New: until the pipeline is adopted, the action uses {}\n    role: {role}\n",
                 one_line(current)
             )),
         }
@@ -146,7 +146,7 @@ fn quoted(text: &str) -> String {
     escape::json(&serde_json::Value::from(text).to_string()).into_owned()
 }
 
-/// Returns a text on one line, for a comment.
+/// Returns a string without line breaks, for a comment.
 fn one_line(text: &str) -> Cow<'_, str> {
     escape::shown(text)
 }

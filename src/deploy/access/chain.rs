@@ -162,7 +162,7 @@ impl Chain {
                     };
                     return Err(DeployError::input(
                         format!("profile `{holder}` has {problem}"),
-                        "set exactly one of the two in the AWS configuration",
+                        "set exactly one of them in the AWS configuration",
                     ));
                 }
             }

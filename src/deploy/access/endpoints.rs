@@ -144,7 +144,7 @@ fn trimmed(url: &str) -> String {
     url.trim_end_matches('/').to_owned()
 }
 
-/// Checks that a text is a valid endpoint URL.
+/// Checks that a string is a valid endpoint URL.
 pub(crate) fn check(url: &str) -> Result<(), &'static str> {
     let rest = ["http://", "https://"]
         .into_iter()

@@ -259,7 +259,7 @@ fn name_of(header: &str, kind: Kind) -> Option<(&'static str, String)> {
     Some((of, name))
 }
 
-/// Splits a text into words like a POSIX shell. Returns `None` if a quotation mark is not closed.
+/// Splits a string into words like a POSIX shell. Returns `None` if a quotation mark is not closed.
 fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

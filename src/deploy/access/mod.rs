@@ -336,7 +336,7 @@ impl Access {
             match self.variable {
                 Some(_) => format!("nothing was changed: {}", self.not_from_profile()),
                 None if self.origin == Origin::Variable => {
-                    "nothing was changed: specify a profile of the account with --profile, or \
+                    "nothing was changed: specify a profile for the account with --profile, or \
                      unset AWS_PROFILE"
                         .to_owned()
                 }
@@ -399,12 +399,12 @@ impl Access {
         }
         if error.is_untrusted {
             error.help = match &self.bundle {
-                Some(bundle) => format!(
-                    "add the authority that issued this certificate to the CA bundle {bundle}"
-                ),
+                Some(bundle) => {
+                    format!("add the issuer of this certificate to the CA bundle {bundle}")
+                }
                 None => {
-                    "if a proxy inspects TLS, set AWS_CA_BUNDLE to a file with the certificate \
-                         of its authority"
+                    "if a proxy inspects TLS, set AWS_CA_BUNDLE to a file that contains its CA \
+                         certificate"
                         .to_owned()
                 }
             };

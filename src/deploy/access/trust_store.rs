@@ -54,7 +54,7 @@ impl Bundle {
             DeployError::input(
                 format!("cannot use the CA bundle {self}: {problem}"),
                 "specify a file with CA certificates in PEM format, or remove the setting to use \
-                 the certificates of this machine",
+                 the system certificates",
             )
         };
         let bytes = read(&self.path).map_err(|error| invalid(error.to_string()))?;
@@ -91,6 +91,6 @@ fn certificates(text: &str) -> Result<Vec<&str>, String> {
     match (found.is_empty(), reason) {
         (false, _) => Ok(found),
         (true, Some(reason)) => Err(reason),
-        (true, None) => Err("it has no certificate in PEM format".to_owned()),
+        (true, None) => Err("it contains no certificate in PEM format".to_owned()),
     }
 }

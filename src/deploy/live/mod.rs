@@ -1,5 +1,5 @@
 //! Reads the live state of the accounts for the doctor. Several resources are read at the same
-//! time. The clients retry failed calls, and calls that still fail are recorded. Nothing here
+//! time. The clients retry failed calls, and calls that still fail are recorded. This module never
 //! changes a resource. If a read aborts, the diagnosis lists the resource as not read.
 
 mod bucket;
@@ -25,7 +25,7 @@ use crate::policy::document::Arn;
 use crate::template::UNKNOWN;
 pub(crate) use stacks::{Wanted, stacks};
 
-/// How many resources are read at the same time. Each of them requires up to ten calls.
+/// Maximum number of resources to read at the same time. Each resource requires up to ten calls.
 const AT_ONCE: usize = 6;
 
 /// Access to the accounts, by account ID.

@@ -13,7 +13,7 @@ use crate::deploy::pipeline::Answer;
 use crate::doctor::live::{Failure, Pipeline, Reading};
 
 const MISSING: [&str; 1] = ["PipelineNotFoundException"];
-/// How many of the last executions are searched for one that has ended.
+/// Maximum number of recent executions to search for one that has ended.
 const EXECUTIONS: i32 = 20;
 
 pub(super) async fn read(access: &Access, name: &str) -> Reading<Pipeline> {

@@ -75,8 +75,8 @@ impl Operations<'_> {
         let mut waited = false;
         while let Some((id, action)) = in_progress(self.access, self.plan).await? {
             self.observer.says(&shown(&format!(
-                "Operation {id} ({action}) of stack set {} is in progress. Another or an earlier \
-                 deployment started it. Waiting for it to end.",
+                "Operation {id} ({action}) of stack set {} is in progress, started by another \
+                 or an earlier deployment. Waiting for it to end.",
                 self.plan.name
             )));
             self.observer.executing(&self.continues(&id));

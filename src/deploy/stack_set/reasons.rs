@@ -20,7 +20,7 @@ pub(crate) async fn find_stack(
     Ok(())
 }
 
-/// Replaces the reason of a failed instance with the first cause in the events of its stack, and
+/// Replaces the reason for a failed instance with the first cause in the events of its stack, and
 /// returns the suggested fix. `access` must be for the account and region of the instance.
 pub(crate) async fn from_events(
     access: &Access,
@@ -71,9 +71,9 @@ pub(crate) fn hint(reason: &str) -> String {
 /// Returns a description of the stack set role that is missing or lacks a trusted principal,
 /// according to the reason. Both roles can have any name, so the wording decides.
 fn missing_role(lower: &str) -> Option<&'static str> {
-    let administration = "the administration role is missing in the administrator account, or does \
-                          not trust cloudformation.amazonaws.com";
-    let execution = "the execution role is missing in that account, or does not trust the \
+    let administration = "the administration role is missing from the administrator account, or \
+                          does not trust cloudformation.amazonaws.com";
+    let execution = "the execution role is missing from that account, or does not trust the \
                      administration role";
     if lower.contains("should have") && lower.contains("trust relationship") {
         // The administration role trusts the service. The execution role trusts a role.

@@ -41,10 +41,11 @@ impl Checks<'_> {
 
     fn missing_bucket(&mut self, bucket: &ExpectedBucket) {
         let advice = if bucket.properties.is_some() {
-            "CloudFormation does not recreate a bucket that was deleted by hand: create it with \
+            "CloudFormation does not recreate a bucket that was deleted manually: create it with \
              the settings in the template, or destroy the stack and deploy again"
         } else {
-            "the configuration declares it as an existing bucket: create it, or name another bucket"
+            "the configuration declares it as an existing bucket: create it, or specify another \
+             bucket"
         };
         self.error(Rule::BucketMissing, bucket, "the bucket does not exist")
             .blocking(Block::Resource(bucket.name.clone()))
@@ -311,7 +312,7 @@ impl Checks<'_> {
                 format!("`encryption_key` of target `{target}`"),
                 // A key belongs to one account and region.
                 (instances.count() > 1).then_some(
-                    "define a separate target for this account and region that names the key",
+                    "define a separate target with this key for this account and region",
                 ),
             ),
         };
@@ -319,8 +320,8 @@ impl Checks<'_> {
             (Some(key), Some(named)) if key == *named => {}
             (Some(key), named) => {
                 let says = match named {
-                    Some(named) => format!("the deployed templates name key {named}"),
-                    None => "the deployed templates do not name a key".to_owned(),
+                    Some(named) => format!("the deployed templates specify key {named}"),
+                    None => "the deployed templates do not specify a key".to_owned(),
                 };
                 let deploy = self.deploy(bucket);
                 self.warn(
@@ -342,7 +343,8 @@ impl Checks<'_> {
                     Rule::BucketKey,
                     bucket,
                     format!(
-                        "its default encryption is {}, but the deployed templates name key {named}",
+                        "its default encryption is {}, but the deployed templates specify key \
+                         {named}",
                         live.algorithm
                     ),
                 )

@@ -28,7 +28,7 @@ pub(super) struct Cause {
     pub(super) blocks: Vec<Block>,
     /// The names in an AWS error message that point to this cause.
     pub(super) names: Vec<String>,
-    /// The steps of an execution that fail because of it, regardless of the policies.
+    /// The steps of an execution that fail because of this cause, regardless of the policies.
     pub(super) steps: Vec<Step>,
     /// For a failed execution: whether the failure is known not to be a denied call.
     pub(super) is_known: bool,

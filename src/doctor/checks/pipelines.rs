@@ -71,7 +71,7 @@ impl Checks<'_> {
         .named(pipeline.known_name())
         .advise(
             "if no deployment has finished yet, the next one creates the pipeline; if the pipeline \
-             was deleted by hand, CloudFormation does not notice: change its definition in the \
+             was deleted manually, CloudFormation does not detect it: change its definition in the \
              configuration first",
         )
         .fix(fix);
@@ -112,7 +112,7 @@ impl Checks<'_> {
         let region = wanted.region;
         let Some(key) = store.key else {
             return Some(
-                "its artifact store names no key, so CodePipeline uses the AWS managed key \
+                "its artifact store specifies no key, so CodePipeline uses the AWS managed key \
                  (aws/s3), which no other account can use to decrypt"
                     .to_owned(),
             );
@@ -131,14 +131,14 @@ impl Checks<'_> {
         }
         if key.contains("alias/") {
             return Some(format!(
-                "its artifact store names the key by its alias ({key}), which the target accounts \
-                 resolve among their own aliases"
+                "its artifact store specifies the key by its alias ({key}), which each target \
+                 account resolves to an alias in that account"
             ));
         }
         let Some(arn) = Arn::parse(key) else {
             return Some(format!(
-                "its artifact store names the key by its bare ID ({key}), which the target \
-                 accounts resolve among their own keys"
+                "its artifact store specifies the key by its bare ID ({key}), which each target \
+                 account resolves to a key in that account"
             ));
         };
         if arn.account != pipeline.account || arn.region != region {
@@ -188,7 +188,7 @@ impl Checks<'_> {
         vec![
             Fix::Advice("set the roles and the keys from the templates:".to_owned()),
             run(&["adopt", "--name", name, "--write"]),
-            Fix::Advice("or by hand:".to_owned()),
+            Fix::Advice("or manually:".to_owned()),
         ]
     }
 

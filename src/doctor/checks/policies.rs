@@ -82,7 +82,7 @@ impl Checks<'_> {
             several => format!("one of {}", several.join(", ")),
         };
         let what = &subject.what;
-        let message = format!("its {what} names a deleted principal ({ids}): {who}");
+        let message = format!("its {what} references a deleted principal ({ids}): {who}");
         let unchanged = self.is_unchanged(subject.stack);
         // If calls fail because of it, it becomes an error.
         let cause = self.warn(Rule::DeadPrincipal, subject.of.clone(), message);
@@ -91,7 +91,7 @@ impl Checks<'_> {
             cause.named(&id);
         }
         if repaired.is_empty() {
-            cause.advise("remove the statement, or name the intended principal by its ARN");
+            cause.advise("remove the statement, or specify the ARN of the intended principal");
         } else {
             cause.advise(match unchanged {
                 true => {

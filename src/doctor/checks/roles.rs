@@ -55,14 +55,14 @@ impl Checks<'_> {
         let deploy = self.deploy(role);
         let is_unchanged = role.trust.is_some() && self.is_unchanged(role.stack);
         let advice = if role.trust.is_none() {
-            "no template creates this role: create it, or name another role in the configuration"
+            "no template creates this role: create it, or specify another role in the configuration"
         } else if self.is_unchanged(role.stack) {
             "CloudFormation does not recreate it while the template is unchanged: change a tag in \
-             the configuration and deploy, or create the role by hand from the template; then run \
-             `s3ferry doctor` again, because other policies may still name the deleted role"
+             the configuration and deploy, or create the role manually from the template; then run \
+             `s3ferry doctor` again, because other policies may still reference the deleted role"
         } else {
             "recreate it from the deployed template; then run `s3ferry doctor` again, because \
-             other policies may still name the deleted role"
+             other policies may still reference the deleted role"
         };
         let cause = self.error(
             Rule::RoleMissing,
@@ -85,7 +85,7 @@ impl Checks<'_> {
                 Rule::RoleMissing,
                 role,
                 format!(
-                    "its ARN is now {}, but policies name {}",
+                    "its ARN is now {}, but policies reference {}",
                     found.arn, role.arn
                 ),
             )
@@ -132,7 +132,7 @@ impl Checks<'_> {
             let fixes = [
                 Fix::Advice(format!("{again}rewrite the trust policy:")),
                 run(&["doctor", "--repair-trust", "--profile", &profile]),
-                Fix::Advice("or by hand:".to_owned()),
+                Fix::Advice("or manually:".to_owned()),
             ];
             cause.finding.fixes = fixes.into_iter().chain(by_hand).collect();
         }
@@ -308,7 +308,7 @@ impl Checks<'_> {
             .named(&role.arn)
             .advise(
                 "if your organization requires the boundary, set `permissions_boundary` in the \
-                 configuration, and let the boundary allow the calls of the role; otherwise:",
+                 configuration, and make sure that it allows the calls of the role; otherwise:",
             )
             .fix(fix);
     }

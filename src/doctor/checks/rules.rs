@@ -17,14 +17,15 @@ impl Checks<'_> {
                 Some(Reading::Missing) if self.has_pipeline(rule) => {
                     let advice = if self.is_unchanged(rule.stack) {
                         "the template is unchanged, so CloudFormation does not recreate the rule: \
-                         create it by hand from the template, or destroy the stack and deploy again"
+                         create it manually from the template, or destroy the stack and deploy \
+                         again"
                     } else {
                         "recreate it from the deployed template"
                     };
                     self.error(
                         Rule::ChangeEvents,
                         rule,
-                        "the rule does not exist, so a change of the source does not start the \
+                        "the rule does not exist, so a change to the source does not start the \
                          pipeline",
                     )
                     .advise(advice);
@@ -65,7 +66,7 @@ impl Checks<'_> {
             self.error(
                 Rule::ChangeEvents,
                 rule,
-                "it is disabled, so a change of the source does not start the pipeline",
+                "it is disabled, so a change to the source does not start the pipeline",
             )
             .fix(fix);
         }

@@ -98,7 +98,8 @@ fn a_key_whose_policies_may_not_be_listed_leaves_its_use_undecided() {
     );
     let (what, count) = diagnosis.undecided.first_key_value().expect("undecided");
     assert!(what.contains("the other policies of the key"), "{what}");
-    // Encryption, decryption, and description by both roles, and administration of the key.
+    // The calls that encrypt with, decrypt with, and describe the key, by both roles, and the
+    // administration of the key.
     assert_eq!(*count, 6, "{:?}", diagnosis.undecided);
     // The same applies if a listed policy cannot be read.
     let mut site = Site::new();
@@ -151,7 +152,7 @@ fn every_state_but_two_keeps_a_key_from_being_used() {
             "{lines}"
         );
         assert!(!lines.contains("DescribeKey"), "{lines}");
-        // A grant makes no difference.
+        // A grant does not change the result.
         site.key().grants = Reading::Read(vec![Grant {
             id: "1".to_owned(),
             grantee: DEPLOY.to_owned(),

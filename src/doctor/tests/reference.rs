@@ -1,4 +1,4 @@
-//! The reference of the live state, and the fixes that depend on it.
+//! The templates that the live state is compared with, and the fixes that depend on them.
 
 use super::*;
 

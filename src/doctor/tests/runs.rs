@@ -1,4 +1,4 @@
-//! The start of pipelines: the target of the rule, and the condition of additional pipelines.
+//! How pipelines start: the target of the rule, and the condition of additional pipelines.
 
 use serde_json::json;
 

@@ -1,9 +1,10 @@
 //! The widest permissions that the policies of a resource can grant: unknown actions, resources,
 //! and managed policies that can have any value are `*`.
 //!
-//! If only one of this form and the normal form violates a rule, the result is undecided. Unknown
-//! principals are not replaced, because the facts of a statement cover their possible values.
-//! Values of conditions and parts of ARNs are not replaced either; they are treated as names.
+//! If a resource violates a rule in this form but not in the normal form, or only in the normal
+//! form, the result is undecided. Unknown principals are not replaced, because the facts of a
+//! statement cover their possible values. Values of conditions and parts of ARNs are not replaced
+//! either; they are treated as names.
 
 use super::nodes::{starred, text, whole_marker};
 use super::policy::{Parameters, from_text};
@@ -37,13 +38,13 @@ fn statement(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
     })
 }
 
-/// Returns `*` for a completely unknown text.
+/// Returns `*` for a completely unknown string.
 fn whole(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
     let name = whole_marker(node.as_str()?)?;
     parameters.may_be_star(name).then(|| text("*", node.span))
 }
 
-/// Returns a text with `*` in place of each unknown part.
+/// Returns a string with `*` in place of each unknown part.
 fn parts(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
     let written = node.as_str()?;
     let made = starred(written, |name| parameters.may_be_star(name));

@@ -81,7 +81,7 @@ pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
     }
 }
 
-/// Returns whether one of two names equals the other if its pseudo parameters are replaced by
+/// Returns whether two names are equal after the pseudo parameters in one of them are replaced by
 /// values.
 fn is_deployed_as(named: &str, bucket: &str) -> bool {
     let with_values = |name: &str| {
@@ -125,7 +125,7 @@ fn denies_plain_requests(statement: &Node) -> Option<bool> {
     conditions.into_iter().reduce(and)?
 }
 
-/// Returns whether one of the values is wanted, or `None` if an unknown value may be.
+/// Returns whether one of the values is in `wanted`, or `None` if only an unknown value may be.
 fn one_of(found: Option<&Node>, wanted: &[&str], is_unknown: fn(&str) -> bool) -> Option<bool> {
     let found = found.map(Node::one_or_many).unwrap_or_default();
     let any = |fits: &dyn Fn(&str) -> bool| found.iter().filter_map(Node::as_str).any(fits);

@@ -1,7 +1,7 @@
 //! Determines which conditions of a template can hold together.
 //!
-//! Conditions compare parameters with texts. For each parameter, every compared value and one other
-//! value are tried. Only the conditions that a resource uses are combined.
+//! Conditions compare parameters with strings. For each parameter, the lint tries every compared
+//! value and one other value. Only the conditions that a resource uses are combined.
 //!
 //! Follows the AWS document *CloudFormation template reference guide*, section *Condition
 //! functions*.
@@ -19,7 +19,7 @@ const COMBINATIONS: usize = 128;
 /// The maximum number of allowed values of a parameter that are tried.
 const ALLOWED_VALUES: usize = 8;
 
-/// Conditions with a deeper nesting are considered circular.
+/// The maximum nesting depth. Conditions that are nested more deeply are considered circular.
 const DEPTH_LIMIT: usize = 32;
 
 /// The conditions of a template.
@@ -162,7 +162,7 @@ impl<'t> Conditions<'t> {
         Test::Is(name.to_owned(), value)
     }
 
-    /// Returns the test of a comparison whose result is unknown, but the same everywhere.
+    /// Returns the test of a comparison whose result is unknown, but the same wherever it occurs.
     fn opaque(&mut self, node: &Node) -> Test {
         let name = node.to_json().to_string();
         self.variables.entry(name.clone()).or_default();

@@ -201,7 +201,7 @@ fn is_fixed(value: &str, fixed: Fixed, comparison: Comparison) -> bool {
                 && !value.contains("${")
         }
         Fixed::ArnAccount | Fixed::ArnResource => {
-            // A value without a colon is an unknown identifier or a text that matches no request.
+            // A value without a colon is an unknown identifier or a string that matches no request.
             // The ARN of a resource in the template contains its account.
             if !value.contains(':') {
                 let is_own = value

@@ -56,8 +56,8 @@ pub(super) struct Normal<'t> {
 }
 
 /// Converts a template with expanded loops to normal form. `open` contains the loops that could not
-/// be expanded. Only resources of the types in `words` are kept, with the properties that are among
-/// their words.
+/// be expanded. Keeps only resources of the types in `words`, with the properties that `words`
+/// contains for the type.
 pub(super) fn normal<'t>(
     template: &'t Node,
     open: &[OpenLoop],
@@ -69,8 +69,8 @@ pub(super) fn normal<'t>(
         .entry("Conditions")
         .filter(|_| relations.is_incomplete)
         .map(|conditions| {
-            let message = "the relations between resources depend on too many conditions: not all \
-                           combinations are checked";
+            let message = "the relationships between resources depend on too many conditions: not \
+                           all combinations are checked";
             let note = Diagnostic::new(conditions.key_span, message);
             note.of_rule((NOT_CHECKED, Severity::Note), None, "Conditions")
         });

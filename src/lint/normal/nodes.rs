@@ -4,7 +4,7 @@ use crate::diagnostic::{Entry, Node, Span, Value};
 use crate::policy::document::{Pattern, glob};
 use crate::template::{DYNAMIC_REFERENCE, Marker};
 
-/// The start of a marker for an unknown part of a text, such as `@{AWS.AccountId}`.
+/// The start of a marker for an unknown part of a string, such as `@{AWS.AccountId}`.
 pub(in crate::lint) const MARKER: &str = "@{";
 
 /// The key of the facts, which are derived from a template.
@@ -40,7 +40,7 @@ pub(super) fn fact(name: &str, span: Span) -> Entry {
     entry(name, text("true", span))
 }
 
-/// Returns the texts at a key, whose value is a list or a single text.
+/// Returns the strings at a key, whose value is a list or a single string.
 pub(super) fn texts<'n>(node: &'n Node, key: &str) -> Vec<&'n Node> {
     let found = node.get(key).map(Node::one_or_many).unwrap_or_default();
     found
@@ -49,7 +49,7 @@ pub(super) fn texts<'n>(node: &'n Node, key: &str) -> Vec<&'n Node> {
         .collect()
 }
 
-/// Returns whether a part of a text is unknown.
+/// Returns whether a part of a string is unknown.
 pub(super) fn is_open(text: &str) -> bool {
     text.contains(MARKER)
 }
@@ -60,7 +60,7 @@ pub(super) fn whole_marker(text: &str) -> Option<&str> {
     (!name.contains('}')).then_some(name)
 }
 
-/// Returns whether a text is completely unknown and not the value of a resource in the template.
+/// Returns whether a string is completely unknown and not the value of a resource in the template.
 pub(super) fn is_unknown(text: &str) -> bool {
     whole_marker(text).is_some_and(is_free)
 }
@@ -71,7 +71,7 @@ pub(super) fn is_free(name: &str) -> bool {
     kind.is_some_and(|kind| ["Parameter", "NoEcho", "Value", "resolve"].contains(&kind))
 }
 
-/// Returns a text with `*` for each marker whose name `of` accepts.
+/// Returns a string with `*` for each marker whose name `of` accepts.
 pub(super) fn starred(text: &str, of: impl Fn(&str) -> bool) -> String {
     let mut pieces = text.split(MARKER);
     let mut made = pieces.next().unwrap_or_default().to_owned();
@@ -104,7 +104,7 @@ pub(super) fn may_be_equal(one: &str, other: &str) -> bool {
     }
 }
 
-/// Returns whether a name is unknown and not that of a specific resource (`@{ID}`).
+/// Returns whether a name is unknown and does not belong to a specific resource (`@{ID}`).
 pub(super) fn may_be_any(name: &str) -> bool {
     let id = name.strip_prefix("@{").and_then(|id| id.strip_suffix('}'));
     is_open(name) && id.is_none_or(|id| id.contains(['.', '@']))
@@ -145,7 +145,7 @@ pub(super) fn plain(node: &Node) -> Option<Node> {
     Some(Node::synthetic(value, node.span))
 }
 
-/// Returns a text with markers for its dynamic references: `@{resolve.secretsmanager_…}`.
+/// Returns a string with markers for its dynamic references: `@{resolve.secretsmanager_…}`.
 fn without_references(text: &str) -> String {
     let mut made = String::new();
     let mut rest = text;

@@ -40,7 +40,7 @@ fn a_stage_has_a_limit_and_a_lower_one_of_an_older_row() {
     let stage = |actions: Vec<usize>| pipeline(&[actions]);
     assert_eq!(findings_of(&stage(vec![1; 50]), &Quotas::default()), []);
     let warning = "stage 2 of P has 51 actions; *Quotas in AWS CodePipeline* allows 100, but an \
-                   older row only 50";
+                   older row allows only 50";
     one(&stage(vec![1; 51]), Severity::Warning, warning);
     one(&stage(vec![1; 100]), Severity::Warning, "100 actions");
     // A configured value replaces the lower limit.
@@ -57,7 +57,7 @@ fn a_stage_has_a_limit_and_a_lower_one_of_an_older_row() {
         assert_eq!(finding.severity, Severity::Error);
         let message = "stage 2 of P has 101 parallel actions, but AWS allows 100";
         assert_eq!(finding.message, message);
-        let fix = "use several stages: AWS does not raise this quota";
+        let fix = "use several stages: this quota cannot be increased";
         assert_eq!(finding.help.as_deref(), Some(fix));
     }
     let message = "101 sequential actions, but AWS allows 100";
@@ -123,7 +123,7 @@ fn an_increase_is_suggested_only_where_aws_grants_one() {
     assert!(suggested.len() > 8, "{suggested:#?}");
     for (quota, fix) in &suggested {
         match quota.increase {
-            Increase::Fixed => assert!(fix.ends_with("AWS does not raise this quota"), "{fix}"),
+            Increase::Fixed => assert!(fix.ends_with("this quota cannot be increased"), "{fix}"),
             _ => assert!(fix.contains("request an increase (up to "), "{fix}"),
         }
     }
@@ -134,6 +134,6 @@ fn an_increase_is_suggested_only_where_aws_grants_one() {
         ..Quotas::default()
     };
     for (_, fix) in fixes(&raised) {
-        assert!(fix.ends_with("AWS does not raise this quota"), "{fix}");
+        assert!(fix.ends_with("this quota cannot be increased"), "{fix}");
     }
 }

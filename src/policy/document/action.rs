@@ -75,7 +75,7 @@ impl ActionPattern {
         })
     }
 
-    /// Returns whether it covers an action, which is in lowercase.
+    /// Returns whether the entry covers an action, which is in lowercase.
     pub(crate) fn covers(&self, action: &str) -> bool {
         matches!(self.text.as_str(), "*" | "*:*") || glob(self.pattern.tokens(), action)
     }

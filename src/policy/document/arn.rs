@@ -46,7 +46,7 @@ impl Display for Arn<'_> {
     }
 }
 
-/// Returns whether a text has the form of an account ID: 12 digits.
+/// Returns whether a string has the form of an account ID: 12 digits.
 pub(crate) fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -39,7 +39,7 @@ pub(crate) struct Variable {
     pub(crate) default: Option<Box<str>>,
 }
 
-/// The special syntax in a text, in addition to variables.
+/// The special syntax in a pattern, in addition to variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Syntax {
     /// None.
@@ -180,7 +180,7 @@ fn tokenize(text: &str, syntax: Syntax, variables: bool) -> Vec<Token> {
     tokens
 }
 
-/// Returns the content of the `${…}` at the start of a text, and the text after it.
+/// Returns the content of the `${…}` at the start of a string, and the rest of the string.
 fn braces(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix("${")?.split_once('}')
 }

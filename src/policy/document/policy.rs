@@ -54,7 +54,7 @@ pub enum Version {
 }
 
 impl PolicyKind {
-    /// Returns its name for messages, such as `an identity-based policy`.
+    /// Returns the name of the kind for messages, such as `an identity-based policy`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Identity => "an identity-based policy",

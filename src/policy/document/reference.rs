@@ -1,4 +1,5 @@
-//! The actions of the AWS services in a pipeline run, from the embedded service reference.
+//! The actions of the AWS services that a pipeline execution uses, from the embedded service
+//! reference.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;

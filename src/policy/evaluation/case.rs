@@ -24,7 +24,7 @@ pub struct Case {
     session: Option<Policy>,
 }
 
-/// A case in a text, valid or not.
+/// A case in the input, valid or not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadCase {
     /// Its ID, if it has one.
@@ -38,7 +38,7 @@ pub struct ReadCase {
 pub struct CaseOutcome {
     /// Its ID, if it has one.
     pub id: Option<String>,
-    /// The result, or the problems of the case, with their places in the text.
+    /// The result, or the problems of the case, with their positions in the text.
     pub result: Result<CaseResult, Vec<Diagnostic>>,
 }
 
@@ -92,7 +92,7 @@ impl Case {
     }
 }
 
-/// Evaluates the cases in a text: a single case, a list, or one case per line.
+/// Evaluates the cases in the input: a single case, a list, or one case per line.
 ///
 /// An invalid case produces an outcome with its problems. The other cases are still evaluated.
 pub fn evaluate_cases(source: &Source) -> Vec<CaseOutcome> {
@@ -105,7 +105,7 @@ pub fn evaluate_cases(source: &Source) -> Vec<CaseOutcome> {
         .collect()
 }
 
-/// Reads the cases in a text, each with its ID if it has one.
+/// Reads the cases in the input, each with its ID if it has one.
 pub fn read_cases(source: &Source) -> Vec<ReadCase> {
     let text = source.text();
     let lines = || text.lines().filter(|line| !line.trim().is_empty());
@@ -192,7 +192,7 @@ const REQUEST_MEMBERS: [&str; 5] = [
     "context",
 ];
 
-/// Reads a case. Returns all problems at once, in text order.
+/// Reads a case. Returns all problems at once, in the order of the text.
 fn case(node: &Node) -> Result<Case, Vec<Diagnostic>> {
     let mut reader = Reader::default();
     let case = reader.case(node);
@@ -318,8 +318,8 @@ impl Reader {
             if context.get(&entry.key).is_some() {
                 self.fault(
                     entry.key_span,
-                    format!("the context has `{}` twice, with different case", entry.key),
-                    "context keys are case-insensitive: keep one of the two",
+                    format!("duplicate context key `{}`", entry.key),
+                    "context keys are case-insensitive: keep one of them",
                 );
             }
             context.set(&entry.key, value);
@@ -426,7 +426,7 @@ impl Reader {
         if text.is_none() {
             let message = match found {
                 Some(found) => format!("`{name}` must be a string, but this is {}", found.kind()),
-                None => format!("`{name}` is missing"),
+                None => format!("missing `{name}`"),
             };
             let span = found.map_or(node.span, |found| found.span);
             self.problems.push(Diagnostic::new(span, message));

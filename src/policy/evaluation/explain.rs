@@ -233,9 +233,7 @@ fn sentence(request: &Request, because: Because) -> String {
         Because::Denied => "a statement denies it explicitly".to_owned(),
         Because::ScpLevel(level) => {
             let level = level + 1;
-            format!(
-                "level {level} of the service control policies, from the root, does not allow it"
-            )
+            format!("the service control policies at level {level} from the root do not allow it")
         }
         Because::RootAssumesNoRole => "a root user cannot assume a role".to_owned(),
         Because::NotAcrossAccounts => {

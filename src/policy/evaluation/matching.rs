@@ -51,7 +51,7 @@ pub(super) fn one_of(matches: impl IntoIterator<Item = Match>, negated: bool) ->
     }
 }
 
-/// Returns whether a pattern matches a text, case-sensitively.
+/// Returns whether a pattern matches a string, case-sensitively.
 ///
 /// For a resource, follows the AWS document *IAM JSON policy elements: Resource*: a wildcard
 /// matches only within its part of the ARN, but a `*` at the end of a part can match across the
@@ -67,7 +67,7 @@ pub(super) fn wild(pattern: &Pattern, text: &str, view: View<'_>) -> Match {
     })
 }
 
-/// Returns whether a pattern without wildcards equals a text, ignoring case.
+/// Returns whether a pattern without wildcards equals a string, ignoring case.
 pub(super) fn ignoring_case(pattern: &Pattern, text: &str, view: View<'_>) -> Match {
     let Some(resolved) = Resolved::new(pattern, view) else {
         return Match::Unresolved;

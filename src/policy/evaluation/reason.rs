@@ -82,7 +82,7 @@ pub enum Outcome {
     Allows,
     /// A statement denies.
     Denies,
-    /// The result depends on something unknown.
+    /// The result depends on an unknown input.
     Unknown,
     /// No statement applies.
     Silent,
@@ -108,7 +108,7 @@ pub struct StatementReport {
     /// How directly a resource's policy names the principal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<Grant>,
-    /// Place in the document.
+    /// Position in the document.
     pub span: Span,
     /// Elements that do not match the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -146,12 +146,12 @@ pub enum Failure {
         key: String,
         /// Values, as written.
         wanted: Vec<String>,
-        /// Values of the request; null if it has none, or if they are not known.
+        /// Values of the request; null if they are missing or unknown.
         actual: Option<Vec<String>>,
-        /// False if the request's values are not known; otherwise omitted.
+        /// False if the request's values are unknown; otherwise omitted.
         #[serde(rename = "known", skip_serializing_if = "is_true")]
         is_known: bool,
-        /// Place in the document.
+        /// Position in the document.
         span: Span,
     },
 }
@@ -169,12 +169,12 @@ fn is_true(value: &bool) -> bool {
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
 pub struct Mismatch {
-    /// Whether it is a `Not…` element.
+    /// Whether the element is a `Not…` element.
     pub negated: bool,
     /// Values of the element, as written.
     pub wanted: Vec<String>,
     /// Value of the request.
     pub actual: String,
-    /// Place in the document.
+    /// Position in the document.
     pub span: Span,
 }

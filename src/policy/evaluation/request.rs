@@ -309,7 +309,7 @@ impl Request {
     }
 }
 
-/// Returns the problem of an unknown action. AWS rejects such a request, regardless of policies.
+/// Returns the problem with an unknown action. AWS rejects such a request, regardless of policies.
 fn unknown_action(action: &str) -> RequestProblem {
     let service = action.split(':').next().unwrap_or_default();
     let near =
@@ -449,18 +449,18 @@ impl Principal {
         &self.id
     }
 
-    /// Returns its account. A service or identity provider has none.
+    /// Returns the principal's account. A service or identity provider has no account.
     pub fn account(&self) -> Option<&str> {
         self.account.as_deref()
     }
 
-    /// Returns its kind.
+    /// Returns the kind of principal.
     pub fn kind(&self) -> &PrincipalKind {
         &self.kind
     }
 
-    /// Returns whether it is a service-linked role, by its path, or by its reserved name if the
-    /// path is unknown.
+    /// Returns whether the principal is a service-linked role. Checks the path, or, if the path is
+    /// unknown, the reserved name prefix.
     pub(super) fn is_service_linked(&self) -> bool {
         match (&self.kind, &self.role_arn) {
             (_, Some(arn)) => arn.contains(":role/aws-service-role/"),

@@ -11,7 +11,7 @@ use super::request::{Context, ContextValue};
 pub(super) enum Truth {
     /// False.
     No,
-    /// It depends on something unknown.
+    /// Unknown.
     Unknown,
     /// True.
     Yes,
@@ -33,7 +33,7 @@ impl Truth {
         }
     }
 
-    /// Returns whether it counts as true, where an unknown counts as `unknown`.
+    /// Returns whether the value counts as true. An unknown counts as `unknown`.
     pub(super) fn counts(self, unknown: bool) -> bool {
         self == Self::Yes || (self == Self::Unknown && unknown)
     }

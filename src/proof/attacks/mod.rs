@@ -1,4 +1,4 @@
-//! The calls that must be denied, derived from the same templates as the run.
+//! The calls that must be denied, derived from the same templates as the calls of an execution.
 //!
 //! An external attacker is a role with full access in its own account, so the policies on the
 //! resource's side must stop it. An administrator of an account is not an attacker on that

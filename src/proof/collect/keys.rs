@@ -56,7 +56,7 @@ impl<'a> Collector<'a> {
         let parsed = parsed.and_then(|node| Document::read(&node, PolicyKind::Key, uncertain));
         match parsed {
             Ok(mut document) => {
-                // Its statements are not in a file. Use the place of the key for all of them.
+                // Its statements are not in a file. Use the location of the key for all of them.
                 document.stand_at(found.node.span);
                 Some(self.keep(document, found.id, self.place(found, found.node)))
             }

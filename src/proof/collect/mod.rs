@@ -64,7 +64,7 @@ struct Collector<'a> {
     /// ARNs of managed policies, each with the role that it is attached to.
     attached: Vec<((String, String), String)>,
     boundaries: Vec<((String, String), String)>,
-    /// Bucket policies, by bucket: the account that sets the policy, and the doubt to record if
+    /// Bucket policies, by bucket: the account that sets the policy, and the [`Doubt`] to record if
     /// that is not the owner's account.
     put_by: Vec<(String, String, Doubt)>,
     /// Policies of unknown roles, by account. They may belong to any role in the account.
@@ -263,26 +263,26 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Records an unresolved value outside a policy. A template with several instances has the same
-    /// doubt in each.
+    /// Records an unresolved value outside a policy. Each instance of a template has the same
+    /// unresolved values, so they are recorded once.
     fn doubt(&mut self, doubt: Doubt) {
         if !self.world.other_doubts.contains(&doubt) {
             self.world.other_doubts.push(doubt);
         }
     }
 
-    /// Records a doubt about a part of a resource.
+    /// Records a [`Doubt`] about a part of a resource.
     fn doubt_on(&mut self, found: &TemplateResource<'a>, part: &Node, reason: String) {
         let doubt = self.doubt_of(found, part, reason);
         self.doubt(doubt);
     }
 
-    /// Returns a doubt about a part of a resource.
+    /// Returns a [`Doubt`] about a part of a resource.
     fn doubt_of(&self, found: &TemplateResource<'a>, part: &Node, reason: String) -> Doubt {
         Doubt::new(self.place(found, part), found.id, reason)
     }
 
-    /// Returns the place of a part of a resource.
+    /// Returns the location of a part of a resource.
     fn place(&self, found: &TemplateResource<'a>, part: &Node) -> Place {
         Place {
             file: self.file_of(found),

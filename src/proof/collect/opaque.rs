@@ -36,7 +36,7 @@ impl<'a> Collector<'a> {
         }
         for (span, resource, reason) in found {
             let doubt = Doubt::new(Place { file, span }, resource, reason);
-            // A template with several instances has the same doubt in each.
+            // Each instance of a template has the same [`Doubt`].
             if !self.world.opaque.contains(&doubt) {
                 self.world.opaque.push(doubt);
             }
@@ -44,7 +44,7 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// Returns the place of a macro call in a value.
+/// Returns the position of a macro call in a value.
 fn macro_in(node: &Node) -> Option<Span> {
     let is_macro = |key: &str| key == "Fn::Transform" || key.starts_with("Fn::ForEach");
     if node.tag.as_deref() == Some("Transform") {
@@ -79,7 +79,7 @@ pub(super) fn reason(kind: &str, resource: &Node) -> Option<&'static str> {
     }
 }
 
-/// Returns whether a value contains a text, ignoring case.
+/// Returns whether a value contains a string, ignoring case.
 fn text_in(node: &Node, wanted: &str) -> bool {
     match &node.value {
         Value::Mapping(entries) => entries.iter().any(|entry| text_in(&entry.value, wanted)),

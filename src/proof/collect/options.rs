@@ -15,7 +15,7 @@ impl Collector<'_> {
     /// Reads the policies that were provided in addition to the templates.
     ///
     /// # Errors
-    /// Returns an error if a policy belongs to something that is not in the run. The collector
+    /// Returns an error if a policy belongs to a resource that is not in the proof. The collector
     /// records invalid policies as problems.
     pub(super) fn options(&mut self, inputs: &Inputs) -> Result<(), Vec<InputError>> {
         for source in &inputs.scps {
@@ -127,7 +127,7 @@ impl Collector<'_> {
             let message = match several.len() {
                 0 => "this file contains no policy".to_owned(),
                 more => format!(
-                    "`{}` takes one policy, but this file contains {more}",
+                    "`{}` accepts one policy, but this file contains {more}",
                     file.name
                 ),
             };

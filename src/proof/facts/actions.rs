@@ -102,7 +102,7 @@ impl Reader<'_, '_> {
                 Work::Approve
             }
             (Some("Approval"), Some("AWS"), Some("Manual")) => {
-                Work::Other("the approval notification by SNS".to_owned())
+                Work::Other("the Amazon SNS approval notification".to_owned())
             }
             (category, owner, provider) => {
                 let (category, provider) = (category.unwrap_or("?"), provider.unwrap_or("?"));

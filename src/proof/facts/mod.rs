@@ -20,7 +20,7 @@ use crate::run::{Doubt, Obstacle, Place};
 use crate::template::{known_text, unknown_in};
 use rules::rules;
 
-/// Reads every pipeline. Unknown values become doubts.
+/// Reads every pipeline. Each unknown value becomes a [`Doubt`].
 pub(super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doubt>) {
     let mut doubts = Vec::new();
     let mut found = Vec::new();
@@ -115,7 +115,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         Box::new(doubt)
     }
 
-    /// Returns a known string, or a doubt about it.
+    /// Returns a known string, or a [`Doubt`] if it is unknown.
     fn text(&mut self, node: Option<&Node>, what: &str, parent: &Node) -> Value {
         let Some(node) = node else {
             return Err(self.doubt(parent, &format!("{what} is not specified")));
@@ -136,7 +136,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         match value.contains("#{") {
             true => Err(self.doubt(
                 node.unwrap_or(parent),
-                &format!("{what}: the variables in `{value}` are known only at run time"),
+                &format!("{what}: the variables in `{value}` are known only at runtime"),
             )),
             false => Ok(value),
         }

@@ -7,7 +7,7 @@ use crate::run::Doubt;
 use crate::run::pipeline::{Pipeline, Rule};
 use crate::template::{known_text, unknown_in};
 
-/// Adds the rules that start the pipelines. A rule with an unknown target is a doubt.
+/// Adds the rules that start the pipelines. A rule with an unknown target becomes a [`Doubt`].
 pub(super) fn rules(world: &World<'_>, pipelines: &mut [Pipeline], doubts: &mut Vec<Doubt>) {
     for resource in &world.resources {
         if resource.node.get("Type").and_then(Node::as_str) != Some("AWS::Events::Rule") {

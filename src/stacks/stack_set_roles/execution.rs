@@ -89,8 +89,8 @@ fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     let statements = [
         Statement::allow(
             "ManageStacks",
-            "Manages the stacks of these stack sets. The actions are those of a similar AWS \
-             managed policy (AWSQuickSetupDeploymentRolePolicy), and read actions.",
+            "Manages the stacks of these stack sets. The actions are read actions and those in \
+             a similar AWS managed policy (AWSQuickSetupDeploymentRolePolicy).",
         )
         .actions([
             "cloudformation:CancelUpdateStack",
@@ -172,7 +172,7 @@ fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
         group,
         "BucketPolicy",
         "buckets",
-        "CloudFormation makes the buckets of the template.",
+        "CloudFormation creates the buckets in the template.",
         &[statement],
     ))
 }
@@ -216,13 +216,13 @@ fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
         group,
         "RolePolicy",
         "roles",
-        "CloudFormation makes the deploy role and its policies.",
+        "CloudFormation creates the deploy role and its policies.",
         &statements,
     ))
 }
 
-/// Builds the statements for the creation of roles. A role with a permissions boundary can only be
-/// created with it, and never loses it.
+/// Builds the statements for the creation of roles. If a role has a permissions boundary, the
+/// statements allow creating it only with that boundary, and do not allow removing the boundary.
 fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec<Statement> {
     let mut by_boundary: BTreeMap<Option<String>, Vec<String>> = BTreeMap::new();
     for target in &group.targets {

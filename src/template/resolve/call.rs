@@ -36,7 +36,8 @@ impl Resolver<'_> {
         })
     }
 
-    /// Resolves the argument of a function. In the short form, its tag is that of the function.
+    /// Resolves the argument of a function. In the short form, the tag of the argument names the
+    /// function.
     fn argument(&self, name: &str, node: &Node) -> Option<Node> {
         match node.tag.as_deref() == Some(name) {
             true => Some(self.plain(node)),

@@ -30,10 +30,11 @@ pub(crate) const UNKNOWN: &str = "s3ferry:unknown";
 /// references*), which ends with `}}`.
 pub(crate) const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
-/// Functions and references with a deeper nesting are considered circular.
+/// The maximum nesting depth. Functions and references that are nested more deeply are considered
+/// circular.
 const DEPTH_LIMIT: usize = 48;
 
-/// The maximum length of a text that functions produce, in bytes. It exceeds the length of any
+/// The maximum length of a string that functions produce, in bytes. It exceeds the length of any
 /// CloudFormation value.
 const TEXT_LIMIT: usize = 1 << 20;
 
@@ -97,7 +98,7 @@ impl Marker<'_> {
     }
 }
 
-/// A text that may contain markers.
+/// A string that may contain markers.
 struct Text {
     text: String,
     is_known: bool,
@@ -239,7 +240,7 @@ impl<'a> Resolver<'a> {
         Some(self.text(&self.property(resource, name)?)?.text)
     }
 
-    /// Returns the outputs with known texts.
+    /// Returns the outputs with known values.
     pub(crate) fn outputs(&self) -> HashMap<String, String> {
         let outputs = self.root.get("Outputs").and_then(Node::entries);
         let outputs = outputs.unwrap_or_default().iter();
@@ -255,7 +256,7 @@ impl<'a> Resolver<'a> {
     /// Resolves a value. Returns `None` for `AWS::NoValue`.
     pub(crate) fn resolve(&self, node: &Node) -> Option<Node> {
         if self.depth.load(Ordering::Relaxed) > DEPTH_LIMIT {
-            return Some(self.unknown("its functions refer to each other", node.span));
+            return Some(self.unknown("its functions contain a circular reference", node.span));
         }
         self.depth.fetch_add(1, Ordering::Relaxed);
         let resolved = match function(node) {
@@ -302,8 +303,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Returns whether a text has a dynamic reference to mark. With named markers, it stays as
-    /// written.
+    /// Returns whether a string has a dynamic reference to mark. With named markers, the reference
+    /// stays as written.
     fn is_dynamic(&self, text: &str) -> bool {
         text.contains(DYNAMIC_REFERENCE) && !matches!(self.marker, Some(Marker::Named))
     }
@@ -403,7 +404,7 @@ impl<'a> Resolver<'a> {
             return self.unknown_called(name, format!("the template has no `{id}`"), span);
         };
         if self.depth.load(Ordering::Relaxed) > DEPTH_LIMIT {
-            return self.unknown("its functions refer to each other", span);
+            return self.unknown("its functions contain a circular reference", span);
         }
         self.depth.fetch_add(1, Ordering::Relaxed);
         let found = self.return_value(id, resource, name);

@@ -74,7 +74,7 @@ pub struct Sequence {
     pub key: Option<String>,
     /// Whether the dev stack is not selected and differs from the configuration.
     pub dev_is_behind: bool,
-    /// Buckets, keys, and roles that leave a stack, which requires the user's consent.
+    /// Buckets, keys, and roles that are removed from a stack, which requires the user's consent.
     pub leaving: Vec<Leaving>,
     /// Names in the new template of a stack that another stack uses.
     pub conflicts: Vec<Conflict>,
@@ -93,7 +93,7 @@ pub struct Conflict {
     pub name: String,
 }
 
-/// A protected resource that leaves its stack.
+/// A protected resource that is removed from its stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaving {
     /// Index of the piece.

@@ -24,7 +24,7 @@ fn refused(site: &Site, code: i32, parts: &[&str]) -> Run {
     run
 }
 
-/// Makes AWS answer an operation with this error.
+/// Makes AWS return this error for an operation.
 fn answered(site: &Site, action: &str, status: u16, code: &str, message: &str) {
     let answer = Answer::error(status, code, message);
     site.proxy.always(action, Fault::Answered(answer));

@@ -43,8 +43,8 @@ fn a_stack_is_followed_by_its_status_when_its_events_cannot_be_read() {
                 assert!(run.stdout.contains("DeployKeyId"), "{name}\n{}", run.stdout);
                 assert_eq!(site.state().dev_stack()["protected"], true, "{name}");
                 if name == "denied" {
-                    let told = "following its status instead: ";
-                    assert_eq!(said.matches(told).count(), 1, "{said}");
+                    let part = "following its status instead: ";
+                    assert_eq!(said.matches(part).count(), 1, "{said}");
                 }
             });
         }

@@ -203,7 +203,7 @@ fn an_unknown_parameter_is_rejected() {
         let run = site
             .project
             .expect(&format!("{command} --profile prod {twice}"), 2);
-        let said = "--parameter sets `DeployKeyId` twice";
+        let said = "duplicate --parameter `DeployKeyId`";
         assert!(run.stderr.contains(said), "{}", run.stderr);
     }
     assert!(site.proxy.calls().is_empty());

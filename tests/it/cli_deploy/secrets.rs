@@ -1,5 +1,5 @@
-//! No secret of the credentials is printed or written. Every run of every test checks the output
-//! for the secret key and the session token. This test enables as much output as possible.
+//! No credentials are printed or written. Every run of every test checks the output for the secret
+//! key and the session token. This test enables as much output as possible.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -295,7 +295,7 @@ fn events(site: &Site, statuses: &[&str]) -> Answer {
     Answer::query(format!("<StackEvents>{members}</StackEvents>"))
 }
 
-/// Another user continues a failed rollback at the same time. The deploy waits for its end, and
+/// Another user continues a failed rollback at the same time. The deploy waits for it to end, and
 /// ignores the earlier failure in the same events.
 #[test]
 fn a_rollback_that_another_user_continues_is_followed_to_its_end() {

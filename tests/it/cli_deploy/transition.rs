@@ -1,5 +1,5 @@
-//! Changes of a live pipeline: the deployed pipeline works wherever a deploy stops. The proof of
-//! the deployed templates shows it.
+//! Changes to a live pipeline: wherever a deploy stops, the deployed pipeline works. The tests
+//! prove the deployed templates.
 
 use std::sync::Arc;
 use std::thread;

@@ -64,7 +64,7 @@ fn dev_is_rejected_while_a_target_exists_or_is_recorded() {
     );
     let forced = project.expect(&format!("{dev} --force"), 0);
     assert!(
-        forced.stdout.contains("destroy and deploy the targets too"),
+        forced.stdout.contains("destroy and redeploy the targets"),
         "{}",
         forced.stdout
     );

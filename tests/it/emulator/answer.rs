@@ -1,11 +1,12 @@
-//! Answers in the documented shapes of AWS: XML for Query services and S3, and JSON for the others.
+//! Responses in the documented format of AWS: XML for Query services and S3, and JSON for the
+//! others.
 
 use serde_json::{Value, json};
 
 use super::call::Protocol;
 use super::http::Message;
 
-/// An answer that replaces the one from the emulator.
+/// A response that replaces the one from the emulator.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     /// The inner XML of a Query operation's result.
@@ -26,7 +27,7 @@ impl Answer {
         Self::Query(result.into())
     }
 
-    /// Returns the answer of STS for an access key. Its ID is the account.
+    /// Returns the response of STS for an access key. Its ID is the account.
     pub(crate) fn identity(account: &str) -> Self {
         Self::query(format!(
             "<Account>{account}</Account><Arn>arn:aws:iam::{account}:user/me</Arn>\
@@ -48,7 +49,7 @@ impl Answer {
         }
     }
 
-    /// Returns the answer of AWS to too many requests, which an SDK retries.
+    /// Returns the response of AWS to too many requests, which an SDK retries.
     pub(crate) fn throttled(protocol: Protocol) -> Self {
         match protocol {
             Protocol::Query => Self::error(400, "Throttling", "Rate exceeded"),
@@ -57,7 +58,7 @@ impl Answer {
         }
     }
 
-    /// Returns the answer of AWS to an internal error, which an SDK retries.
+    /// Returns the response of AWS for an internal error, which an SDK retries.
     pub(crate) fn failed(protocol: Protocol) -> Self {
         let code = if protocol == Protocol::S3 {
             "InternalError"
@@ -71,7 +72,7 @@ impl Answer {
         )
     }
 
-    /// Converts the answer to the response to a call.
+    /// Converts the answer to an HTTP response to a call.
     pub(crate) fn response(&self, action: &str, protocol: Protocol) -> Message {
         let (status, kind, body) = match self {
             Self::Query(result) => (
@@ -94,7 +95,7 @@ impl Answer {
                 (*status, kind, body)
             }
         };
-        // The answer to a HEAD request has no body.
+        // The response to a HEAD request has no body.
         let body = match action {
             head if head.starts_with("Head") => String::new(),
             _ => body,

@@ -21,7 +21,7 @@ pub(crate) struct Call {
 /// The format of a service's requests and errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// A form with `Action`, and an answer in XML (CloudFormation, STS, IAM).
+    /// A form with `Action`, and a response in XML (CloudFormation, STS, IAM).
     Query,
     /// `X-Amz-Target` and JSON (CodePipeline, KMS, Organizations).
     Json,

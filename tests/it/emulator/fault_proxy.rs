@@ -21,28 +21,28 @@ pub(crate) enum Fault {
     Failed,
     /// The connection breaks before AWS receives the call.
     Dropped,
-    /// AWS executes the call, and the connection breaks before the answer.
+    /// AWS executes the call, and the connection breaks before the response.
     AnswerLost,
-    /// AWS executes the call, and the answer arrives after this time.
+    /// AWS executes the call, and the response arrives after this time.
     Late(Duration),
-    /// AWS does not receive the call, and this is the answer.
+    /// AWS does not receive the call, and this is the response.
     Answered(Answer),
-    /// AWS executes the call, and this function changes the text of the answer.
+    /// AWS executes the call, and this function changes the text of the response.
     Rewritten(fn(String) -> String),
-    /// Another server answers instead of AWS: status, content type, location, and body.
+    /// Another server responds instead of AWS: status, content type, location, and body.
     Stranger(u16, &'static str, &'static str, &'static str),
-    /// This is the start of the answer, which is then cut off.
+    /// This is the start of the response, which is then cut off.
     CutOff(&'static str),
 }
 
 /// The result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The emulator answered with this status.
+    /// The emulator returned this status.
     Answered(u16),
     /// The proxy made the call fail, and the emulator did not receive it.
     Refused,
-    /// The emulator executed the call, and the client got no answer or a late one.
+    /// The emulator executed the call, and the client got no response or a late one.
     Lost,
 }
 
@@ -131,7 +131,7 @@ impl FaultProxy {
         self.rule(Some(action), Which::Nth(nth), fault);
     }
 
-    /// Makes every call of an operation fail, or replaces its answer.
+    /// Makes every call of an operation fail, or replaces its response.
     pub(crate) fn always(&self, action: &str, fault: Fault) {
         self.rule(Some(action), Which::Each, fault);
     }
@@ -154,7 +154,7 @@ impl FaultProxy {
         });
     }
 
-    /// Holds the n-th of all calls, starting at 1. This call and all later ones get no answer.
+    /// Holds the n-th of all calls, starting at 1. This call and all later ones get no response.
     /// `forwarded` says whether the emulator still executes the call.
     pub(crate) fn hold(&self, call: usize, forwarded: bool) {
         self.hold_at(None, call, forwarded);
@@ -201,7 +201,7 @@ impl FaultProxy {
         of_action.count()
     }
 
-    /// Lets all calls pass from now on. The held call gets no answer.
+    /// Lets all calls pass from now on. The held call gets no response.
     pub(crate) fn release(&self) {
         let mut state = self.state();
         state.hold = None;
@@ -321,7 +321,7 @@ impl Shared {
         }
         self.state().held = true;
         self.changed.notify_all();
-        // The client is killed in the meantime, so nobody gets the answer.
+        // The client is killed in the meantime, so no one receives the response.
         let released =
             self.changed
                 .wait_timeout_while(self.state(), Duration::from_secs(60), |state| state.held);

@@ -119,7 +119,7 @@ impl Emulator {
         http::post(self.address, "/_test/failures", &asked);
     }
 
-    /// Hides a new role from CodePipeline for the next times that it saves a pipeline of the
+    /// Hides a new role from CodePipeline the next `times` that it saves a pipeline of the account.
     /// account.
     pub(crate) fn hide_role(&self, account: &str, role: &str, times: u32) {
         let asked = json!({"account": account, "role": role, "times": times});
@@ -137,7 +137,7 @@ impl Emulator {
         http::post(self.address, "/_test/executions", &asked);
     }
 
-    /// Makes the last execution of the pipeline fail in an action (stage and action), with a
+    /// Adds a failed execution to the pipeline, with the stage and the action of the failure, and a
     /// message.
     pub(crate) fn failed_execution(
         &self,
@@ -158,7 +158,7 @@ impl Emulator {
         http::post(self.address, "/_test/executions", &asked);
     }
 
-    /// Makes the source action of the pipeline fail without an execution.
+    /// Adds a failure of the source action to the pipeline, without an execution.
     pub(crate) fn failed_source(&self, account: &str, pipeline: &str, code: &str, message: &str) {
         let asked = json!({
             "account": account,
@@ -172,8 +172,8 @@ impl Emulator {
         http::post(self.address, "/_test/executions", &asked);
     }
 
-    /// Makes the last execution of the pipeline fail in an action (stage and action), with an error
-    /// of AWS from `tests/emulator/failures.json`.
+    /// Adds a failed execution to the pipeline, with the stage and the action of the failure, and
+    /// an AWS error from `tests/emulator/failures.json`.
     pub(crate) fn known_failure(
         &self,
         account: &str,
@@ -204,13 +204,13 @@ impl Emulator {
         http::post(self.address, "/_test/shares", &asked);
     }
 
-    /// Calls a Query operation without an SDK, which is fast, and returns the XML of the answer.
+    /// Calls a Query operation without an SDK, which is fast, and returns the XML of the response.
     pub(crate) fn query(&self, account: &str, service: &str, fields: &[(&str, &str)]) -> String {
         self.try_query(account, service, fields)
             .unwrap_or_else(|refusal| panic!("{fields:?}: {refusal}"))
     }
 
-    /// Calls a Query operation without an SDK. Returns the XML of the answer or of the error.
+    /// Calls a Query operation without an SDK. Returns the XML of the response or of the error.
     pub(crate) fn try_query(
         &self,
         account: &str,

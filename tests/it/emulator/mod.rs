@@ -2,7 +2,7 @@
 //!
 //! - [`Emulator`]: ministack, made as strict as AWS, to which stacks are deployed
 //! - [`FaultProxy`]: records calls in front of the emulator, and makes them fail
-//! - [`Script`]: answers from a list, for states that no emulator reaches
+//! - [`Script`]: returns responses from a list, for states that no emulator reaches
 
 #![allow(
     dead_code,

@@ -1,4 +1,4 @@
-//! A server that returns the answers to each operation from a list. The last answer repeats. It
+//! A server that returns the responses to each operation from a list. The last response repeats. It
 //! provides states of stacks and operations that no emulator reaches.
 
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ struct State {
 }
 
 impl Script {
-    /// Starts a server that returns the answers to each operation in order. Without a script,
+    /// Starts a server that returns the responses to each operation in order. Without a script,
     /// *GetCallerIdentity* returns the access key ID as the account.
     pub(crate) fn start<const N: usize>(answers: [(&str, Vec<Answer>); N]) -> Self {
         let answers = answers.map(|(action, answers)| {
@@ -78,7 +78,7 @@ impl Script {
             .clone()
     }
 
-    /// Returns the operations that were called without a scripted answer.
+    /// Returns the operations that were called without a scripted response.
     pub(crate) fn unscripted(&self) -> Vec<String> {
         let state = self.state.lock().expect("no test panics in here");
         state.unscripted.clone()

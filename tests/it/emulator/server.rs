@@ -12,9 +12,9 @@ use super::http::{Kind, Message};
 pub(crate) enum Reply {
     /// This message.
     Message(Message),
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     Dropped,
-    /// A successful answer that starts with this body, and is then cut off.
+    /// A successful response that starts with this body, and is then cut off.
     CutOff(Vec<u8>),
 }
 

@@ -1,4 +1,5 @@
-//! The outputs file saves a request to the dev account. It stops no command that can make the
+//! The outputs file saves a request to the dev account. An unusable file stops no command that can
+//! make the request.
 //! request.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Certificate authorities of TLS connections: only a private CA has signed the server's
+//! TLS connections to a server whose certificate is signed by a private CA.
 //! certificate.
 
 use std::io::{BufRead as _, BufReader};
@@ -143,10 +143,10 @@ fn an_unusable_ca_bundle_is_named() {
     let end = "-----END CERTIFICATE-----\n";
     for (text, problem) in [
         (None, "No such file"),
-        (Some(String::new()), "no certificate in PEM format"),
+        (Some(String::new()), "contains no certificate in PEM format"),
         (
             Some("\0\x01\x02".to_owned()),
-            "no certificate in PEM format",
+            "contains no certificate in PEM format",
         ),
         (Some(format!("{begin}AAAA\n")), "certificate 1 is truncated"),
         (

@@ -121,7 +121,7 @@ fn a_broken_link_is_named_and_kept() {
             "nowhere",
             "symbolic link to `nowhere`, which does not exist",
         ),
-        ("s3ferry.yaml", "leads back to itself"),
+        ("s3ferry.yaml", "points to itself"),
     ] {
         let project = Project::empty();
         let link = project.path("s3ferry.yaml");

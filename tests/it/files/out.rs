@@ -107,7 +107,7 @@ fn a_folder_or_a_link_to_one_is_rejected() {
         for (out, said) in [
             ("d", "it is a folder"),
             ("link", "it is a symbolic link to a folder"),
-            ("loop", "leads back to itself"),
+            ("loop", "points to itself"),
             ("dangling", "into the folder `none`, which does not exist"),
             ("d/x/y", "`d/x` is not a folder"),
         ] {

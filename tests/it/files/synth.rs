@@ -92,7 +92,7 @@ fn the_merged_policy_does_not_replace_the_existing_one() {
     for option in ["", " --force"] {
         let run = project.expect(&format!("synth --no-lint --no-prove{option}"), 2);
         assert!(
-            run.stderr.contains("where the merged policy is written"),
+            run.stderr.contains("with the merged policy"),
             "{}",
             run.stderr
         );

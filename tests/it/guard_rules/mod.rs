@@ -1,5 +1,5 @@
-//! The rules in `guard-rules/`: each rule on the cases of its tests, in the lint and in plain
-//! Guard, and the format of the files.
+//! Tests each rule in `guard-rules/` on the cases of its tests, with the lint and with plain Guard,
+//! and checks the format of the files.
 
 mod spellings;
 

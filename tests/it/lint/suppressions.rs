@@ -70,7 +70,7 @@ fn an_invalid_entry_suppresses_nothing_and_is_found() {
         (
             "[{IAM_NO_INLINE_POLICIES: }]",
             "IAM_NO_INLINE_POLICIES",
-            "the reason is missing",
+            "missing reason",
         ),
         (
             "[{IAM_NO_INLINE_POLICIES: !Sub x}]",

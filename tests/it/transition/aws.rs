@@ -72,7 +72,7 @@ impl Aws {
         self.outputs(&json(&dev.text))[KEY_ID].clone()
     }
 
-    /// Deploys a template to a stack, like CloudFormation. A stack set that keeps its instances
+    /// Deploys a template to a stack, as CloudFormation does. A stack set that keeps its instances
     /// loses none.
     pub(super) fn put(&mut self, plan: &Plan, step: &StackStep, keeps_instances: bool) {
         let template = json(&step.template.text.yaml);

@@ -1,6 +1,6 @@
 //! Random pairs of configurations: the first is deployed, and the second replaces it. The deployed
 //! pipeline works at each point of the transition, also after a run that ends at any point. The
-//! tests model the deployed state like AWS, and prove each state from the templates alone.
+//! tests keep the deployed state in a model of AWS, and prove each state from the templates alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -23,7 +23,7 @@ pub(crate) use result::Document;
 use session::Session;
 
 pub(crate) fn run(global: &Global, options: &DeployOptions) -> Result<Outcome, Failure> {
-    // The command that resumes an interrupted run needs the same consents.
+    // The command that resumes an interrupted run needs the same consent options.
     let consents = shell::given(&[
         (options.allow_replacement, "--allow-replacement"),
         (options.allow_interruption, "--allow-interruption"),

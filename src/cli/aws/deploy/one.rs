@@ -254,8 +254,9 @@ pub(super) fn refuse_dangerous(session: &Session<'_>, changes: &[Change]) -> Res
             if other_key {
                 "a key cannot change between multi-Region and single-Region; with \
                  --allow-replacement, the stack creates a new key and switches the artifact store \
-                 to it; the old key and its policy are retained, so principals that may use it \
-                 can still read old artifacts; deploy the targets again afterward"
+                 to it; the old key and its policy are retained, so principals that are \
+                 allowed to use it can still read old artifacts; deploy the targets again \
+                 afterward"
             } else if only_roles {
                 "a replaced role gets a new ARN: update everything that trusts or references the \
                  old role; to replace it, use --allow-replacement"

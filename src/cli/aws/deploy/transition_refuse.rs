@@ -30,12 +30,12 @@ pub(super) fn moved(session: &Session<'_>) -> Result<(), Failure> {
     match moved {
         Some(Removed { step }) if !session.options.allow_interruption => Err(Failure::finding(
             format!(
-                "s3ferry cannot move the pipeline, which is deployed in account {}, {} (stack \
-                 `{}`); nothing was changed",
+                "s3ferry cannot move the pipeline that is deployed in account {}, {} (stack `{}`); \
+                 nothing was changed",
                 step.account, step.region, step.stack
             ),
             "choose other names for the new pipeline, its buckets, and its roles; or use \
-             --allow-interruption, after which the deployed pipeline stops working",
+             --allow-interruption, which stops the deployed pipeline from working",
         )),
         _ => Ok(()),
     }

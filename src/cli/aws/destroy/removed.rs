@@ -175,7 +175,7 @@ async fn is_used(
     Ok(others.any(|(_, template)| names.iter().any(|name| has_name(template, name))))
 }
 
-/// Returns whether a text contains a name that is not part of a longer name.
+/// Returns whether the text contains a name that is not part of a longer name.
 fn has_name(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
     text.match_indices(name).any(|(at, _)| {

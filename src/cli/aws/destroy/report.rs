@@ -214,7 +214,7 @@ pub(super) fn report(
         if options.force {
             out.push_str(
                 "\nThe trust policies of the targets reference the unique ID of the deleted \
-                 service role. After you deploy dev again, destroy and deploy the targets too.\n",
+                 service role. After you deploy dev again, destroy and redeploy the targets.\n",
             );
         }
     }

@@ -14,8 +14,8 @@ Examples:
   s3ferry doctor --format json
 
 The command compares the live state with the deployed templates, even if the configuration has
-changed since. It lists everything that it cannot read and assumes nothing about it. It writes only
-with --repair-trust, after confirmation.
+changed since. It lists everything that it cannot read and makes no assumptions about it. It makes
+changes only with --repair-trust, after confirmation.
 
 Exit codes:
   0  no findings: everything was read, and every call of an execution is allowed

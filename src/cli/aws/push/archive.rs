@@ -210,8 +210,8 @@ impl Walk<'_> {
         Ok(format!("{prefix}{text}"))
     }
 
-    /// Resolves a symbolic link to a file. A bucket has no links, so the content of the file is
-    /// included. A link must not lead outside the folder, because the site may be public.
+    /// Resolves a symbolic link to a file. A bucket cannot contain links, so the content of the
+    /// file is included. A link must not lead outside the folder, because the site may be public.
     fn link(&self, path: &Path, name: &str) -> Result<PathBuf, Failure> {
         let refused = |why: &str| {
             Failure::new(

@@ -134,7 +134,7 @@ fn entry(
     // Use only the central directory: reading each local header takes too long.
     let raw = archive
         .by_index_data(index)
-        .map_err(|error| format!("entry {} cannot be read: {error}", index + 1))?;
+        .map_err(|error| format!("cannot read entry {}: {error}", index + 1))?;
     // Use the raw bytes: without the UTF-8 flag, other readers may decode them differently.
     let name = match str::from_utf8(raw.name_raw()) {
         Ok(name) => name.to_owned(),

@@ -13,7 +13,7 @@ use crate::cli::Failure;
 const MANY_FILES: u64 = DEPLOYED_FILES.value / 2;
 
 const RESTRUCTURE: &str =
-    "this quota cannot be increased: reduce the site, or split it across several pipelines";
+    "this quota cannot be increased: make the site smaller, or split it across several pipelines";
 
 /// Checks whether CodePipeline accepts an artifact of this size.
 pub(super) fn size(path: &Path, size: u64) -> Result<(), Failure> {
@@ -22,7 +22,7 @@ pub(super) fn size(path: &Path, size: u64) -> Result<(), Failure> {
     }
     Err(Failure::new(
         format!(
-            "the zip file of `{}` has {} bytes, and the CodePipeline limit is {}",
+            "the zip file of `{}` is {} bytes, but the CodePipeline limit is {}",
             path.display(),
             grouped(size),
             grouped(SOURCE_OBJECT.value),
@@ -48,8 +48,8 @@ pub(super) fn files(
     }
     if files <= DEPLOYED_FILES.value {
         let message = format!(
-            "{} has {shown} files, and the S3 deploy action must upload them within {} minutes; \
-             you can request an increase of this quota",
+            "{} contains {shown} files, and the S3 deploy action must upload them within {} \
+             minutes; you can request a quota increase",
             quoted(&path.to_string_lossy()),
             DEPLOY_ACTION.value
         );
@@ -71,7 +71,7 @@ pub(super) fn entries(path: &Path, entries: u64, is_extracted: bool) -> Result<b
 fn too_many(path: &Path, files: &str) -> Failure {
     Failure::new(
         format!(
-            "{} has {files} files, and the S3 deploy action extracts at most {}",
+            "{} contains {files} files, but the S3 deploy action extracts at most {}",
             quoted(&path.to_string_lossy()),
             grouped(DEPLOYED_FILES.value)
         ),
@@ -93,7 +93,7 @@ pub(super) fn key_problem(name: &str, targets: &[TargetPlan]) -> Option<String> 
     let length = prefix + name.len();
     (length > OBJECT_KEY.length()).then(|| {
         format!(
-            "its object key has {length} bytes, and the S3 limit is {}",
+            "its object key is {length} bytes long, but the S3 limit is {}",
             OBJECT_KEY.value
         )
     })

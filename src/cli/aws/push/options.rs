@@ -20,7 +20,7 @@ not a terminal.
 
 Before the upload, push warns about unexpected effects of the S3 deploy action: `\\` in a name
 becomes `/`, a symbolic link becomes a small file, and most types become application/octet-stream.
-Notes are for information only. --strict refuses only warnings.
+Notes are informational. With --strict, only warnings prevent the upload.
 
 The pipeline adds and overwrites files. It does not delete files that were removed from the site.
 

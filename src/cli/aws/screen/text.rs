@@ -25,7 +25,7 @@ pub(super) fn event_text(event: &Event, width: Option<usize>) -> String {
     }
 }
 
-/// Wraps a text between words, on separate indented lines.
+/// Wraps text between words, on separate indented lines.
 pub(super) fn wrapped(text: &str, width: usize) -> String {
     const INDENT: &str = "      ";
     let room = width.saturating_sub(INDENT.len() + 1).max(20);

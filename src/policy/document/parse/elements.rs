@@ -79,7 +79,7 @@ impl Reader {
                     self.fault(
                         other.key_span,
                         format!("the statement has both `{name}` and `{negation}`"),
-                        "keep one of the two",
+                        "keep one of them",
                     );
                 }
                 Some((entry, false))

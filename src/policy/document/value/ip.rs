@@ -18,7 +18,7 @@ impl Network {
         text.parse().or_else(|_| one()).ok().map(Self)
     }
 
-    /// Returns whether an address of the request is in the range. False for an invalid address.
+    /// Returns whether an address in the request is in the range. False for an invalid address.
     pub fn contains(&self, value: &str) -> bool {
         let address: Option<IpAddr> = value.parse().ok();
         address.is_some_and(|address| self.0.contains(&address))

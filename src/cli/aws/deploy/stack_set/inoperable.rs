@@ -76,7 +76,7 @@ pub(super) async fn check(
         true => "delete the stacks listed above, then run the same command again",
         false => {
             "delete the stacks listed above; then run the same command without --yes and confirm, \
-             or with a profile for each account"
+             or configure a profile for each account"
         }
     };
     session.refuse(result, Failure::finding(message, help))
