@@ -12,7 +12,7 @@ use crate::escape::{self, lines, shown};
 use anstyle::Style;
 use serde::Serialize;
 
-use super::table::layout;
+use super::table::{layout, paragraph};
 use super::{Failure, Global};
 
 /// Text that is safe to print. Hidden characters are escaped, and the only control sequences are
@@ -84,6 +84,34 @@ impl Text {
     /// Adds a line, with hidden characters and line breaks escaped.
     pub(crate) fn line(&mut self, text: impl fmt::Display) {
         self.0.push_str(&line(&text.to_string()));
+    }
+
+    /// Adds a line of prose, wrapped to the width of standard output.
+    pub(crate) fn prose(&mut self, text: impl fmt::Display) {
+        let text = shown(&text.to_string()).into_owned();
+        match Stream::Results.width() {
+            Some(width) => {
+                for line in paragraph(&text, width) {
+                    self.0 += &line;
+                    self.0.push('\n');
+                }
+            }
+            None => {
+                self.0 += &text;
+                self.0.push('\n');
+            }
+        }
+    }
+
+    /// Wraps the lines of prose to a width. Lines with colors, indented lines, and code stay as they
+    /// are.
+    fn wrapped(&self, width: usize) -> Self {
+        let is_code = |line: &str| line.contains('\x1b') || line.starts_with([' ', '{', '[', '"']);
+        let lines = self.0.split('\n').flat_map(|line| match is_code(line) {
+            true => vec![line.to_owned()],
+            false => paragraph(line, width),
+        });
+        Self(lines.collect::<Vec<_>>().join("\n"))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -209,7 +237,11 @@ pub(crate) fn error(text: impl Into<Text>) {
 /// Prints a note to standard error, except with `--quiet`.
 pub(crate) fn note(global: &Global, text: impl Into<Text>) {
     if !global.quiet {
-        error(text);
+        let text = text.into();
+        error(match Stream::Notes.width() {
+            Some(width) => text.wrapped(width),
+            None => text,
+        });
     }
 }
 

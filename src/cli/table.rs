@@ -202,6 +202,36 @@ pub(super) fn wrapped(cell: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Wraps a paragraph into lines of at most `width` columns. Text between backticks, such as a command,
+/// is never broken, so that it can be copied. An indented paragraph has a hanging indent.
+pub(super) fn paragraph(text: &str, width: usize) -> Vec<String> {
+    let left = indent(text);
+    let hanging = " ".repeat(if left > 0 { left + 2 } else { 0 });
+    let mut lines = vec![" ".repeat(left)];
+    let mut word = String::new();
+    for part in text[left..].split_inclusive(' ') {
+        word += part;
+        if word.matches('`').count() % 2 == 1 {
+            continue;
+        }
+        let line = lines.last().map_or("", String::as_str);
+        if !line.trim().is_empty() && line.width() + word.trim_end().width() > width {
+            lines.push(hanging.clone());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(&word);
+        }
+        word.clear();
+    }
+    if let Some(line) = lines.last_mut() {
+        line.push_str(&word);
+    }
+    lines
+        .iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
 /// Returns the part of a word that fits, and the rest. ARNs and URLs break after a separator.
 fn broken(word: &str, width: usize) -> (&str, &str) {
     let mut fits = 0;
@@ -271,6 +301,20 @@ mod tests {
             text,
             "account  111111111111\nreason   one two three\n         four five six\n         seven\n"
         );
+    }
+
+    #[test]
+    fn a_command_in_a_paragraph_is_never_broken() {
+        assert_eq!(
+            paragraph("Next: run `s3ferry deploy --profile dev`, then wait.", 24),
+            ["Next: run", "`s3ferry deploy --profile dev`,", "then wait."]
+        );
+        assert_eq!(
+            paragraph("an unclosed ` quote", 5),
+            ["an", "unclosed", "` quote"]
+        );
+        assert_eq!(paragraph("", 10), [""]);
+        assert_eq!(paragraph("  one two three", 9), ["  one two", "    three"]);
     }
 
     #[test]

@@ -1177,7 +1177,7 @@ fn a_target_cannot_have_the_name_of_a_windows_device() {
     for name in ["con", "NUL", "aux", "prn", "com1", "Lpt9"] {
         let found = problems(&SMALL.replace("name: prod", &format!("name: {name}")));
         assert!(
-            found[0].message.contains("Windows reserves it"),
+            found[0].message.contains("Windows reserves the name"),
             "{found:?}"
         );
     }

@@ -29,8 +29,8 @@ const CHECKED: [&str; 17] = [
 /// Text from AWS and other programs, generated files, and the examples in this file.
 const LEFT_OUT: [&str; 5] = [
     "tests/fixtures",
-    "tests/language.txt",
     "tests/it/language.rs",
+    "tests/language.txt",
     "tests/it/snapshots",
     "tests/emulator/failures.json",
 ];

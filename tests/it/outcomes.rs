@@ -319,7 +319,8 @@ fn a_part_of_a_proof_does_not_contradict_the_whole() {
     assert!(!run.stderr.contains(why), "{}", run.stderr);
     let run = project.expect("prove --call read --format sarif", 2);
     assert!(
-        run.stderr.contains("--call cannot be used with `--format sarif`"),
+        run.stderr
+            .contains("--call cannot be used with `--format sarif`"),
         "{}",
         run.stderr
     );

@@ -16,7 +16,8 @@ use crate::cli::{Failure, Global, Outcome, output, shell};
 const EXAMPLES: &str = "\
 Examples:
   s3ferry deployer-policy --profile prod > deployer.json
-  aws iam create-policy --policy-name s3ferry-deployer --policy-document file://deployer.json
+  aws iam create-policy --policy-name s3ferry-deployer \\
+    --policy-document file://deployer.json
   s3ferry deployer-policy --profile dev --document 2    print the second of several documents
 
   s3ferry deployer-policy --profile prod --role-arn arn:aws:iam::222222222222:role/cfn

@@ -18,13 +18,13 @@ pub(crate) fn complaints(proof: &Proof, strict: bool) -> Text {
     let allowed = proof.attacks_that(AttackResult::Allowed);
     let allowed = allowed.filter_map(|attack| Some((attack, attack.decided.as_ref()?)));
     first(&mut out, allowed, |out, (attack, decided)| {
-        out.line(format_args!("allowed attack: {}", attack.what));
+        out.prose(format_args!("allowed attack: {}", attack.what));
         out.append(&explanation(proof, decided, &[]));
     });
     unknown_actions(&mut out, proof);
     obstacles(&mut out, proof);
     for missing in proof.missing(strict) {
-        out.line(format_args!(
+        out.prose(format_args!(
             "warning: unproven: depends on {}; pass it to `s3ferry prove` with {}",
             missing.what, missing.option
         ));
@@ -61,7 +61,7 @@ pub(super) fn first<T>(
 /// Explains an empty proof.
 pub(super) fn emptiness(out: &mut Text, outcome: &Outcome) {
     if let Some(empty) = outcome.empty {
-        out.line(format_args!("error: {}", empty.because()));
+        out.prose(format_args!("error: {}", empty.because()));
     }
 }
 
@@ -69,7 +69,7 @@ pub(super) fn emptiness(out: &mut Text, outcome: &Outcome) {
 pub(super) fn unresolved(out: &mut Text, proof: &Proof) {
     first(out, &proof.doubts, |out, doubt| {
         let place = proof.at(doubt.place);
-        out.line(format_args!(
+        out.prose(format_args!(
             "unresolved: {place} ({}): {}",
             doubt.resource, doubt.reason
         ));
@@ -82,7 +82,7 @@ pub(super) fn unknown_actions(out: &mut Text, proof: &Proof) {
         let near = unknown
             .near
             .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-        out.line(format_args!(
+        out.prose(format_args!(
             "error: {} ({}): unknown action `{}`{near}",
             proof.at(unknown.place),
             unknown.resource,
@@ -95,7 +95,7 @@ pub(super) fn unknown_actions(out: &mut Text, proof: &Proof) {
 pub(super) fn obstacles(out: &mut Text, proof: &Proof) {
     first(out, &proof.obstacles, |out, obstacle| {
         let place = proof.at(obstacle.place);
-        out.line(format_args!(
+        out.prose(format_args!(
             "error: {place} ({}): {}",
             obstacle.resource, obstacle.reason
         ));

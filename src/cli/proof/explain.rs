@@ -157,7 +157,7 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
     let call = &decided.call;
     let is_attack = call.step == Step::Attack;
     let mut out = Text::new();
-    out.line(format_args!(
+    out.prose(format_args!(
         "{}: {}: {} on {}",
         match is_attack {
             true => format!("must not be allowed ({})", call.id),
@@ -167,7 +167,7 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
         call.action,
         call.resource
     ));
-    out.line(format_args!(
+    out.prose(format_args!(
         "  {} {}",
         match (is_attack, call.strength) {
             (true, _) => "on the resource at",
@@ -176,10 +176,10 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
         },
         proof.at(call.place)
     ));
-    out.line(format_args!("  {}", decided.reason.because));
+    out.prose(format_args!("  {}", decided.reason.because));
     if let Some(rejection) = decided.rejection() {
         let place = at_resource(proof, rejection.resource.as_deref(), ", ", rejection.place);
-        out.line(format_args!("  fix: {} ({place})", rejection.fix));
+        out.prose(format_args!("  fix: {} ({place})", rejection.fix));
     }
     for layer in &decided.reason.layers {
         let says = match layer.outcome {
@@ -195,7 +195,7 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
             }
             _ => String::new(),
         };
-        out.line(format_args!("  {}{level}: {says}", layer_name(layer.layer)));
+        out.prose(format_args!("  {}{level}: {says}", layer_name(layer.layer)));
     }
     for decisive in &decided.decisive {
         let effect = match (decisive.effect, decisive.is_open) {
@@ -206,7 +206,7 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
         };
         let name = decisive.sid.as_deref().unwrap_or("a statement");
         let place = at_resource(proof, Some(&decisive.resource), " at ", decisive.place);
-        out.line(format_args!("  {effect}: {name} of {place}"));
+        out.prose(format_args!("  {effect}: {name} of {place}"));
     }
     // Unknown inputs do not affect a denied call.
     if decided.verdict == Verdict::Unproven {
@@ -217,7 +217,7 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
             (Some(resource), Some(place)) => at_resource(proof, Some(resource), ", ", place),
             _ => format!("a new policy ({})", layer_name(remedy.layer)),
         };
-        out.line(format_args!("  add to {place}:"));
+        out.prose(format_args!("  add to {place}:"));
         for text in escape::json(&remedy.statement).lines() {
             out.line(format_args!("    {text}"));
         }
@@ -235,7 +235,7 @@ fn at_resource(proof: &Proof, resource: Option<&str>, then: &str, place: Place) 
 /// Lists the unknown inputs of an unproven call, one per line.
 pub(super) fn unknowns(out: &mut Text, proof: &Proof, decided: &Decided) {
     for missing in &decided.missing {
-        out.line(format_args!(
+        out.prose(format_args!(
             "  missing: {}; add {}",
             missing.what, missing.option
         ));
@@ -243,7 +243,7 @@ pub(super) fn unknowns(out: &mut Text, proof: &Proof, decided: &Decided) {
     for doubt in &decided.doubts {
         let resource = Some(doubt.resource.as_str()).filter(|resource| !resource.is_empty());
         let place = at_resource(proof, resource, " at ", doubt.place);
-        out.line(format_args!("  unknown: {} ({place})", doubt.reason));
+        out.prose(format_args!("  unknown: {} ({place})", doubt.reason));
     }
 }
 
@@ -265,5 +265,5 @@ pub(super) fn serving(out: &mut Text, proof: &Proof, found: &StatementUse) {
     };
     let sid = found.sid.iter().map(|sid| format!(" {sid}"));
     let name = found.resource.clone() + &sid.collect::<String>();
-    out.line(format_args!("{} {name}: {says}", proof.at(found.place)));
+    out.prose(format_args!("{} {name}: {says}", proof.at(found.place)));
 }

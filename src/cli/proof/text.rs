@@ -14,10 +14,11 @@ pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<Step>, verbose
     let mut out = Text::new();
     emptiness(&mut out, outcome);
     if outcome.empty.is_none() && proof.pipelines.is_empty() {
-        out.push_str(
+        out.prose(
             "There is no pipeline after this step, so no execution and no attack is possible. Only \
-             calls that AWS makes without a pipeline are shown.\n\n",
+             calls that AWS makes without a pipeline are shown.",
         );
+        out.push_str("\n");
     }
     for target in groups(proof) {
         let calls = proof.calls.iter().map(|(decided, _)| decided);
@@ -103,13 +104,13 @@ fn not_granted(out: &mut Text, proof: &Proof, verbose: bool) {
     if found.0.is_empty() {
         return;
     }
-    out.push_str(
+    out.prose(
         "warning: AWS documents these permissions, but they are not granted and not known to be \
-         required:\n",
+         required:",
     );
     for (whose, actions) in found.0 {
-        out.line(format_args!("  {whose}"));
-        out.line(format_args!("    {}", actions.join(", ")));
+        out.prose(format_args!("  {whose}"));
+        out.prose(format_args!("    {}", actions.join(", ")));
     }
     if !verbose {
         out.push_str("  `s3ferry prove -v` shows the statements to add.\n");
@@ -171,7 +172,7 @@ fn granted(out: &mut Text, proof: &Proof, verbose: bool) {
     }
     match proof.excess.unexplained().count() {
         0 => out.push_str("Excess: none beyond the documented permissions.\n"),
-        count => out.line(format_args!(
+        count => out.prose(format_args!(
             "Excess: {} with permissions that no call needs.",
             plural(count, "statement")
         )),
@@ -180,7 +181,7 @@ fn granted(out: &mut Text, proof: &Proof, verbose: bool) {
 
 /// Adds the summary line.
 fn summary(out: &mut Text, outcome: &Outcome) {
-    out.line(format_args!(
+    out.prose(format_args!(
         "{}: {} calls, {} allowed, {} denied, {} unproven{}.",
         outcome.conclusion().words(),
         thousands(outcome.calls),

@@ -36,14 +36,14 @@ pub(super) fn together(out: &mut Text, proof: &Proof) {
             .add(&decided.call.resource, &decided.call.action);
     }
     for (first, on) in &groups {
-        out.line(format_args!(
+        out.prose(format_args!(
             "unproven: {} (needed by {})",
             first.call.caller_shown(),
             proof.at(first.call.place)
         ));
         for (resource, actions) in &on.0 {
-            out.line(format_args!("  {}", actions.join(", ")));
-            out.line(format_args!("    on {resource}"));
+            out.prose(format_args!("  {}", actions.join(", ")));
+            out.prose(format_args!("    on {resource}"));
         }
         unknowns(out, proof, first);
         out.push_str("\n");
@@ -52,8 +52,8 @@ pub(super) fn together(out: &mut Text, proof: &Proof) {
     if !found.is_empty() {
         out.push_str("To decide the calls that depend on missing policies, add:\n");
         for missing in found {
-            out.line(format_args!("  {}", missing.option));
-            out.line(format_args!("      {}", missing.what));
+            out.prose(format_args!("  {}", missing.option));
+            out.prose(format_args!("      {}", missing.what));
         }
         out.push_str("\n");
     }

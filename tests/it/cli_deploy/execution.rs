@@ -27,7 +27,7 @@ fn a_deploy_waits_for_a_running_execution() {
             .nth("ListPipelineExecutions", nth, answer.clone());
     }
     let run = site.deploy("--profile dev --yes", 0);
-    let waits = "Execution 11111111-aaaa of pipeline crossaccountdeploy runs";
+    let waits = "Execution 11111111-aaaa of pipeline crossaccountdeploy is running";
     assert_eq!(run.stderr.matches(waits).count(), 1, "{}", run.stderr);
     let actions = site.proxy.actions();
     let place = |action: &str| actions.iter().rposition(|found| found == action);

@@ -532,7 +532,7 @@ fn an_account_leaves_its_stack_set_after_the_pipeline_switched() {
     };
     let removal = at(&format!("remove  {leaving}"));
     assert!(
-        at("Stack crossaccountdeploy-dev is updated") < removal,
+        at("Stack crossaccountdeploy-dev was updated") < removal,
         "{}",
         run.stderr
     );
