@@ -2,7 +2,7 @@
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-# The tests use these features, so that everything is compiled once.
+# The features of the tests. All targets use them, so that everything is compiled only once.
 TESTED = --features slow-tests
 BUILT = $${CARGO_TARGET_DIR:-target}/debug/s3ferry
 
@@ -18,18 +18,18 @@ synth: ## Write the templates of the example to stacks/
 schemas: ## Write the schemas of the JSON output to schemas/
 	S3FERRY_WRITE_SCHEMAS=1 $(CARGO) test $(TESTED) --lib schemas_are_current
 
-docs: binary ## Write the generated pages of the book, and build it in target/book
+docs: binary ## Write the generated pages of the book, and build the book in target/book
 	python3 -B docs/reference.py "$(BUILT)"
 	sh tests/book.sh
 
-test: ## Check the format and the lints, and run the tests (10 to 20 minutes the first time, 5 GB)
+test: ## Check the format, run Clippy, and run the tests (30 minutes the first time, 5 GB)
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(TESTED) -- -D warnings
 	$(CARGO) test $(TESTED) --lib --bins --test it
 	$(CARGO) test $(TESTED) --doc
 	$(MAKE) --no-print-directory check-stacks
 
-# The program as the tests use it. `cargo build` would compile most dependencies again, without the
+# The program that the tests use. `cargo build` would compile most dependencies again, without the
 # features that only the tests need.
 binary:
 	$(CARGO) test $(TESTED) --no-run --test it
@@ -52,9 +52,9 @@ check-workflows: ## Check the action and the workflows, including those in the d
 	sh tests/python/venv.sh
 	.venv/bin/python -B tests/python/workflows.py
 
-# The tests share the machine with nothing else: one target after the other.
+# The targets run one after the other, because the tests use the whole machine.
 .NOTPARALLEL:
-test-all: test demo test-browser test-docs check-workflows ## Run all tests, with more cases, the demo, a browser, and slow emulators (60 minutes)
+test-all: test demo test-browser test-docs check-workflows ## Run all tests, with more cases, the demo, a browser, and slow emulators (60 to 80 minutes)
 	S3FERRY_WORLDS=10000 S3FERRY_FIRST_WORLD=500 $(CARGO) test $(TESTED) --test it differential
 	S3FERRY_PAIRS=500 S3FERRY_SEED=1 $(CARGO) test $(TESTED) --test it a_pipeline_works
 	fakecloud=$$(sh tests/fakecloud.sh) && \
@@ -63,7 +63,7 @@ test-all: test demo test-browser test-docs check-workflows ## Run all tests, wit
 bench: ## Measure processes (hyperfine), parts (criterion), and deployments next to the AWS CLI
 	benches/run
 
-package: ## Build the package for the registry, and run its tests outside of the checkout
+package: ## Build the package for the registry, and run its tests outside the checkout
 	sh tests/package.sh
 
 deny: ## Check licenses, sources, and advisories of the dependencies (needs cargo-deny)
@@ -72,6 +72,6 @@ deny: ## Check licenses, sources, and advisories of the dependencies (needs carg
 fmt: ## Format the code
 	$(CARGO) fmt
 
-clean: ## Remove everything that was built
+clean: ## Remove the build output and the virtual environment
 	$(CARGO) clean
 	rm -rf .venv

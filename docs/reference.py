@@ -352,8 +352,8 @@ def rules(binary):
         NOTICE,
         "# Guard rules\n\n",
         f"`s3ferry lint` checks {len(listed)} built-in rules. `s3ferry lint --list-rules` lists them. "
-        "[How the lint works](../explanation/lint.md) describes what the rules see, and how to suppress "
-        "a rule.\n\n",
+        "[How the lint works](../explanation/lint.md) describes the input of the rules, and how to "
+        "suppress a rule.\n\n",
         table(
             ["Rule", "Severity", "Requirement"],
             [
@@ -395,7 +395,7 @@ def checked_sample(binary, rule, sample):
 # Permissions
 
 STEPS = {
-    "administer": "KMS checks that a key policy can be changed again",
+    "administer": "KMS checks that the key policy can be changed later",
     "check": "CodePipeline checks that it can assume the roles",
     "start": "EventBridge starts the pipeline",
     "source": "The source action reads the source object",
@@ -457,7 +457,7 @@ def source_of(rows, call):
     same = [row for row in rows if row[0] == call["step"] and call["action"] in row[2]]
     if call["step"] == "copy" and not same:
         stored = [row for row in rows if row[0] in ("store", "encrypt") and call["action"] in row[2]]
-        same = [("copy", *row[1:4], "*Add a cross-Region action*") for row in stored]
+        same = [("copy", *row[1:4], "*Add a cross-Region action in CodePipeline*") for row in stored]
     if not same:
         sys.exit(f"{CALLS.name} does not list {call['action']} of step {call['step']}")
     exact = [row for row in same if row[3].startswith(call["strength"])] or same
@@ -507,10 +507,10 @@ def permissions(binary):
         "This page lists every AWS call of a pipeline execution, the statements that allow it, and the "
         "AWS document that lists the permission. The calls are those of the built-in example, with "
         "`permissions: least`. *Needed* means that the execution fails without the permission. "
-        "*Documented* means that AWS lists the permission, but that executions are known to succeed "
-        "without it or that nothing shows that they depend on it. [Calls and context keys](calls.md) "
-        "has the conditions under which each call is made.\n\n",
-        "The page does not cover the calls of `s3ferry` itself. `s3ferry deployer-policy` prints the "
+        "*Documented* means that AWS lists the permission, but that executions are not known to depend "
+        "on it. [Calls and context keys](calls.md) "
+        "describes when each call is made.\n\n",
+        "This page does not cover the calls that s3ferry makes. `s3ferry deployer-policy` prints the "
         "policy for them.\n\n",
     ]
     for step, title in STEPS.items():
@@ -518,9 +518,9 @@ def permissions(binary):
         if calls:
             out.append(f"## `{step}`\n\n{title}.\n\n{permission_table(calls, rows)}")
     out.append(
-        "## Calls that depend on options\n\nThese calls are added by a target in another region, a "
-        "source bucket or an output bucket with its own key, `tagged_objects`, `canned_acl`, and "
-        "additional pipelines.\n\n"
+        "## Calls that depend on options\n\nAn execution makes these calls only with certain options: a "
+        "target in another region, a source bucket or output bucket with a customer managed key, "
+        "`tagged_objects`, `canned_acl`, or additional pipelines.\n\n"
     )
     for step, title in STEPS.items():
         calls, shown = [], set()

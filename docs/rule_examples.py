@@ -147,7 +147,7 @@ RULES = {
     "CODEPIPELINE_INVOKE_REVISION": ("AWS CodePipeline invoke action reference", ""),
     "CODEPIPELINE_NAMESPACES_UNIQUE": ("Variables reference", ""),
     "CODEPIPELINE_NO_PLAIN_SECRETS": (
-        "Specify values stored in other services using dynamic references",
+        "Get values stored in other services using dynamic references",
         "",
     ),
     "CODEPIPELINE_S3_DEPLOY_CONFIGURATION": (
@@ -296,7 +296,7 @@ Alias:
         "Allowing users in other accounts to use a KMS key",
         key_policy(BY_CONDITION.format(action="kms:Decrypt", resource='"*"')),
     ),
-    "KMS_KEY_DELETION_WINDOW": ("Deleting AWS KMS keys", key("PendingWindowInDays: 30")),
+    "KMS_KEY_DELETION_WINDOW": ("Delete an AWS KMS key", key("PendingWindowInDays: 30")),
     "KMS_KEY_ENABLED": ("Key states of AWS KMS keys", key("Enabled: true")),
     "KMS_KEY_LOCKOUT_CHECKED": ("Default key policy", ""),
     "KMS_KEY_NO_PUBLIC_PRINCIPAL": (
@@ -309,7 +309,7 @@ Alias:
         RETAINED.format(name="Key", type="AWS::KMS::Key", properties="EnableKeyRotation: true"),
     ),
     "KMS_KEY_ROOT_STATEMENT": ("Default key policy", key_policy(ROOT)),
-    "KMS_KEY_ROTATED": ("Rotating AWS KMS keys", key("EnableKeyRotation: true")),
+    "KMS_KEY_ROTATED": ("Rotate AWS KMS keys", key("EnableKeyRotation: true")),
     "S3_BUCKET_ENCRYPTED": (
         "Setting default server-side encryption behavior for Amazon S3 buckets",
         bucket(

@@ -19,6 +19,9 @@ const WIDEST_COMMAND: usize = 38;
 /// Minimum width of a note next to its command. With less space, the note goes below the command.
 const NARROWEST_NOTE: usize = 24;
 
+/// The indent of a note below its command.
+const NOTE_INDENT: usize = 6;
+
 /// The commands by task, in the order in which users typically need them.
 const TASKS: [(&str, &[&str]); 6] = [
     ("Start", &["init", "synth", "sample"]),
@@ -178,16 +181,19 @@ fn entry(line: &str) -> (&str, Option<(usize, &str)>) {
 }
 
 fn entries(lines: &[&str], width: usize) -> String {
-    let mut notes = lines.iter().filter_map(|line| entry(line).1);
-    let Some((noted_at, _)) = notes.next() else {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let noted_at = lines.iter().find_map(|line| match entry(line).1 {
+        Some((at, _)) => Some(at),
+        None => Some(indent(line)).filter(|indent| *indent >= NOTE_INDENT),
+    });
+    let Some(noted_at) = noted_at else {
         return lines.join("\n");
     };
     let mut found: Vec<(&str, String)> = Vec::new();
     for line in lines {
         let (command, note) = entry(line);
-        let indent = line.len() - line.trim_start().len();
         match found.last_mut() {
-            Some((_, above)) if indent >= noted_at => {
+            Some((_, above)) if indent(line) >= noted_at => {
                 if !above.is_empty() {
                     above.push(' ');
                 }
@@ -202,9 +208,9 @@ fn entries(lines: &[&str], width: usize) -> String {
     let widths = found.iter().filter(|(_, note)| !note.is_empty());
     let widths = widths.map(|(command, _)| command.width());
     let column = widths.filter(|width| *width <= WIDEST_COMMAND).max();
-    let mut column = column.unwrap_or(6) + 2;
+    let mut column = column.unwrap_or(NOTE_INDENT - 2) + 2;
     if width.saturating_sub(column) < NARROWEST_NOTE {
-        column = 6;
+        column = NOTE_INDENT;
     }
     let mut out = Vec::new();
     for (command, note) in found {

@@ -208,24 +208,24 @@ pub(super) fn paragraph(text: &str, width: usize) -> Vec<String> {
     let left = indent(text);
     let hanging = " ".repeat(if left > 0 { left + 2 } else { 0 });
     let mut lines = vec![" ".repeat(left)];
-    let mut word = String::new();
-    for part in text[left..].split_inclusive(' ') {
-        word += part;
-        if word.matches('`').count() % 2 == 1 {
-            continue;
-        }
+    let mut add = |word: &str| {
         let line = lines.last().map_or("", String::as_str);
         if !line.trim().is_empty() && line.width() + word.trim_end().width() > width {
             lines.push(hanging.clone());
         }
         if let Some(line) = lines.last_mut() {
-            line.push_str(&word);
+            line.push_str(word);
         }
-        word.clear();
+    };
+    let mut word = String::new();
+    for part in text[left..].split_inclusive(' ') {
+        word += part;
+        if word.matches('`').count() % 2 == 0 {
+            add(&word);
+            word.clear();
+        }
     }
-    if let Some(line) = lines.last_mut() {
-        line.push_str(&word);
-    }
+    add(&word);
     lines
         .iter()
         .map(|line| line.trim_end().to_owned())

@@ -329,7 +329,7 @@ mod tests {
         ));
         let found = found.expect("known");
         assert_eq!(found.kind, Kind::ActionRole);
-        assert!(found.next.contains(&format!("has {role},")), "{found:?}");
+        assert!(found.next.contains(&format!("owns {role},")), "{found:?}");
         let found = of_save(&format!(
             "CodePipeline is not authorized to perform AssumeRole on role {service}"
         ));

@@ -20,7 +20,7 @@ fn a_path_that_is_known_only_in_a_run_gets_into_no_configuration() {
     let text = deploying("v2/#{SourceVariables.VersionId}", &["v1"]);
     let draft = Draft::of(&definition(&text)).expect("a draft");
     assert_eq!(draft.targets.len(), 1);
-    assert!(draft.notes[0].contains("left out"), "{:?}", draft.notes);
+    assert!(draft.notes[0].contains("is omitted"), "{:?}", draft.notes);
     assert!(draft.to_yaml().contains("\"v1\""));
     for member in [
         "path: \"v#{A.B}\"",
