@@ -5,7 +5,7 @@
 //! synthesis independently. [`policy`] reads policies and evaluates requests against them as AWS
 //! does. A [`run`] of a pipeline consists of steps and calls, and the [`proof`] decides each call from
 //! templates alone. [`checked`] joins the templates of a plan with their findings and proof, and a
-//! [`graph`] is the picture of a proof. None of these does I/O or reads a clock or the environment.
+//! [`graph`] is the diagram of a proof. None of these does I/O or reads a clock or the environment.
 //!
 //! The modules `deploy` and `cli`, which are not part of the public API, call AWS, read and write
 //! files, and print.

@@ -112,7 +112,7 @@ enum Command {
     Prove(prove::ProveOptions),
     /// Draw the run of the pipeline: accounts, buckets, key, roles, and who calls what
     Graph(graph::GraphOptions),
-    /// Write a page for the security reviewer: picture, calls, statements, attacks, templates
+    /// Write a page for the security reviewer: diagram, calls, statements, attacks, templates
     Report(report::ReportOptions),
     /// List what the configuration expands to: accounts, regions, buckets, roles, actions
     Targets(targets::TargetsOptions),

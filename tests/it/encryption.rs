@@ -616,7 +616,7 @@ fn the_source_key_is_there_to_decrypt_the_source_and_for_nothing_else() {
 }
 
 #[test]
-fn the_picture_has_the_key_of_the_source() {
+fn the_diagram_has_the_key_of_the_source() {
     let config = with_source(&format!("encryption_key: {KEY}"));
     let graph = Graph::new(&proven(&inputs_of(&plan_of(&config), true)));
     let node = graph

@@ -128,7 +128,7 @@ fn decisions() {
 }
 
 #[test]
-fn lists_and_pictures() {
+fn lists_and_diagrams() {
     let mut project = Project::with(SMALL);
     check("targets", &mut project, "targets");
     check("targets-unknown", &mut project, "targets --target prud");
