@@ -27,7 +27,7 @@ demo: ## Deploy to an emulator, play a run of the pipeline, break a policy, find
 	$(CARGO) build --quiet
 	.venv/bin/python -B demo/demo.py $${CARGO_TARGET_DIR:-target}/debug/s3ferry
 
-test-browser: ## The report and the pictures, in Chromium, Mermaid and Graphviz
+test-browser: ## The report and the diagrams, in Chromium, Mermaid, and Graphviz (screenshots in target/screenshots)
 	$(CARGO) build --quiet
 	sh tests/browser.sh $${CARGO_TARGET_DIR:-target}/debug/s3ferry
 

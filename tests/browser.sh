@@ -1,7 +1,8 @@
 #!/bin/sh
-# Tests pages and pictures with programs that read them: Chromium, axe, Mermaid and Graphviz.
-# Installs what is missing where it may: Debian's packages as root, the rest into .venv and into
-# a cache folder outside the checkout.
+# Tests pages and diagrams with the programs that read them: Chromium, axe, Mermaid, and Graphviz.
+# Keeps screenshots and PDF files in target/screenshots (or $CARGO_TARGET_DIR/screenshots).
+# Installs missing programs: Debian packages if run as root, the others into .venv and a cache folder
+# outside the checkout.
 #
 #   sh tests/browser.sh [BINARY]
 set -eu
@@ -39,7 +40,7 @@ if [ ! -f "$script" ]; then
     unpacked="$(mktemp -d "$cache/mermaid.XXXXXX")"
     trap 'rm -rf "$unpacked"' EXIT
     (cd "$unpacked" && npm pack --silent "mermaid@$mermaid" >/dev/null && tar xzf mermaid-*.tgz)
-    # Only a whole file is ever seen under its name.
+    # The move is atomic: no other run sees an incomplete file.
     mv "$unpacked/package/dist/mermaid.min.js" "$script"
 fi
 
