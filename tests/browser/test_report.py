@@ -12,7 +12,8 @@ from browser import BrowserTest, Folder
 def find(page, words, found):
     """Filters the page, and waits for the number of entries."""
     page.fill("#find", words)
-    expect(page.locator("#found")).to_have_text(re.compile(found))
+    # The largest pages take a while on a busy machine.
+    expect(page.locator("#found")).to_have_text(re.compile(found), timeout=30_000)
 
 
 def visible(page, selector):
