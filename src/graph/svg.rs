@@ -36,9 +36,9 @@ pub(super) fn html(graph: &Graph, href: &dyn Fn(&Arrow) -> String) -> Html {
         true => ("wide", wide.height),
         false => ("tall", tall.height),
     };
-    // A diagram that is higher than a page starts below its heading and continues on the next page.
+    // On one page with its heading. A higher diagram continues on the next pages anyway.
     let breaks = match height <= PAGE {
-        true => "avoid",
+        true => "page",
         false => "auto",
     };
     let style = format!(
@@ -46,7 +46,7 @@ pub(super) fn html(graph: &Graph, href: &dyn Fn(&Arrow) -> String) -> Html {
          @media screen and (min-width: {screen:.0}px) {{ .diagram.tall {{ display: none; }} \
          .diagram.wide {{ display: block; }} }} \
          @media print {{ .diagram.tall {{ display: none; }} \
-         .diagram.{on_paper} {{ display: block; break-inside: {breaks}; }} }}\n"
+         .diagram.{on_paper} {{ display: block; }} #diagram {{ break-before: {breaks}; }} }}\n"
     );
     Html {
         diagrams: html! {
