@@ -41,7 +41,7 @@ demo: binary ## Deploy to an emulator, run the pipeline, break a policy, and fin
 	sh tests/python/venv.sh
 	.venv/bin/python -B demo/demo.py "$(BUILT)"
 
-test-browser: binary ## Test the report and the diagrams in Chromium, Mermaid, and Graphviz
+test-browser: binary ## Test the report and the diagrams in a browser (keeps target/screenshots)
 	sh tests/browser.sh "$(BUILT)"
 
 test-docs: binary ## Build the book, and check its links and generated pages

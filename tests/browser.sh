@@ -1,7 +1,7 @@
 #!/bin/sh
 # Tests the report and the diagrams with programs that read them: Chromium, axe, Mermaid, and Graphviz.
 # Installs Python packages into .venv, and Mermaid into a cache folder outside of the checkout. Installs
-# Debian packages only with S3FERRY_INSTALL=1.
+# Debian packages only with S3FERRY_INSTALL=1. Keeps screenshots and PDF files in target/screenshots.
 #
 #   sh tests/browser.sh [BINARY]
 set -eu
@@ -40,7 +40,7 @@ if [ ! -f "$script" ]; then
     unpacked="$(mktemp -d "$cache/mermaid.XXXXXX")"
     trap 'rm -rf "$unpacked"' EXIT
     (cd "$unpacked" && npm pack --silent "mermaid@$mermaid" >/dev/null && tar xzf mermaid-*.tgz)
-    # Only a whole file is ever seen under its name.
+    # The move is atomic: no other run sees an incomplete file.
     mv "$unpacked/package/dist/mermaid.min.js" "$script"
 fi
 

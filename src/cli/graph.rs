@@ -1,4 +1,4 @@
-//! `s3ferry graph`: the picture of a run.
+//! `s3ferry graph`: the diagram of a run.
 
 use std::path::PathBuf;
 
@@ -17,35 +17,36 @@ use super::{Failure, Global, Outcome, files};
 const EXAMPLES: &str = "\
 Examples:
   s3ferry graph                                 a Mermaid flowchart, for Markdown
-  s3ferry graph --format svg --out run.svg      a picture, in light and dark
+  s3ferry graph --format svg --out run.svg      an SVG image, in light and dark
   s3ferry graph --format dot | dot -Tpdf > run.pdf
   s3ferry graph --target prod                   the dev account and one target
-  s3ferry graph --expand                        every target, alike or not
+  s3ferry graph --expand                        every target, even if they are alike
 
-An arrow is what one calls the other for: thick on the artifact's way, dashed and red where a call
-is denied. Its number is the place on that way. `s3ferry report` opens the calls behind it.";
+Each arrow represents the calls from one node to another. Thick arrows move the artifact, and dashed
+arrows have denied or unproven calls. The numbers show the order of the steps. `s3ferry report` lists
+the calls of each arrow.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct GraphOptions {
-    /// Only the target of this name; may be repeated
+    /// Draw only the target with this name; may be repeated
     #[arg(long, value_name = "NAME", help_heading = "Output")]
     target: Vec<String>,
-    /// Draw every target; otherwise one stands for those that look the same, if there are more
-    /// than six
+    /// Draw every target. By default, with more than six targets, one represents those that are
+    /// alike
     #[arg(long, help_heading = "Output")]
     expand: bool,
-    /// Format of the picture
+    /// Format of the diagram
     #[arg(long, value_enum, default_value = "mermaid", help_heading = "Output")]
     format: Format,
-    /// Write it to this file; `-`: to standard output
+    /// Write the diagram to this file; `-` for standard output
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     out: Option<PathBuf>,
     #[command(flatten)]
     input: ProofInput,
 }
 
-/// How the picture is written.
+/// Format of the diagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// A Mermaid flowchart.
@@ -97,7 +98,10 @@ pub(crate) fn run(global: &Global, options: &GraphOptions) -> Result<Outcome, Fa
     });
     if denied + unproven > 0 {
         let counts = format!("Arrows with a denied call: {denied}, unproven: {unproven}");
-        note(global, &format!("{counts}; `s3ferry prove` explains them."));
+        note(
+            global,
+            &format!("{counts}. Run `s3ferry prove` for the reasons."),
+        );
     }
     Ok(Outcome::Done)
 }
@@ -109,7 +113,7 @@ pub(crate) struct Document<'g> {
     version: Version,
     /// Names of the pipelines.
     pipelines: &'g [String],
-    /// The sides of the picture: the dev account first, then the targets.
+    /// The sides of the diagram: the dev account first, then the targets.
     sides: Vec<Side<'g>>,
     /// The callers, and the resources that they call.
     nodes: Vec<Node<'g>>,
@@ -117,7 +121,7 @@ pub(crate) struct Document<'g> {
     arrows: Vec<Arrow<'g>>,
 }
 
-/// A side of the picture.
+/// A side of the diagram.
 #[derive(Serialize, JsonSchema)]
 struct Side<'g> {
     /// Target; null for the dev account.
@@ -128,7 +132,7 @@ struct Side<'g> {
     /// Number of accounts and regions that the side represents.
     #[schemars(range(min = 1))]
     instances: usize,
-    /// The other targets that the side represents, because they look the same.
+    /// The other targets that the side represents, because they are alike.
     alike: &'g [String],
 }
 
@@ -155,7 +159,7 @@ struct Arrow<'g> {
     from: usize,
     /// Index of the called node in `nodes`.
     to: usize,
-    /// Position on the way of an artifact, from 1; null for a call beside it.
+    /// Position of the step in the run, from 1; null for calls outside these steps.
     number: Option<u8>,
     /// Steps of the run.
     #[schemars(with = "Vec<String>")]

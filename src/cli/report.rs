@@ -1,4 +1,4 @@
-//! `s3ferry report`: one page for the security reviewer of the targets' accounts.
+//! `s3ferry report`: one page for the security reviewer of the target accounts.
 
 use std::path::PathBuf;
 
@@ -14,22 +14,22 @@ use super::{Failure, Global, Outcome, files};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry report                                report.html, of the templates in stacks/
+  s3ferry report                                write report.html for the templates in stacks/
   s3ferry report --out change-4711.html
   s3ferry report --scp root.json --scp unit.json
-                                                with the organization's policies as well
-  s3ferry report --strict                       fail unless all is proven and nothing is excess
-  s3ferry report --policy my-bucket=policy.json with the policy of a bucket that exists
+                                                include the policies of the organization
+  s3ferry report --strict                       fail on unproven results and on excess permissions
+  s3ferry report --policy my-bucket=policy.json include the policy of an existing bucket
 
-The page loads nothing and works from a file, so it can be attached to a change request. It has
-the picture of the run, behind every arrow the calls and the statements that decide them, the
-attacks that are denied, what each statement is for, lint, quotas, and the templates with their
-digests.";
+The page is self-contained, so you can attach it to a change request. It has a diagram of the run,
+the calls of each arrow with the statements that decide them, the attacks that are denied, the
+purpose of each statement, lint findings, quotas, and the templates with their digests. It prints on
+A4 landscape. Templates are printed only if they are open in the browser.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ReportOptions {
-    /// Write the page to this file; `-`: to standard output
+    /// Write the page to this file; `-` for standard output
     #[arg(
         long,
         value_name = "FILE",
@@ -39,12 +39,12 @@ pub(crate) struct ReportOptions {
     out: PathBuf,
     #[command(flatten)]
     input: ProofInput,
-    /// Exit with 1 also for unproven results, unresolved values and unexplained excess
+    /// Also exit with 1 for unproven results, unresolved values, and unexplained excess
     #[arg(long, help_heading = "Checks")]
     strict: bool,
 }
 
-/// Writes the report; one with errors in it is written, too.
+/// Writes the report, even if it has errors.
 pub(crate) fn run(global: &Global, options: &ReportOptions) -> Result<Outcome, Failure> {
     let project = Project::load_or_example(global, options.input.example)?;
     let mut inputs = options.input.read(&project, false)?;
@@ -55,10 +55,10 @@ pub(crate) fn run(global: &Global, options: &ReportOptions) -> Result<Outcome, F
     let outcome = checked.proof.outcome();
     let lint_fails = lint_refusal(&checked.reports).is_some();
     let next = match outcome.conclusion() {
-        _ if lint_fails => "It has errors: `s3ferry lint` explains them here, too.",
-        Conclusion::Failed => "It has errors: `s3ferry prove` explains them here, too.",
-        Conclusion::Unproven => "Some of it is unproven: the page names what is missing.",
-        Conclusion::Excess => "Some statements grant what no call needs: the page names them.",
+        _ if lint_fails => "The report has errors. Run `s3ferry lint` for the details.",
+        Conclusion::Failed => "The report has errors. Run `s3ferry prove` for the details.",
+        Conclusion::Unproven => "Some results are unproven. The report lists the missing inputs.",
+        Conclusion::Excess => "Some statements have excess permissions. The report lists them.",
         Conclusion::Proven => "Next: open it in a browser, or attach it to the change request.",
     };
     let size = thousands(page.len().div_ceil(1000));

@@ -1,4 +1,4 @@
-//! Findings, written for people and for machines.
+//! Findings, as text for people and as files for machines.
 
 mod junit;
 mod sarif;
@@ -15,13 +15,13 @@ use crate::lint::{Figures, Report, all_findings, other_rule};
 use super::diagnostics::render;
 use super::output::Text;
 
-/// What stands for the reason of a suppression that has none.
+/// The reason that is shown for a suppression without one.
 const NO_REASON: &str = "no reason is given";
 
-/// As many findings are shown to people, unless they ask for all.
+/// The largest number of findings in the text, unless the user asks for all.
 const MOST_SHOWN: usize = 50;
 
-/// For people: each finding with its lines, and a summary. Of many findings, the worst, unless
+/// Returns each finding with its lines, and a summary. Of many findings, it has the worst, unless
 /// `verbose` is set.
 pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> Text {
     let mut found: Vec<_> = all_findings(reports).enumerate().collect();
@@ -81,8 +81,8 @@ fn place(source: &Source, start: usize) -> String {
     format!("{}:{}:{}", source.name(), position.line, position.column)
 }
 
-/// Whether a rule is checked: it is one of these, or no Guard rule. Templates suppress rules of
-/// other rule sets too, which find nothing in this lint.
+/// Tells whether the lint checks a rule: it is one of these, or not a Guard rule. Templates can also
+/// suppress rules of other rule sets, which have no findings here.
 fn is_checked(rule: &str, names: &BTreeSet<&str>) -> bool {
     names.contains(rule) || other_rule(rule).is_some()
 }

@@ -1,10 +1,10 @@
-//! What is drawn once for many, and what is left out.
+//! Targets that represent others, and targets that are left out.
 
 use std::collections::HashMap;
 
 use super::{Arrow, Graph, Side};
 
-/// Leaves the sides that are wanted, with what stands in them and the arrows between it.
+/// Returns the graph with only the wanted sides, their nodes, and the arrows between them.
 pub(super) fn only(mut graph: Graph, mut wanted: impl FnMut(&Side) -> bool) -> Graph {
     let mut kept_sides = Vec::new();
     let mut sides = Vec::new();
@@ -20,7 +20,7 @@ pub(super) fn only(mut graph: Graph, mut wanted: impl FnMut(&Side) -> bool) -> G
             .iter()
             .all(|node| kept_sides[graph.nodes[*node].side].is_some())
     });
-    // What nothing leads to any more, such as the key of a region, says nothing.
+    // Nodes that have no arrow left, such as the key of a region, are removed.
     let mut used = vec![false; graph.nodes.len()];
     for arrow in &graph.arrows {
         used[arrow.from] = true;
@@ -49,10 +49,10 @@ pub(super) fn only(mut graph: Graph, mut wanted: impl FnMut(&Side) -> bool) -> G
     }
 }
 
-/// As many targets are drawn each by itself.
+/// The largest number of targets that are drawn one by one.
 const MOST_TARGETS: usize = 6;
 
-/// Of more targets, the first of those that look the same stands for all.
+/// Returns the graph with fewer targets: of those that are alike, the first represents all.
 pub(super) fn alike(mut graph: Graph) -> Graph {
     if graph.sides.len() <= MOST_TARGETS + 1 {
         return graph;
@@ -77,8 +77,8 @@ pub(super) fn alike(mut graph: Graph) -> Graph {
     })
 }
 
-/// How each side looks: its arrows, each with what it leads to in the dev account. Kinds stand for
-/// the names of what is its own.
+/// Returns what makes sides alike: their arrows, each with the node in the dev account that it leads
+/// to. The names of the nodes in a target do not count, only the kinds.
 fn looks(graph: &Graph) -> Vec<Vec<String>> {
     let mut looks = vec![Vec::new(); graph.sides.len()];
     for arrow in &graph.arrows {
@@ -95,7 +95,7 @@ fn looks(graph: &Graph) -> Vec<Vec<String>> {
     for (looks, side) in looks.iter_mut().zip(&graph.sides) {
         looks.extend(side.trouble.iter().cloned());
     }
-    // The dev account looks like nothing else.
+    // No target is like the dev account.
     if let Some(dev) = looks.first_mut() {
         dev.push("dev".to_owned());
     }

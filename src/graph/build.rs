@@ -1,4 +1,4 @@
-//! A picture from a proof: every call becomes part of an arrow.
+//! Builds a graph from a proof: every call becomes part of an arrow.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ pub(super) fn graph(proof: &Proof) -> Graph {
         arrows: HashMap::new(),
         keys: keys(proof),
     };
-    // The dev account stands first, whoever calls first.
+    // The dev account is the first side, even if the first call is from another one.
     builder.side(None, String::new);
     for (number, (decided, _)) in proof.calls.iter().enumerate() {
         builder.call(number, decided);
@@ -33,13 +33,13 @@ pub(super) fn graph(proof: &Proof) -> Graph {
     graph
 }
 
-/// What is wrong with a side and in no arrow.
+/// Returns the problems of a side that no arrow shows.
 fn trouble(proof: &Proof, target: Option<&str>) -> Vec<String> {
     let attacks = proof.attacks.iter().filter(|attack| {
         attack.call.target.as_deref() == target && attack.result != AttackResult::Denied
     });
     let mut found: Vec<String> = attacks.map(|attack| attack.what.clone()).collect();
-    // A target's template is called by its name.
+    // A template has the name of its target.
     let excess = proof.excess.unexplained().filter(|found| {
         let file = proof.files[found.place.file].name();
         let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
@@ -47,7 +47,7 @@ fn trouble(proof: &Proof, target: Option<&str>) -> Vec<String> {
     });
     found.extend(excess.map(|found| {
         let name = found.sid.as_deref().unwrap_or(&found.resource);
-        format!("{name} grants what no call needs")
+        format!("{name} has excess permissions")
     }));
     found
 }
@@ -57,7 +57,7 @@ struct Builder<'p> {
     graph: Graph,
     /// By target.
     sides: HashMap<Option<String>, usize>,
-    /// By side of services, which every side has, and by what identifies it.
+    /// By identity; services also by side, as every side has them.
     nodes: HashMap<(Option<usize>, String), usize>,
     /// By their ends.
     arrows: HashMap<(usize, usize), usize>,
@@ -65,7 +65,7 @@ struct Builder<'p> {
     keys: HashMap<&'p str, Key>,
 }
 
-/// What the calls on a key say about it.
+/// The properties of a key, from the calls on it.
 #[derive(Clone, Copy)]
 struct Key {
     kind: Kind,
@@ -73,7 +73,7 @@ struct Key {
     state: Option<KeyState>,
 }
 
-/// What each key is for: a key of an artifact store is one whatever else uses it.
+/// Returns the use of each key. A key of an artifact store stays one whatever else uses it.
 fn keys(proof: &Proof) -> HashMap<&str, Key> {
     let mut found: HashMap<&str, Key> = HashMap::new();
     for (decided, _) in &proof.calls {
@@ -94,10 +94,10 @@ fn keys(proof: &Proof) -> HashMap<&str, Key> {
 
 /// An end of an arrow.
 struct End {
-    /// Its node, unless another end is the same; its side and instances are not set yet.
+    /// Its node, unless another end has the same; its side and instances are not set yet.
     node: Node,
     account: String,
-    /// Whether it stands in the dev account, whomever the call is for.
+    /// Whether it is in the dev account, even for a call of a target.
     in_dev: bool,
 }
 
@@ -185,7 +185,7 @@ impl Builder<'_> {
     }
 }
 
-/// What a step's caller is, and what it works on.
+/// Returns the kinds of the caller and of the resource of a call.
 fn kinds(call: &Call) -> (Kind, Kind) {
     let by_service = matches!(call.caller, Caller::Service(_));
     let on_key = call.action.starts_with("kms:");
@@ -223,7 +223,7 @@ fn caller(proof: &Proof, call: &Call) -> End {
         }
         Caller::Root(account) => end(kind, account, account, account),
         Caller::Unknown(who, _) => end(kind, who, who, ""),
-        // The pipeline acts as its service; further pipelines are named behind the action.
+        // The pipeline calls as its service; the ID of the call names further pipelines.
         Caller::Service(service) if service == CODEPIPELINE => {
             let name = call.id.split('/').nth(2);
             let name = name.or(proof.pipelines.first().map(String::as_str));
@@ -249,11 +249,11 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
     let arn = Arn::parse(&call.resource);
     let rest = arn.map_or(call.resource.as_str(), |arn| arn.resource);
     let (arn, name, detail) = match kind {
-        // Known by its name, as the service that calls for it says no more.
+        // Identified by its name: a call by a service has no ARN of it.
         Kind::Pipeline => (rest, rest, String::new()),
         kind if kind.is_key() => {
             let logical = decided.resource_policy.as_ref();
-            // An AWS managed key is known by its alias.
+            // An AWS managed key has an alias.
             let name = rest.strip_prefix("alias/").unwrap_or_else(|| last(rest));
             let name = logical.map_or(name, |(_, resource)| resource);
             let region = arn.map_or("", |arn| arn.region);
@@ -266,7 +266,7 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
         kind if kind.is_store() => {
             let bucket = rest.split('/').next().unwrap_or(rest);
             let object = call.resource.len() - rest.len() + bucket.len();
-            // An S3 ARN has no region; which store it is shows where it is asked for.
+            // An S3 ARN has no region; the requested region identifies the store.
             let region = match (kind, call.context.get("aws:RequestedRegion")) {
                 (Kind::ArtifactBucket | Kind::LogBucket, Some(ContextValue::One(region))) => {
                     region.clone()
@@ -283,7 +283,7 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
     end
 }
 
-/// The last part of a path.
+/// Returns the last part of a path.
 fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

@@ -1,10 +1,10 @@
-//! The words of a picture, the same in every format.
+//! The texts of a diagram, the same in every format.
 
 use super::{Arrow, Graph, Kind, Node};
 use crate::proof::Verdict;
 use crate::run::Step;
 
-/// An arrow's: `4 check, assume`.
+/// Returns the label of an arrow: `4 check, assume`.
 pub(super) fn arrow(arrow: &Arrow) -> String {
     let steps = Step::list(&arrow.steps);
     let mut text = match arrow.number() {
@@ -19,7 +19,7 @@ pub(super) fn arrow(arrow: &Arrow) -> String {
     text
 }
 
-/// What an arrow is, in a sentence for those who do not see it.
+/// Returns a sentence that describes an arrow, for screen readers.
 pub(super) fn arrow_sentence(graph: &Graph, arrow: &Arrow) -> String {
     let [from, to] = [arrow.from, arrow.to].map(|end| {
         let node = &graph.nodes[end];
@@ -28,7 +28,7 @@ pub(super) fn arrow_sentence(graph: &Graph, arrow: &Arrow) -> String {
     let verdict = match arrow.verdict {
         Verdict::Allowed => "allowed",
         Verdict::Denied => "denied",
-        Verdict::NotGranted => "allowed, but for permissions that are only documented",
+        Verdict::NotGranted => "allowed, except for permissions that are only documented",
         Verdict::Unproven => "unproven",
     };
     let calls = match arrow.calls.len() {
@@ -41,7 +41,7 @@ pub(super) fn arrow_sentence(graph: &Graph, arrow: &Arrow) -> String {
     format!("{number}{steps}: {from} to {to}, {calls}, {verdict}")
 }
 
-/// A node's first line: its name, and how many it stands for.
+/// Returns the first line of a node: its name, and the number of nodes that it represents.
 pub(super) fn name(node: &Node) -> String {
     match (node.kind, node.instances) {
         (Kind::EventBridge, _) => "EventBridge".to_owned(),
@@ -51,7 +51,7 @@ pub(super) fn name(node: &Node) -> String {
     }
 }
 
-/// A node's second line: what it is.
+/// Returns the second line of a node: its kind and details.
 pub(super) fn what(node: &Node) -> String {
     match node.detail.as_str() {
         "" => node.kind.words().to_owned(),
@@ -59,20 +59,12 @@ pub(super) fn what(node: &Node) -> String {
     }
 }
 
-/// Whether an arrow moves the artifact, and not only what surrounds it.
+/// Tells whether an arrow moves the artifact.
 pub(super) fn moves_artifact(arrow: &Arrow) -> bool {
     arrow.steps.iter().any(|step| step.moves_artifact())
 }
 
-/// A text cut in its middle to a number of characters.
-pub(super) fn shortened(text: &str, most: usize) -> String {
-    let count = text.chars().count();
-    if count <= most {
-        return text.to_owned();
-    }
-    let back = (most - 1) / 2;
-    let front = most - 1 - back;
-    let start: String = text.chars().take(front).collect();
-    let end: String = text.chars().skip(count - back).collect();
-    format!("{start}…{end}")
+/// Tells whether the label of an arrow is bold.
+pub(super) fn is_bold(arrow: &Arrow) -> bool {
+    moves_artifact(arrow) || matches!(arrow.verdict, Verdict::Denied | Verdict::Unproven)
 }

@@ -1,23 +1,26 @@
-//! Where everything stands in a drawn picture, in pixels: the dev account on the left with three
-//! columns, the targets on the right, one below the other.
+//! The geometry of a diagram, in pixels. Everything is on a grid: boxes are stacked in columns, and
+//! arrows run in the channels between the columns, each on its own track. Labels have zones that no
+//! other arrow enters. So nothing overlaps, whatever the configuration is.
 
-use super::{Graph, Kind};
+use super::path::Route;
+use super::place::{Shape, Stacks, stacks};
+use super::route::{Nets, Ports};
+use super::text::{NAME_SIZE, name_lines, text_lines, text_width};
+use super::{Graph, Node, label};
 
-/// Width of a node's box.
-pub(super) const WIDTH: f64 = 204.0;
-/// Height of a node's box.
-pub(super) const HEIGHT: f64 = 62.0;
-/// Between two columns, at least; a longer label makes it wider.
-const COLUMN_GAP: f64 = 94.0;
-/// Room for a character of a label.
-const CHARACTER: f64 = 7.6;
-const ROW_GAP: f64 = 36.0;
-/// Between the dev account and the targets.
-const CHANNEL: f64 = 150.0;
-const PADDING: f64 = 22.0;
-/// Height of a side's title.
-const TITLE: f64 = 46.0;
+/// The grid: the height of a label and its line. Ports on left edges are on multiples of it, ports
+/// on right edges halfway between, so that lines in a channel never coincide.
+pub(super) const UNIT: f64 = 20.0;
 const MARGIN: f64 = 8.0;
+pub(super) const PADDING: f64 = 16.0;
+/// Between two tracks of a channel.
+const TRACK: f64 = 10.0;
+const NAME_LINE: f64 = 17.0;
+const TEXT_LINE: f64 = 16.0;
+/// Between the left edge of a box and its text.
+const INDENT: f64 = 12.0;
+const NARROWEST: f64 = 184.0;
+const WIDEST: f64 = 300.0;
 
 /// A rectangle.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -29,376 +32,354 @@ pub(super) struct Rect {
 }
 
 impl Rect {
-    fn right(&self) -> f64 {
+    pub(super) fn right(&self) -> f64 {
         self.x + self.width
+    }
+
+    pub(super) fn bottom(&self) -> f64 {
+        self.y + self.height
+    }
+
+    pub(super) fn middle(&self) -> f64 {
+        self.y + self.height / 2.0
     }
 }
 
-/// How an arrow runs, and where its label stands.
+/// A line of text.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Route {
-    /// Path data.
-    pub(super) path: String,
-    /// The points of its head.
-    pub(super) head: String,
-    pub(super) label: (f64, f64),
-    /// `start`, `middle` or `end`.
-    pub(super) anchor: &'static str,
+pub(super) struct Line {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) class: &'static str,
+    pub(super) text: String,
 }
 
-/// Where everything stands.
+/// A rectangle with its text.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Frame {
+    pub(super) rect: Rect,
+    pub(super) lines: Vec<Line>,
+}
+
+/// The geometry of a diagram.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     pub(super) width: f64,
     pub(super) height: f64,
-    pub(super) sides: Vec<Rect>,
-    pub(super) nodes: Vec<Rect>,
+    pub(super) sides: Vec<Frame>,
+    pub(super) nodes: Vec<Frame>,
+    /// In the order of [`Graph::arrows`].
     pub(super) arrows: Vec<Route>,
 }
 
-/// Column and row in a side.
-type Cell = (usize, usize);
+/// The left edges of the columns, and what is between them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Columns {
+    left: [f64; 3],
+    /// Left and right border of a side, by its first and its last column.
+    borders: [(f64, f64); 3],
+    /// Of every channel, the tracks of its nets: the net and its x.
+    pub(super) tracks: [Vec<(usize, f64)>; 3],
+    width: f64,
+}
 
-pub(super) fn layout(graph: &Graph) -> Layout {
-    let cells = cells(graph);
-    let side = |node: usize| graph.nodes[node].side;
-    let arrows = graph.arrows.iter();
-    let within = arrows.filter(|arrow| side(arrow.from) == side(arrow.to));
-    let longest = within.map(|arrow| super::label::arrow(arrow).chars().count());
-    let longest = longest.max().unwrap_or(0) as f64;
-    let gap = COLUMN_GAP.max(longest * CHARACTER + 14.0);
-    let mut sides = Vec::new();
-    let mut below = MARGIN;
-    let mut dev_right = MARGIN;
-    for number in 0..graph.sides.len() {
-        let own = || {
-            let nodes = graph.nodes.iter().zip(&cells);
-            nodes.filter(|(node, _)| node.side == number)
-        };
-        let columns = own().map(|(_, cell)| cell.0 + 1).max().unwrap_or(1);
-        let rows = own().map(|(_, cell)| cell.1 + 1).max().unwrap_or(1);
-        let rect = Rect {
-            x: match number {
-                0 => MARGIN,
-                _ => dev_right + CHANNEL,
-            },
-            y: below,
-            width: 2.0 * PADDING + spread(columns, WIDTH, gap),
-            height: TITLE + PADDING + spread(rows, HEIGHT, ROW_GAP),
-        };
-        match number {
-            0 => dev_right = rect.right(),
-            _ => below = rect.y + rect.height + ROW_GAP,
+/// The width of a diagram that fits on A4 landscape with its texts in full size.
+pub(super) const PAPER: f64 = 1040.0;
+
+impl Shape {
+    /// Returns the widths to try for a diagram, each with the lines that a name may have: what fits
+    /// on paper or on a screen of 800 pixels, then what fits on a screen of 1400 pixels.
+    fn budgets(self) -> &'static [(f64, usize)] {
+        match self {
+            Self::Wide => &[(PAPER, 2), (PAPER, 3), (1320.0, 2)],
+            Self::Tall => &[(740.0, 2)],
         }
-        sides.push(rect);
     }
-    let nodes: Vec<Rect> = graph
-        .nodes
-        .iter()
-        .zip(&cells)
-        .map(|(node, (column, row))| Rect {
-            x: sides[node.side].x + PADDING + *column as f64 * (WIDTH + gap),
-            y: sides[node.side].y + TITLE + *row as f64 * (HEIGHT + ROW_GAP),
-            width: WIDTH,
-            height: HEIGHT,
-        })
-        .collect();
-    let extent = |of: fn(&Rect) -> f64| sides.iter().map(of).fold(0.0, f64::max) + MARGIN;
+}
+
+pub(super) fn layout(graph: &Graph, shape: Shape) -> Layout {
+    let stacks = stacks(graph, shape);
+    let nets = Nets::new(graph, shape, &stacks);
+    let count = nets.columns();
+    let fixed = columns(graph, shape, &nets, 0.0, None).width;
+    let rooms = shape.budgets().iter();
+    let rooms = rooms.map(|(budget, lines)| ((budget - fixed) / count as f64, *lines));
+    let width = box_width(graph, &rooms.collect::<Vec<_>>());
+    let heights = heights(graph, &nets, width);
+    // In a tall diagram, arrows pass to the right of the title of a target.
+    let title_width = |side| match (shape, side) {
+        (_, 0) => 2.0 * width,
+        (Shape::Tall, _) => width,
+        (Shape::Wide, _) => width + nets.zones(graph, 1).1 - PADDING,
+    };
+    let rows = Rows::new(graph, shape, &stacks, &nets, &title_width, &heights);
+    let ports = Ports::new(&nets, &rows.nodes);
+    let columns = columns(graph, shape, &nets, width, Some((&ports, &rows)));
+    let mut nodes: Vec<Frame> = Vec::new();
+    for (id, node) in graph.nodes.iter().enumerate() {
+        let rect = Rect {
+            x: columns.left[nets.column[id]],
+            width,
+            ..rows.nodes[id]
+        };
+        nodes.push(Frame {
+            rect,
+            lines: node_lines(node, &rect),
+        });
+    }
+    let mut sides: Vec<Frame> = Vec::new();
+    for (side, (top, bottom)) in rows.sides.iter().enumerate() {
+        let (first, last) = shape.columns(side);
+        let (x, right) = (
+            columns.borders[first].0,
+            columns.borders[last.min(count - 1)].1,
+        );
+        let rect = Rect {
+            x,
+            y: *top,
+            width: right - x,
+            height: bottom - top,
+        };
+        sides.push(Frame {
+            rect,
+            lines: title(graph, side, title_width(side), (x + PADDING, *top)),
+        });
+    }
+    let rects: Vec<Rect> = nodes.iter().map(|node| node.rect).collect();
     Layout {
-        width: extent(Rect::right),
-        height: extent(|rect| rect.y + rect.height),
-        arrows: routes(graph, &nodes, &cells, dev_right),
+        width: columns.width,
+        height: rows.sides.iter().map(|side| side.1).fold(0.0, f64::max) + MARGIN,
+        arrows: nets.routes(graph, &ports, &columns, &rects),
         sides,
         nodes,
     }
 }
 
-fn spread(count: usize, size: f64, gap: f64) -> f64 {
-    count as f64 * (size + gap) - gap
+/// Returns the narrowest width of a box in which every name has few lines; if there is no room for
+/// that, the names have more lines.
+fn box_width(graph: &Graph, rooms: &[(f64, usize)]) -> f64 {
+    let fits = |width: f64, lines: usize| {
+        let mut nodes = graph.nodes.iter();
+        nodes.all(|node| name_lines(&node_name(node), width - 2.0 * INDENT).len() <= lines)
+    };
+    for (room, lines) in rooms {
+        let widths = (0..).map(|step| NARROWEST + f64::from(step) * 4.0);
+        let mut widths = widths.take_while(|width| *width <= room.min(WIDEST));
+        if let Some(width) = widths.find(|width| fits(*width, *lines)) {
+            return width;
+        }
+    }
+    let room = rooms.iter().map(|(room, _)| *room).fold(0.0, f64::max);
+    room.clamp(NARROWEST, WIDEST).floor()
 }
 
-/// The cell of every node: columns by kind, rows in the order of the run.
-fn cells(graph: &Graph) -> Vec<Cell> {
-    let mut cells = vec![(0, 0); graph.nodes.len()];
-    let leads_away = graph.sides.len() > 1;
-    for side in 0..graph.sides.len() {
-        let of = |kinds: &[Kind]| -> Vec<usize> {
-            let nodes = graph.nodes_of(side);
-            let nodes = nodes.filter(|(_, node)| kinds.contains(&node.kind));
-            nodes.map(|(id, _)| id).collect()
-        };
-        let columns: [Vec<Option<usize>>; 3] = if side == 0 {
-            let left = [
-                Kind::SourceBucket,
-                Kind::SourceKey,
-                Kind::RuleRole,
-                Kind::EventBridge,
-            ];
-            let middle = [
-                Kind::ServiceRole,
-                Kind::Pipeline,
-                Kind::Account,
-                Kind::ActionRole,
-                Kind::Service,
-            ];
-            let by_kind = |kinds: &[Kind]| {
-                let nodes = kinds.iter().flat_map(|kind| of(&[*kind]));
-                nodes.map(Some).collect::<Vec<_>>()
-            };
-            // The way from the service role to the targets leaves over the stores.
-            let mut right = vec![None; usize::from(leads_away)];
-            // Every artifact bucket with its key below it.
-            let (buckets, keys) = (of(&[Kind::ArtifactBucket]), of(&[Kind::DeployKey]));
-            for row in 0..buckets.len().max(keys.len()) {
-                let pair = [buckets.get(row), keys.get(row)];
-                right.extend(pair.into_iter().flatten().copied().map(Some));
+/// Returns the name of a node; the number of its instances does not break.
+fn node_name(node: &Node) -> String {
+    label::name(node).replace("× ", "×\u{a0}")
+}
+
+/// Returns where the columns and tracks are. The tracks have an order only once the rows are
+/// known; the widths do not depend on it.
+fn columns(
+    graph: &Graph,
+    shape: Shape,
+    nets: &Nets,
+    width: f64,
+    known: Option<(&Ports, &Rows)>,
+) -> Columns {
+    let mut found = Columns::default();
+    let starts = |column: usize| (0..graph.sides.len()).any(|side| shape.columns(side).0 == column);
+    let ends = |column: usize| {
+        let last = nets.columns() - 1;
+        (0..graph.sides.len()).any(|side| shape.columns(side).1.min(last) == column)
+    };
+    let mut x = MARGIN;
+    found.borders[0].0 = x;
+    x += PADDING;
+    for column in 0..nets.columns() {
+        found.left[column] = x;
+        x += width;
+        let zones = nets.zones(graph, column);
+        x += zones.0;
+        let (inner, outer) = nets.tracks(column, known);
+        let count = inner.iter().map(|(_, track)| track + 1).max().unwrap_or(0);
+        for (net, track) in inner {
+            found.tracks[column].push((net, x + track as f64 * TRACK));
+        }
+        x += count as f64 * TRACK;
+        if ends(column) {
+            x += (PADDING - zones.0).max(TRACK / 2.0);
+            found.borders[column].1 = x;
+            x += if outer.is_empty() { 0.0 } else { TRACK };
+        }
+        for net in outer {
+            found.tracks[column].push((net, x));
+            x += TRACK;
+        }
+        if column + 1 < nets.columns() {
+            if starts(column + 1) {
+                x += TRACK / 2.0;
+                found.borders[column + 1].0 = x;
             }
-            right.extend(by_kind(&[
-                Kind::DeployRole,
-                Kind::OutputBucket,
-                Kind::OutputKey,
-            ]));
-            [by_kind(&left), by_kind(&middle), right]
-        } else {
-            let left = of(&[
-                Kind::DeployRole,
-                Kind::ServiceRole,
-                Kind::ActionRole,
-                Kind::Service,
-            ]);
-            let right = of(&[
-                Kind::OutputBucket,
-                Kind::OutputKey,
-                Kind::ArtifactBucket,
-                Kind::DeployKey,
-                Kind::SourceBucket,
-                Kind::SourceKey,
-            ]);
-            let all = |column: Vec<usize>| column.into_iter().map(Some).collect();
-            [all(left), all(right), Vec::new()]
-        };
-        let bottom = columns.iter().map(Vec::len).max().unwrap_or(0);
-        for (column, nodes) in columns.iter().enumerate() {
-            for (row, id) in nodes.iter().enumerate() {
-                if let Some(id) = id {
-                    cells[*id] = (column, row);
+            x += zones.1;
+        }
+    }
+    found.width = x + if nets.tracks(nets.columns() - 1, None).1.is_empty() {
+        MARGIN
+    } else {
+        0.0
+    };
+    found
+}
+
+/// Where everything is from top to bottom.
+pub(super) struct Rows {
+    /// Only `y` and `height` are known.
+    pub(super) nodes: Vec<Rect>,
+    /// Top and bottom.
+    sides: Vec<(f64, f64)>,
+}
+
+impl Rows {
+    fn new(
+        graph: &Graph,
+        shape: Shape,
+        stacks: &[Stacks],
+        nets: &Nets,
+        title_width: &dyn Fn(usize) -> f64,
+        heights: &[f64],
+    ) -> Self {
+        let mut nodes = vec![Rect::default(); graph.nodes.len()];
+        let mut sides: Vec<(f64, f64)> = Vec::new();
+        let mut next = MARGIN;
+        for (side, stacks) in stacks.iter().enumerate() {
+            let top = if side == 1 && shape == Shape::Wide {
+                MARGIN
+            } else {
+                next
+            };
+            let lines = title(graph, side, title_width(side), (0.0, 0.0));
+            let title = up(lines.last().map_or(0.0, |line| line.y) + 8.0);
+            let mut stack = |nodes_of: &[usize], from: f64| {
+                let mut y = from;
+                for (row, id) in nodes_of.iter().enumerate() {
+                    if let Some(above) = row.checked_sub(1).map(|above| nodes_of[above]) {
+                        // An arrow between two neighbors needs room for its label.
+                        y += if nets.is_down(above, *id) { 2.0 } else { 1.0 } * UNIT;
+                    }
+                    nodes[*id].y = y;
+                    nodes[*id].height = heights[*id];
+                    y += heights[*id];
                 }
+                y
+            };
+            let mut bottom = top + title;
+            for (column, ids) in stacks.main.iter().enumerate() {
+                // In a tall diagram, the title of a target is next to its boxes.
+                let is_beside = shape == Shape::Tall && side > 0 && column > 0;
+                let mut from = top + if is_beside { UNIT } else { title };
+                if side == 0 && column == 1 && nets.lanes() > 0 {
+                    from += (nets.lanes() + 1) as f64 * UNIT;
+                }
+                bottom = f64::max(bottom, stack(ids, from));
             }
-        }
-        // Logs stand below everything: their arrows cross all columns.
-        let last_column = if side == 0 { 2 } else { 1 };
-        for (kind, column) in [(Kind::LogDelivery, 0), (Kind::LogBucket, last_column)] {
-            for (row, id) in of(&[kind]).into_iter().enumerate() {
-                cells[id] = (column, bottom + row);
+            let logs = bottom + UNIT;
+            for ids in stacks.logs.iter().filter(|ids| !ids.is_empty()) {
+                bottom = f64::max(bottom, stack(ids, logs));
             }
+            let bottom = bottom + UNIT;
+            sides.push((top, bottom));
+            next = match (shape, side) {
+                (Shape::Wide, 0) => MARGIN,
+                _ => bottom + UNIT,
+            };
         }
+        Self { nodes, sides }
     }
-    cells
 }
 
-/// One of the four edges of a box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Edge {
-    Left,
-    Right,
-    Top,
-    Bottom,
+/// Rounds up to the grid.
+fn up(height: f64) -> f64 {
+    (height / UNIT).ceil() * UNIT
 }
 
-/// Which edges an arrow leaves and enters.
-fn edges(graph: &Graph, cells: &[Cell], from: usize, to: usize) -> (Edge, Edge) {
-    let (a, b) = (cells[from], cells[to]);
-    if graph.nodes[from].side != graph.nodes[to].side {
-        return match graph.nodes[from].side {
-            0 => (Edge::Right, Edge::Left),
-            _ => (Edge::Left, Edge::Right),
+/// Returns the heights of the nodes: room for their text, and for the lines that meet their edges.
+fn heights(graph: &Graph, nets: &Nets, width: f64) -> Vec<f64> {
+    let rect = Rect {
+        width,
+        ..Rect::default()
+    };
+    let height = |(id, node)| {
+        let text = text_height(&node_lines(node, &rect)) + 10.0;
+        up(text).max(nets.slots(id) as f64 * UNIT)
+    };
+    graph.nodes.iter().enumerate().map(height).collect()
+}
+
+fn text_height(lines: &[Line]) -> f64 {
+    let height = |line: &Line| {
+        if line.class == "name" {
+            NAME_LINE
+        } else {
+            TEXT_LINE
+        }
+    };
+    lines.iter().map(height).sum()
+}
+
+/// Returns the text of a node, in the middle of its box.
+fn node_lines(node: &Node, rect: &Rect) -> Vec<Line> {
+    let room = rect.width - 2.0 * INDENT;
+    let names = name_lines(&node_name(node), room).into_iter();
+    let details = text_lines(&label::what(node), room).into_iter();
+    let lines = names
+        .map(|text| ("name", text))
+        .chain(details.map(|text| ("detail", text)));
+    let mut lines: Vec<Line> = lines
+        .map(|(class, text)| Line {
+            x: rect.x + INDENT,
+            y: 0.0,
+            class,
+            text,
+        })
+        .collect();
+    let mut y = rect.y + (rect.height - text_height(&lines)) / 2.0;
+    for line in &mut lines {
+        line.y = y + NAME_SIZE;
+        y += if line.class == "name" {
+            NAME_LINE
+        } else {
+            TEXT_LINE
         };
     }
-    match (a.0.cmp(&b.0), a.1.abs_diff(b.1)) {
-        (std::cmp::Ordering::Less, _) => (Edge::Right, Edge::Left),
-        (std::cmp::Ordering::Greater, _) => (Edge::Left, Edge::Right),
-        (_, 1) if a.1 > b.1 => (Edge::Top, Edge::Bottom),
-        (_, 1) => (Edge::Bottom, Edge::Top),
-        // Around what stands between them.
-        _ => (Edge::Left, Edge::Left),
-    }
+    lines
 }
 
-/// The points where arrows meet a box are spread over its edge, in the order of where they come
-/// from, so that they cross as little as they can. What leaves the side shares one point.
-fn routes(graph: &Graph, nodes: &[Rect], cells: &[Cell], dev_right: f64) -> Vec<Route> {
-    /// A meeting point of a box: its node and edge, whether it is shared, and the other end's
-    /// height.
-    struct Port {
-        node: usize,
-        edge: Edge,
-        across: bool,
-        other: f64,
-    }
-    let mut ports: Vec<Port> = Vec::new();
-    for arrow in &graph.arrows {
-        let (leaves, enters) = edges(graph, cells, arrow.from, arrow.to);
-        let across = graph.nodes[arrow.from].side != graph.nodes[arrow.to].side;
-        let ends = [
-            (arrow.from, leaves, arrow.to),
-            (arrow.to, enters, arrow.from),
-        ];
-        for (node, edge, other) in ends {
-            ports.push(Port {
-                node,
-                edge,
-                across: across && graph.nodes[node].side == 0,
-                other: match across && graph.nodes[node].side == 0 {
-                    true => -1.0,
-                    false => nodes[other].y,
-                },
-            });
+/// Returns the title of a side, and below it what no arrow shows.
+fn title(graph: &Graph, side: usize, room: f64, (x, top): (f64, f64)) -> Vec<Line> {
+    let side_of = &graph.sides[side];
+    let parts = [
+        ("side-title", side_of.title()),
+        ("side-accounts", side_of.accounts()),
+        ("trouble", side_of.troubles()),
+    ];
+    let mut lines = Vec::new();
+    let mut y = top + 6.0;
+    for (class, text) in parts {
+        if text.is_empty() {
+            continue;
         }
-    }
-    let at = |port: &Port| -> (f64, f64) {
-        let mut heights: Vec<f64> = ports
-            .iter()
-            .filter(|other| (other.node, other.edge) == (port.node, port.edge))
-            .map(|other| other.other)
-            .collect();
-        heights.sort_by(f64::total_cmp);
-        if port.across {
-            heights.dedup();
-        } else {
-            let shared = heights.iter().filter(|height| **height < 0.0).count();
-            heights.drain(..shared.saturating_sub(1));
-        }
-        let position = heights.iter().position(|height| *height == port.other);
-        let part = (position.unwrap_or(0) + 1) as f64 / (heights.len() + 1) as f64;
-        let rect = nodes[port.node];
-        match port.edge {
-            Edge::Left => (rect.x, rect.y + rect.height * part),
-            Edge::Right => (rect.right(), rect.y + rect.height * part),
-            Edge::Top => (rect.x + rect.width * part, rect.y),
-            Edge::Bottom => (rect.x + rect.width * part, rect.y + rect.height),
-        }
-    };
-    ports
-        .chunks(2)
-        .map(|ends| {
-            let [leaves, enters] = ends else {
-                return Route {
-                    path: String::new(),
-                    head: String::new(),
-                    label: (0.0, 0.0),
-                    anchor: "middle",
-                };
-            };
-            let (start, end) = (at(leaves), at(enters));
-            let across = graph.nodes[leaves.node].side != graph.nodes[enters.node].side;
-            let route = match (leaves.edge, enters.edge) {
-                _ if across => Run::Across(dev_right),
-                (Edge::Top | Edge::Bottom, _) => Run::Down,
-                (Edge::Left, Edge::Left) => Run::Around,
-                _ => Run::Beside,
-            };
-            run(&route, start, end)
-        })
-        .collect()
-}
-
-/// How an arrow runs.
-enum Run {
-    /// From one column to another.
-    Beside,
-    /// To the next row of its column.
-    Down,
-    /// To a row farther away, around those between.
-    Around,
-    /// From the dev account to a target, or back; the dev account's right border.
-    Across(f64),
-}
-
-fn run(run: &Run, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Route {
-    /// Length of a head.
-    const HEAD: f64 = 9.0;
-    let horizontal = |x: f64, y: f64, sign: f64| {
-        let back = x - sign * HEAD;
-        format!(
-            "{x:.1},{y:.1} {back:.1},{:.1} {back:.1},{:.1}",
-            y - 4.5,
-            y + 4.5
-        )
-    };
-    match run {
-        Run::Down => {
-            let sign = (y2 - y1).signum();
-            let back = y2 - sign * HEAD;
-            let (left, right) = (x2 - 4.5, x2 + 4.5);
-            Route {
-                path: format!("M{x1:.1},{y1:.1} L{x2:.1},{back:.1}"),
-                head: format!("{x2:.1},{y2:.1} {left:.1},{back:.1} {right:.1},{back:.1}"),
-                label: (x1.max(x2) + 7.0, f64::midpoint(y1, y2) + 4.0),
-                anchor: "start",
-            }
-        }
-        Run::Around => {
-            let out = x1.min(x2) - COLUMN_GAP * 0.4;
-            Route {
-                path: format!(
-                    "M{x1:.1},{y1:.1} C{out:.1},{y1:.1} {out:.1},{y2:.1} {:.1},{y2:.1}",
-                    x2 - HEAD
-                ),
-                head: horizontal(x2, y2, 1.0),
-                // Near its end: the way there and the way back run side by side.
-                label: (out + 4.0, y1 + (y2 - y1) * 0.76),
-                anchor: "middle",
-            }
-        }
-        Run::Beside => {
-            let sign = (x2 - x1).signum();
-            let half = (x2 - x1).abs() * 0.5;
-            // A level arrow has room in its middle; others have parted only near their ends.
-            let (label, anchor) = if (y2 - y1).abs() < HEIGHT * 0.2 {
-                let middle = (f64::midpoint(x1, x2), f64::midpoint(y1, y2) - 5.0);
-                (middle, "middle")
+        for text in text_lines(&text, room) {
+            // The account of the dev account is on the line of its title.
+            let goes_on = class == "side-accounts" && side == 0;
+            let x = if goes_on {
+                x + text_width(&side_of.title(), true) + 8.0
             } else {
-                let end = (x2 - sign * 14.0, y2 - 4.0);
-                (end, if sign > 0.0 { "end" } else { "start" })
+                x
             };
-            let back = x2 - sign * HEAD;
-            Route {
-                path: format!(
-                    "M{x1:.1},{y1:.1} C{:.1},{y1:.1} {:.1},{y2:.1} {back:.1},{y2:.1}",
-                    x1 + sign * half,
-                    x2 - sign * half,
-                ),
-                head: horizontal(x2, y2, sign),
-                label,
-                anchor,
-            }
-        }
-        Run::Across(border) => {
-            let sign = (x2 - x1).signum();
-            let back = x2 - sign * HEAD;
-            let (near_dev, near_target) = if sign > 0.0 { (x1, x2) } else { (x2, x1) };
-            let turn = border.max(near_dev);
-            let bend = (near_target - turn) * 0.5;
-            let path = if sign > 0.0 {
-                format!(
-                    "M{x1:.1},{y1:.1} H{turn:.1} C{:.1},{y1:.1} {:.1},{y2:.1} {back:.1},{y2:.1}",
-                    turn + bend,
-                    near_target - bend
-                )
-            } else {
-                format!(
-                    "M{x1:.1},{y1:.1} C{:.1},{y1:.1} {:.1},{y2:.1} {turn:.1},{y2:.1} H{back:.1}",
-                    near_target - bend,
-                    turn + bend
-                )
-            };
-            let label_y = if sign > 0.0 { y2 } else { y1 };
-            Route {
-                path,
-                head: horizontal(x2, y2, sign),
-                label: (near_target - 14.0, label_y - 4.0),
-                anchor: "end",
-            }
+            y += if goes_on { 0.0 } else { NAME_LINE };
+            lines.push(Line { x, y, class, text });
         }
     }
+    lines
 }

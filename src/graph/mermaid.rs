@@ -1,4 +1,4 @@
-//! A picture as a Mermaid flowchart, as code hosts render it in Markdown.
+//! A diagram as a Mermaid flowchart, which code hosts render in Markdown.
 
 use super::{Graph, label};
 use crate::escape::shown;
@@ -43,7 +43,7 @@ pub(super) fn write(graph: &Graph) -> String {
     out
 }
 
-/// What Mermaid takes as text in quotes.
+/// Returns a text as Mermaid reads it in quotes.
 fn text(text: &str) -> String {
     let mut out = String::new();
     for c in shown(text).chars() {
@@ -52,7 +52,7 @@ fn text(text: &str) -> String {
             '>' => out += "#gt;",
             '&' => out += "#amp;",
             '"' => out += "#quot;",
-            // The begin of an entity, and Markdown of Mermaid's own.
+            // The start of an entity, and Mermaid's own Markdown.
             '#' | '`' | '%' => out += &format!("#{};", u32::from(c)),
             c => out.push(c),
         }

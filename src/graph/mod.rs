@@ -1,10 +1,10 @@
-//! The picture of a run: the accounts, what stands in them, and an arrow for every pair of which
-//! one calls the other.
+//! The diagram of a run: the accounts with their callers and resources, and an arrow from each caller
+//! to each resource that it calls.
 //!
-//! It is made from a [`Proof`], so that it shows what the templates really say: no arrow without
-//! calls, and every call in an arrow. Here live the picture itself ([`Graph`]), the choice of what is drawn
-//! once for many ([`Graph::alike`]) and its formats: Mermaid, DOT and SVG. Which calls there are,
-//! and whether they are allowed, is [`crate::proof`]'s.
+//! It is built from a [`Proof`], so it shows the effect of the templates: no arrow without calls, and
+//! every call in an arrow. This module has the diagram ([`Graph`]), the choice of targets that
+//! represent others ([`Graph::alike`]), and the formats: Mermaid, DOT, and SVG. [`crate::proof`]
+//! provides the calls and decides them.
 
 mod alike;
 mod build;
@@ -12,58 +12,62 @@ mod dot;
 mod label;
 mod layout;
 mod mermaid;
+mod path;
+mod place;
+mod route;
 mod svg;
+mod text;
 
 use crate::escape::lines;
 use crate::proof::{Proof, Verdict};
 use crate::run::Step;
 
-pub(crate) use svg::STYLE;
+pub(crate) use svg::{Html, STYLE};
 
-/// A picture of a run.
+/// The diagram of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     /// The sides: the dev account's first, then the targets in the order of the run.
     pub sides: Vec<Side>,
-    /// What calls or is called.
+    /// The callers and the resources.
     pub nodes: Vec<Node>,
     /// The arrows, in the order of the run.
     pub arrows: Vec<Arrow>,
 }
 
-/// One side of the picture: the dev account, or a target.
+/// One side of the diagram: the dev account or a target.
 #[derive(Debug, Clone)]
 pub struct Side {
-    /// Name of the target; `None`: the dev account.
+    /// Name of the target; `None` for the dev account.
     pub target: Option<String>,
-    /// The account, of several the first.
+    /// The account; of several accounts, the first.
     pub account: String,
-    /// How many accounts and regions it stands for.
+    /// Number of accounts and regions that it represents.
     pub instances: usize,
-    /// The other targets that it stands for: those that look the same.
+    /// The other targets that it represents: those that are alike.
     pub alike: Vec<String>,
-    /// What no arrow shows: attacks on it that are not denied, and grants that no call needs.
+    /// Problems that no arrow shows: attacks that are not denied, and excess permissions.
     pub trouble: Vec<String>,
 }
 
-/// Something that calls or is called.
+/// A caller or a resource.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Its name; of a key, the logical ID in its template.
     pub name: String,
-    /// What there is to say beside it: the region of a key, and that it cannot be used.
+    /// Further details: the region of a key, and the reason why it cannot be used.
     pub detail: String,
     /// Its ARN, or the service's or account's name.
     pub arn: String,
     /// Number of its side in [`Graph::sides`].
     pub side: usize,
-    /// How many of its kind it stands for, in as many accounts and regions.
+    /// Number of accounts and regions that it represents.
     pub instances: usize,
 }
 
-/// What a node is.
+/// The kind of a node.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
 )]
@@ -106,11 +110,11 @@ pub enum Kind {
 /// The calls of one node on another.
 #[derive(Debug, Clone)]
 pub struct Arrow {
-    /// A stable name, unique in the picture.
+    /// A stable name, unique in the diagram.
     pub id: String,
     /// Number of the caller in [`Graph::nodes`].
     pub from: usize,
-    /// Number of what it calls.
+    /// Number of the called node in [`Graph::nodes`].
     pub to: usize,
     /// The steps of the run, in its order.
     pub steps: Vec<Step>,
@@ -118,64 +122,65 @@ pub struct Arrow {
     pub calls: Vec<usize>,
     /// The worst verdict of its calls.
     pub verdict: Verdict,
-    /// How many accounts and regions it stands for.
+    /// Number of accounts and regions that it represents.
     pub instances: usize,
 }
 
 impl Graph {
-    /// The picture of a proof.
+    /// Returns the diagram of a proof.
     pub fn new(proof: &Proof) -> Self {
         build::graph(proof)
     }
 
-    /// A picture of the dev account and these targets only.
+    /// Returns the diagram with only the dev account and these targets.
     pub(crate) fn of_targets(self, wanted: &[String]) -> Self {
         let is_wanted = |target: &String| wanted.contains(target);
         alike::only(self, |side| side.target.as_ref().is_none_or(is_wanted))
     }
 
-    /// The same with fewer targets, if it has more than six: of those that differ in nothing but
-    /// their names, the first stands for all.
+    /// Returns the diagram with fewer targets, if it has more than six: of those that differ only in
+    /// their names, the first represents all.
     pub(crate) fn alike(self) -> Self {
         alike::alike(self)
     }
 
-    /// The nodes of a side, with their numbers.
+    /// Returns the nodes of a side, with their numbers.
     fn nodes_of(&self, side: usize) -> impl Iterator<Item = (usize, &Node)> {
         let nodes = self.nodes.iter().enumerate();
         nodes.filter(move |(_, node)| node.side == side)
     }
 
-    /// As a Mermaid flowchart.
+    /// Returns the diagram as a Mermaid flowchart.
     pub(crate) fn to_mermaid(&self) -> String {
         mermaid::write(self)
     }
 
-    /// In Graphviz's DOT language.
+    /// Returns the diagram in the DOT language of Graphviz.
     pub(crate) fn to_dot(&self) -> String {
         dot::write(self)
     }
 
-    /// As an SVG document of its own.
+    /// Returns the diagram as an SVG document.
     pub(crate) fn to_svg(&self) -> String {
         lines(&svg::document(self)).into_owned()
     }
 
-    /// As an SVG element for an HTML page, in which every arrow is a link; [`STYLE`] belongs to it.
-    pub(crate) fn to_html(&self, href: &dyn Fn(&Arrow) -> String) -> maud::Markup {
-        svg::element(self, Some(href))
+    /// Returns the diagram as elements of an HTML page, in which every arrow is a link; [`STYLE`]
+    /// belongs to it.
+    pub(crate) fn to_html(&self, href: &dyn Fn(&Arrow) -> String) -> Html {
+        svg::html(self, href)
     }
 }
 
 impl Arrow {
-    /// Its place on the way of an artifact, from 1; `None` for what only surrounds it.
+    /// Returns the position of its step in the run, from 1; `None` for calls outside these steps.
     pub fn number(&self) -> Option<u8> {
         self.steps.iter().filter_map(|step| step.number()).min()
     }
 }
 
 impl Kind {
-    /// What it is, in words.
+    /// Returns the kind in words.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Account => "account",
@@ -197,7 +202,7 @@ impl Kind {
         }
     }
 
-    /// Whether objects or keys are in it: what a picture draws with other corners.
+    /// Tells whether it is a bucket, which a diagram draws with other corners.
     pub(crate) fn is_store(self) -> bool {
         matches!(
             self,
@@ -205,14 +210,14 @@ impl Kind {
         )
     }
 
-    /// Whether it is a KMS key.
+    /// Tells whether it is a KMS key.
     fn is_key(self) -> bool {
         matches!(self, Self::DeployKey | Self::OutputKey | Self::SourceKey)
     }
 }
 
 impl Side {
-    /// What it is, in words: `dev account`, `target prod`, `target a and 12 alike`.
+    /// Returns its title: `dev account`, `target prod`, `target a and 12 alike`.
     pub(crate) fn title(&self) -> String {
         match (&self.target, self.alike.len()) {
             (None, _) => "dev account".to_owned(),
@@ -221,16 +226,16 @@ impl Side {
         }
     }
 
-    /// What no arrow shows, in words; empty where there is nothing.
+    /// Returns the problems that no arrow shows, in words, or an empty text.
     pub(crate) fn troubles(&self) -> String {
         match self.trouble.as_slice() {
             [] => String::new(),
-            [one] => format!("TO BE LOOKED AT: {one}"),
-            [first, more @ ..] => format!("TO BE LOOKED AT: {first}, and {} more", more.len()),
+            [one] => format!("Review: {one}"),
+            [first, more @ ..] => format!("Review: {first}, and {} more", more.len()),
         }
     }
 
-    /// Which accounts it stands for, in words.
+    /// Returns its accounts in words.
     pub(crate) fn accounts(&self) -> String {
         match self.instances {
             0 | 1 => self.account.clone(),

@@ -1,66 +1,103 @@
-//! A picture as SVG: a document of its own, or an element of a page in which every arrow is a
-//! link.
+//! A diagram as SVG: a document, or an element of a page in which every arrow is a link.
 
 use maud::{Markup, PreEscaped, html};
 
-use super::layout::{Layout, Rect, Route, layout};
+use super::layout::{Frame, Layout, Line, PAPER, Rect, layout};
+use super::path::Route;
+use super::place::Shape;
 use super::{Arrow, Graph, Kind, Node, label};
 use crate::proof::Verdict;
 
-/// The picture's looks, in light and dark.
+/// The style of a diagram, in light and dark.
 pub(crate) const STYLE: &str = include_str!("style.css");
-
-/// Characters that a box has room for.
-const NAME_LENGTH: usize = 21;
-const DETAIL_LENGTH: usize = 27;
 
 pub(super) fn document(graph: &Graph) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n",
-        element(graph, None).into_string()
+        element(graph, Shape::Wide, &layout(graph, Shape::Wide), None).into_string()
     )
 }
 
-pub(super) fn element(graph: &Graph, href: Option<&dyn Fn(&Arrow) -> String>) -> Markup {
-    let layout = layout(graph);
+/// Height of a page of A4 landscape below a heading.
+const PAGE: f64 = 620.0;
+
+/// A diagram in a page, in both shapes: the page's style shows one of them.
+pub(crate) struct Html {
+    pub(crate) diagrams: Markup,
+    /// The style that chooses.
+    pub(crate) style: String,
+}
+
+pub(super) fn html(graph: &Graph, href: &dyn Fn(&Arrow) -> String) -> Html {
+    let [wide, tall] = [Shape::Wide, Shape::Tall].map(|shape| layout(graph, shape));
+    // Around the diagram: the padding of the page, and a scroll bar.
+    let screen = wide.width + 2.0 * 24.0 + 16.0;
+    let (on_paper, height) = match wide.width <= PAPER {
+        true => ("wide", wide.height),
+        false => ("tall", tall.height),
+    };
+    // On one page with its heading. A higher diagram continues on the next pages anyway.
+    let breaks = match height <= PAGE {
+        true => "page",
+        false => "auto",
+    };
+    let style = format!(
+        ".diagram {{ display: none; }} .diagram.tall {{ display: block; }} \
+         @media screen and (min-width: {screen:.0}px) {{ .diagram.tall {{ display: none; }} \
+         .diagram.wide {{ display: block; }} }} \
+         @media print {{ .diagram.tall {{ display: none; }} \
+         .diagram.{on_paper} {{ display: block; }} #diagram {{ break-before: {breaks}; }} }}\n"
+    );
+    Html {
+        diagrams: html! {
+            (element(graph, Shape::Wide, &wide, Some(href)))
+            (element(graph, Shape::Tall, &tall, Some(href)))
+        },
+        style,
+    }
+}
+
+fn element(
+    graph: &Graph,
+    shape: Shape,
+    layout: &Layout,
+    href: Option<&dyn Fn(&Arrow) -> String>,
+) -> Markup {
     let (width, height) = (layout.width, layout.height);
     let alone = href.is_none();
+    let (class, name) = match shape {
+        Shape::Wide => ("diagram wide", "diagram-name"),
+        Shape::Tall => ("diagram tall", "tall-diagram-name"),
+    };
     html! {
-        svg class="picture" xmlns="http://www.w3.org/2000/svg"
+        svg class=(class) xmlns="http://www.w3.org/2000/svg"
             viewBox=(format!("0 0 {width:.0} {height:.0}"))
             width=(format!("{width:.0}")) height=(format!("{height:.0}"))
-            role=(if alone { "img" } else { "group" }) aria-labelledby="picture-name" {
-            title id="picture-name" { "The run of a pipeline: who calls what, in which account" }
+            role=(if alone { "img" } else { "group" }) aria-labelledby=(name) {
+            title id=(name) { "A pipeline run: callers, resources, and accounts" }
             @if alone {
                 style { (PreEscaped(STYLE)) }
                 rect class="paper" width="100%" height="100%" {}
             }
-            @for (side, rect) in graph.sides.iter().zip(&layout.sides) {
-                g {
-                    (boxed(if side.target.is_none() { "side dev" } else { "side" }, rect, 12.0))
-                    text class="side-title" x=(rect.x + 22.0) y=(rect.y + 28.0) {
-                        tspan class="strong" { (label::shortened(&side.title(), 34)) }
-                        "  " (label::shortened(&side.accounts(), 48))
-                        title { (side.title()) " " (side.accounts()) }
-                    }
-                    @if !side.trouble.is_empty() {
-                        text class="trouble" x=(rect.x + 22.0) y=(rect.y + rect.height - 8.0) {
-                            (label::shortened(&side.troubles(), 62))
-                            title { (side.trouble.join("; ")) }
-                        }
-                    }
+            @for (side, frame) in graph.sides.iter().zip(&layout.sides) {
+                g class=(if side.target.is_none() { "side dev" } else { "side" }) {
+                    @if !side.trouble.is_empty() { title { (side.trouble.join("; ")) } }
+                    (boxed(&frame.rect, 12.0))
+                    (texts(&frame.lines))
                 }
             }
-            @for (node, rect) in graph.nodes.iter().zip(&layout.nodes) {
-                (node_box(node, rect))
+            // The boxes are over the lines, and the labels over both.
+            @for (node, frame) in graph.nodes.iter().zip(&layout.nodes) {
+                (node_box(node, frame))
             }
-            @for (arrow, route) in in_order(graph, &layout) {
+            @for (arrow, route) in in_order(graph, layout) {
+                @let path = route.path();
                 @let inner = html! {
                     title { (label::arrow_sentence(graph, arrow)) }
-                    path class="hit" d=(route.path) {}
-                    path class="line" d=(route.path) {}
-                    polygon points=(route.head) {}
-                    text x=(format!("{:.1}", route.label.0)) y=(format!("{:.1}", route.label.1))
+                    path class="hit" d=(path) {}
+                    path class="line" d=(path) {}
+                    polygon points=(route.head()) {}
+                    text x=(number(route.label.0)) y=(number(route.label.1))
                         text-anchor=(route.anchor) { (label::arrow(arrow)) }
                 };
                 @match href {
@@ -73,22 +110,39 @@ pub(super) fn element(graph: &Graph, href: Option<&dyn Fn(&Arrow) -> String>) ->
     }
 }
 
-/// The arrows in the order of the artifact's way, those that only surround it last. They are drawn
-/// over the boxes, so that no label is covered.
+/// Returns the arrows in the order in which they are drawn: those that need attention last, as
+/// arrows that share a track cover each other there.
 fn in_order<'g>(graph: &'g Graph, layout: &'g Layout) -> Vec<(&'g Arrow, &'g Route)> {
     let mut arrows: Vec<_> = graph.arrows.iter().zip(&layout.arrows).collect();
-    arrows.sort_by_key(|(arrow, _)| arrow.number().unwrap_or(u8::MAX));
+    arrows.sort_by_key(|(arrow, _)| {
+        let is_worse = matches!(arrow.verdict, Verdict::Denied | Verdict::Unproven);
+        (is_worse, arrow.number().unwrap_or(u8::MAX))
+    });
     arrows
 }
 
-fn boxed(class: &str, rect: &Rect, radius: f64) -> Markup {
+fn number(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+fn boxed(rect: &Rect, radius: f64) -> Markup {
     html! {
-        rect class=(class) x=(rect.x) y=(rect.y) width=(rect.width) height=(rect.height)
-            rx=(radius) {}
+        rect x=(number(rect.x)) y=(number(rect.y)) width=(number(rect.width))
+            height=(number(rect.height)) rx=(radius) {}
     }
 }
 
-fn node_box(node: &Node, rect: &Rect) -> Markup {
+fn texts(lines: &[Line]) -> Markup {
+    html! {
+        @for line in lines {
+            text class=(line.class) x=(number(line.x)) y=(number(line.y)) { (line.text) }
+            // Lines of a sentence are words apart for a reader of the text, lines of a name are not.
+            @if line.class != "name" { " " }
+        }
+    }
+}
+
+fn node_box(node: &Node, frame: &Frame) -> Markup {
     let class = match node.kind {
         kind if kind.is_store() => "node bucket",
         kind if kind.is_key() => "node key",
@@ -99,13 +153,8 @@ fn node_box(node: &Node, rect: &Rect) -> Markup {
     html! {
         g class=(class) {
             title { (label::what(node)) " " (node.arn) }
-            (boxed("", rect, if node.kind.is_store() { 3.0 } else { 9.0 }))
-            text class="strong" x=(rect.x + 13.0) y=(rect.y + 25.0) {
-                (label::shortened(&label::name(node), NAME_LENGTH))
-            }
-            text class="detail" x=(rect.x + 13.0) y=(rect.y + 43.0) {
-                (label::shortened(&label::what(node), DETAIL_LENGTH))
-            }
+            (boxed(&frame.rect, if node.kind.is_store() { 3.0 } else { 9.0 }))
+            (texts(&frame.lines))
         }
     }
 }

@@ -5,23 +5,27 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 
 use super::links::Links;
+use super::words::breakable;
 use super::{MOST_ROWS, count, table};
 use crate::proof::{Attack, AttackResult, Proof};
 
-/// Attacks of one kind with the same result: the first of them, and how many there are.
+/// Attacks of one kind with the same result: the first one and their number.
 struct Kind<'p> {
     first: &'p Attack,
     instances: usize,
 }
 
+const COLUMNS: [&str; 4] = ["Result", "Attack", "Action", "Resource"];
+
 pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
     let kinds = kinds(proof);
     let all: usize = proof.attacks.iter().map(|attack| attack.instances).sum();
-    let rows: Vec<Markup> = kinds.iter().map(|kind| row(kind, links)).collect();
+    let rows: Vec<Vec<Markup>> = kinds.iter().map(|kind| row(kind, links)).collect();
     html! {
         p {
-            "Each was tried against every policy, as the run itself was. An attacker of another \
-             account has every permission there, so that these templates alone stop it."
+            "s3ferry evaluated each attack against every policy, like the calls of the run. An \
+             attacker in another account has every permission there, so only these templates \
+             stop the attack."
         }
         details class="group" data-group="attacks" open {
             summary {
@@ -30,13 +34,13 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
                     @else { (count(kinds.len(), "kind")) ", " (all) " attacks" }
                 }
             }
-            (table("What must be denied", &["Result", "What happens", "Action", "On", "By"], &rows))
+            (table("Calls that must be denied", &COLUMNS, &rows, true))
         }
     }
 }
 
-/// Of many attacks, those of one kind that are denied are told once. What is not denied comes
-/// first, each by itself.
+/// Groups many attacks: those of one kind that are denied share a row. Attacks that are not denied
+/// come first, each in its own row.
 fn kinds(proof: &Proof) -> Vec<Kind<'_>> {
     let are_many = proof.attacks.len() > MOST_ROWS;
     let mut kinds: Vec<Kind<'_>> = Vec::new();
@@ -61,32 +65,37 @@ fn kinds(proof: &Proof) -> Vec<Kind<'_>> {
     kinds
 }
 
-fn row(kind: &Kind<'_>, links: &Links<'_>) -> Markup {
+fn row(kind: &Kind<'_>, links: &Links<'_>) -> Vec<Markup> {
     let attack = kind.first;
     let (looks, word) = match attack.result {
         AttackResult::Denied => ("good", "denied"),
         AttackResult::Allowed => ("bad", "ALLOWED"),
-        AttackResult::OverGranted => ("warn", "over-grant of the procedure"),
+        AttackResult::OverGranted => ("warn", "over-grant of the AWS procedure"),
         AttackResult::Unproven => ("warn", "unproven"),
     };
-    html! {
-        tr data-find {
-            td { span class=(format!("tag {looks}")) { (word) } }
-            td {
-                (attack.what)
-                @if kind.instances > 1 { " (and likewise: " (kind.instances) " in all)" }
-                @if let Some(decided) = &attack.decided {
-                    @for decisive in decided.decisive.iter().filter(|decisive| decisive.given) {
-                        div { "by " (links.statement(decisive)) }
-                    }
-                    @for missing in &decided.missing {
-                        div { "not given: " (missing.what) " (" code { (missing.option) } ")" }
-                    }
+    let caller = attack.call.caller.shown();
+    let what = html! {
+        (breakable(&attack.what))
+        @if !attack.what.contains(&caller) {
+            div class="at" { "caller: " (breakable(&caller)) }
+        }
+        @if kind.instances > 1 { " (" (kind.instances) " attacks of this kind)" }
+        @if let Some(decided) = &attack.decided {
+            @for decisive in decided.decisive.iter().filter(|decisive| decisive.given) {
+                div { "allowed by " (links.statement(decisive)) }
+            }
+            @for missing in &decided.missing {
+                div {
+                    "not given: " (breakable(&missing.what)) " ("
+                    code { (breakable(&missing.option)) } ")"
                 }
             }
-            td { code { (attack.call.action) } }
-            td { code { (attack.call.resource) } }
-            td { (attack.call.caller.shown()) }
         }
-    }
+    };
+    vec![
+        html! { span class=(format!("tag {looks}")) { (word) } },
+        what,
+        html! { code { (breakable(&attack.call.action)) } },
+        html! { code { (breakable(&attack.call.resource)) } },
+    ]
 }

@@ -1,41 +1,41 @@
-//! The picture, and behind every arrow of it the calls, with the statements that decide them on
-//! both sides.
+//! The diagram, and the calls of each arrow with the statements that decide them on both sides.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::links::Links;
+use super::words::breakable;
 use super::{Contents, count, table};
 use crate::graph::{Arrow, Graph};
 use crate::policy::evaluation::Layer;
 use crate::proof::{Decided, Proof, Remedy, Verdict};
 use crate::run::Step;
 
-/// Targets that are shown opened.
+/// The largest number of targets whose calls are open.
 const OPENED: usize = 3;
 
 const COLUMNS: [&str; 5] = [
     "Decision",
     "Actions",
-    "On",
-    "Statements of the caller's side",
-    "Statements of the resource's side",
+    "Resource",
+    "Caller's statements",
+    "Resource's statements",
 ];
 
-pub(super) fn picture(graph: &Graph) -> Markup {
-    let drawn = graph.clone().alike();
+pub(super) fn diagram(drawn: &Graph, diagrams: &Markup) -> Markup {
     let some_are_alike = drawn.sides.iter().any(|side| !side.alike.is_empty());
     html! {
         p {
-            "An arrow is what one calls the other for. Thick ones move the artifact, and the number \
-             is the place on its way. Dashed red ones are denied, dashed amber ones unproven. Choose an \
-             arrow to see its calls."
+            "Each arrow represents the calls from one box to another. Thick arrows move the artifact. \
+             The numbers show the order of the steps. Dashed red arrows are denied, and dashed amber \
+             arrows are unproven. Select an arrow to see its calls."
             @if some_are_alike {
-                " Of targets whose calls and findings are the same, one is drawn; below, each has its own \
-                 calls."
+                " One target represents all targets with the same calls and findings. The sections \
+                 below list the calls of each target."
             }
         }
-        div class="scroll" tabindex="0" role="region" aria-label="Picture, can be scrolled" {
-            (drawn.to_html(&|arrow| format!("#{}", arrow.id)))
+        p class="hint" { "Scroll sideways to see the whole diagram." }
+        div class="scroll" tabindex="0" role="region" aria-label="Diagram, scrollable" {
+            (diagrams)
         }
     }
 }
@@ -43,7 +43,7 @@ pub(super) fn picture(graph: &Graph) -> Markup {
 pub(super) fn part(contents: &Contents<'_>, graph: &Graph, links: &Links<'_>) -> Markup {
     let mut arrows: Vec<Vec<&Arrow>> = vec![Vec::new(); graph.sides.len()];
     for arrow in &graph.arrows {
-        // An arrow of the dev account's that ends at a target is the target's.
+        // An arrow between the dev account and a target belongs to the target.
         let sides = [arrow.from, arrow.to].map(|node| graph.nodes[node].side);
         arrows[sides[0].max(sides[1])].push(arrow);
     }
@@ -51,8 +51,8 @@ pub(super) fn part(contents: &Contents<'_>, graph: &Graph, links: &Links<'_>) ->
     html! {
         @for obstacle in &contents.proof.obstacles {
             p class="why" data-find {
-                span class="tag bad" { "error" } " " (obstacle.resource) ", "
-                (links.place(obstacle.place)) ": " (obstacle.reason)
+                span class="tag bad" { "error" } " " (breakable(&obstacle.resource)) ", "
+                (links.place(obstacle.place)) ": " (breakable(&obstacle.reason))
             }
         }
         @for (side, arrows) in graph.sides.iter().zip(&arrows) {
@@ -61,17 +61,17 @@ pub(super) fn part(contents: &Contents<'_>, graph: &Graph, links: &Links<'_>) ->
             @let worst = verdicts.fold(Verdict::Allowed, Verdict::worse);
             details class="group" data-group=(title) open[opened || side.target.is_none()] {
                 summary {
-                    h3 { (title) }
+                    h3 { (breakable(&title)) }
                     " " (verdict(worst))
                 }
-                @for arrow in arrows { (behind(contents.proof, graph, arrow, links)) }
+                @for arrow in arrows { (calls_of(contents.proof, graph, arrow, links)) }
                 @if let Some(target) = &side.target { (instances(contents, target)) }
             }
         }
     }
 }
 
-/// The accounts and regions of a target, where it has several.
+/// Returns the accounts and regions of a target that has several.
 fn instances(contents: &Contents<'_>, target: &str) -> Markup {
     let mut stacks = contents.inputs.stacks.iter();
     let stack = stacks.find(|stack| stack.is_target && stack.name == target);
@@ -79,7 +79,7 @@ fn instances(contents: &Contents<'_>, target: &str) -> Markup {
     html! {
         @if instances.len() > 1 {
             details class="instances" {
-                summary { "The " (instances.len()) " accounts and regions" }
+                summary { (instances.len()) " accounts and regions" }
                 ul {
                     @for instance in instances {
                         li data-find { (instance.account) " " (instance.region) }
@@ -100,8 +100,8 @@ fn verdict(verdict: Verdict) -> Markup {
     html! { span class=(format!("tag {looks}")) { (word) } }
 }
 
-/// What is behind an arrow.
-fn behind(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Markup {
+/// Returns the calls of an arrow.
+fn calls_of(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Markup {
     let [from, to] = [arrow.from, arrow.to].map(|node| &graph.nodes[node]);
     let calls: Vec<&(Decided, Vec<Remedy>)> = arrow
         .calls
@@ -113,17 +113,17 @@ fn behind(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Mar
             summary {
                 @if let Some(number) = arrow.number() { span class="number" { (number) } " " }
                 span class="steps" { (Step::list(&arrow.steps)) } ": "
-                (from.kind.words()) " " b { (from.name) } " to "
-                (to.kind.words()) " " b { (to.name) }
+                (from.kind.words()) " " b { (breakable(&from.name)) } " to "
+                (to.kind.words()) " " b { (breakable(&to.name)) }
                 @if arrow.instances > 1 { " × " (arrow.instances) }
                 " " (verdict(arrow.verdict))
             }
             @if let Some((decided, _)) = calls.first() {
                 p class="needed" {
-                    (count(calls.len(), "call")) ", needed by " (links.place(decided.call.place))
+                    (count(calls.len(), "call")) ", required by " (links.place(decided.call.place))
                 }
             }
-            (table(&Step::list(&arrow.steps), &COLUMNS, &rows(&calls, links)))
+            (table(&Step::list(&arrow.steps), &COLUMNS, &rows(&calls, links), false))
             @for (decided, remedies) in calls.iter().filter(|call| call.0.verdict != Verdict::Allowed) {
                 (why(decided, remedies, links))
             }
@@ -131,37 +131,36 @@ fn behind(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Mar
     }
 }
 
-/// Calls that differ in nothing but their action share a row.
-fn rows(calls: &[&(Decided, Vec<Remedy>)], links: &Links<'_>) -> Vec<Markup> {
-    let mut rows: Vec<(Verdict, String, Vec<&str>)> = Vec::new();
+/// Returns the rows of calls; those that differ only in their action share a row.
+fn rows(calls: &[&(Decided, Vec<Remedy>)], links: &Links<'_>) -> Vec<Vec<Markup>> {
+    let mut rows: Vec<(Verdict, String, [Markup; 3], Vec<&str>)> = Vec::new();
     for (decided, _) in calls {
-        let on = html! {
-            td { code { (decided.call.resource) } }
-            @for caller in [true, false] { td { (side(decided, caller, links)) } }
-        };
-        let on = on.into_string();
+        let cells = [
+            html! { code { (breakable(&decided.call.resource)) } },
+            side(decided, true, links),
+            side(decided, false, links),
+        ];
+        let text = html! { @for cell in &cells { (cell) } }.into_string();
         let mut known = rows.iter_mut();
-        match known.find(|(verdict, known, _)| *verdict == decided.verdict && *known == on) {
+        match known.find(|(verdict, known, ..)| *verdict == decided.verdict && *known == text) {
             // The same action with another encryption context is shown once.
             Some((.., actions)) if actions.contains(&decided.call.action.as_str()) => {}
             Some((.., actions)) => actions.push(&decided.call.action),
-            None => rows.push((decided.verdict, on, vec![&decided.call.action])),
+            None => rows.push((decided.verdict, text, cells, vec![&decided.call.action])),
         }
     }
     rows.into_iter()
-        .map(|(decision, on, actions)| {
-            html! {
-                tr {
-                    td { (verdict(decision)) }
-                    td { @for action in actions { code { (action) } " " } }
-                    (PreEscaped(on))
-                }
-            }
+        .map(|(decision, _, cells, actions)| {
+            let actions = html! { @for action in actions { code { (breakable(action)) } " " } };
+            [verdict(decision), actions]
+                .into_iter()
+                .chain(cells)
+                .collect()
         })
         .collect()
 }
 
-/// The statements of one side that decide a call.
+/// Returns the statements of one side that decide a call.
 fn side(decided: &Decided, caller: bool, links: &Links<'_>) -> Markup {
     let found = decided.decisive.iter().filter(|decisive| {
         let of_resource = matches!(decisive.layer, Layer::ResourcePolicy | Layer::Rcps);
@@ -174,30 +173,41 @@ fn side(decided: &Decided, caller: bool, links: &Links<'_>) -> Markup {
     }
 }
 
-/// Why a call is not allowed, and what to add.
+/// Returns the reason why a call is not allowed, and the statement to add.
 fn why(decided: &Decided, remedies: &[Remedy], links: &Links<'_>) -> Markup {
     html! {
         div class="why" {
-            p { code { (decided.call.action) } ": " (decided.reason.because) }
+            p {
+                code { (breakable(&decided.call.action)) } ": "
+                (breakable(&decided.reason.because))
+            }
             @if let Some(rejection) = decided.rejection() {
                 p {
-                    "To fix it: " (rejection.fix) " ("
-                    @if let Some(resource) = &rejection.resource { (resource) ", " }
+                    "To fix it: " (breakable(&rejection.fix)) " ("
+                    @if let Some(resource) = &rejection.resource { (breakable(resource)) ", " }
                     (links.place(rejection.place)) ")"
                 }
             }
             @for missing in &decided.missing {
-                p { "Not given: " (missing.what) " (" code { (missing.option) } ")" }
+                p {
+                    "Not given: " (breakable(&missing.what)) " ("
+                    code { (breakable(&missing.option)) } ")"
+                }
             }
             @for doubt in &decided.doubts {
-                p { "Not resolved: " (doubt.resource) ", " (links.place(doubt.place)) ": " (doubt.reason) }
+                p {
+                    "Not resolved: " (breakable(&doubt.resource)) ", " (links.place(doubt.place))
+                    ": " (breakable(&doubt.reason))
+                }
             }
             @for remedy in remedies {
                 p {
                     "Add to "
                     @match (&remedy.resource, remedy.place) {
-                        (Some(resource), Some(place)) => { (resource) ", " (links.place(place)) }
-                        _ => { "a policy that is not there yet" }
+                        (Some(resource), Some(place)) => {
+                            (breakable(resource)) ", " (links.place(place))
+                        }
+                        _ => { "a new policy" }
                     }
                     ":"
                 }

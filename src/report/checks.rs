@@ -1,36 +1,35 @@
-//! What the lint found, what was suppressed and why, and how much of each quota is used.
+//! The findings of the lint, the suppressed rules with their reasons, and the use of the quotas.
 
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
 use super::links::Links;
+use super::words::breakable;
 use super::{Contents, and_others, count, table};
 use crate::diagnostic::{Severity, Source};
 use crate::lint::quotas::Usage;
 use crate::lint::{Figures, Suppressed, all_findings};
 
-/// Of a quota, as many resources are named.
+/// The largest number of resources that are listed for a quota.
 const NAMED: usize = 20;
 
 pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
     let findings: Vec<_> = all_findings(contents.lint).collect();
     let rules = Figures::of(contents.lint).rules;
     let suppressed = suppressed(contents);
-    let rows: Vec<Markup> = suppressed
+    let rows: Vec<Vec<Markup>> = suppressed
         .iter()
         .map(|(first, source, templates)| {
-            html! {
-                tr data-find {
-                    td { code { (first.rule) } }
-                    td {
-                        (first.resource) " "
-                        span class="at" { (links.in_source(source, first.span)) }
-                        (and_others(*templates))
-                    }
-                    td { (first.reason.as_deref().unwrap_or("no reason is given")) }
-                }
-            }
+            vec![
+                html! { code { (breakable(&first.rule)) } },
+                html! {
+                    (breakable(&first.resource)) " "
+                    span class="at" { (links.in_source(source, first.span)) }
+                    (and_others(*templates))
+                },
+                breakable(first.reason.as_deref().unwrap_or("no reason given")),
+            ]
         })
         .collect();
     html! {
@@ -47,23 +46,23 @@ pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
                 };
                 p {
                     span class=(format!("tag {looks}")) { (finding.severity.name()) } " "
-                    code { (finding.code()) } " "
-                    @if let Some(resource) = finding.resource() { (resource) ", " }
-                    (links.in_source(source, finding.span)) ": " (finding.message)
+                    code { (breakable(finding.code())) } " "
+                    @if let Some(resource) = finding.resource() { (breakable(resource)) ", " }
+                    (links.in_source(source, finding.span)) ": " (breakable(&finding.message))
                 }
-                @if let Some(fix) = &finding.help { p { (fix) } }
+                @if let Some(fix) = &finding.help { p { (breakable(fix)) } }
             }
         }
         @if !suppressed.is_empty() {
             details class="group" data-group="suppressed" {
-                summary { h3 { (count(suppressed.len(), "suppressed rule")) ", with the reasons" } }
-                (table("Suppressed rules", &["Rule", "Resource", "Why"], &rows))
+                summary { h3 { (count(suppressed.len(), "suppressed rule")) ", with reasons" } }
+                (table("Suppressed rules", &["Rule", "Resource", "Reason"], &rows, true))
             }
         }
     }
 }
 
-/// Each suppression once, with the first template that has it and how many do.
+/// Returns each suppression once, with the first template that has it and the number of those.
 fn suppressed<'a>(contents: &Contents<'a>) -> Vec<(&'a Suppressed, &'a Source, usize)> {
     let mut order = Vec::new();
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
@@ -92,14 +91,14 @@ pub(super) fn quotas(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
     }
     let mut rules: Vec<Vec<(&Source, &Usage)>> = by_rule.into_values().collect();
     for usages in &mut rules {
-        // The sort is stable: of those that are as full, the first of the first file.
+        // The sort is stable: equal ones stay in the order of the files.
         usages.sort_by_key(|(_, usage)| std::cmp::Reverse(usage.percent()));
     }
     let fullest =
         |usages: &[(&Source, &Usage)]| usages.first().map_or(0, |(_, usage)| usage.percent());
     rules.sort_by_key(|usages| std::cmp::Reverse(fullest(usages)));
     html! {
-        p { "Of every quota the resource that uses most of it." }
+        p { "The resource with the highest use of each quota." }
         ul class="bars" {
             @for usages in &rules {
                 @if let Some((source, usage)) = usages.first() {
@@ -118,18 +117,19 @@ fn bar(source: &Source, usage: &Usage, links: &Links<'_>) -> Markup {
     html! {
         div class="bar" {
             span class="what" {
-                (usage.what) " " span class="at" { (links.in_source(source, usage.span)) }
+                (breakable(&usage.what)) " "
+                span class="at" { (links.in_source(source, usage.span)) }
             }
-            // No more than full: what goes beyond is said in words.
+            // The bar ends at the limit; the text has the real use.
             meter min="0" max=(limit) value=(usage.used.min(limit)) low=(limit * 3 / 4)
                 high=(limit * 9 / 10) optimum="0" aria-label=(format!(
                     "{}, {}: {} of {limit} {}", usage.what, source.name(), usage.used, usage.quota.unit
                 )) {}
             span class="used" {
-                (usage.used) " of " (limit) " " (usage.quota.unit) ", " (usage.percent()) " %"
+                (usage.used) " of " (limit) " " (usage.quota.unit) ", " (usage.percent()) "%"
             }
         }
-        @if usage.used > limit { p class="why" { (usage.fix) } }
+        @if usage.used > limit { p class="why" { (breakable(&usage.fix)) } }
     }
 }
 
@@ -140,12 +140,12 @@ fn others(usages: &[(&Source, &Usage)]) -> Markup {
             ul {
                 @for (source, usage) in usages.iter().take(NAMED) {
                     li {
-                        (usage.what) ", " (source.name()) ": " (usage.used) " of " (usage.limit) " "
-                        (usage.quota.unit) ", " (usage.percent()) " %"
+                        (breakable(&usage.what)) ", " (breakable(source.name())) ": " (usage.used) " of " (usage.limit) " "
+                        (usage.quota.unit) ", " (usage.percent()) "%"
                     }
                 }
                 @if usages.len() > NAMED {
-                    li { "and " (usages.len() - NAMED) " that use less" }
+                    li { "and " (usages.len() - NAMED) " more with a lower use" }
                 }
             }
         }

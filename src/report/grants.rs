@@ -1,4 +1,4 @@
-//! What each statement is for: the calls that it serves, and what it grants beyond them.
+//! The purpose of each statement: the calls that need it, and the excess that it grants.
 
 use std::collections::HashMap;
 
@@ -6,56 +6,60 @@ use maud::{Markup, html};
 
 use super::links::Links;
 use super::survey::{Statement, Survey};
+use super::words::breakable;
 use super::{Contents, MOST_ROWS, and_others, count, table};
 use crate::proof::{Proof, StatementUse};
 
-/// Actions that are named; the rest is counted.
+/// The largest number of actions that are listed; the rest is counted.
 const NAMED: usize = 12;
 
-/// Statements of the same name and use, in one template or several.
+/// Statements with the same name and use, in one or more templates.
 struct Use<'p> {
     first: &'p StatementUse,
     templates: usize,
 }
 
+const COLUMNS: [&str; 4] = ["Statement", "Resource", "Needed by", "Excess"];
+
 pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'_>) -> Markup {
     let proof = contents.proof;
     let uses = uses(proof);
-    let rows: Vec<Markup> = uses.iter().map(|found| row(found, links)).collect();
+    let rows: Vec<Vec<Markup>> = uses.iter().map(|found| row(found, links)).collect();
     html! {
         p {
-            "Every statement that allows something, with the calls of a run that it serves. What \
-             serves none, and has no documented reason, is excess."
+            "All statements that allow actions, with the calls of a run that need them. A grant that \
+             no call needs is excess, unless it has a documented reason."
         }
         @for unknown in &proof.excess.unknown {
             p class="why" data-find {
-                span class="tag bad" { "error" } " there is no action " code { (unknown.action) }
-                " in " (unknown.resource) ", " (links.place(unknown.place))
-                @if let Some(near) = unknown.near { "; did you mean " code { (near) } "?" }
+                span class="tag bad" { "error" } " unknown action " code { (breakable(&unknown.action)) }
+                " in " (breakable(&unknown.resource)) ", " (links.place(unknown.place))
+                @if let Some(near) = unknown.near { "; did you mean " code { (breakable(near)) } "?" }
             }
         }
         @for doubt in &proof.doubts {
             p class="why" data-find {
-                span class="tag warn" { "unresolved" } " " (doubt.resource) ", "
-                (links.place(doubt.place)) ": " (doubt.reason)
+                span class="tag warn" { "unresolved" } " " (breakable(&doubt.resource)) ", "
+                (links.place(doubt.place)) ": " (breakable(&doubt.reason))
             }
         }
         (outsiders(survey, links))
         (unchecked(survey, links))
         details class="group" data-group="statements" open {
             summary { h3 { (count(uses.len(), "statement")) } }
-            (table("What each statement is for", &["Statement", "Resource", "Serves", "Beyond the run"], &rows))
+            (table("Purpose of each statement", &COLUMNS, &rows, true))
         }
     }
 }
 
-/// Who is let in from accounts that have no part in the run: the reviewer's first question.
+/// Returns the principals of accounts that are not part of the run: the first question of a
+/// reviewer.
 fn outsiders(survey: &Survey<'_>, links: &Links<'_>) -> Markup {
     html! {
         @for statement in &survey.statements {
             @for principal in &statement.outsiders {
                 p class="why" data-find {
-                    span class="tag warn" { "outsider" } " " code { (principal) }
+                    span class="tag warn" { "outsider" } " " code { (breakable(principal)) }
                     " is allowed by " (links.named(statement.place, name(statement))) ", "
                     (links.place(statement.place))
                 }
@@ -64,18 +68,18 @@ fn outsiders(survey: &Survey<'_>, links: &Links<'_>) -> Markup {
     }
 }
 
-/// What allows something that no call of the run was evaluated against.
+/// Returns the statements that no call of the run was evaluated against.
 fn unchecked(survey: &Survey<'_>, links: &Links<'_>) -> Markup {
     let found: Vec<&Statement<'_>> = survey.unchecked().collect();
     html! {
         @if !found.is_empty() {
             details class="group" data-group="not checked" open {
                 summary {
-                    h3 { (count(found.len(), "statement")) " beside the run's own policies" }
+                    h3 { (count(found.len(), "statement")) " outside the policies of the run" }
                 }
                 p {
-                    "They stand in policies of resources that have no part in the run, or in files \
-                     that were given. What they allow beyond the run is not told: read them."
+                    "These statements are in policies of resources that are not part of the run, or \
+                     in additional files. s3ferry does not check them for excess: review them."
                 }
                 ul {
                     @for statement in found {
@@ -94,7 +98,7 @@ fn name<'s>(statement: &'s Statement<'_>) -> &'s str {
     statement
         .sid
         .as_deref()
-        .unwrap_or("a statement without a Sid")
+        .unwrap_or("statement without a Sid")
 }
 
 fn uses(proof: &Proof) -> Vec<Use<'_>> {
@@ -109,7 +113,7 @@ fn uses(proof: &Proof) -> Vec<Use<'_>> {
             found.documented,
             found.serves.len(),
         );
-        // Only other templates may hold the same: two statements of one are two.
+        // Two statements of one template are listed separately.
         let alike = known.get(&same).filter(|_| are_many);
         match alike.filter(|(_, file)| *file != found.place.file) {
             Some((number, _)) => {
@@ -128,39 +132,38 @@ fn uses(proof: &Proof) -> Vec<Use<'_>> {
     uses
 }
 
-fn row(used: &Use<'_>, links: &Links<'_>) -> Markup {
+fn row(used: &Use<'_>, links: &Links<'_>) -> Vec<Markup> {
     let found = used.first;
-    let name = found.sid.as_deref().unwrap_or("without a Sid");
+    let name = found.sid.as_deref().unwrap_or("statement without a Sid");
     let left = found.excess.len().saturating_sub(NAMED);
-    html! {
-        tr data-find {
-            td {
-                (links.named(found.place, name)) " " span class="at" { (links.place(found.place)) }
-                (and_others(used.templates))
-            }
-            td { (found.resource) }
-            td {
-                @if found.serves.is_empty() { span class="none" { "no call" } }
-                @else { (calls(&found.serves)) }
-            }
-            td {
-                @match (found.documented, found.excess.is_empty()) {
-                    (None, true) if found.serves.is_empty() =>
-                        span class="tag warn" { "all of it" },
-                    (_, true) => span class="none" { "nothing" },
-                    (Some(why), _) => { (why) }
-                    (None, _) => {
-                        span class="tag warn" { (count(found.excess.len(), "action")) } " "
-                        @for action in found.excess.iter().take(NAMED) { code { (action) } " " }
-                        @if left > 0 { "and " (left) " more" }
-                    }
-                }
+    let excess = html! {
+        @match (found.documented, found.excess.is_empty()) {
+            (None, true) if found.serves.is_empty() =>
+                span class="tag warn" { "entire statement" },
+            (_, true) => span class="none" { "none" },
+            (Some(why), _) => { (breakable(why)) }
+            (None, _) => {
+                span class="tag warn" { (count(found.excess.len(), "action")) } " "
+                @for action in found.excess.iter().take(NAMED) { code { (breakable(action)) } " " }
+                @if left > 0 { "and " (left) " more" }
             }
         }
-    }
+    };
+    vec![
+        html! {
+            (links.named(found.place, name)) " " span class="at" { (links.place(found.place)) }
+            (and_others(used.templates))
+        },
+        breakable(&found.resource),
+        html! {
+            @if found.serves.is_empty() { span class="none" { "no call" } }
+            @else { (calls(&found.serves)) }
+        },
+        excess,
+    ]
 }
 
-/// The actions that are served, each once, and how many calls that are.
+/// Returns the number of calls that need a statement, and their actions.
 fn calls(serves: &[String]) -> Markup {
     let mut actions: Vec<&str> = Vec::new();
     for id in serves {
@@ -171,6 +174,6 @@ fn calls(serves: &[String]) -> Markup {
     actions.dedup();
     html! {
         (count(serves.len(), "call")) ": "
-        @for action in actions { code { (action) } " " }
+        @for action in actions { code { (breakable(action)) } " " }
     }
 }

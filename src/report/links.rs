@@ -1,16 +1,17 @@
-//! Places in the templates, as links to the lines that are in the page.
+//! Places in the templates, as links to the lines in the page.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
+use super::words::breakable;
 use crate::diagnostic::{Source, Span};
 use crate::policy::evaluation::Layer;
 use crate::proof::{Decisive, Proof};
 use crate::run::Place;
 
-/// The links of a page, which notes where they lead.
+/// The links of a page, and the places that they lead to.
 pub(super) struct Links<'p> {
     proof: &'p Proof,
     /// File and first byte of every place that a link leads to.
@@ -25,19 +26,19 @@ impl<'p> Links<'p> {
         }
     }
 
-    /// `dev.yaml:12`, as a link.
+    /// Returns `dev.yaml:12` as a link.
     pub(super) fn place(&self, place: Place) -> Markup {
         self.named(place, &self.proof.at(place))
     }
 
-    /// A text that leads to a place.
+    /// Returns a text as a link to a place.
     pub(super) fn named(&self, place: Place, text: &str) -> Markup {
         let start = place.span.start;
         self.wanted.borrow_mut().insert((place.file, start));
-        html! { a href=(format!("#{}", anchor(place.file, start))) { (text) } }
+        html! { a href=(format!("#{}", anchor(place.file, start))) { (breakable(text)) } }
     }
 
-    /// A deciding statement: its name, and where it stands. What the proof assumes stands nowhere.
+    /// Returns the name of a deciding statement and its place. An assumption of the proof has no place.
     pub(super) fn statement(&self, decisive: &Decisive) -> Markup {
         let sid = decisive.sid.as_deref().filter(|sid| !sid.is_empty());
         let name = sid.unwrap_or(&decisive.resource);
@@ -53,21 +54,21 @@ impl<'p> Links<'p> {
             @if decisive.effect == crate::policy::document::Effect::Deny { span class="tag bad" { "Deny" } " " }
             @if decisive.given {
                 (self.named(decisive.place, name)) " "
-                span class="at" { (self.proof.at(decisive.place)) }
-            } @else { (name) }
+                span class="at" { (breakable(&self.proof.at(decisive.place))) }
+            } @else { (breakable(name)) }
         }
     }
 
-    /// A place in one of the templates, by its name.
+    /// Returns a link to a place in one of the templates.
     pub(super) fn in_source(&self, source: &Source, span: Span) -> Markup {
         let mut files = self.proof.files.iter();
         match files.position(|file| file.name() == source.name()) {
             Some(file) => self.place(Place { file, span }),
-            None => html! { (source.name()) },
+            None => breakable(source.name()),
         }
     }
 
-    /// The bytes of a file that links lead to.
+    /// Returns the bytes of a file that links lead to.
     pub(super) fn into(&self, file: usize) -> Vec<usize> {
         let wanted = self.wanted.borrow();
         wanted
@@ -77,7 +78,7 @@ impl<'p> Links<'p> {
     }
 }
 
-/// The name of a place in the page.
+/// Returns the anchor of a place in the page.
 pub(super) fn anchor(file: usize, start: usize) -> String {
     format!("f{file}-{start}")
 }

@@ -1,10 +1,10 @@
-//! The report for the security reviewer of the targets' accounts: one HTML page that needs nothing
-//! else. It loads nothing, works from a file and without scripts, and says the same for the same
-//! templates, byte for byte.
+//! The report for the security reviewer of the targets' accounts: one self-contained HTML page. It
+//! loads nothing, works from a file and without scripts, and is byte-identical for the same
+//! templates.
 //!
-//! Here live the page and its parts, one file each. What it says comes from the [`Proof`], the
-//! lint's [`Report`]s and the quotas; the picture is [`crate::graph`]'s. Every link to a statement
-//! leads to the line of the template that is in the page itself.
+//! This module has the page and its parts, one file each. The content comes from the [`Proof`], the
+//! [`Report`]s of the lint, and the quotas; the diagram comes from [`crate::graph`]. Every link to a
+//! statement leads to the line of the template in the page itself.
 
 mod attacks;
 mod calls;
@@ -14,6 +14,7 @@ mod links;
 mod sources;
 mod summary;
 mod survey;
+mod words;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -25,19 +26,20 @@ use crate::lint::quotas::Usage;
 use crate::lint::{self, Report};
 use crate::proof::{Inputs, Proof};
 use links::Links;
+use words::breakable;
 
-/// What a report is made from.
+/// The input of a report.
 struct Contents<'a> {
-    /// The proof; instances that are alike may stand for each other.
+    /// The proof; one instance can represent others that are alike.
     proof: &'a Proof,
     inputs: &'a Inputs,
     /// The findings of each template, in the order of the proof's files.
     lint: &'a [(Source, Report)],
-    /// How much of each quota the templates use.
+    /// The use of each quota by the templates.
     usages: Vec<(&'a Source, Vec<Usage>)>,
 }
 
-/// Without a network, frames or forms, whatever a name in a template may hold.
+/// No network, frames, or forms, whatever a name in a template contains.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       base-uri 'none'; form-action 'none'";
 
@@ -60,23 +62,29 @@ pub(crate) fn page(checked: &Checked<Inputs>) -> String {
     let graph = Graph::new(contents.proof);
     let name = contents.proof.pipelines.join(", ");
     let survey = survey::survey(contents);
-    // The sources come last: they are marked where the other parts point to.
+    let drawn = graph.clone().alike();
+    let diagram = drawn.to_html(&|arrow| format!("#{}", arrow.id));
+    // The templates come last: they have an anchor wherever another part links to.
     let parts = [
         ("summary", "Summary", summary::part(contents, &survey)),
-        ("picture", "Picture", calls::picture(&graph)),
+        (
+            "diagram",
+            "Diagram",
+            calls::diagram(&drawn, &diagram.diagrams),
+        ),
         (
             "calls",
-            "Calls of a run",
+            "Calls of a pipeline run",
             calls::part(contents, &graph, &links),
         ),
         (
             "attacks",
-            "What must be denied",
+            "Calls that must be denied",
             attacks::part(contents.proof, &links),
         ),
         (
             "grants",
-            "What each statement is for",
+            "Purpose of each statement",
             grants::part(contents, &survey, &links),
         ),
         ("lint", "Lint", checks::lint(contents, &links)),
@@ -96,14 +104,17 @@ pub(crate) fn page(checked: &Checked<Inputs>) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="generator" content=(format!("s3ferry {VERSION}"));
-                title { (name) ": what the pipeline may do" }
-                style { (PreEscaped(STYLE)) (PreEscaped(include_str!("page.css"))) }
+                title { (name) ": permissions of the pipeline" }
+                style {
+                    (PreEscaped(STYLE)) (PreEscaped(include_str!("page.css")))
+                    (PreEscaped(&diagram.style))
+                }
             }
             body {
-                a class="skip" href="#summary" { "To the content" }
+                a class="skip" href="#summary" { "Skip to the content" }
                 header {
-                    h1 { (name) ": what the pipeline may do" }
-                    p { (summary::sentence(contents, &graph)) }
+                    h1 { (breakable(&name)) ": permissions of the pipeline" }
+                    p { (breakable(&summary::sentence(contents, &graph))) }
                     nav aria-label="Sections" {
                         ul {
                             @for (id, title, _) in sections() {
@@ -111,7 +122,7 @@ pub(crate) fn page(checked: &Checked<Inputs>) -> String {
                             }
                         }
                     }
-                    // Only the script can filter, so only the script shows it.
+                    // The filter needs the script, so the script shows it.
                     div id="finder" role="search" hidden {
                         label for="find" { "Filter" }
                         input id="find" type="search" autocomplete="off" spellcheck="false"
@@ -140,38 +151,47 @@ pub(crate) fn page(checked: &Checked<Inputs>) -> String {
         }
     }
     .into_string();
-    // Hidden characters are escaped, wherever they come from.
+    // Hidden characters are escaped, whatever their origin.
     lines(&page).into_owned() + "\n"
 }
 
 fn made_by() -> Markup {
     html! {
         p {
-            "Made by s3ferry " (VERSION) " from the templates below, whose SHA-256 stands \
-             beside each. The calls of a run are those that AWS documents; each was evaluated \
-             offline against every policy, as AWS's documentation describes it. Not evaluated: what \
-             stands outside of these files, such as service and resource control policies that \
-             were not given."
+            "Generated by s3ferry " (VERSION) " from the templates below. The SHA-256 digest of each \
+             template is in its heading. The calls of a run are those that AWS documents. s3ferry \
+             evaluated each call offline against every policy, as the AWS documentation describes. \
+             It did not evaluate anything outside these files, such as service control policies or \
+             resource control policies that were not given."
         }
     }
 }
 
-/// A table that scrolls by itself where it is too wide.
-fn table(name: &str, columns: &[&str], rows: &[Markup]) -> Markup {
+/// Returns a table that becomes a list of blocks on a narrow screen, where every cell has the name
+/// of its column. The filter finds single rows if `finds_rows` is set.
+fn table(name: &str, columns: &[&str], rows: &[Vec<Markup>], finds_rows: bool) -> Markup {
     html! {
         div class="scroll" tabindex="0" role="group" aria-label=(name) {
             table aria-label=(name) {
                 thead { tr { @for column in columns { th scope="col" { (column) } } } }
-                tbody { @for row in rows { (row) } }
+                tbody {
+                    @for row in rows {
+                        tr data-find[finds_rows] {
+                            @for (column, cell) in columns.iter().zip(row) {
+                                td data-label=(column) { div { (cell) } }
+                            }
+                        }
+                    }
+                }
             }
         }
     }
 }
 
-/// As many rows are told each by itself; of more, those that say the same are told once.
+/// The largest number of rows that are listed one by one. Of more rows, equal ones share a row.
 const MOST_ROWS: usize = 200;
 
-/// Where else something stands that is told once.
+/// Returns the number of other templates that a row also represents, in words.
 fn and_others(templates: usize) -> String {
     match templates {
         0 | 1 => String::new(),
@@ -179,7 +199,7 @@ fn and_others(templates: usize) -> String {
     }
 }
 
-/// `1 call`, `2 calls`.
+/// Returns a count in words: `1 call`, `2 calls`.
 fn count(number: usize, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),

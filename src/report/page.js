@@ -1,13 +1,13 @@
 "use strict";
-// The page is whole without this: what it adds is the panel of an arrow, the filter, and the
-// opening of what a link leads to.
+// The page is complete without this script. It adds the panel of an arrow, the filter, and links
+// that open their targets.
 (() => {
   const panel = document.getElementById("panel");
   const title = document.getElementById("panel-title");
   const body = document.getElementById("panel-body");
 
   const reveal = (element) => {
-    // What the filter hides cannot be shown.
+    // An element that the filter hides cannot be shown.
     if (element.closest("[hidden]")) clear();
     for (let at = element; at; at = at.parentElement) {
       if (at instanceof HTMLDetailsElement) at.open = true;
@@ -17,7 +17,7 @@
     element.focus({ preventScroll: true });
   };
 
-  // A statement's own lines, from the template that is in the page.
+  // Returns the lines of a statement, from the template in the page.
   const excerpt = (link) => {
     const mark = document.getElementById(link.hash.slice(1));
     if (!mark || mark.tagName !== "MARK") return null;
@@ -30,7 +30,7 @@
     const pre = document.createElement("pre");
     pre.tabIndex = 0;
     const code = document.createElement("code");
-    // The further lines are indented like the first, whose indentation is before the mark.
+    // All lines have the indentation of the first, which is before the mark.
     const before = mark.previousSibling?.textContent ?? "";
     const indent = " ".repeat(before.length - before.lastIndexOf("\n") - 1);
     code.textContent = mark.textContent.replaceAll(`\n${indent}`, "\n");
@@ -39,7 +39,7 @@
     return figure;
   };
 
-  // The arrow to come back to.
+  // The arrow that gets the focus back.
   let opener;
   const show = (calls) => {
     title.textContent = calls.querySelector("summary").textContent;
@@ -64,7 +64,7 @@
     const href = link.getAttribute("href");
     const to = document.getElementById(href.slice(1));
     if (!to) return;
-    if (link.closest(".picture")) {
+    if (link.closest(".diagram")) {
       event.preventDefault();
       opener = link;
       show(to);
@@ -129,10 +129,23 @@
   });
   addEventListener("popstate", atHash);
   atHash();
-  // What is printed is all of it, whatever the filter hides on the screen.
+  // The printed page is complete, whatever the filter hides on the screen. Only templates and details
+  // of quotas stay as they are.
+  let openedForPrint = [];
   addEventListener("beforeprint", () => {
     clear();
-    for (const details of document.querySelectorAll("details")) details.open = true;
+    openedForPrint = [
+      ...document.querySelectorAll(":is(.group, .arrow-calls, .instances):not([open])"),
+    ];
+    for (const details of openedForPrint) details.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const details of openedForPrint) details.open = false;
+  });
+  const openTemplates = document.getElementById("open-templates");
+  openTemplates.hidden = false;
+  openTemplates.addEventListener("click", () => {
+    for (const details of document.querySelectorAll(".source")) details.open = true;
   });
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, dialog");

@@ -1,4 +1,4 @@
-//! The templates and policies themselves, with their lines numbered and every statement marked.
+//! The templates and policies, with line numbers and marked statements.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::links::{Links, anchor};
 use super::survey::{File, Statement, Survey, Use};
+use super::words::breakable;
 use super::{Contents, count};
 use crate::diagnostic::Source;
 
@@ -18,22 +19,27 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'
         .collect();
     html! {
         p {
-            "Marked are the statements of policies: "
-            mark class="allow" { "allows what the run needs" } ", "
+            "The color of a statement shows its effect: "
+            mark class="allow" { "allows calls of the run" } ", "
             mark class="excess" { "allows more, or was not checked" } ", "
             mark class="deny" { "denies" } "."
         }
+        p {
+            "Only open templates are printed: open those that you want on paper. "
+            // Without the script, each template opens by itself.
+            button id="open-templates" type="button" hidden { "Open all templates" }
+        }
         @if !given.is_empty() {
-            p { "Given beside the templates, and taken for what stands in the accounts:" }
+            p { "Additional files, treated as the live state of the accounts:" }
             ul {
                 @for file in given {
                     li data-find {
-                        (file.given_for.as_deref().unwrap_or_default()) ": "
+                        (breakable(file.given_for.as_deref().unwrap_or_default())) ": "
                         @match file.number {
                             Some(number) => a href=(format!("#file-{number}")) {
-                                (contents.proof.files[number].name())
+                                (breakable(contents.proof.files[number].name()))
                             },
-                            None => span class="tag warn" { "none, by the word of who made this page" },
+                            None => span class="tag warn" { "none, as stated by the author of this report" },
                         }
                     }
                 }
@@ -51,9 +57,9 @@ fn listing(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'_>, file
     html! {
         details class="source" id=(format!("file-{file}")) data-find {
             summary {
-                h3 { (source.name()) } " "
+                h3 { (breakable(source.name())) } " "
                 (count(source.text().lines().count(), "line")) ", SHA-256 "
-                code class="digest" { (digest(source)) }
+                code class="digest" { (breakable(&digest(source))) }
             }
             (code_of(source, file, &statements, links.into(file)))
         }
@@ -79,7 +85,7 @@ fn code_of(
     let mut at = 0;
     for statement in statements {
         let span = statement.place.span;
-        // Nothing is marked twice.
+        // A statement within another one has no mark.
         if span.start < at {
             continue;
         }
@@ -102,7 +108,7 @@ fn code_of(
     }
 }
 
-/// Text, with an anchor at every place that is wanted.
+/// Returns text with an anchor at every place that a link leads to.
 fn plain(
     text: &str,
     range: std::ops::Range<usize>,
@@ -124,7 +130,7 @@ fn plain(
     }
 }
 
-/// How a statement is marked, and what is said of it.
+/// Returns the class and the title of the mark of a statement.
 fn marking(statement: &Statement<'_>) -> (&'static str, String) {
     let serves = statement.proven.map_or(0, |used| used.serves.len());
     let excess = statement.proven.map_or(0, |used| used.excess.len());
@@ -132,14 +138,14 @@ fn marking(statement: &Statement<'_>) -> (&'static str, String) {
         Use::Denies => ("deny", "denies".to_owned()),
         Use::Limit => ("limit", "limits what other policies allow".to_owned()),
         Use::Unchecked => ("excess", "was not checked against the run".to_owned()),
-        Use::Excess if excess == 0 => ("excess", "serves no call".to_owned()),
+        Use::Excess if excess == 0 => ("excess", "needed by no call".to_owned()),
         Use::Excess => (
             "excess",
             format!("allows {} that no call needs", count(excess, "action")),
         ),
         Use::Needed => {
             let documented = statement.proven.and_then(|used| used.documented);
-            let served = format!("serves {}", count(serves, "call"));
+            let served = format!("needed by {}", count(serves, "call"));
             ("allow", documented.map_or(served, str::to_owned))
         }
     }

@@ -1,8 +1,9 @@
-//! What it all comes to, in a few figures.
+//! The result in a few figures.
 
 use maud::{Markup, html};
 
 use super::survey::Survey;
+use super::words::breakable;
 use super::{Contents, count};
 use crate::graph::{Graph, Kind, Side};
 use crate::lint::Figures;
@@ -11,7 +12,7 @@ use crate::proof::Conclusion;
 /// The headline of a page with errors.
 const ERRORS: &str = "Do not deploy: fix the errors marked in red.";
 
-/// What the page is about, in one sentence.
+/// Returns the subject of the page in a few sentences.
 pub(super) fn sentence(contents: &Contents<'_>, graph: &Graph) -> String {
     let targets = graph.sides.len().saturating_sub(1);
     let instances: usize = graph.sides.iter().map(|side| side.instances).sum();
@@ -35,8 +36,8 @@ pub(super) fn sentence(contents: &Contents<'_>, graph: &Graph) -> String {
         (several, _) => format!("{several} targets, {}", count(instances, "output bucket")),
     };
     format!(
-        "{whose} may deploy files into {into}. This page shows all that it is allowed for that, \
-             and who else is kept out."
+        "{whose} may deploy files into {into}. This page lists the permissions for that, and the \
+         access that is denied to others."
     )
 }
 
@@ -77,8 +78,8 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         (
             excess.to_string(),
             match excess {
-                1 => "statement grants what no call needs".to_owned(),
-                _ => "statements grant what no call needs".to_owned(),
+                1 => "statement has excess permissions".to_owned(),
+                _ => "statements have excess permissions".to_owned(),
             },
             looks(!proof.excess.unknown.is_empty(), excess > 0),
             "#grants",
@@ -86,7 +87,12 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         (
             lint.errors.to_string(),
             format!(
-                "lint errors, {}, {}{} suppressed",
+                "{}, {}, {}{} suppressed",
+                if lint.errors == 1 {
+                    "lint error"
+                } else {
+                    "lint errors"
+                },
                 count(lint.warnings, "warning"),
                 match lint.notes {
                     0 => String::new(),
@@ -98,15 +104,15 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
             "#lint",
         ),
         (
-            format!("{fullest} %"),
-            "of the fullest quota is used".to_owned(),
+            format!("{fullest}%"),
+            "highest use of a quota".to_owned(),
             looks(fullest > 100, fullest > 90),
             "#quotas",
         ),
     ];
     let statements = survey.statements.iter();
     let outsiders = statements.filter(|statement| !statement.outsiders.is_empty());
-    let unknown = "depending on what is not known";
+    let unknown = "that cannot be decided without more information";
     let reserves: Vec<String> = [
         (outcome.unproven, "call", unknown),
         (outcome.unproven_attacks, "attack", unknown),
@@ -114,14 +120,14 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         (
             outcome.over_granted_attacks,
             "attack",
-            "that AWS's published procedure lets succeed, as configured",
+            "allowed by the procedure that AWS published, as configured",
         ),
-        (excess, "statement", "granting what no call needs"),
-        (outsiders.count(), "statement", "letting in outsiders"),
+        (excess, "statement", "with excess permissions"),
+        (outsiders.count(), "statement", "with access for outsiders"),
         (
             survey.unchecked().count(),
             "statement",
-            "that no call was checked against",
+            "outside the policies of the run",
         ),
     ]
     .into_iter()
@@ -129,7 +135,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
     .map(|(number, what, says)| format!("{} {says}", count(number, what)))
     .collect();
     let look = format!(
-        "The run is proven. To be looked at: {}.",
+        "The run is proven. Review these points: {}.",
         reserves.join("; ")
     );
     let (looks, verdict) = match (outcome.conclusion(), outcome.empty) {
@@ -151,7 +157,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         ),
     };
     html! {
-        p class=(format!("verdict {looks}")) { strong { (verdict) } }
+        p class=(format!("verdict {looks}")) { strong { (breakable(&verdict)) } }
         ul class="cards" {
             @for (figure, words, looks, section) in &cards {
                 li class=(looks) {
@@ -163,15 +169,17 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
     }
 }
 
-/// What was not given, each thing once.
+/// Returns the inputs that were not given, each once.
 fn not_given(contents: &Contents<'_>) -> Markup {
     let missing = contents.proof.missing(true);
     html! {
         @if !missing.is_empty() {
-            p { "Not given, so that what depends on it is unproven:" }
+            p { "These inputs were not given. Calls that depend on them are unproven:" }
             ul {
                 @for missing in missing {
-                    li { (missing.what) " (" code { (missing.option) } ")" }
+                    li {
+                        (breakable(&missing.what)) " (" code { (breakable(&missing.option)) } ")"
+                    }
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! What there is to look at: the files of a proof, and every statement in them, whether the proof
-//! evaluated it or not. So nothing that allows something is left out of the page.
+//! The content to review: the files of a proof and every statement in them, whether the proof
+//! evaluated it or not. So the page has every statement that allows something.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,24 +10,24 @@ use crate::run::Place;
 
 /// A file that the page shows.
 pub(super) struct File {
-    /// Its number in the proof's files; `None`: it was said that there is none.
+    /// Its number in the files of the proof; `None` if the user stated that it does not exist.
     pub(super) number: Option<usize>,
-    /// What it was given for; `None`: it is a template.
+    /// The reason why it was given; `None` for a template.
     pub(super) given_for: Option<String>,
-    /// Whether its statements only limit what others allow.
+    /// Whether its statements only limit the permissions of others.
     limits: bool,
 }
 
-/// What a statement does for the run.
+/// The use of a statement for the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// It allows what calls need, or what has a documented reason.
+    /// It allows actions that calls need or that have a documented reason.
     Needed,
     /// It allows more.
     Excess,
-    /// It allows something, and is of no policy whose use the proof tells.
+    /// It allows something, in a policy that the proof does not evaluate.
     Unchecked,
-    /// It allows nothing by itself: it is of a policy that limits others.
+    /// It allows nothing by itself: its policy limits others.
     Limit,
     Denies,
 }
@@ -37,9 +37,9 @@ pub(super) struct Statement<'p> {
     pub(super) place: Place,
     pub(super) sid: Option<String>,
     pub(super) used_as: Use,
-    /// What the proof says of it.
+    /// The result of the proof.
     pub(super) proven: Option<&'p StatementUse>,
-    /// Principals of accounts that have no part in the run, and `*` without a condition.
+    /// Principals of accounts that are not part of the run, and `*` without a condition.
     pub(super) outsiders: Vec<String>,
 }
 
@@ -50,13 +50,13 @@ pub(super) struct Survey<'p> {
 }
 
 impl Survey<'_> {
-    /// The statements that allow something, and whose use the proof does not tell.
+    /// Returns the statements that allow something and that the proof does not evaluate.
     pub(super) fn unchecked(&self) -> impl Iterator<Item = &Statement<'_>> {
         let statements = self.statements.iter();
         statements.filter(|statement| statement.used_as == Use::Unchecked)
     }
 
-    /// The statements of a file, in its order.
+    /// Returns the statements of a file, in its order.
     pub(super) fn of_file(&self, number: usize) -> impl Iterator<Item = &Statement<'_>> {
         let from = self
             .statements
@@ -111,7 +111,7 @@ pub(super) fn survey<'p>(contents: &Contents<'p>) -> Survey<'p> {
     Survey { files, statements }
 }
 
-/// The templates, and every file that was given beside them.
+/// Returns the templates and the additional files.
 fn files(contents: &Contents<'_>) -> Vec<File> {
     let inputs = contents.inputs;
     let mut files: Vec<File> = (0..inputs.stacks.len())
@@ -165,7 +165,7 @@ fn files(contents: &Contents<'_>) -> Vec<File> {
     files
 }
 
-/// Every statement of a document, in its order.
+/// Calls a function with every statement of a document, in its order.
 fn each_statement<'n>(node: &'n Node, found: &mut dyn FnMut(&'n Node)) {
     match &node.value {
         Value::Mapping(entries) => {

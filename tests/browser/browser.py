@@ -1,4 +1,4 @@
-"""A headless Chromium, and the real binary in a folder of its own."""
+"""A headless Chromium, and the real binary in a separate folder."""
 
 import os
 import pathlib
@@ -9,7 +9,9 @@ import unittest
 from playwright.sync_api import sync_playwright
 
 BINARY = os.environ["S3FERRY"]
-# A machine without a network: the browser's own look-ups would only fail noisily.
+# A function that returns the faults of the layout of a page.
+MEASURE = (pathlib.Path(__file__).parent / "measure.js").read_text()
+# Without a network, requests by the browser itself would fail with noise.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -37,7 +39,7 @@ class Folder:
         (self.path / "s3ferry.yaml").write_text(config)
 
     def run(self, *arguments, code=0):
-        """Runs the binary; gives its standard output."""
+        """Runs the binary; returns its standard output."""
         done = subprocess.run(
             [BINARY, *arguments],
             cwd=self.path,
@@ -49,14 +51,14 @@ class Folder:
         return done.stdout
 
     def edit(self, file, old, new):
-        """Replaces a text that stands in a file once."""
+        """Replaces a text that is in a file exactly once."""
         path = self.path / file
         text = path.read_text()
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+        assert text.count(old) == 1, f"{old!r} is in {file} {text.count(old)} times"
         path.write_text(text.replace(old, new))
 
     def report(self, *arguments, code=0):
-        """Writes a report; gives its address."""
+        """Writes a report; returns its address."""
         self.run("report", *arguments, code=code)
         return (self.path / "report.html").as_uri()
 
@@ -65,7 +67,7 @@ class Folder:
 
 
 class BrowserTest(unittest.TestCase):
-    """A test with pages, none of which may complain or ask for anything else."""
+    """A test with pages that must not log messages or request other files."""
 
     @classmethod
     def setUpClass(cls):
@@ -87,7 +89,7 @@ class BrowserTest(unittest.TestCase):
         self.assertEqual(self.complaints, [])
 
     def open(self, address, **options):
-        """A page with that address in a browser of its own."""
+        """Opens a page in a separate browser context."""
         context = self.browser.new_context(viewport={"width": 1500, "height": 900}, **options)
         self.addCleanup(context.close)
         page = context.new_page()

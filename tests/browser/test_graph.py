@@ -1,4 +1,4 @@
-"""The pictures, read by the programs that they are for."""
+"""The diagrams, read by the programs for their formats."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
-from browser import BrowserTest, Folder
+from browser import MEASURE, BrowserTest, Folder
 
 FLEET = """\
 organization: o-exampleorg1
@@ -73,7 +73,7 @@ class GraphTest(BrowserTest):
             self.assertEqual(count("node"), nodes)
             self.assertEqual(count("edge"), arrows)
 
-    def test_the_svg_is_one_and_nothing_covers_anything(self):
+    def test_the_svg_is_valid_and_nothing_overlaps(self):
         for folder, _, nodes, arrows in self.each():
             folder.run("graph", "--format", "svg", "--out", "run.svg")
             root = ElementTree.parse(folder.path / "run.svg").getroot()
@@ -81,22 +81,4 @@ class GraphTest(BrowserTest):
             page = self.open((folder.path / "run.svg").as_uri())
             self.assertEqual(page.locator("g.node").count(), nodes)
             self.assertEqual(page.locator("g.arrow").count(), arrows)
-            boxes = page.locator("g.node rect")
-            boxes = [boxes.nth(number).bounding_box() for number in range(nodes)]
-            for number, box in enumerate(boxes):
-                for other in boxes[number + 1 :]:
-                    apart = (
-                        box["x"] + box["width"] <= other["x"]
-                        or other["x"] + other["width"] <= box["x"]
-                        or box["y"] + box["height"] <= other["y"]
-                        or other["y"] + other["height"] <= box["y"]
-                    )
-                    self.assertTrue(apart, (box, other))
-            # Names stay in their boxes.
-            for node in page.locator("g.node").all():
-                box = node.locator("rect").bounding_box()
-                for text in node.locator("text").all():
-                    name = text.bounding_box()
-                    self.assertLessEqual(
-                        name["x"] + name["width"], box["x"] + box["width"], text.text_content()
-                    )
+            self.assertEqual(page.evaluate(MEASURE), [])

@@ -1,5 +1,5 @@
-//! `s3ferry graph`: no arrow without calls, no call without an arrow. That the formats are what
-//! their programs read is tested in `tests/browser`.
+//! `s3ferry graph`: no arrow without calls, no call without an arrow. `tests/browser` checks that the
+//! programs for each format can read it, and `diagram.rs` checks the geometry of the SVG.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ fn texts(array: &Value) -> Vec<&str> {
     items.map(|item| item.as_str().expect("text")).collect()
 }
 
-/// What calls what, as `service-role > deploy-role`.
+/// Returns the arrows as `service-role > deploy-role`.
 fn arrows(graph: &Value) -> Vec<String> {
     let kind = |end: &Value| {
         let number = usize::try_from(end.as_u64().expect("a number")).expect("small");
@@ -67,7 +67,7 @@ fn it_shows_who_calls_what() {
     );
     assert_eq!(graph["sides"][1]["target"], "prod");
     assert_eq!(graph["sides"][1]["account"], "222222222222");
-    // What the other account owns stands on its side.
+    // Resources of the other account are on its side.
     for node in graph["nodes"].as_array().expect("nodes") {
         let theirs =
             ["deploy-role", "output-bucket"].contains(&node["kind"].as_str().expect("kind"));
@@ -126,7 +126,7 @@ fn a_denied_call_makes_its_arrow_denied() {
 }
 
 #[test]
-fn of_many_targets_that_look_the_same_one_is_drawn() {
+fn one_target_represents_many_that_are_alike() {
     let project = Project::with(&targets(9));
     let graph = json(&project, "");
     assert_eq!(graph["sides"].as_array().expect("sides").len(), 2);
@@ -135,7 +135,7 @@ fn of_many_targets_that_look_the_same_one_is_drawn() {
     let all = json(&project, "--expand");
     assert_eq!(all["sides"].as_array().expect("sides").len(), 10);
 
-    // One that is not the same is drawn, too.
+    // A target that is different is drawn, too.
     project.expect("synth", 0);
     let template = project.read("stacks/t5.yaml");
     project.write(
@@ -148,7 +148,7 @@ fn of_many_targets_that_look_the_same_one_is_drawn() {
     assert_eq!(sides[2]["target"], "t5");
     assert_eq!(texts(&sides[1]["alike"]).len(), 7);
 
-    // So is one whose calls are the same, but which grants more.
+    // So is a target with the same calls and excess permissions.
     let template = project.read("stacks/t7.yaml");
     let before = "          - Sid: DecryptArtifacts";
     let more = "          - Effect: Allow\n            Action: iam:PassRole\n            Resource: \"*\"\n";
@@ -161,7 +161,7 @@ fn of_many_targets_that_look_the_same_one_is_drawn() {
     assert_eq!(sides.len(), 4);
     assert_eq!(sides[3]["target"], "t7");
     let svg = project.expect("graph --format svg", 0).stdout;
-    assert!(svg.contains("grants what no call needs"), "{svg}");
+    assert!(svg.contains("excess permissions"), "{svg}");
 }
 
 #[test]
@@ -177,14 +177,14 @@ fn a_target_can_be_picked() {
 }
 
 #[test]
-fn it_is_written_to_a_file_and_the_same_each_time() {
+fn files_and_standard_output_are_the_same() {
     let project = Project::with(SMALL);
     for format in ["mermaid", "dot", "svg", "json"] {
         let printed = project
             .expect(&format!("graph --format {format}"), 0)
             .stdout;
-        project.expect(&format!("graph --format {format} --out picture"), 0);
-        assert_eq!(project.read("picture"), printed);
+        project.expect(&format!("graph --format {format} --out diagram"), 0);
+        assert_eq!(project.read("diagram"), printed);
     }
 }
 
@@ -195,7 +195,7 @@ fn templates_without_a_pipeline_cannot_be_drawn() {
     let dev = project.read("stacks/dev.yaml");
     let dev = dev.replace("AWS::CodePipeline::Pipeline", "AWS::CodePipeline::Webhook");
     project.write("stacks/dev.yaml", dev);
-    let run = project.expect("graph --out picture", 2);
+    let run = project.expect("graph --out diagram", 2);
     assert!(run.stderr.contains("no pipeline"), "{}", run.stderr);
-    assert!(!project.exists("picture"));
+    assert!(!project.exists("diagram"));
 }

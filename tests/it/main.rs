@@ -27,6 +27,7 @@ mod cli_synth;
 mod commands;
 mod completions;
 mod derived_names;
+mod diagram;
 mod differential;
 mod docs;
 mod doctor_deployed;

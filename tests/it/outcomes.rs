@@ -256,7 +256,11 @@ fn an_empty_proof_fails_and_says_so() {
         assert!(run.stdout.contains(part), "{}", run.stdout);
     }
     let run = project.expect("report --dir empty", 1);
-    assert!(run.stderr.contains("It has errors"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("The report has errors"),
+        "{}",
+        run.stderr
+    );
     let page = project.read("report.html");
     assert!(page.contains("Do not deploy: no pipeline could be read"));
     // The first step has no pipeline, but it has calls.

@@ -2,13 +2,18 @@
 
 use crate::support::{Project, SMALL};
 
+/// Reads a page without the marks where lines may break.
+fn read(project: &Project, file: &str) -> String {
+    project.read(file).replace("<wbr>", "")
+}
+
 #[test]
-fn it_writes_one_page_with_everything_in_it() {
+fn it_writes_one_self_contained_page() {
     let project = Project::with(SMALL);
     let run = project.expect("report", 0);
     assert_eq!(run.stdout, "");
     assert!(run.stderr.contains("Wrote report.html"), "{}", run.stderr);
-    let page = project.read("report.html");
+    let page = read(&project, "report.html");
     for part in [
         "40 of 40",
         "95 of 95",
@@ -19,7 +24,7 @@ fn it_writes_one_page_with_everything_in_it() {
     ] {
         assert!(page.contains(part), "{part}");
     }
-    // The digest is that of the file, as `sha256sum` prints it.
+    // The digest is the one that `sha256sum` prints.
     project.expect("synth", 0);
     let sum = std::process::Command::new("sha256sum")
         .arg(project.path("stacks/prod.yaml"))
@@ -40,7 +45,7 @@ fn the_same_templates_give_the_same_bytes() {
 }
 
 #[test]
-fn one_with_errors_is_written_and_fails() {
+fn a_report_with_errors_is_written_and_fails() {
     let project = Project::with(SMALL);
     project.expect("synth", 0);
     let prod = project.read("stacks/prod.yaml");
@@ -49,40 +54,44 @@ fn one_with_errors_is_written_and_fails() {
         prod.replace("BlockPublicAcls: true", "BlockPublicAcls: false"),
     );
     let run = project.expect("report", 1);
-    assert!(run.stderr.contains("It has errors"), "{}", run.stderr);
-    let page = project.read("report.html");
+    assert!(
+        run.stderr.contains("The report has errors"),
+        "{}",
+        run.stderr
+    );
+    let page = read(&project, "report.html");
     assert!(page.contains("S3_BUCKET_PUBLIC_ACCESS_BLOCKED"));
     assert!(page.contains("Do not deploy"));
 }
 
 #[test]
-fn the_procedure_s_own_grants_are_not_called_denied() {
+fn grants_of_the_aws_procedure_are_not_reported_as_denied() {
     let project = Project::with(&format!("{SMALL}permissions: article\n"));
     project.expect("report", 0);
-    let page = project.read("report.html");
-    assert!(page.contains("over-grant of the procedure"));
+    let page = read(&project, "report.html");
+    assert!(page.contains("over-grant of the AWS procedure"));
     assert!(!page.contains("every attack is denied"));
 }
 
 #[test]
-fn what_is_not_given_is_named() {
+fn missing_inputs_are_listed() {
     let config = format!("{SMALL}    create: false\n");
     let project = Project::with(&config);
     let run = project.expect("report", 0);
     assert!(run.stderr.contains("unproven"), "{}", run.stderr);
     let option = "--policy codepipeline-output-bucket=FILE";
-    assert!(project.read("report.html").contains(option));
+    assert!(read(&project, "report.html").contains(option));
     project.write(
         "policy.json",
         r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*",
             "Action": "s3:DeleteBucket", "Resource": "arn:aws:s3:::codepipeline-output-bucket"}}"#,
     );
     project.expect("report --policy codepipeline-output-bucket=policy.json", 0);
-    assert!(!project.read("report.html").contains(option));
+    assert!(!read(&project, "report.html").contains(option));
 }
 
 #[test]
-fn a_template_that_is_none_writes_nothing() {
+fn an_invalid_template_writes_nothing() {
     let project = Project::with(SMALL);
     project.expect("synth", 0);
     project.write("stacks/prod.yaml", "Resources: [\n");
@@ -106,7 +115,7 @@ fn add_to_deploy_role(project: &Project, statement: &str) {
 const PROVEN: &str = "Proven: every call of a run is allowed on both sides";
 
 #[test]
-fn a_grant_of_a_service_that_no_call_goes_to_is_excess() {
+fn a_grant_for_an_unused_service_is_excess() {
     let project = Project::with(SMALL);
     add_to_deploy_role(
         &project,
@@ -117,9 +126,9 @@ fn a_grant_of_a_service_that_no_call_goes_to_is_excess() {
 ",
     );
     project.expect("report", 0);
-    let page = project.read("report.html");
+    let page = read(&project, "report.html");
     assert!(!page.contains(PROVEN));
-    assert!(page.contains("To be looked at: 1 statement granting what no call needs"));
+    assert!(page.contains("Review these points: 1 statement with excess permissions"));
     let proof = project.expect("prove", 0).stdout;
     assert!(
         proof.contains(
@@ -130,7 +139,7 @@ fn a_grant_of_a_service_that_no_call_goes_to_is_excess() {
 }
 
 #[test]
-fn another_account_on_the_key_is_neither_documented_nor_overlooked() {
+fn another_account_in_the_key_policy_is_reported() {
     let project = Project::with(SMALL);
     project.expect("synth", 0);
     let dev = project.read("stacks/dev.yaml");
@@ -142,22 +151,24 @@ fn another_account_on_the_key_is_neither_documented_nor_overlooked() {
             Action: kms:*
             Resource: \"*\"
 ";
-    // Behind the comment of the first statement: where does not matter here.
+    // The position does not matter here.
     project.write(
         "stacks/dev.yaml",
         dev.replacen(before, &format!("{partner}{before}"), 1),
     );
     project.run("report");
-    let page = project.read("report.html");
+    let page = read(&project, "report.html");
     assert!(!page.contains(PROVEN));
-    assert!(page.contains("1 statement letting in outsiders") || page.contains("Do not deploy"));
+    assert!(
+        page.contains("1 statement with access for outsiders") || page.contains("Do not deploy")
+    );
     assert!(page.contains("arn:aws:iam::333333333333:root</code> is allowed by"));
     let proof = project.run("prove").stdout;
     assert!(proof.contains("Partner: serves 0 calls;"), "{proof}");
 }
 
 #[test]
-fn what_was_given_is_on_the_page_whether_it_decides_or_not() {
+fn additional_files_are_in_the_report() {
     let config = format!("{SMALL}    create: false\n");
     let project = Project::with(&config);
     project.write(
@@ -167,19 +178,19 @@ fn what_was_given_is_on_the_page_whether_it_decides_or_not() {
             "Resource": "arn:aws:s3:::codepipeline-output-bucket/*"}}"#,
     );
     project.run("report --policy codepipeline-output-bucket=policy.json");
-    let page = project.read("report.html");
+    let page = read(&project, "report.html");
     assert!(page.contains("PartnerIn"));
     assert!(page.contains("333333333333</code> is allowed by"));
     assert!(!page.contains(PROVEN));
 
     project.expect("report --policy codepipeline-output-bucket=none", 0);
-    let page = project.read("report.html");
+    let page = read(&project, "report.html");
     assert!(page.contains("policy of codepipeline-output-bucket: "));
-    assert!(page.contains("none, by the word of who made this page"));
+    assert!(page.contains("none, as stated by the author of this report"));
 }
 
 #[test]
-fn what_no_call_was_checked_against_is_not_called_needed() {
+fn an_unchecked_statement_is_not_reported_as_needed() {
     let project = Project::with(SMALL);
     project.expect("synth", 0);
     let prod = project.read("stacks/prod.yaml");
@@ -201,20 +212,20 @@ fn what_no_call_was_checked_against_is_not_called_needed() {
     let (resources, rest) = prod.split_at(outputs);
     project.write("stacks/prod.yaml", format!("{resources}{user}{rest}"));
     project.run("report");
-    let page = project.read("report.html");
-    assert!(page.contains("1 statement beside the run's own policies"));
+    let page = read(&project, "report.html");
+    assert!(page.contains("1 statement outside the policies of the run"));
     let mark = page.find("Sid: Everything").expect("in the listing");
     assert!(page[..mark].ends_with("title=\"was not checked against the run\">"));
 }
 
 #[test]
-fn what_hides_or_turns_text_is_shown_as_what_it_is() {
+fn hidden_characters_are_escaped() {
     let project = Project::with(SMALL);
     project.expect("synth", 0);
     let prod = project.read("stacks/prod.yaml");
     project.write("stacks/prod.yaml", format!("{prod}# a\u{202e}b\u{200b}c\n"));
     project.expect("report", 0);
-    let page = project.read("report.html");
+    let page = read(&project, "report.html");
     assert!(page.contains("a\\u{202e}b\\u{200b}c"));
     assert!(!page.contains('\u{202e}'));
 }
@@ -228,14 +239,14 @@ fn a_resource_control_policy_that_only_denies_leaves_the_rest() {
             "Principal": "*", "Action": "s3:DeleteBucket", "Resource": "*"}}"#,
     );
     project.expect("report --rcp rcp.json", 0);
-    let page = project.read("report.html");
+    let page = read(&project, "report.html");
     assert!(page.contains("40 of 40"));
     assert!(page.contains("resource control policies, level 1 from the root"));
     assert!(page.contains("NoDeletion"));
 }
 
 #[test]
-fn it_says_how_many_buckets_there_are() {
+fn the_introduction_has_the_number_of_buckets() {
     let targets: String = (0..11)
         .map(|number| {
             let account = 222_222_222_000_u64 + number;
@@ -246,6 +257,6 @@ fn it_says_how_many_buckets_there_are() {
         "dev:\n  account: \"111111111111\"\ntargets:\n{targets}"
     ));
     project.expect("report", 0);
-    let page = project.read("report.html");
+    let page = read(&project, "report.html");
     assert!(page.contains("may deploy files into 11 targets, 11 output buckets."));
 }

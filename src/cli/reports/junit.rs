@@ -1,4 +1,4 @@
-//! Findings as JUnit XML, in the form that Jenkins and others take (`junit-10.xsd`).
+//! Findings as JUnit XML, in the format that Jenkins and other tools read (`junit-10.xsd`).
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,9 @@ use quick_junit::{
 
 use super::{NO_REASON, is_checked, place};
 
-/// A suite for each template. It has a case for each rule, which fails if the rule has an error; one for
-/// each other check with findings; and a skipped one for each suppressed rule of a resource.
+/// Returns a suite for each template. It has a case for each rule, which fails if the rule has an
+/// error; one for each other check with findings; and a skipped one for each suppressed rule of a
+/// resource.
 ///
 /// # Errors
 /// The report cannot be written as XML.
@@ -24,7 +25,7 @@ pub(crate) fn junit(
         let mut suite = TestSuite::new(source.name());
         let mut names: BTreeSet<&str> = BTreeSet::new();
         let others = report.findings.iter().map(Diagnostic::code);
-        // A file may hold several rules of one name.
+        // A file can have several rules with the same name.
         for name in rules.iter().map(|rule| rule.name.as_str()).chain(others) {
             if names.insert(name) {
                 let findings = report.findings.iter();
@@ -40,7 +41,7 @@ pub(crate) fn junit(
     }
     let text = whole.to_string()?;
     // The writer counts the skipped cases of all suites too, in an attribute that the common schema does
-    // not have. It stands in the first element.
+    // not have. It is in the first element.
     Ok(text.replacen(&format!(" skipped=\"{}\"", whole.skipped), "", 1))
 }
 
@@ -68,7 +69,7 @@ fn case<'f>(
             status.set_description(text);
             TestCase::new(name, status)
         }
-        // Warnings and notes are no failed tests: a build server would stop at them.
+        // Warnings and notes are not failed tests: a build server would stop at them.
         None => {
             let mut case = TestCase::new(name, TestCaseStatus::success());
             if !text.is_empty() {

@@ -9,7 +9,7 @@ use serde_sarif::sarif;
 
 use super::is_checked;
 
-/// A rule, as SARIF describes it. Empty texts are left to the others.
+/// A rule in SARIF. Another text replaces an empty one.
 pub(crate) struct SarifRule<'r> {
     pub(crate) name: &'r str,
     /// The severity of its findings, if they all have the same.
@@ -72,7 +72,7 @@ pub(crate) fn sarif<'r>(
             results.push(result);
         }
     }
-    // A template may be named twice, in two ways.
+    // A template can be given twice, with different paths.
     let mut seen = BTreeSet::new();
     results.retain(|result| seen.insert(serde_json::to_string(result).unwrap_or_default()));
 
@@ -97,7 +97,8 @@ pub(crate) fn sarif<'r>(
 /// The document *What is AWS CloudFormation Guard?*
 const GUARD: &str = "https://docs.aws.amazon.com/cfn-guard/latest/ug/what-is-guard.html";
 
-/// Where to read more: at the project's address, if the package names one, or else about its rules.
+/// Returns the address for more information: the address of the project, or else that of the Guard
+/// documentation.
 fn information() -> &'static str {
     match env!("CARGO_PKG_REPOSITORY") {
         "" => GUARD,
@@ -106,7 +107,7 @@ fn information() -> &'static str {
 }
 
 fn descriptor(rule: &SarifRule) -> sarif::ReportingDescriptor {
-    // A user's own rule may have no header; the schema wants a description all the same.
+    // A user rule can have no header, but the schema requires a description.
     let or = |text, other| if str::is_empty(text) { other } else { text };
     let what = or(rule.what, rule.name);
     let text = |text: &str| {
@@ -163,7 +164,7 @@ fn result(
         .build()
 }
 
-/// A place in a template: its resource and the path.
+/// Returns the logical location in a template: its resource and the path.
 fn logical(resource: &str, path: &str) -> sarif::LogicalLocation {
     sarif::LogicalLocation::builder()
         .name(resource)
@@ -179,7 +180,7 @@ fn suppression(suppressed: &Suppressed) -> sarif::Suppression {
     suppression
 }
 
-/// A file's name as a URI: relative to the folder `here`, if it is below it.
+/// Returns a file name as a URI, relative to the folder `here` if the file is below it.
 fn uri(name: &str, here: Option<&Path>) -> String {
     let path = Path::new(name);
     let path = here
@@ -195,7 +196,8 @@ fn uri(name: &str, here: Option<&Path>) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// Percent-encodes what has another meaning in a URI. A colon has one in the first part of a path.
+/// Percent-encodes characters with a special meaning in a URI. A colon has one in the first part of a
+/// path.
 fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
