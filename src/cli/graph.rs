@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::json::Version;
 use super::output::{self, Text, note, print};
+use super::progress::Progress;
 use super::project::Project;
 use super::proof::ProofInput;
 use super::{Failure, Global, Outcome, files};
@@ -29,9 +30,11 @@ the calls of each arrow.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct GraphOptions {
-    /// Draw only the target with this name; may be repeated
-    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    /// Draw only the target with this name; can be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Selection")]
     target: Vec<String>,
+    #[command(flatten)]
+    input: ProofInput,
     /// Draw every target. By default, with more than six targets, one represents those that are
     /// alike
     #[arg(long, help_heading = "Output")]
@@ -42,8 +45,6 @@ pub(crate) struct GraphOptions {
     /// Write the diagram to this file; `-` for standard output
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     out: Option<PathBuf>,
-    #[command(flatten)]
-    input: ProofInput,
 }
 
 /// Format of the diagram.
@@ -65,7 +66,9 @@ pub(crate) fn run(global: &Global, options: &GraphOptions) -> Result<Outcome, Fa
     project.known("target", &options.target, |target, _| &target.name)?;
     let mut inputs = options.input.read(&project, false)?;
     inputs.by_region = true;
+    let progress = Progress::start(global, "Proving the templates");
     let proof = prove(&inputs)?;
+    drop(progress);
     if proof.pipelines.is_empty() {
         return Err(Failure::new(
             "the templates have no pipeline, so there is no run to draw",

@@ -8,6 +8,7 @@ use crate::proof::Conclusion;
 use crate::report;
 
 use super::output::{self, note, thousands};
+use super::progress::Progress;
 use super::project::Project;
 use super::proof::ProofInput;
 use super::{Failure, Global, Outcome, files};
@@ -29,6 +30,11 @@ A4 landscape. Templates are printed only if they are open in the browser.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ReportOptions {
+    #[command(flatten)]
+    input: ProofInput,
+    /// Treat unproven calls, unresolved values, and excess permissions as errors
+    #[arg(long, help_heading = "Checks")]
+    strict: bool,
     /// Write the page to this file; `-` for standard output
     #[arg(
         long,
@@ -37,11 +43,6 @@ pub(crate) struct ReportOptions {
         help_heading = "Output"
     )]
     out: PathBuf,
-    #[command(flatten)]
-    input: ProofInput,
-    /// Also exit with 1 for unproven results, unresolved values, and unexplained excess
-    #[arg(long, help_heading = "Checks")]
-    strict: bool,
 }
 
 /// Writes the report, even if it has errors.
@@ -49,8 +50,10 @@ pub(crate) fn run(global: &Global, options: &ReportOptions) -> Result<Outcome, F
     let project = Project::load_or_example(global, options.input.example)?;
     let mut inputs = options.input.read(&project, false)?;
     inputs.by_region = true;
+    let progress = Progress::start(global, "Checking and proving the templates");
     let checked = inputs.check(lint::embedded(), project.plan.quotas)?;
     let page = report::page(&checked);
+    drop(progress);
     let is_file = files::put(&options.out, &page)?;
     let outcome = checked.proof.outcome();
     let lint_fails = lint_refusal(&checked.reports).is_some();

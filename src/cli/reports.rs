@@ -59,8 +59,8 @@ pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> Text {
         0 => String::new(),
         notes => format!("{}, ", plural(notes, "note")),
     };
-    out.push_str(&format!(
-        "Checked {} against {} and the quotas: {}, {}, {notes}{} suppressed.\n",
+    out.prose(format_args!(
+        "Checked {} against {} and the quotas: {}, {}, {notes}{} suppressed.",
         plural(reports.len(), "template"),
         plural(figures.rules, "rule"),
         plural(figures.errors, "error"),

@@ -66,7 +66,7 @@ fn it_overwrites_only_with_force() {
     let project = Project::with("mine");
     let run = project.expect(ACCOUNTS, 2);
     assert!(
-        run.stderr.contains("`s3ferry.yaml` exists already"),
+        run.stderr.contains("`s3ferry.yaml` already exists"),
         "{}",
         run.stderr
     );

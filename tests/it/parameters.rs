@@ -122,9 +122,9 @@ fn an_unused_value_is_rejected() {
     refused(
         &project,
         "--parameter ServiceRoleArn",
-        &["a parameter is NAME=VALUE"],
+        &["write NAME=VALUE"],
     );
-    refused(&project, "--parameter =x", &["a parameter is NAME=VALUE"]);
+    refused(&project, "--parameter =x", &["write NAME=VALUE"]);
     refused(
         &project,
         "--parameter ServiceRoleArn=a --parameter ServiceRoleArn=b",

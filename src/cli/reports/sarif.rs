@@ -81,7 +81,7 @@ pub(crate) fn sarif<'r>(
         .version(env!("CARGO_PKG_VERSION"))
         .rules(rules.iter().map(descriptor).collect::<Vec<_>>())
         .build();
-    driver.information_uri = Some(information().to_owned());
+    driver.information_uri = Some(env!("CARGO_PKG_REPOSITORY").to_owned());
     let run = sarif::Run::builder()
         .tool(sarif::Tool::builder().driver(driver).build())
         .column_kind("unicodeCodePoints")
@@ -92,18 +92,6 @@ pub(crate) fn sarif<'r>(
         .schema("https://json.schemastore.org/sarif-2.1.0.json")
         .runs(vec![run])
         .build()
-}
-
-/// The document *What is AWS CloudFormation Guard?*
-const GUARD: &str = "https://docs.aws.amazon.com/cfn-guard/latest/ug/what-is-guard.html";
-
-/// Returns the address for more information: the address of the project, or else that of the Guard
-/// documentation.
-fn information() -> &'static str {
-    match env!("CARGO_PKG_REPOSITORY") {
-        "" => GUARD,
-        repository => repository,
-    }
 }
 
 fn descriptor(rule: &SarifRule) -> sarif::ReportingDescriptor {

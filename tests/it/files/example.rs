@@ -132,7 +132,7 @@ fn a_broken_link_is_named_and_kept() {
         }
         let init = "init --dev-account 111111111111 --prod-account 222222222222";
         let run = project.expect(init, 2);
-        assert!(run.stderr.contains("exists already"), "{}", run.stderr);
+        assert!(run.stderr.contains("already exists"), "{}", run.stderr);
         assert_eq!(
             fs::read_link(&link).expect("still a link").to_str(),
             Some(target)
