@@ -23,7 +23,8 @@ A case:
      \"resourceAccount\": \"111111111111\",
      \"context\": {\"aws:SecureTransport\": \"true\"}},
    \"identityPolicies\": [], \"resourcePolicy\": null, \"scps\": [], \"rcps\": [],
-   \"permissionBoundary\": null, \"sessionPolicy\": null, \"expect\": \"ImplicitlyDenied\"}
+   \"permissionBoundary\": null, \"sessionPolicy\": null,
+   \"expect\": \"ImplicitlyDenied\"}
 
 `scps` and `rcps` are lists of levels, from the root to the account. A level is a list of policies.
 Every level of `rcps` includes RCPFullAWSAccess, because AWS attaches it and it cannot be detached.

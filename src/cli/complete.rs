@@ -24,7 +24,7 @@ Examples:
   s3ferry completions bash > ~/.local/share/bash-completion/completions/s3ferry
   echo 'source <(s3ferry completions bash)' >> ~/.bashrc
   echo 'source <(s3ferry completions zsh)' >> ~/.zshrc
-  echo 's3ferry completions fish | source' >> ~/.config/fish/completions/s3ferry.fish
+  s3ferry completions fish > ~/.config/fish/completions/s3ferry.fish
 
 Profiles, targets, accounts, and regions are completed from the configuration.";
 

@@ -298,7 +298,10 @@ mod tests {
 
     #[test]
     fn options_have_the_same_groups_in_the_same_order() {
-        let mut seen = std::collections::HashMap::<String, (String, String)>::new();
+        // Different options with the same name: the region of the configuration that `init` writes or a
+        // filter, and the folder that is written or read.
+        const SEVERAL: [&str; 2] = ["region", "out"];
+        let mut seen = std::collections::HashMap::<String, String>::new();
         let mut command = laid_out_for(Cli::command(), 80);
         command.build();
         for command in command
@@ -317,9 +320,8 @@ mod tests {
                 let rank = rank.unwrap_or_else(|| panic!("{name}: --{id} is in group {heading}"));
                 assert!(rank >= last, "{name}: --{id} ({heading}) is out of order");
                 last = rank;
-                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-                let before = seen.insert(id.to_owned(), (heading.to_owned(), help));
-                if let Some((before, _)) = before {
+                let before = seen.insert(id.to_owned(), heading.to_owned());
+                if let Some(before) = before.filter(|_| !SEVERAL.contains(&id)) {
                     assert_eq!(before, heading, "--{id} of {name}");
                 }
             }

@@ -17,7 +17,7 @@ use super::{Failure, Global, Outcome, files, shell};
 const EXAMPLES: &str = "\
 Examples:
   s3ferry init  prompt for the account IDs
-  s3ferry init --dev-account 111111111111 --prod-account 222222222222 --region eu-west-1
+  s3ferry init --dev-account 111111111111 --prod-account 222222222222
 
 For an existing pipeline:
   aws codepipeline get-pipeline --name site > site.json

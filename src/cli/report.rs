@@ -20,7 +20,8 @@ Examples:
   s3ferry report --scp root.json --scp unit.json
                                                 include the policies of the organization
   s3ferry report --strict                       fail on unproven results and on excess permissions
-  s3ferry report --policy my-bucket=policy.json include the policy of an existing bucket
+  s3ferry report --policy my-bucket=policy.json
+                                                include the policy of an existing bucket
 
 The page is self-contained, so you can attach it to a change request. It has a diagram of the run,
 the calls of each arrow with the statements that decide them, the attacks that are denied, the

@@ -20,7 +20,8 @@ Examples:
     --policy-document file://deployer.json
   s3ferry deployer-policy --profile dev --document 2    print the second of several documents
 
-  s3ferry deployer-policy --profile prod --role-arn arn:aws:iam::222222222222:role/cfn
+  s3ferry deployer-policy --profile prod \\
+    --role-arn arn:aws:iam::222222222222:role/cfn
                                fewer permissions: CloudFormation uses this service role
   s3ferry deployer-policy --profile prod --service-role
                                the permissions of that service role

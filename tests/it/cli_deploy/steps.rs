@@ -48,8 +48,8 @@ fn three_commands_create_everything_in_the_procedure() {
     );
     let deploy_role = format!("arn:aws:iam::{prod}:role/prods3role");
     let key = format!("arn:aws:kms:{REGION}:{dev}:key/{}", state.key_id());
-    stacks_stand(&state.dev, DEV_STACK, "UPDATE_COMPLETE");
-    stacks_stand(&state.prod, PROD_STACK, "CREATE_COMPLETE");
+    assert_stack(&state.dev, DEV_STACK, "UPDATE_COMPLETE");
+    assert_stack(&state.prod, PROD_STACK, "CREATE_COMPLETE");
     let outputs = &state.dev_stack()["outputs"];
     assert_eq!(outputs["DeployKeyArn"], *key);
     assert_eq!(outputs["ServiceRoleArn"], *service_role);
@@ -133,7 +133,7 @@ fn three_commands_create_everything_in_the_procedure() {
 }
 
 /// Asserts that a stack is protected and tagged, and that it guards its resources.
-fn stacks_stand(account: &Value, name: &str, status: &str) {
+fn assert_stack(account: &Value, name: &str, status: &str) {
     let stack = &account[REGION]["stacks"][name];
     assert_eq!(stack["status"], status);
     assert_eq!(stack["protected"], true, "{name}");

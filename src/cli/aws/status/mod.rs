@@ -32,7 +32,7 @@ use source::{Deliveries, PipelineEntry, SourceEntry};
 const EXAMPLES: &str = "\
 Examples:
   s3ferry status                        show every stack
-  s3ferry status --profile prod --drift detect changes made outside CloudFormation
+  s3ferry status --profile prod --drift  detect changes made outside CloudFormation
   s3ferry status --format json
 
 A stack in an unreachable account is listed as unreadable. With --profile, this is an error.
