@@ -18,7 +18,7 @@ synth: ## Write the templates of the example to stacks/
 schemas: ## Write the schemas of the JSON output to schemas/
 	S3FERRY_WRITE_SCHEMAS=1 $(CARGO) test $(TESTED) --lib schemas_are_current
 
-docs: binary ## Write the generated pages of the book, and build the book in target/book
+docs: schemas binary ## Write the generated pages of the book, and build the book in target/book
 	python3 -B docs/reference.py "$(BUILT)"
 	sh tests/book.sh
 
@@ -44,7 +44,7 @@ demo: binary ## Deploy to an emulator, run the pipeline, break a policy, and fin
 test-browser: binary ## Test the report and the diagrams in a browser (keeps target/screenshots)
 	sh tests/browser.sh "$(BUILT)"
 
-test-docs: binary ## Build the book, and check its links and generated pages
+test-docs: schemas binary ## Build the book, and check its links and generated pages
 	python3 -B docs/reference.py "$(BUILT)" --check
 	sh tests/book.sh
 

@@ -23,8 +23,10 @@ if [ -z "$chromium" ] || ! command -v dot >/dev/null; then
         echo "or set S3FERRY_INSTALL=1 to install them with apt-get." >&2
         exit 2
     fi
-    apt-get update --quiet >&2
-    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes chromium graphviz >&2
+    root=
+    [ "$(id -u)" = 0 ] || root="sudo"
+    $root apt-get update --quiet >&2
+    $root env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes chromium graphviz >&2
     chromium="$(first_of chromium)"
 fi
 

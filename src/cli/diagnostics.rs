@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::excerpt::{Excerpt, shortened};
 use super::output::{self, Stream, Text};
-use super::table::wrapped;
+use super::table::paragraph;
 
 /// Minimum width of a wrapped message.
 const NARROWEST: usize = 30;
@@ -202,9 +202,11 @@ const UNLIMITED: usize = 10_000;
 /// Wraps text to the width of the terminal, minus the `before` columns to its left.
 fn fitted(text: Cow<'_, str>, width: Option<usize>, before: usize) -> Cow<'_, str> {
     match width {
-        Some(width) => wrapped(&text, width.saturating_sub(before).max(NARROWEST))
-            .join("\n")
-            .into(),
+        Some(width) => {
+            let width = width.saturating_sub(before).max(NARROWEST);
+            let lines = text.lines().flat_map(|line| paragraph(line, width));
+            lines.collect::<Vec<_>>().join("\n").into()
+        }
         None => text,
     }
 }

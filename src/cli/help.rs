@@ -35,6 +35,9 @@ const TASKS: [(&str, &[&str]); 6] = [
     ("Tools", &["schema", "completions", "man", "help"]),
 ];
 
+/// Replaces opening braces in a template, where they would begin a tag of clap.
+const OPEN: &str = "\u{fffc}";
+
 /// The option group that every command has.
 pub(super) const GLOBAL: &str = "Global options";
 
@@ -56,6 +59,7 @@ fn laid_out_for(command: Command, width: usize) -> Command {
                 .long("version")
                 .action(ArgAction::Version)
                 .help("Print the version")
+                .display_order(1001)
                 .help_heading(GLOBAL),
         );
     let names: Vec<String> = (command.get_subcommands())
@@ -81,6 +85,7 @@ fn each(command: Command) -> Command {
                 .long("help")
                 .action(ArgAction::Help)
                 .help("Print this help")
+                .display_order(1000)
                 .help_heading(GLOBAL),
         )
         .mut_args(compact)
@@ -93,7 +98,7 @@ fn after(command: &Command, width: usize) -> String {
     let Some(text) = command.get_after_help() else {
         return String::new();
     };
-    let lines: Vec<String> = flowed(&text.to_string(), width)
+    let lines: Vec<String> = flowed(&text.to_string().replace('{', OPEN), width)
         .lines()
         .map(|line| match line.starts_with(' ') || !line.ends_with(':') {
             true => line.to_owned(),
@@ -101,6 +106,11 @@ fn after(command: &Command, width: usize) -> String {
         })
         .collect();
     format!("\n\n{}", lines.join("\n"))
+}
+
+/// Puts the braces back into a help that clap has rendered.
+pub(super) fn restored(help: &str) -> String {
+    help.replace(OPEN, "{")
 }
 
 /// Lists the possible values on the option's line. Otherwise, clap prints one paragraph for each
@@ -254,7 +264,7 @@ mod tests {
                 let parsed = command
                     .clone()
                     .try_get_matches_from(["s3ferry", &name, option]);
-                parsed.expect_err("help").to_string()
+                restored(&parsed.expect_err("help").to_string())
             };
             assert_eq!(help("-h"), help("--help"), "{name}");
             found.push((name.clone(), help("-h")));

@@ -133,13 +133,17 @@ fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
     let (dev, prod) = (answer(&dev)?, answer(&prod)?);
     let region = answer(&REGION)?;
     if dev == prod {
-        warn(
-            global,
-            &format!("the dev account and the prod account are both {dev}"),
-            "use two accounts: within one account, the deploy role protects nothing",
-        );
+        warn_of_one_account(global, &dev);
     }
     Ok(configuration(&dev, &prod, &region))
+}
+
+fn warn_of_one_account(global: &Global, account: &str) {
+    warn(
+        global,
+        &format!("the dev account and the prod account are both {account}"),
+        "use two accounts: within one account, the deploy role protects nothing",
+    );
 }
 
 /// Returns the region of the pipeline, from the option or the user's answer.
@@ -208,14 +212,25 @@ impl<'q> Question<'q> {
             output::ask(&prompt);
             let mut line = String::new();
             let read = std::io::stdin().lock().read_line(&mut line);
+            let is_text =
+                !matches!(&read, Err(error) if error.kind() == std::io::ErrorKind::InvalidData);
             let answer = match (read, line.trim(), self.default) {
-                (Ok(0) | Err(_), ..) => return Err(missing("")),
+                (Err(_), ..) if !is_text => {
+                    output::error("  the answer is not valid UTF-8");
+                    continue;
+                }
+                (Ok(0) | Err(_), ..) => {
+                    // The error starts on a new line.
+                    output::error("");
+                    return Err(missing(""));
+                }
                 (Ok(_), "", Some(default)) => default,
                 (Ok(_), answer, _) => answer,
             };
             match (self.check)(answer) {
                 Ok(value) => return Ok(value),
-                Err((message, _)) => output::error(&format!("  {message}")),
+                Err((message, help)) if help.is_empty() => output::error(&format!("  {message}")),
+                Err((message, help)) => output::error(&format!("  {message}: {help}")),
             }
         }
     }

@@ -277,8 +277,13 @@ fn named_templates(paths: &[PathBuf]) -> Result<Vec<TemplateFile>, Failure> {
         })?;
         let before = found.len();
         for path in listed {
-            if files::has_extension(&path, &TEMPLATES) && path.is_file() {
-                found.push(files::read(&path, "template", Kind::Template)?.into());
+            if !files::has_extension(&path, &TEMPLATES) || !path.is_file() {
+                continue;
+            }
+            // A folder can contain other YAML files. A template with a syntax error is reported.
+            let source = files::read(&path, "template", Kind::Template)?;
+            if source.misses_kind().is_none() {
+                found.push(source.into());
             }
         }
         if found.len() == before {

@@ -161,7 +161,11 @@ pub fn run() -> ExitCode {
             // A request for help exits with 0, and everything else with 2.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
             let text = error.render().to_string();
-            if lines(&text) == text {
+            if code == 0 {
+                let help = help::restored(&error.render().ansi().to_string());
+                // A closed pipe is not an error.
+                let _ = output::print(output::Text::own(help));
+            } else if lines(&text) == text {
                 let _ = error.print();
             } else {
                 // The message quotes the value of an environment variable.

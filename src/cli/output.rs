@@ -103,6 +103,14 @@ impl Text {
         }
     }
 
+    /// Wraps the lines of prose to the width of a stream.
+    pub(crate) fn fitted(self, stream: Stream) -> Self {
+        match stream.width() {
+            Some(width) => self.wrapped(width),
+            None => self,
+        }
+    }
+
     /// Wraps the lines of prose to a width. Lines with colors, indented lines, and code stay as they
     /// are.
     fn wrapped(&self, width: usize) -> Self {
@@ -225,6 +233,14 @@ pub(crate) fn print(text: impl Into<Text>) -> Result<(), Failure> {
     }
 }
 
+/// Prints a result that consists of prose and tables, wrapped to the width of the terminal.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(crate) fn print_wrapped(text: impl Into<Text>) -> Result<(), Failure> {
+    print(text.into().fitted(Stream::Results))
+}
+
 /// Prints a line to standard error, even with `--quiet`.
 pub(crate) fn error(text: impl Into<Text>) {
     let text = text.into();
@@ -237,11 +253,7 @@ pub(crate) fn error(text: impl Into<Text>) {
 /// Prints a note to standard error, except with `--quiet`.
 pub(crate) fn note(global: &Global, text: impl Into<Text>) {
     if !global.quiet {
-        let text = text.into();
-        error(match Stream::Notes.width() {
-            Some(width) => text.wrapped(width),
-            None => text,
-        });
+        error(text.into().fitted(Stream::Notes));
     }
 }
 

@@ -12,6 +12,16 @@ use super::Global;
 /// Shorter computations show no progress, because the line would only flicker.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// Returns whether standard error is a terminal that can erase lines. `TERM` is `dumb`, empty, or unset
+/// for terminals that cannot.
+pub(crate) fn can_move() -> bool {
+    let is_dumb = match std::env::var("TERM") {
+        Ok(term) => term.is_empty() || term == "dumb",
+        Err(_) => cfg!(unix),
+    };
+    !is_dumb && std::io::stderr().is_terminal()
+}
+
 /// Shows what is being computed until it is dropped.
 pub(crate) struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
 
@@ -19,13 +29,12 @@ impl Progress {
     /// Starts to show a message such as `Checking 1,001 templates`. Shows nothing with `--quiet`,
     /// without a terminal, or on a terminal that cannot erase a line.
     pub(crate) fn start(global: &Global, text: impl Into<String>) -> Self {
-        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
-        if global.quiet || is_dumb || !std::io::stderr().is_terminal() {
+        if global.quiet || !can_move() {
             return Self(None);
         }
         let text = text.into();
         let (sender, receiver) = mpsc::channel();
-        let thread = thread::spawn(move || {
+        let work = move || {
             if receiver.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
                 let mut out = std::io::stderr();
                 // Ignore write errors: progress is optional.
@@ -33,8 +42,10 @@ impl Progress {
                 let _ = receiver.recv();
                 let _ = write!(out, "\r\x1b[K").and_then(|()| out.flush());
             }
-        });
-        Self(Some((sender, thread)))
+        };
+        // Without a thread, the command shows no progress.
+        let thread = thread::Builder::new().spawn(work).ok();
+        Self(thread.map(|thread| (sender, thread)))
     }
 }
 

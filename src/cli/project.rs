@@ -7,7 +7,7 @@ use crate::checked::{Synthesis, SynthesizedFile, TemplateFormat};
 use crate::config::{Document, EXAMPLE, near};
 use crate::diagnostic::{Kind, Source};
 use crate::lint::quotas;
-use crate::plan::{InstancePlan, Plan, TargetPlan};
+use crate::plan::{BucketPlan, InstancePlan, Plan, TargetPlan};
 use crate::stacks::{self, MergeError};
 
 use super::locate::{DEFAULT_CONFIG, ExampleOption, Located, locate};
@@ -239,4 +239,20 @@ pub(crate) fn stack_set_roles(
 pub(super) fn is_example_folder() -> bool {
     let bytes = files::bytes_if_any(Path::new(DEFAULT_CONFIG), "configuration");
     bytes.is_ok_and(|bytes| bytes.as_deref() == Some(EXAMPLE.as_bytes()))
+}
+
+/// Bucket names from the AWS example. Bucket names are globally unique, and these are taken.
+const EXAMPLE_BUCKETS: [&str; 3] = [
+    "codepipeline-input-bucket",
+    "codepipeline-us-east-1-0123456789",
+    "codepipeline-output-bucket",
+];
+
+/// Returns the first bucket to create that has a name from the example. Nobody can create it.
+pub(crate) fn example_bucket(plan: &Plan) -> Option<&BucketPlan> {
+    let dev = [&plan.dev.source_bucket, &plan.dev.artifact_bucket];
+    let targets = plan.instances().map(|(_, instance)| &instance.bucket);
+    dev.into_iter()
+        .chain(targets)
+        .find(|bucket| bucket.create && EXAMPLE_BUCKETS.contains(&bucket.name.as_str()))
 }

@@ -225,7 +225,9 @@ pub(super) fn paragraph(text: &str, width: usize) -> Vec<String> {
             word.clear();
         }
     }
-    add(&word);
+    if !word.is_empty() {
+        add(&word);
+    }
     lines
         .iter()
         .map(|line| line.trim_end().to_owned())

@@ -16,6 +16,13 @@ pub(super) fn problem(text: &str, at: usize, kind: &ErrorKind) -> Diagnostic {
     if matches!(kind, ErrorKind::RecursionLimitExceeded) {
         return too_deep(span);
     }
+    if let Some((unseen, c)) = unseen(text, at) {
+        return refused(
+            unseen,
+            &format!("this line contains {}", crate::escape::named(c)),
+            "replace it with a space",
+        );
+    }
     if is_of_tab(kind)
         && let Some(tabs) = tabs(text, at)
     {
@@ -128,4 +135,28 @@ fn tabs(text: &str, at: usize) -> Option<Span> {
         start += line.len();
     }
     None
+}
+
+/// Returns the first invisible character in the line of a byte or in the line above it. YAML reads it as
+/// text, so the parser reports an error that does not name it.
+fn unseen(text: &str, at: usize) -> Option<(Span, char)> {
+    let start_of_line = |at: usize| {
+        text.get(..at)
+            .map(|before| before.rfind('\n').map_or(0, |end| end + 1))
+    };
+    let line = start_of_line(at)?;
+    let start = if line > 0 {
+        start_of_line(line - 1)?
+    } else {
+        line
+    };
+    let end = text
+        .get(at..)?
+        .find('\n')
+        .map_or(text.len(), |length| at + length);
+    let mut found = text.get(start..end)?.char_indices();
+    let (offset, c) = found.find(|(_, c)| crate::escape::is_unseen(*c) && !c.is_control())?;
+    let start = start + offset;
+    let end = start + c.len_utf8();
+    Some((Span { start, end }, c))
 }

@@ -141,8 +141,8 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
     let source = &plan.dev.source_bucket;
     if !source.create {
         found.push(format!(
-            "source bucket `{0}` must be versioned: aws s3api put-bucket-versioning --bucket {0} \
-             --versioning-configuration Status=Enabled",
+            "source bucket `{0}` must be versioned: run `aws s3api put-bucket-versioning --bucket {0} \
+             --versioning-configuration Status=Enabled`",
             source.name
         ));
         if plan.dev.detect_changes == DetectChanges::Events {

@@ -187,7 +187,7 @@ fn init_from_asks_for_missing_information() {
     project.write("site.json", DEFINITION);
     let run = project.expect("init --from site.json", 2);
     assert!(
-        run.stderr.contains("--prod-account is missing"),
+        run.stderr.contains("--prod-account is required"),
         "{}",
         run.stderr
     );
@@ -211,7 +211,7 @@ fn init_from_asks_for_missing_information() {
             json!(format!("arn:aws:iam::{account}:role/deploys"));
         project.write("role.json", with_role.to_string());
         let run = project.expect("init --from role.json --force", code);
-        let asks = run.stderr.contains("--prod-account is missing");
+        let asks = run.stderr.contains("--prod-account is required");
         assert_eq!(asks, code == 2, "{}", run.stderr);
     }
     let build = DEFINITION.replace("\"provider\": \"S3\"", "\"provider\": \"CodeCommit\"");
@@ -278,7 +278,7 @@ fn the_live_pipeline_is_changed_as_shown() {
         0,
     );
     assert!(
-        run.stderr.contains("Adopted pipeline site (version 8)"),
+        run.stderr.contains("Adopted pipeline website (version 8)"),
         "{}",
         run.stderr
     );
@@ -401,7 +401,7 @@ fn a_role_that_has_not_propagated_is_retried() {
         run.stderr
     );
     assert!(
-        run.stderr.contains("Adopted pipeline site (version 8)"),
+        run.stderr.contains("Adopted pipeline website (version 8)"),
         "{}",
         run.stderr
     );

@@ -412,7 +412,7 @@ fn a_path_gives_keys_that_the_action_and_browsers_support() {
     wrong("site/", "must not begin or end with `/`");
     wrong("/site", "must not begin or end with `/`");
     for path in ["a//b", "a\\b", "./a", "a/..", "a/../b", "v1../b"] {
-        wrong(path, "without `\\`, `//`, `./`, and `../`");
+        wrong(path, "without `\\`, `//`, `./`, or `../`");
     }
     let project = Project::with(&target("    path: v1.2/a..b/.well-known"));
     project.expect("synth --no-lint", 0);
@@ -731,7 +731,7 @@ fn an_iam_arn_must_name_exactly_one_resource() {
             column,
             &arn,
             resource,
-            "write `arn:aws:iam::111111111111:",
+            "use the form `arn:aws:iam::111111111111:",
         );
     }
     let managed = "arn:aws:iam::aws:policy/PowerUserAccess";

@@ -20,9 +20,11 @@ fn it_writes_a_configuration_that_synthesizes() {
         "comments"
     );
     let run = project.expect("synth --no-lint", 0);
-    assert_eq!(
-        run.stderr, "",
-        "the configuration is treated as the example"
+    // The next step of the example is `init`.
+    assert!(
+        run.stderr.contains("then `s3ferry deploy --profile dev`"),
+        "the configuration is treated as the example: {}",
+        run.stderr
     );
     let dev = project.read("stacks/dev.yaml");
     // Bucket names are globally unique, so they must differ from the names in the example.

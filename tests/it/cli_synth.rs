@@ -40,7 +40,15 @@ fn the_table_names_files_resources_bytes_and_the_nearest_quota() {
             .expect("a header")
             .contains("nearest quota")
     );
-    assert_eq!(run.stderr, "");
+    let next =
+        "Next: review the templates with `s3ferry report`, then `s3ferry deploy --profile dev`.\n";
+    assert!(run.stderr.ends_with(next), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("`codepipeline-input-bucket` is a bucket name from the example"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn without_a_policy_file_the_policy_is_a_resource() {
 #[test]
 fn an_invalid_policy_is_an_error_at_its_place_and_nothing_is_written() {
     for (policy, place, message) in [
-        ("{\"Statement\": [}", "current.json:1:", "not valid"),
+        ("{\"Statement\": [}", "current.json:1:", "closed by"),
         ("", "current.json:1:1", ""),
         ("[]", "current.json:1:1", "must be a mapping"),
         ("{\n  \"Version\": \"2012-10-17\"\n}", "", "`Statement`"),

@@ -304,7 +304,7 @@ fn a_policy_file_next_to_the_templates_is_for_a_bucket_of_the_pipeline() {
     refused(
         &project,
         "prove --step dev --policy codepipeline-output-bucket=deny.json",
-        &["no bucket, key, or role is named"],
+        &["unknown bucket, key, or role"],
     );
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use regex::{Regex, RegexBuilder};
 
 /// The folders and files that are checked.
-const CHECKED: [&str; 17] = [
+const CHECKED: [&str; 22] = [
     ".github",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -18,11 +18,16 @@ const CHECKED: [&str; 17] = [
     "action",
     "action.yml",
     "benches",
+    "build.rs",
     "demo",
-    "docs/src",
+    "data",
+    "deny.toml",
+    "docs",
+    "fuzz/fuzz_targets",
     "guard-rules",
     "schemas",
     "src",
+    "stacks",
     "tests",
 ];
 

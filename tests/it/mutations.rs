@@ -172,7 +172,7 @@ fn errors(inputs: &Inputs, number: usize, mutation: &Mutation) -> Vec<String> {
             .collect(),
         Err(errors) => {
             let of_stack = format!("`{}", mutation.stack);
-            assert!(errors[0].to_string().starts_with(&of_stack));
+            assert!(errors[0].to_string().contains(&of_stack));
             assert!(!errors[0].problems().is_empty());
             vec![format!("{number}/{}", mutation.resource)]
         }

@@ -132,7 +132,7 @@ fn a_grant_for_an_unused_service_is_excess() {
     let proof = project.expect("prove", 0).stdout;
     assert!(
         proof.contains(
-            "Secrets: serves 0 calls; 1 action beyond them: secretsmanager:GetSecretValue"
+            "Secrets: needed by 0 calls; 1 action in excess: secretsmanager:GetSecretValue"
         ),
         "{proof}"
     );
@@ -164,7 +164,7 @@ fn another_account_in_the_key_policy_is_reported() {
     );
     assert!(page.contains("arn:aws:iam::333333333333:root</code> is allowed by"));
     let proof = project.run("prove").stdout;
-    assert!(proof.contains("Partner: serves 0 calls;"), "{proof}");
+    assert!(proof.contains("Partner: needed by 0 calls;"), "{proof}");
 }
 
 #[test]

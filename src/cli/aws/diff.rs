@@ -244,7 +244,7 @@ async fn compare_all(
     }
     for one in removed::find(&mut accounts).await {
         if options.result.is_text() {
-            output::print(&format!("\n{}.\n", one.sentence()))?;
+            output::print_wrapped(&format!("\n{}.\n", one.sentence()))?;
         }
         document.removed.push(one.entry());
     }

@@ -8,23 +8,12 @@ use crate::deploy::StackStep;
 use crate::diagnostic::Source;
 use crate::plan::Plan;
 
+use crate::cli::project::example_bucket;
 use crate::cli::{Failure, Global, files, shell};
-
-/// Bucket names from the AWS example. Bucket names are globally unique, and these are taken.
-const EXAMPLE_BUCKETS: [&str; 3] = [
-    "codepipeline-input-bucket",
-    "codepipeline-us-east-1-0123456789",
-    "codepipeline-output-bucket",
-];
 
 /// Refuses bucket names from the example for buckets to create.
 pub(crate) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
-    let dev = [&plan.dev.source_bucket, &plan.dev.artifact_bucket];
-    let targets = plan.instances().map(|(_, instance)| &instance.bucket);
-    let found = dev
-        .into_iter()
-        .chain(targets)
-        .find(|bucket| bucket.create && EXAMPLE_BUCKETS.contains(&bucket.name.as_str()));
+    let found = example_bucket(plan);
     match found {
         None => Ok(()),
         Some(bucket) => Err(Failure::new(

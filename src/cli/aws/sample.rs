@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use zip::ZipWriter;
 
 use crate::cli::aws::zip_file::entry_options;
-use crate::cli::output::{self, print};
+use crate::cli::output::{self, print_wrapped};
 use crate::cli::{Failure, Global, Outcome, files, shell};
 
 const EXAMPLES: &str = "\
@@ -56,7 +56,7 @@ pub(crate) fn run(global: &Global, options: &SampleOptions) -> Result<Outcome, F
     let bytes = zipped()
         .map_err(|error| Failure::new(format!("cannot create the zip file: {error}"), ""))?;
     if files::put(&options.out, &bytes)? && !global.quiet {
-        print(&format!(
+        print_wrapped(&format!(
             "Wrote {shown} ({} files, {} bytes).\nNext: run `s3ferry push {}` to upload it and \
              follow the pipeline.\n",
             FILES.len(),

@@ -16,7 +16,8 @@ use crate::escape::shown;
 use anstyle::{AnsiColor, Style};
 
 use crate::cli::aws::live;
-use crate::cli::output::{self, Text};
+use crate::cli::output::{self, Stream, Text};
+use crate::cli::progress::can_move;
 use crate::cli::{Failure, Global};
 use text::{bytes, capitalized, event_text, is_news, progress_line, wrapped};
 
@@ -75,16 +76,6 @@ struct State {
     written: Option<Progress>,
     /// Time of the last plain line.
     last_line: Instant,
-}
-
-/// Returns whether standard error supports live lines. `TERM` is `dumb`, empty, or unset for
-/// terminals that do not.
-fn can_move() -> bool {
-    let dumb = match std::env::var("TERM") {
-        Ok(term) => term.is_empty() || term == "dumb",
-        Err(_) => cfg!(unix),
-    };
-    !dumb && std::io::stderr().is_terminal()
 }
 
 impl<'g> Screen<'g> {
@@ -308,7 +299,7 @@ impl<'g> Screen<'g> {
             return;
         }
         self.state.borrow_mut().last_line = Instant::now();
-        output::error(text);
+        output::error(text.into().fitted(Stream::Notes));
     }
 }
 

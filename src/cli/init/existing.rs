@@ -7,7 +7,7 @@ use crate::definition::{Definition, Draft, DraftTarget};
 use crate::diagnostic::{Diagnostic, Kind, Source};
 use crate::plan::Plan;
 
-use super::{InitOptions, Question, region};
+use super::{InitOptions, Question, region, warn_of_one_account};
 use crate::cli::{Failure, Global, files, output, shell};
 
 /// Creates the configuration, and asks for values that the definition does not contain.
@@ -57,6 +57,13 @@ pub(super) fn configuration(
             }
         }
         target.account = Some(owner);
+    }
+    if draft
+        .targets
+        .iter()
+        .any(|target| target.account.as_ref() == Some(&draft.account))
+    {
+        warn_of_one_account(global, &draft.account);
     }
     for note in &draft.notes {
         output::note(global, note);

@@ -14,7 +14,7 @@ use self::folder::Folder;
 use super::locate::ExampleOption;
 use super::output::{Text, print, table, thousands};
 use super::progress::Progress;
-use super::project::{FormatOption, Project, stack_set_roles};
+use super::project::{FormatOption, Project, example_bucket, stack_set_roles};
 use super::{Failure, Global, Outcome, checks, diagnostics, files, output, shell};
 
 /// The default folder of the templates.
@@ -144,6 +144,18 @@ pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Fa
         output::note(global, &format!("\nRequired: {what}\n{statement:#}"));
     }
     warn_of_one_account(global, &project);
+    if !options.example.example
+        && let Some(bucket) = example_bucket(&project.plan)
+    {
+        diagnostics::warn(
+            global,
+            &format!(
+                "`{}` is a bucket name from the example, so the templates cannot be deployed",
+                bucket.name
+            ),
+            "bucket names are globally unique: set other names, or run `s3ferry init` to generate some",
+        );
+    }
     output::note(
         global,
         &format!("Next: {}.", next(global, options, &project)),
@@ -175,8 +187,15 @@ fn next(global: &Global, options: &SynthOptions, project: &Project) -> String {
     if options.example.example {
         return "`s3ferry init` writes a configuration for your accounts".to_owned();
     }
-    let report = shell::command(global, &["report"]);
-    let deploy = shell::command(global, &["deploy", "--profile", &project.plan.dev.profile]);
+    let folder = options.out.to_string_lossy();
+    let mut report = vec!["report"];
+    let mut deploy = vec!["deploy", "--profile", &project.plan.dev.profile];
+    if folder != DEFAULT_FOLDER {
+        report.extend(["--dir", &folder]);
+        deploy.extend(["--out", &folder]);
+    }
+    let report = shell::command(global, &report);
+    let deploy = shell::command(global, &deploy);
     format!("review the templates with `{report}`, then `{deploy}`")
 }
 

@@ -11,7 +11,7 @@ use crate::support::Run;
 fn refused(site: &Site, code: i32, parts: &[&str]) -> Run {
     let run = site.deploy("--profile dev --yes", code);
     assert_eq!(
-        run.stderr.matches("error").count(),
+        run.stderr.matches("error:").count(),
         1,
         "one error:\n{}",
         run.stderr

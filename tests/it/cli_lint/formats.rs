@@ -452,7 +452,11 @@ fn junit_has_a_case_for_each_rule_and_each_suppression() {
             .count(),
         2
     );
-    assert!(unknown.output.contains("all.yaml:9:13: warning: a number"));
+    assert!(
+        unknown
+            .output
+            .contains("all.yaml:9:13: warning: the entry is a number")
+    );
     assert_eq!(skipped.message, "it says <nothing> & \"means\" it");
     assert_eq!(passed.output, "");
 }

@@ -58,7 +58,8 @@ fn a_folder_as_input_is_named_as_one() {
     let project = Project::with(SMALL);
     project.write("d/x", "");
     for arguments in INPUTS {
-        if arguments.contains("--rules") {
+        // These also accept a folder.
+        if arguments.contains("--rules") || arguments == "lint FILE" {
             continue;
         }
         let run = project.expect(&arguments.replace("FILE", "d"), 2);

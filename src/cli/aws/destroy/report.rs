@@ -219,7 +219,7 @@ pub(super) fn report(
         }
     }
     if !accounts.screen.global.quiet && !out.is_empty() {
-        output::print(out.trim_start_matches('\n'))?;
+        output::print_wrapped(out.trim_start_matches('\n'))?;
     }
     Ok(())
 }

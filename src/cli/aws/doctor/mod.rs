@@ -51,7 +51,7 @@ async fn examine(scope: &Scope<'_>) -> Result<Outcome, Failure> {
     };
     let result = scope.options.result;
     if result.is_text() {
-        output::print(show::text(&examined))?;
+        output::print_wrapped(show::text(&examined))?;
     }
     result.print(&Document::new(&examined, &repaired))?;
     Ok(match diagnosis.health() {

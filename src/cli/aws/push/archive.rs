@@ -130,7 +130,7 @@ fn write(
 fn cannot_write(error: &dyn std::error::Error) -> Failure {
     Failure::new(
         format!("cannot write the zip file: {error}"),
-        "free up space in the temporary directory (TMPDIR)",
+        "make sure that the temporary directory (TMPDIR) exists, is writable, and has free space",
     )
 }
 

@@ -137,7 +137,7 @@ async fn show(
     let removed = removed::find(&mut accounts).await;
     next.extend(removed.iter().map(Removed::sentence));
     if options.result.is_text() {
-        output::print(show::text(&seen, deliveries.as_ref(), &next))?;
+        output::print_wrapped(show::text(&seen, deliveries.as_ref(), &next))?;
     }
     let deliveries = deliveries.as_ref();
     options.result.print(&Document {
