@@ -83,7 +83,8 @@ pub(crate) const ROLE: [&str; 11] = [
     "iam:UpdateRoleDescription",
 ];
 
-/// Creates a role. It is separate because a condition can require a permissions boundary.
+/// Creates a role. This action is separate because its statement can have a condition that requires
+/// a permissions boundary.
 pub(crate) const CREATE_ROLE: &str = "iam:CreateRole";
 
 /// Attaches managed policies to a role and detaches them.

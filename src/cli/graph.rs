@@ -144,7 +144,7 @@ struct Side<'g> {
 struct Node<'g> {
     /// Kind of the node.
     kind: Kind,
-    /// Name; of a key, the logical ID in its template.
+    /// Name; for a key, its logical ID in the template.
     name: &'g str,
     /// ARN, or the name of a service, pipeline or account.
     arn: &'g str,

@@ -142,7 +142,7 @@ fn warn_of_one_account(global: &Global, account: &str) {
     warn(
         global,
         &format!("the dev account and the prod account are both {account}"),
-        "use two accounts: within one account, the deploy role protects nothing",
+        "use two accounts: in a single account, the deploy role provides no isolation",
     );
 }
 

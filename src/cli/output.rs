@@ -143,7 +143,8 @@ impl Text {
         self
     }
 
-    /// Returns the text to write. CI systems interpret no line of it as a command.
+    /// Returns the text to write, escaped so that CI systems do not interpret any line as a
+    /// command.
     pub(crate) fn to_print(&self) -> Cow<'_, str> {
         escape::without_commands(&self.0)
     }

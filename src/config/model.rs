@@ -143,7 +143,7 @@ pub struct Artifacts {
     /// Whether to create the bucket; `false` if it already exists.
     pub create: bool,
     /// For an existing bucket: the JSON file with its current policy, whose statements are kept.
-    /// The path is relative to the configuration file and can lead outside its folder.
+    /// The path is relative to the configuration file and can point outside its folder.
     #[schemars(example = &"policies/artifacts.json")]
     pub existing_policy: Option<String>,
 }
@@ -184,7 +184,7 @@ pub struct Target {
     pub accounts: Option<Vec<String>>,
     /// A CSV file with the accounts, instead of `account` or `accounts`. Its first line names the
     /// columns: `account`, and optionally `region` and `name` (a note). The path is relative to the
-    /// configuration file and can lead outside its folder.
+    /// configuration file and can point outside its folder.
     #[serde(default)]
     #[schemars(example = &"accounts.csv")]
     pub accounts_file: Option<String>,
@@ -224,7 +224,8 @@ pub struct Target {
     #[schemars(example = &"site")]
     #[schemars(regex(pattern = names::PATH))]
     pub path: String,
-    /// Whether to extract the artifact. With `false`, it is stored as one object with `object_key`.
+    /// Whether to extract the artifact. If `false`, the artifact is stored as one object, and
+    /// `object_key` is its key.
     #[serde(default = "yes")]
     pub extract: bool,
     /// Key of the object, with `extract: false`.

@@ -280,7 +280,7 @@ impl Found {
         };
         let message = match kind.parse(arn) {
             Err(fault) => format!("`{arn}` {fault}"),
-            // AWS managed policies belong to no account.
+            // AWS managed policies do not belong to an account.
             Ok(found) if found.account != account && found.account != "aws" => format!(
                 "`{arn}` belongs to account {}, but must belong to account {account}",
                 found.account

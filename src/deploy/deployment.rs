@@ -418,8 +418,7 @@ impl Deployment<'_> {
             if pace.pause(stack).await.is_err() {
                 return Err(DeployError::failed(
                     format!(
-                        "stack `{stack}` ended in {status}, but AWS does not return this state \
-                         yet"
+                        "stack `{stack}` ended in {status}, but CloudFormation does not report this status yet"
                     ),
                     "run the same command again: it only reads the outputs",
                 ));

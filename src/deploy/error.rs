@@ -276,7 +276,7 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        // The source of an I/O error is not the error that it wraps.
+        // `source()` of an I/O error does not return the error that it wraps, but `get_ref()` does.
         let wrapped = error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref);

@@ -142,7 +142,7 @@ struct Follower<'f> {
     unread: Option<DeployError>,
     /// Whether this error was reported to the user.
     reported: bool,
-    /// Whether the stack was seen in progress.
+    /// Whether the operation was observed in progress.
     running: bool,
     /// When AWS first returned the earlier state of the stack.
     same_since: Option<Instant>,

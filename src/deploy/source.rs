@@ -457,7 +457,7 @@ fn read_part(mut file: &File, at: u64, length: u64) -> Result<Vec<u8>, DeployErr
         Ok(count) if count as u64 == length => Ok(bytes),
         Ok(_) => Err(DeployError::input(
             "the file was truncated during the upload",
-            "push again when no other process writes to the file",
+            "push again when no other process is writing to the file",
         )),
         Err(error) => Err(DeployError::input(
             format!("cannot read the file: {error}"),

@@ -1,4 +1,4 @@
-//! The text and the content of a template.
+//! A template in YAML and in JSON.
 
 use serde_json::Value;
 

@@ -29,8 +29,8 @@ where
     }
 }
 
-/// Does the same as [`together`], but returns the results by task number, and the error of a task
-/// without a result.
+/// Like [`together`], but returns the results by task number, and the error if a task returned no
+/// result.
 pub(super) async fn finished<T, F>(
     limit: usize,
     tasks: impl IntoIterator<Item = F>,

@@ -61,7 +61,7 @@ rules! {
     Store = "DOCTOR_ARTIFACT_STORE",
     /// Deploy actions have the role, region, and bucket of the templates.
     Action = "DOCTOR_DEPLOY_ACTION",
-    /// The deployed templates name the keys that existing buckets encrypt with.
+    /// The deployed templates name the keys that encrypt existing buckets.
     BucketKey = "DOCTOR_BUCKET_KEY",
     /// The source bucket is versioned.
     Versioning = "DOCTOR_VERSIONING",

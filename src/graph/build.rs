@@ -21,7 +21,7 @@ pub(super) fn graph(proof: &Proof) -> Graph {
         arrows: HashMap::new(),
         keys: keys(proof),
     };
-    // The dev account is the first side, even if the first call is from another one.
+    // The dev account is the first side, even if the first call is from another account.
     builder.side(None, String::new);
     for (number, (decided, _)) in proof.calls.iter().enumerate() {
         builder.call(number, decided);
@@ -249,7 +249,7 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
     let arn = Arn::parse(&call.resource);
     let rest = arn.map_or(call.resource.as_str(), |arn| arn.resource);
     let (arn, name, detail) = match kind {
-        // Identified by its name: a call by a service has no ARN of it.
+        // Identified by name, because a call by a service does not contain the pipeline's ARN.
         Kind::Pipeline => (rest, rest, String::new()),
         kind if kind.is_key() => {
             let logical = decided.resource_policy.as_ref();

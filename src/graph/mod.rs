@@ -226,7 +226,7 @@ impl Side {
         }
     }
 
-    /// Returns the problems that no arrow shows, in words, or an empty text.
+    /// Returns a description of the problems that the arrows do not show, or an empty string.
     pub(crate) fn troubles(&self) -> String {
         match self.trouble.as_slice() {
             [] => String::new(),

@@ -45,7 +45,7 @@ impl Route {
         path
     }
 
-    /// Returns the points of the head.
+    /// Returns the points of the arrowhead.
     pub(super) fn head(&self) -> String {
         let [.., before, (x, y)] = self.points.as_slice() else {
             return String::new();

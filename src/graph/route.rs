@@ -11,9 +11,9 @@ use super::place::{Shape, Stacks};
 use super::text::text_width;
 use super::{Graph, label};
 
-/// Between a box and the label of an arrow that meets it.
+/// Gap between a box and the label of an arrow that meets it.
 const LABEL_GAP: f64 = 14.0;
-/// Above the line of an arrow, the baseline of its label.
+/// Height of a label's baseline above the line of its arrow.
 const ABOVE: f64 = 6.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ enum Edge {
     Right,
 }
 
-/// An end of a net that has the label of its arrow.
+/// The labeled end of an arrow in a net.
 #[derive(Debug, Clone)]
 struct End {
     arrow: usize,
@@ -84,7 +84,7 @@ impl Nets {
             }
             let sides = [from, to].map(|node| graph.nodes[node].side);
             let crosses = sides[0] != sides[1];
-            // The end in the dev account is the one that is shared.
+            // The shared end is in the dev account.
             let is_outgoing = !(crosses && sides[1] == 0);
             let (hub, node) = if is_outgoing { (from, to) } else { (to, from) };
             let (hub_edge, edge) = match column[hub].cmp(&column[node]) {
@@ -380,7 +380,7 @@ impl Ports {
         ports
     }
 
-    /// Puts the lanes above the boxes of the column that they cross.
+    /// Places the lanes above the boxes in the middle column, which the lanes cross.
     fn lay_lanes(&mut self, nets: &Nets, nodes: &[Rect]) {
         let crossed = nodes
             .iter()
@@ -401,7 +401,8 @@ impl Ports {
         }
     }
 
-    /// Makes a line straight that alone meets both of its boxes, where they are level.
+    /// Straightens each line that is the only one on the sides of both of its boxes, if the boxes
+    /// are level.
     fn straighten(&mut self, nets: &Nets, nodes: &[Rect]) {
         for (number, net) in nets.nets.iter().enumerate() {
             let [end] = net.ends.as_slice() else { continue };

@@ -30,7 +30,7 @@ pub(crate) struct Html {
 
 pub(super) fn html(graph: &Graph, href: &dyn Fn(&Arrow) -> String) -> Html {
     let [wide, tall] = [Shape::Wide, Shape::Tall].map(|shape| layout(graph, shape));
-    // Around the diagram: the padding of the page, and a scroll bar.
+    // Space around the diagram: the page padding and a scroll bar.
     let screen = wide.width + 2.0 * 24.0 + 16.0;
     let (on_paper, height) = match wide.width <= PAPER {
         true => ("wide", wide.height),

@@ -44,7 +44,7 @@ pub(super) fn name_lines(name: &str, width: f64) -> Vec<String> {
     lines(name, width, name_width, &may_break)
 }
 
-/// Splits a text into lines, at a space where possible, or else after a hyphen.
+/// Splits text into lines, at a space where possible, or else after a hyphen.
 pub(super) fn text_lines(text: &str, width: f64) -> Vec<String> {
     let may_break: [fn(char, char) -> bool; 2] = [
         |before, _| before == ' ',
@@ -53,8 +53,8 @@ pub(super) fn text_lines(text: &str, width: f64) -> Vec<String> {
     lines(text, width, |line| text_width(line, true), &may_break)
 }
 
-/// Splits a text into lines. The first condition that holds anywhere in a line decides where it
-/// ends.
+/// Splits a text into lines. Tries the break conditions in order. The first one that matches
+/// anywhere in a line determines where the line ends.
 fn lines(
     text: &str,
     width: f64,

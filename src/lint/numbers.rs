@@ -11,7 +11,7 @@ pub(crate) const UNQUOTED_ACCOUNT_ID: &str = "LINT_UNQUOTED_ACCOUNT_ID";
 /// The length of an account ID.
 const DIGITS: usize = 12;
 
-/// Returns a finding for each account ID with a leading zero that is a number.
+/// Returns a finding for each account ID that has a leading zero and is written as a number.
 pub(super) fn unquoted_account_ids(template: &Node) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut path: Vec<String> = Vec::new();

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::diagnostic::{Diagnostic, Entry, Node, RepeatedKey, Severity, Source, Value};
 use crate::escape::spelled;
 
-/// The rule name of a finding about a repeated key.
+/// The rule name of a finding about a duplicate key.
 pub(crate) const REPEATED_KEY: &str = "LINT_REPEATED_KEY";
 
 /// Returns a finding for each repeated key in a mapping of the template. Values that CloudFormation

@@ -102,7 +102,7 @@ pub(crate) fn all_findings(
     })
 }
 
-/// Statistics for the lint of several templates.
+/// Statistics for linting several templates.
 pub(crate) struct Figures {
     pub rules: usize,
     pub errors: usize,

@@ -213,7 +213,8 @@ fn span_at(source: &Source, line: usize, column: usize) -> Span {
     }
 }
 
-/// Creates the rule of a file from the comments in its header. The first comment is its name.
+/// Creates the rule that a file defines, from the comments in the file header. The first comment is
+/// the rule's name.
 fn rule(file: &str, text: &str) -> Rule {
     let mut rule = Rule {
         name: String::new(),

@@ -105,7 +105,7 @@ pub struct DevPlan {
     pub source_policy: String,
     /// Managed policy for the artifact bucket and the key.
     pub artifact_policy: String,
-    /// Managed policy for the deploy roles. If there are several, they are numbered from 2.
+    /// Managed policy for the deploy roles. Additional policies are numbered, starting with 2.
     pub assume_policy: String,
     /// Managed policy that allows a pipeline to start the next one, if there are several.
     pub invoke_policy: String,

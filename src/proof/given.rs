@@ -175,8 +175,8 @@ fn subject(names: &Names, giver: Giver, file: &NamedFile) -> Result<Option<Subje
     let must_have = match subject {
         _ if file.source.is_some() => None,
         _ if matches!(giver, Giver::Identity | Giver::Boundary) => None,
-        Subject::Key(_) => Some("every key has a policy: specify its file"),
-        Subject::Roles(_) => Some("every role has a trust policy: specify its file"),
+        Subject::Key(_) => Some("every key has a policy: specify the policy file"),
+        Subject::Roles(_) => Some("every role has a trust policy: specify the policy file"),
         Subject::Bucket(_) => None,
     };
     match must_have {

@@ -17,7 +17,7 @@ use crate::run::landscape::PolicyId;
 use crate::run::{Call, Caller, Doubt, Hindrance, Step, Strength};
 
 /// The reason for an unproven call. The [`Doubt`]s give the details.
-const DEPENDS: &str = "the result depends on something unknown";
+const DEPENDS: &str = "the result depends on an unknown value";
 
 /// Decides a call of an execution.
 pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {

@@ -106,7 +106,7 @@ impl Role {
 pub(super) struct Names {
     roles: BTreeMap<RoleKey, Role>,
     buckets: BTreeSet<String>,
-    /// Buckets in the configuration. They may have no call at this step.
+    /// Buckets in the configuration. At this step, there may be no calls on them.
     pub(super) planned: BTreeSet<String>,
     keys: BTreeSet<String>,
     /// ARNs of aliases, each with the ARN of its key if it is known.

@@ -56,7 +56,7 @@ impl Empty {
             Self::NoPipeline => {
                 "no pipeline could be read from the templates, so nothing was checked"
             }
-            Self::NoCall => "the templates result in no calls, so nothing was checked",
+            Self::NoCall => "no calls can be derived from the templates, so nothing was checked",
         }
     }
 }
@@ -81,7 +81,7 @@ impl Conclusion {
         match self {
             Self::Failed => "Not proven",
             Self::Unproven => "Not fully proven",
-            Self::Excess => "Proven, with excess",
+            Self::Excess => "Proven, with excess permissions",
             Self::Proven => "Proven",
         }
     }

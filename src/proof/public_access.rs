@@ -29,7 +29,7 @@ const FIXED: [&str; 14] = [
     "s3:x-amz-server-side-encryption-aws-kms-key-id",
 ];
 
-/// Returns what prevents a principal of another account from accessing a bucket. If a bucket with
+/// Returns what prevents a principal in another account from accessing a bucket. If a bucket with
 /// `RestrictPublicBuckets` has a public policy, S3 allows access only to the owner's account and to
 /// AWS services.
 pub(super) fn hindrance(world: &World<'_>, call: &Call) -> Option<Hindrance> {

@@ -70,7 +70,7 @@ fn row(kind: &Kind<'_>, links: &Links<'_>) -> Vec<Markup> {
     let (looks, word) = match attack.result {
         AttackResult::Denied => ("good", "denied"),
         AttackResult::Allowed => ("bad", "ALLOWED"),
-        AttackResult::OverGranted => ("warn", "over-grant of the AWS procedure"),
+        AttackResult::OverGranted => ("warn", "excess permission from the AWS procedure"),
         AttackResult::Unproven => ("warn", "unproven"),
     };
     let caller = attack.call.caller.shown();

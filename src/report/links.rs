@@ -11,7 +11,7 @@ use crate::policy::evaluation::Layer;
 use crate::proof::{Decisive, Proof};
 use crate::run::Place;
 
-/// The links of a page, and the places that they lead to.
+/// The links on a page and their targets.
 pub(super) struct Links<'p> {
     proof: &'p Proof,
     /// File and first byte of every place that a link leads to.

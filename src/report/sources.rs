@@ -20,7 +20,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'
     html! {
         p {
             "The color of a statement shows its effect: "
-            mark class="allow" { "allows calls of the run" } ", "
+            mark class="allow" { "allows calls that the execution makes" } ", "
             mark class="excess" { "allows more, or was not checked" } ", "
             mark class="deny" { "denies" } "."
         }

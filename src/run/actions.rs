@@ -197,8 +197,8 @@ impl Run<'_> {
                 let arn = invoke.name.clone().and_then(|name| {
                     let partition = &self.land.partition;
                     let (region, account) = (&action.region, &pipeline.account);
-                    // The account of a pipeline that a role in another account starts is not
-                    // documented.
+                    // If a role in another account starts a pipeline, AWS does not document which
+                    // account the pipeline must be in.
                     match performer.account() {
                         Some(own) if own != account => {
                             let reason = format!("the account of the pipeline {name}");

@@ -188,7 +188,7 @@ impl Run<'_> {
     }
 
     fn describe(&mut self, scope: &Scope<'_>, store: &Store, bucket: &Bucket<'_>, key: &UsedKey) {
-        // The permission lists contain it for customer managed keys.
+        // The AWS permission lists include `kms:DescribeKey` for customer managed keys.
         if store.key.is_some() {
             let context = context(self.land, scope.caller, bucket.region);
             self.on_key(scope, Documented, "kms:DescribeKey", key, None, context);

@@ -66,7 +66,8 @@ pub(super) fn replica(plan: &Plan, region: &str) -> [Resource; 2] {
 
 fn suppressed(plan: &Plan, key: Resource) -> Resource {
     if plan.permissions == Permissions::Article {
-        let reason = "permissions is article: the procedure allows the whole account.";
+        let reason =
+            "`permissions: article` is set. The AWS procedure grants access to the entire account.";
         key.suppress("KMS_KEY_CROSS_ACCOUNT_CONFINED", reason)
     } else {
         key

@@ -91,8 +91,8 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
     } else {
         format!(
             "An additional pipeline. The previous pipeline starts it with the same version of the \
-             source and {STARTED_BY}={STARTED_BY_PREVIOUS}. Every other execution fails before it \
-             deploys, such as the one that starts when the pipeline is created."
+             source and {STARTED_BY}={STARTED_BY_PREVIOUS}. Every other execution, such as \
+             the one that starts when the pipeline is created, fails before it deploys anything."
         )
     };
     let mut resource = Resource::new(

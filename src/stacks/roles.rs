@@ -12,8 +12,8 @@ use super::policy::{Statement, document, single_statement_document};
 use super::values::{self, alphanumeric, key_arn_text, one_or_list};
 use super::{ENCRYPTED_ARN, tags};
 
-/// Maximum length of the role ARNs in a managed policy. The rest of the policy is for the statement
-/// around them.
+/// Maximum length of the role ARNs in a managed policy. The rest is reserved for the statement that
+/// contains the ARNs.
 const ASSUMED_ROLES_LENGTH: usize = MANAGED_POLICY.length() - 300;
 
 fn service_role_name(plan: &Plan) -> Value {

@@ -22,7 +22,7 @@ pub(super) fn store(plan: &Plan, store: Store<'_>) -> Vec<Resource> {
     };
     let article = plan.permissions == Permissions::Article;
     let suppress = |resource: Resource| {
-        let reason = "permissions is article: these statements come from the procedure.";
+        let reason = "`permissions: article` is set. These statements come from the AWS procedure.";
         if article {
             resource
                 .suppress("S3_BUCKET_POLICY_CROSS_ACCOUNT_CONFINED", reason)
@@ -49,7 +49,7 @@ pub(super) fn store(plan: &Plan, store: Store<'_>) -> Vec<Resource> {
         };
         let bucket = bucket(plan, options);
         resources.push(if article {
-            bucket.suppress("S3_BUCKET_TLS_ONLY", "permissions is article.")
+            bucket.suppress("S3_BUCKET_TLS_ONLY", "`permissions: article` is set.")
         } else {
             bucket
         });
@@ -186,7 +186,8 @@ fn least_access(readers: Readers, bucket: &str, objects: Value, tagged: bool) ->
             .when(condition),
         ];
     }
-    // One statement is half as long as two, and bucket actions have no effect on objects.
+    // Use one statement for the bucket and its objects to halve the length. The bucket actions have
+    // no effect on the objects.
     let mut resources = vec![Item {
         comment: String::new(),
         value: bucket.into(),

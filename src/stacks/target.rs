@@ -233,8 +233,8 @@ fn least_output_statements(names: &Names<'_>, bucket: &Value) -> Vec<Statement> 
             .owned_by(names.account()),
         Statement::allow(
             "ReadOutputBucket",
-            "Reads the bucket's settings, as AWS documents for the action. Not proven to be \
-             necessary.",
+            "Reads the bucket's settings. AWS documents these permissions for the action, but they are \
+             not known to be required.",
         )
         .actions([
             "s3:GetBucketAcl",
@@ -347,7 +347,7 @@ fn suppress_wildcards(plan: &Plan, resource: Resource) -> Resource {
     if plan.permissions == Permissions::Article {
         resource.suppress(
             "IAM_NO_WILDCARD_ACTIONS",
-            "permissions is article: these wildcards come from the procedure.",
+            "`permissions: article` is set. These wildcards come from the AWS procedure.",
         )
     } else {
         resource

@@ -97,8 +97,8 @@ impl Value {
     }
 }
 
-/// Returns the text of a `!Sub` with each reference replaced for which `with` returns a
-/// replacement. The literal `${!…}` stays unchanged.
+/// Returns the text of a `!Sub`. Replaces each reference if `with` returns a replacement for it.
+/// The literal `${!…}` stays unchanged.
 fn replace_references(text: &str, with: &impl Fn(&str) -> Option<String>) -> String {
     let parts = sub_parts(text).map(|part| match part {
         SubPart::Text(text) => text.to_owned(),

@@ -207,8 +207,8 @@ pub fn with_policy_names(new: &Template, deployed: &Template, target: &str) -> O
 }
 
 /// Renames policies whose names another stack in the account uses. Only one target in an account
-/// has the policy names of the procedure, and this target may be about to be removed. No resource
-/// refers to the policies by name.
+/// can use the policy names from the AWS procedure, and the deployment may be about to remove that
+/// target. No resource refers to the policies by name.
 pub(super) fn distinct_policies(pieces: &[Piece]) -> Vec<Piece> {
     let owners = owners(pieces);
     let mut pieces = pieces.to_vec();

@@ -9,7 +9,7 @@ const KEPT: &str = "Kept from the deployed template until the pipeline stops usi
 /// The elements of a statement that contain lists of alternatives.
 const ALTERNATIVES: [&str; 3] = ["Action", "Principal", "Resource"];
 
-/// Negated operators. A `Deny` with one of them excludes all values of the list.
+/// Negated operators. A `Deny` with one of them exempts all values in the list.
 const NEGATED: [&str; 8] = [
     "StringNotEquals",
     "StringNotEqualsIgnoreCase",

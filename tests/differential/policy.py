@@ -1,6 +1,6 @@
 """A second implementation of AWS's policy evaluation, written only from the IAM User Guide.
 
-Results are three-valued: True, False, or None if the result depends on something unknown. It shares
+Results are three-valued: True, False, or None if the result depends on an unknown value. It shares
 nothing with the Rust code. The differential test compares the two.
 """
 

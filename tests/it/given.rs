@@ -190,12 +190,12 @@ fn keys_and_roles_always_have_a_policy() {
     refused(
         &project,
         &format!("prove --policy {key}=none"),
-        &["every key has a policy: specify its file"],
+        &["every key has a policy: specify the policy file"],
     );
     refused(
         &project,
         "prove --policy prods3role=none",
-        &["every role has a trust policy: specify its file"],
+        &["every role has a trust policy: specify the policy file"],
     );
     refused(
         &project,

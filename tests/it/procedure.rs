@@ -256,7 +256,7 @@ fn article_suppresses_the_findings_that_it_causes_with_a_reason() {
         for rule in rules {
             let reason = guard["Reasons"][rule.as_str().expect("a name")].as_str();
             let reason = reason.expect("every suppression has a reason");
-            because_of_article += usize::from(reason.contains("permissions is article"));
+            because_of_article += usize::from(reason.contains("`permissions: article` is set"));
         }
         assert!(because_of_article > 0, "{id}");
     }

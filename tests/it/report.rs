@@ -69,7 +69,7 @@ fn grants_of_the_aws_procedure_are_not_reported_as_denied() {
     let project = Project::with(&format!("{SMALL}permissions: article\n"));
     project.expect("report", 0);
     let page = read(&project, "report.html");
-    assert!(page.contains("over-grant of the AWS procedure"));
+    assert!(page.contains("excess permission from the AWS procedure"));
     assert!(!page.contains("every attack is denied"));
 }
 

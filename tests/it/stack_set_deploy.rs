@@ -799,7 +799,12 @@ fn service_managed_requires_trusted_access_and_targets_organizational_units() {
     ]);
     logged_in(&mut project, &script.endpoint());
     let run = project.expect(DEPLOY, 1);
-    assert!(run.stderr.contains("no trusted access"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("trusted access for StackSets is not enabled"),
+        "{}",
+        run.stderr
+    );
     assert!(
         run.stderr.contains("activate-organizations-access"),
         "{}",

@@ -276,7 +276,12 @@ fn a_service_managed_set_deploys_to_the_accounts_of_its_units() {
          [ou-ab12-11111111]\n",
     );
     let run = fleet.project.expect(DEPLOY, 1);
-    assert!(run.stderr.contains("no trusted access"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("trusted access for StackSets is not enabled"),
+        "{}",
+        run.stderr
+    );
 
     aws("organizations create-organization --feature-set ALL");
     aws("cloudformation activate-organizations-access");

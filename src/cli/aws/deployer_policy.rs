@@ -74,7 +74,10 @@ pub(crate) fn run(global: &Global, options: &DeployerPolicyOptions) -> Result<Ou
     let stacks: Vec<&StackStep> = of_profile(&all, profile)?;
     if options.push && !stacks.iter().any(|step| step.side == Side::Dev) {
         return Err(Failure::new(
-            format!("`push` needs the dev account, but profile `{profile}` has no stack there"),
+            format!(
+                "`push` requires access to the dev account, but profile `{profile}` is not the dev \
+                 profile"
+            ),
             format!("use --profile {}", shell::word(&project.plan.dev.profile)),
         ));
     }

@@ -1,7 +1,7 @@
 //! The signals that end a command: Ctrl-C, `kill`, and a closed terminal. All are handled in the
 //! same way.
 
-/// A signal that ended the work.
+/// A signal that ended the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// Ctrl-C (SIGINT).

@@ -73,7 +73,7 @@ pub(crate) fn bytes_if_any(path: &Path, what: &str) -> Result<Option<Vec<u8>>, F
     }
 }
 
-/// Returns the sorted paths in a folder. A missing folder contains no paths.
+/// Returns the sorted paths in a folder. Returns no paths if the folder does not exist.
 pub(crate) fn paths_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -133,7 +133,7 @@ fn account(
         (None, Some(id)) => id.clone(),
         (None, None) => question.ask()?,
     };
-    // A role of the dev account can write to a bucket of any account that allows it.
+    // A role in the dev account can write to a bucket in any account that allows it.
     let mut roles = target.roles.iter();
     let other = roles.find_map(|role| {
         let owner = role.account()?;

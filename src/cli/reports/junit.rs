@@ -69,7 +69,8 @@ fn case<'f>(
             status.set_description(text);
             TestCase::new(name, status)
         }
-        // Warnings and notes are not failed tests: a build server would stop at them.
+        // Do not report warnings and notes as failed tests, because a build server would fail the
+        // build.
         None => {
             let mut case = TestCase::new(name, TestCaseStatus::success());
             if !text.is_empty() {

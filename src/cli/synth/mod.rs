@@ -177,7 +177,7 @@ fn warn_of_one_account(global: &Global, project: &Project) {
         diagnostics::warn(
             global,
             &format!("{} {verb} in the dev account {dev}", targets.join(", ")),
-            "use a separate account: within one account, the deploy role protects nothing",
+            "use a separate account: in a single account, the deploy role provides no isolation",
         );
     }
 }

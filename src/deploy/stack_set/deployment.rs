@@ -116,8 +116,8 @@ impl<'a> Deployment<'a> {
             };
             return Err(DeployError::input(
                 format!(
-                    "stack set `{}` is {is}, but the configuration specifies another permission \
-                     model, which StackSets cannot change while instances exist",
+                    "stack set `{}` is {is}, but the configuration specifies a different \
+                     permission model; StackSets cannot change the model of a stack set that has instances",
                     plan.name
                 ),
                 format!(

@@ -48,7 +48,8 @@ pub(crate) async fn trusted_access(
     };
     Err(DeployError::failed(
         format!(
-            "StackSets has no trusted access to the organization, so it cannot deploy stack set \
+            "trusted access for StackSets is not enabled in the organization, so StackSets cannot \
+             deploy stack set \
              `{}` with service-managed permissions",
             plan.name
         ),

@@ -69,7 +69,8 @@ pub(crate) fn hint(reason: &str) -> String {
 }
 
 /// Returns a description of the stack set role that is missing or lacks a trusted principal,
-/// according to the reason. Both roles can have any name, so the wording decides.
+/// according to the reason. Both roles can have any name, so this function relies on the wording of
+/// the reason.
 fn missing_role(lower: &str) -> Option<&'static str> {
     let administration = "the administration role is missing from the administrator account, or \
                           does not trust cloudformation.amazonaws.com";

@@ -135,7 +135,7 @@ fn is_empty(value: &Json) -> bool {
     }
 }
 
-/// Returns whether two values are equal, with numbers and booleans written as strings.
+/// Returns whether two values are equal. Compares numbers and booleans as strings.
 fn same(a: &Json, b: &Json) -> bool {
     if is_empty(a) && is_empty(b) {
         return true;

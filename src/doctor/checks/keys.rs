@@ -52,7 +52,7 @@ impl Checks<'_> {
             .blocking(Block::Resource(key.arn.clone()))
             .named(last(&key.arn))
             .advise(
-                "a deleted key and the data that it encrypted cannot be restored: let the dev \
+                "a deleted key cannot be recovered, and the data that it encrypted cannot be decrypted: let the dev \
                  stack create another key, deploy the targets with its ID, then deploy dev again",
             );
     }

@@ -16,7 +16,7 @@ use crate::template::{Deployment, Marker, Resolver, function, known_text};
 /// is tried with the defaults of the others, followed by pairs of values up to this number.
 const COMBINATIONS: usize = 128;
 
-/// The maximum number of allowed values of a parameter that are tried.
+/// The maximum number of a parameter's `AllowedValues` to try.
 const ALLOWED_VALUES: usize = 8;
 
 /// The maximum nesting depth. Conditions that are nested more deeply are considered circular.

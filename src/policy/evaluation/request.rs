@@ -294,7 +294,7 @@ impl Request {
     }
 
     /// Returns whether the principal and the resource are in different accounts. A service
-    /// principal is in no account.
+    /// principal does not belong to an account.
     pub fn is_cross_account(&self) -> bool {
         self.principal
             .account

@@ -146,8 +146,8 @@ impl AttackSuite<'_, '_> {
             "uses-another-key", "generates data keys with another key", "kms:GenerateDataKey",
                 another; under(world.open_key);
         }
-        // A bucket policy outside the templates cannot name the key, which is created later. There,
-        // the role's lack of permission for any other key stops the attack.
+        // A bucket policy outside the templates cannot name the key, which is created later. In
+        // that case, the attack fails because the role has no permission for any other key.
         let found = world.land.buckets.get(store.bucket);
         let policy = found.and_then(|bucket| bucket.policy);
         if policy.is_none_or(|id| world.policies[id].place.file < world.templates) {

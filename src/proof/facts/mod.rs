@@ -34,8 +34,7 @@ pub(super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doubt>) {
     (in_order(found), doubts)
 }
 
-/// Sorts the pipelines in the order of their execution: a pipeline that another starts comes after
-/// it.
+/// Sorts the pipelines in execution order: each pipeline comes after the pipeline that starts it.
 fn in_order(mut pipelines: Vec<Pipeline>) -> Vec<Pipeline> {
     let started: HashSet<String> = pipelines
         .iter()

@@ -133,7 +133,7 @@ pub(crate) fn known_text(node: &Node) -> Option<&str> {
     }
 }
 
-/// Returns a value with replaced items or entries. Those without a replacement are removed.
+/// Replaces the items or entries of a value. Removes those without a replacement.
 fn children(value: &Value, replace: impl Fn(&Node) -> Option<Node>) -> Value {
     match value {
         Value::Sequence(items) => Value::Sequence(items.iter().filter_map(replace).collect()),

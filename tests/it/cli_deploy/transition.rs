@@ -171,7 +171,7 @@ fn dev_keeps_the_old_grants_until_the_pipeline_has_switched() {
     );
     let run = site.deploy(REPLACE, 0);
     assert!(
-        !run.stderr.contains("switch the pipeline"),
+        !run.stderr.contains("switch to the new pipeline"),
         "{}",
         run.stderr
     );
@@ -360,7 +360,7 @@ fn a_target_that_needs_no_first_step_is_recorded_as_ready() {
     only("dev");
     let run = site.deploy("--profile dev --yes --allow-replacement", 0);
     assert!(
-        run.stderr.contains("-dev: switch the pipeline"),
+        run.stderr.contains("-dev: switch to the new pipeline"),
         "{}",
         run.stderr
     );

@@ -19,7 +19,7 @@ pub(super) fn text(change: &Change, width: Option<usize>) -> String {
         return String::new();
     }
     let mut text = format!("{}:\n", change.logical_id);
-    // Output to a file or a pipe is complete.
+    // Show all properties if the output is a file or a pipe.
     let shown = width.map_or(usize::MAX, |_| SHOWN);
     for one in change.properties.iter().take(shown) {
         text.push_str(&property(one, width));

@@ -1,4 +1,4 @@
-//! Checks before the first step of a change of a live pipeline.
+//! Checks that run before the first step of a change to a live pipeline.
 
 use crate::deploy::StackStep;
 use crate::stacks::{PIPELINE_NAME, Side};
@@ -95,8 +95,9 @@ pub(super) fn conflicts(
     };
     let help = match first.owner < steps.len() {
         true => {
-            "s3ferry cannot swap names in one run: deploy the owner with a third name, then deploy \
-             the other stack with the free name"
+            "s3ferry cannot swap names in one run: rename the \
+             resource of the current owner to a temporary name and deploy it, then deploy the other \
+             stack with the released name"
         }
         false => {
             "choose other names for the new stack (`bucket:` and `role:`); once the pipeline \
@@ -172,7 +173,7 @@ pub(super) fn breaks(
         .collect();
     Err(Failure::finding(
         format!(
-            "after the step for stack `{}`, the pipeline could not deploy until the last step: {}; \
+            "from the step for stack `{}` until the last step, the pipeline would be unable to deploy: {}; \
              nothing was changed",
             step.stack,
             what.join("; ")

@@ -35,12 +35,14 @@ pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Seque
             (Version::Both, _) => {
                 "add resources for the new pipeline; keep those for the old pipeline"
             }
-            (Version::Switched, _) => "switch the pipeline; keep resources for the old pipeline",
+            (Version::Switched, _) => {
+                "switch to the new pipeline; keep resources for the old pipeline"
+            }
             (_, Side::Dev) if !sequence.is_switch(one) => {
                 "remove resources that only the old pipeline uses"
             }
-            (_, Side::Dev) => "switch the pipeline",
-            (_, Side::Pipeline(_)) => "switch this pipeline",
+            (_, Side::Dev) => "switch to the new pipeline",
+            (_, Side::Pipeline(_)) => "switch this pipeline to the new configuration",
             _ if is_second => "remove resources that only the old pipeline uses",
             _ => "deploy the new template",
         };

@@ -96,7 +96,7 @@ struct Summary {
     consequences: usize,
     /// Differences from the templates that do not affect the pipeline.
     differences: usize,
-    /// Calls of an execution that could be decided.
+    /// Number of calls in an execution that could be decided.
     calls_decided: usize,
     /// Calls that depend on unread items.
     calls_undecided: usize,

@@ -119,7 +119,7 @@ fn summary(examined: &Examined<'_>) -> String {
             );
         }
         Health::Incomplete => parts.push(format!(
-            "no problems found in the items that were read: {} of {} decided",
+            "no problems found in the items that were read: {} of {} evaluated",
             diagnosis.calls,
             count(diagnosis.all_calls(), "call", "calls")
         )),
@@ -132,7 +132,10 @@ fn summary(examined: &Examined<'_>) -> String {
                 parts.push(count(differences, "difference", "differences"));
             }
             if undecided > 0 {
-                parts.push(format!("{} not decided", count(undecided, "call", "calls")));
+                parts.push(format!(
+                    "{} not evaluated",
+                    count(undecided, "call", "calls")
+                ));
             }
         }
     }

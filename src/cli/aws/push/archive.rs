@@ -211,7 +211,7 @@ impl Walk<'_> {
     }
 
     /// Resolves a symbolic link to a file. A bucket cannot contain links, so the content of the
-    /// file is included. A link must not lead outside the folder, because the site may be public.
+    /// file is included. A link must not point outside the folder, because the site may be public.
     fn link(&self, path: &Path, name: &str) -> Result<PathBuf, Failure> {
         let refused = |why: &str| {
             Failure::new(

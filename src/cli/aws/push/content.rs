@@ -62,9 +62,9 @@ impl Types {
         add(
             Code::ContentType,
             self.by_type,
-            "the S3 deploy action does not recognize the type of {} and sets the content type \
-             application/octet-stream; browsers download such pages and documents, and do not run \
-             such scripts",
+            "the S3 deploy action does not recognize the type of {} and sets the content type to \
+             application/octet-stream; browsers download these files instead of displaying them, and do \
+             not run them as scripts",
             "rename .htm to .html and .mjs to .js, or set the type in the service that serves the \
              site",
         );

@@ -79,7 +79,8 @@ fn too_many(path: &Path, files: &str) -> Failure {
     )
 }
 
-/// Returns why a file name cannot be an object key in every target, if so.
+/// Returns the reason why a file name is not a valid object key in at least one target, or `None`
+/// if it is valid in all targets.
 pub(super) fn key_problem(name: &str, targets: &[TargetPlan]) -> Option<String> {
     if let Some(bad) = name.chars().find(|c| c.is_control()) {
         return Some(format!("it contains {}", named(bad)));

@@ -68,7 +68,7 @@ async fn open(
     Ok((identity.account, access))
 }
 
-/// Opens the accounts of all instances and of the dev profile.
+/// Opens access to the accounts of all instances and of the dev profile.
 pub(super) async fn reach_all(session: &Session<'_>) -> Result<Reached, DeployError> {
     let plan = &session.accounts.project.plan;
     let instances = plan.instances();
