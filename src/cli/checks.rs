@@ -1,12 +1,13 @@
 //! The checks that templates pass before they are written or deployed: lint and proof.
 
-use crate::checked::{CheckError, Refusal, proof_refusal};
+use crate::checked::{CheckError, Refusal, lint_refusal, proof_refusal};
 use crate::diagnostic::Source;
 use crate::lint::Report;
 use crate::proof::Proof;
 
+use super::output::{self, Text};
 use super::proof::complaints;
-use super::{Failure, Global, output, reports};
+use super::{Failure, Global, reports};
 
 impl From<CheckError> for Failure {
     fn from(error: CheckError) -> Self {
@@ -24,8 +25,8 @@ pub(crate) fn show_lint(global: &Global, reports: &[(Source, Report)]) {
         .iter()
         .any(|(_, report)| !report.findings.is_empty())
     {
-        let text = reports::text(reports, global.verbose);
-        output::note(global, text.trim_end());
+        let text = reports::text(reports, global.verbose).trim_end();
+        show(global, text, lint_refusal(reports).is_some());
     }
 }
 
@@ -33,8 +34,18 @@ pub(crate) fn show_lint(global: &Global, reports: &[(Source, Report)]) {
 /// `strict`, unproven calls, unresolved values, and excess are errors.
 pub(crate) fn show_proof(global: &Global, proof: &Proof, strict: bool) -> Option<Refusal> {
     let shown = complaints(proof, strict);
+    let refusal = proof_refusal(proof, strict);
     if !shown.is_empty() {
-        output::note(global, shown);
+        show(global, shown, refusal.is_some());
     }
-    proof_refusal(proof, strict)
+    refusal
+}
+
+/// Prints findings. Those that refuse the templates are errors, so they are printed even with `--quiet`.
+fn show(global: &Global, text: Text, is_refused: bool) {
+    if is_refused {
+        output::error(text);
+    } else {
+        output::note(global, text);
+    }
 }

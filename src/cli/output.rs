@@ -174,6 +174,9 @@ impl From<&String> for Text {
     }
 }
 
+/// The maximum width of a terminal. Larger values of `COLUMNS` would overflow in a renderer.
+const WIDEST: usize = 10_000;
+
 /// The destination of text, which determines its maximum width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stream {
@@ -190,7 +193,7 @@ impl Stream {
         let columns = std::env::var("COLUMNS").ok();
         let columns = columns.and_then(|text| text.parse::<usize>().ok());
         if let Some(columns) = columns.filter(|columns| *columns > 0) {
-            return Some(columns);
+            return Some(columns.min(WIDEST));
         }
         let terminal = match self {
             Self::Results => terminal_size::terminal_size_of(std::io::stdout()),

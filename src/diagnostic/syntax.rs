@@ -137,6 +137,11 @@ fn tabs(text: &str, at: usize) -> Option<Span> {
     None
 }
 
+/// Invisible characters that look like a space or like nothing, and that YAML reads as text.
+const SPACES: [char; 6] = [
+    '\u{a0}', '\u{2007}', '\u{200b}', '\u{202f}', '\u{3000}', '\u{feff}',
+];
+
 /// Returns the first invisible character in the line of a byte or in the line above it. YAML reads it as
 /// text, so the parser reports an error that does not name it.
 fn unseen(text: &str, at: usize) -> Option<(Span, char)> {
@@ -154,8 +159,9 @@ fn unseen(text: &str, at: usize) -> Option<(Span, char)> {
         .get(at..)?
         .find('\n')
         .map_or(text.len(), |length| at + length);
+    // Comments and values can contain other invisible characters, such as those of emoji.
     let mut found = text.get(start..end)?.char_indices();
-    let (offset, c) = found.find(|(_, c)| crate::escape::is_unseen(*c) && !c.is_control())?;
+    let (offset, c) = found.find(|(_, c)| SPACES.contains(c))?;
     let start = start + offset;
     let end = start + c.len_utf8();
     Some((Span { start, end }, c))

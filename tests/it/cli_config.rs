@@ -1199,3 +1199,20 @@ fn an_error_without_a_source_line_has_no_margin() {
         ]
     );
 }
+
+#[test]
+fn an_invisible_space_in_the_indentation_is_named() {
+    let found = problems(&SMALL.replace(
+        "  account: \"111111111111\"",
+        "\u{a0} account: \"111111111111\"",
+    ));
+    assert!(
+        found
+            .iter()
+            .any(|problem| problem.message.contains("U+00A0")),
+        "{found:?}"
+    );
+    // Emoji contain invisible characters, too, but do not cause the error.
+    let found = problems("# \u{26a0}\u{fe0f}\ndev:\n  account \"1\"\n  region: x\n");
+    assert!(!found[0].message.contains("U+FE0F"), "{found:?}");
+}

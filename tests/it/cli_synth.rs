@@ -541,3 +541,14 @@ fn a_check_without_a_configuration_reports_the_missing_file() {
     }
     assert_eq!(run.stdout, "");
 }
+
+#[test]
+fn errors_are_printed_even_with_quiet() {
+    let key = "o".repeat(1_000);
+    let config = SMALL.replace(
+        "targets:",
+        &format!("  source: {{object_key: {key}.zip}}\ntargets:"),
+    );
+    let run = Project::with(&config).expect("synth --quiet", 1);
+    assert!(run.stderr.contains("error"), "{}", run.stderr);
+}
