@@ -220,7 +220,7 @@ pub(super) fn paragraph(text: &str, width: usize) -> Vec<String> {
     let mut word = String::new();
     for part in text[left..].split_inclusive(' ') {
         word += part;
-        if word.matches('`').count() % 2 == 0 {
+        if word.matches('`').count().is_multiple_of(2) {
             add(&word);
             word.clear();
         }

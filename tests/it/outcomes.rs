@@ -267,7 +267,7 @@ fn an_empty_proof_fails_and_says_so() {
     let run = project.expect("prove --dir empty --step dev", 1);
     assert!(
         run.stdout
-            .contains("error: the templates result in no calls"),
+            .contains("error: no calls can be derived from the templates"),
         "{}",
         run.stdout
     );

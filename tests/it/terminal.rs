@@ -244,13 +244,17 @@ fn questions_keep_the_lines_above_them() {
 #[test]
 fn init_asks_again_after_an_invalid_answer() {
     let project = Project::empty();
+    // The cursor is in the line of the prompt, which appears again.
+    let dev = "Dev account ID (12 digits): ";
+    let prod = "Prod account ID (12 digits): ";
+    let region = "Region [us-east-1]: ";
     let answers = [
-        ("Dev account ID (12 digits): ", "12345\n"),
-        ("it has 5 digits, not 12", "1111-1111-1111\n"),
-        ("Prod account ID (12 digits): ", "\n"),
-        ("the account ID is empty", "2222 2222 2222\n"),
-        ("Region [us-east-1]: ", "us-wset-2\n"),
-        ("has no region `us-wset-2`", "us-west-2\n"),
+        (dev, "12345\n"),
+        (dev, "1111-1111-1111\n"),
+        (prod, "\n"),
+        (prod, "2222 2222 2222\n"),
+        (region, "us-wset-2\n"),
+        (region, "us-west-2\n"),
     ];
     let mut terminal = Terminal::run(&project, "init", (80, 24), "xterm", &answers);
     let text = terminal.text();
@@ -260,7 +264,14 @@ fn init_asks_again_after_an_invalid_answer() {
         2,
         "{text}"
     );
-    assert!(text.contains("Next: "), "{text}");
+    for part in [
+        "it has 5 digits, not 12",
+        "the account ID is empty",
+        "has no region `us-wset-2`",
+        "Next: ",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
     let config = project.read("s3ferry.yaml");
     for part in ["\"111111111111\"", "\"222222222222\"", "region: us-west-2"] {
         assert!(config.contains(part), "{config}");
