@@ -268,13 +268,8 @@ fn named_templates(paths: &[PathBuf]) -> Result<Vec<TemplateFile>, Failure> {
             found.push(files::read(path, "template", Kind::Template)?.into());
             continue;
         }
-        let listed = files::paths_in(path).map_err(|error| {
-            let (shown, reason) = (path.display(), files::reason(&error));
-            Failure::new(
-                format!("cannot read folder `{shown}`: {reason}"),
-                "check the permissions of the folder",
-            )
-        })?;
+        let listed =
+            files::paths_in(path).map_err(|error| files::cannot_read_folder(path, &error))?;
         let before = found.len();
         for path in listed {
             if !files::has_extension(&path, &TEMPLATES) || !path.is_file() {
@@ -368,10 +363,8 @@ fn without_rules(global: &Global, skipped: &[String]) -> Text {
 }
 
 fn guard_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let paths = files::paths_in(folder).map_err(|error| {
-        let message = format!("cannot read folder `{}`: {error}", folder.display());
-        Failure::new(message, "")
-    })?;
+    let paths =
+        files::paths_in(folder).map_err(|error| files::cannot_read_folder(folder, &error))?;
     for path in paths {
         if path.is_dir() && !path.is_symlink() {
             guard_files(&path, found)?;

@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::is_input;
 use super::replace::{Writer, cannot_write, folder_of, is_descriptor, resolve};
 use crate::cli::Failure;
 
@@ -36,7 +37,8 @@ pub(crate) fn is_replaced(path: &Path) -> bool {
 /// output.
 ///
 /// # Errors
-/// The path is a folder, or cannot be written. In this case, the file does not change.
+/// The path is a folder or an input of the command, or cannot be written. In this case, the file
+/// does not change.
 pub(crate) fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<bool, Failure> {
     let bytes = content.as_ref();
     let written = match destination(path)? {
@@ -46,6 +48,15 @@ pub(crate) fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<bool, Failur
         }
         Destination::Stream => stream(path, OpenOptions::new().write(true), bytes),
         Destination::Descriptor => stream(path, OpenOptions::new().append(true), bytes),
+        Destination::File if is_input(path) => {
+            return Err(Failure::new(
+                format!(
+                    "cannot write `{}`: the command reads this file",
+                    path.display()
+                ),
+                "specify another file with --out",
+            ));
+        }
         Destination::File => {
             Writer::lock(&[path.to_path_buf()])?.replace(&[(path, bytes)])?;
             return Ok(true);

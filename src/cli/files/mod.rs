@@ -3,9 +3,11 @@
 mod destination;
 mod replace;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::diagnostic::{Kind, Source};
 
@@ -35,6 +37,7 @@ const fn limit_of(kind: Kind) -> u64 {
 pub(crate) fn read(path: &Path, what: &str, kind: Kind) -> Result<Source, Failure> {
     let shown = path.display().to_string();
     let bytes = bytes_of(path, what, limit_of(kind))?;
+    remember(path);
     Ok(text(bytes, shown, what)?.of_kind(kind))
 }
 
@@ -73,6 +76,18 @@ pub(crate) fn bytes_if_any(path: &Path, what: &str) -> Result<Option<Vec<u8>>, F
     }
 }
 
+/// Returns the failure for a folder that cannot be read.
+pub(crate) fn cannot_read_folder(folder: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        format!(
+            "cannot read folder `{}`: {}",
+            folder.display(),
+            reason(error)
+        ),
+        "check the permissions of the folder",
+    )
+}
+
 /// Returns the sorted paths in a folder. Returns no paths if the folder does not exist.
 pub(crate) fn paths_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
@@ -108,6 +123,22 @@ pub(crate) fn reason(error: &io::Error) -> String {
     match inner.and_then(<dyn std::error::Error>::downcast_ref::<io::Error>) {
         Some(inner) => reason(inner),
         None => error.kind().to_string(),
+    }
+}
+
+/// The files that this process has read as input. None of them may be replaced by output.
+static INPUTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Returns whether a path names a file that was read as input, also through a link.
+fn is_input(path: &Path) -> bool {
+    let inputs = INPUTS.lock().unwrap_or_else(PoisonError::into_inner);
+    fs::canonicalize(path).is_ok_and(|real| inputs.contains(&real))
+}
+
+fn remember(path: &Path) {
+    if let Ok(real) = fs::canonicalize(path) {
+        let mut inputs = INPUTS.lock().unwrap_or_else(PoisonError::into_inner);
+        inputs.insert(real);
     }
 }
 

@@ -175,10 +175,8 @@ fn template_path(dir: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
 
 /// Returns the merged bucket policies next to the templates: `policies/BUCKET.json`, or YAML.
 fn merged_policies(folder: &Path) -> Result<Vec<NamedFile>, Failure> {
-    let mut paths = files::paths_in(folder).map_err(|error| {
-        let message = format!("cannot read folder `{}`: {error}", folder.display());
-        Failure::new(message, "")
-    })?;
+    let mut paths =
+        files::paths_in(folder).map_err(|error| files::cannot_read_folder(folder, &error))?;
     paths.retain(|path| files::has_extension(path, &TEMPLATES[..3]));
     let files = paths.iter().map(|path| {
         let name = path.file_stem().unwrap_or_default();

@@ -161,13 +161,8 @@ impl<'a> Folder<'a> {
     /// Returns the templates of this format that an earlier run wrote and that are obsolete.
     fn unwanted(&self) -> Result<Vec<PathBuf>, Failure> {
         let out = &self.options.out;
-        let mut found = files::paths_in(out).map_err(|error| {
-            let (shown, reason) = (out.display(), files::reason(&error));
-            Failure::new(
-                format!("cannot read folder `{shown}`: {reason}"),
-                "choose another folder with --out",
-            )
-        })?;
+        let mut found =
+            files::paths_in(out).map_err(|error| files::cannot_read_folder(out, &error))?;
         let extension = TemplateFormat::from(self.options.format).extension();
         found.retain(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -187,3 +187,36 @@ fn templates_keep_links_and_modes() {
     assert!(project.read("dev.yaml").contains("444444444444"));
     assert_eq!(mode(&project, "stacks/prod.yaml"), 0o664);
 }
+
+#[test]
+fn a_file_that_the_command_reads_is_never_replaced() {
+    let project = Project::with(SMALL);
+    project.expect("synth", 0);
+    project.write(
+        "scp.json",
+        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#,
+    );
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("s3ferry.yaml", project.path("link")).expect("a link");
+    for (command, file) in [
+        ("report --out s3ferry.yaml", "s3ferry.yaml"),
+        ("graph --out ./s3ferry.yaml", "s3ferry.yaml"),
+        ("graph --out stacks/dev.yaml", "stacks/dev.yaml"),
+        ("report --scp scp.json --out scp.json", "scp.json"),
+        #[cfg(unix)]
+        ("report --out link", "s3ferry.yaml"),
+    ] {
+        let before = project.read(file);
+        let run = project.expect(command, 2);
+        assert!(
+            run.stderr.contains("the command reads this file"),
+            "{command}: {}",
+            run.stderr
+        );
+        assert_eq!(project.read(file), before, "{command}");
+    }
+    // Other files are replaced.
+    project.write("old.html", "old");
+    project.expect("report --out old.html", 0);
+    assert_ne!(project.read("old.html"), "old");
+}
