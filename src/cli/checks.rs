@@ -5,7 +5,7 @@ use crate::diagnostic::Source;
 use crate::lint::Report;
 use crate::proof::Proof;
 
-use super::output::{self, Text};
+use super::output::{self, Stream, Text};
 use super::proof::complaints;
 use super::{Failure, Global, reports};
 
@@ -44,7 +44,7 @@ pub(crate) fn show_proof(global: &Global, proof: &Proof, strict: bool) -> Option
 /// Prints findings. Those that refuse the templates are errors, so they are printed even with `--quiet`.
 fn show(global: &Global, text: Text, is_refused: bool) {
     if is_refused {
-        output::error(text);
+        output::error(text.fitted(Stream::Notes));
     } else {
         output::note(global, text);
     }

@@ -158,6 +158,12 @@ pub(crate) fn warn(global: &super::Global, message: &str, help: &str) {
     output::note(global, titled(&Level::WARNING, "", message, &shown(help)));
 }
 
+/// Warns that a pipeline does not cross accounts.
+pub(crate) fn warn_of_one_account(global: &super::Global, message: &str) {
+    let help = "use separate accounts: in a single account, the deploy role provides no isolation";
+    warn(global, message, help);
+}
+
 #[cfg(feature = "deploy")]
 impl From<crate::deploy::DeployError> for Failure {
     fn from(error: crate::deploy::DeployError) -> Self {

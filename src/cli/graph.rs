@@ -13,7 +13,7 @@ use super::output::{self, Text, note, print};
 use super::progress::Progress;
 use super::project::Project;
 use super::proof::ProofInput;
-use super::{Failure, Global, Outcome, files};
+use super::{Failure, Global, Outcome, files, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,7 +60,7 @@ enum Format {
     Json,
 }
 
-/// Draws the run.
+/// Draws the diagram.
 pub(crate) fn run(global: &Global, options: &GraphOptions) -> Result<Outcome, Failure> {
     let project = Project::load_or_example(global, options.input.example)?;
     project.known("target", &options.target, |target, _| &target.name)?;
@@ -71,8 +71,8 @@ pub(crate) fn run(global: &Global, options: &GraphOptions) -> Result<Outcome, Fa
     drop(progress);
     if proof.pipelines.is_empty() {
         return Err(Failure::new(
-            "the templates have no pipeline, so there is no run to draw",
-            "name the folder of the templates with --dir, or write them with `s3ferry synth`",
+            "the templates have no pipeline, so there is no execution to draw",
+            "specify the folder of the templates with --dir, or write them with `s3ferry synth`",
         ));
     }
     let mut graph = Graph::new(&proof);
@@ -101,10 +101,8 @@ pub(crate) fn run(global: &Global, options: &GraphOptions) -> Result<Outcome, Fa
     });
     if denied + unproven > 0 {
         let counts = format!("Arrows with a denied call: {denied}, unproven: {unproven}");
-        note(
-            global,
-            &format!("{counts}. Run `s3ferry prove` for the reasons."),
-        );
+        let prove = shell::command(global, &options.input.example.words("prove"));
+        note(global, &format!("{counts}. Run `{prove}` for the reasons."));
     }
     Ok(Outcome::Done)
 }

@@ -3,16 +3,15 @@
 mod existing;
 
 use std::io::{BufRead as _, IsTerminal as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::aws::names::account_id_problem;
 use crate::config::{Document, pipeline_region_problem};
 use crate::diagnostic::Source;
 
-use super::diagnostics::warn;
 use super::locate::DEFAULT_CONFIG;
 use super::output::{self, print};
-use super::{Failure, Global, Outcome, files, shell};
+use super::{Failure, Global, Outcome, diagnostics, files, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,7 +82,7 @@ pub(crate) fn run(global: &Global, options: &InitOptions) -> Result<Outcome, Fai
         print(&format!(
             "Wrote {}.\n{}",
             output::path(&path),
-            next_steps(&path, options)
+            next_steps(global, options)
         ))?;
     }
     Ok(Outcome::Done)
@@ -120,18 +119,17 @@ fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
         ));
     }
     let mut given = given.into_iter().filter_map(Result::ok);
-    let mut is_asked = false;
-    let mut answer = |question: &Question| match (given.next().flatten(), question.default) {
-        (Some(value), _) => Ok(value),
-        // If the options name both accounts, the command runs without questions.
-        (None, Some(default)) if !is_asked => Ok(default.to_owned()),
-        (None, _) => {
-            is_asked = true;
-            question.ask()
-        }
+    let mut answer = |question: &Question| match given.next().flatten() {
+        Some(value) => Ok(value),
+        None => question.ask(),
     };
     let (dev, prod) = (answer(&dev)?, answer(&prod)?);
-    let region = answer(&REGION)?;
+    // With both accounts as options, the command runs without questions.
+    let is_asked = options.dev_account.is_none() || options.prod_account.is_none();
+    let region = match (&options.region, REGION.default) {
+        (None, Some(default)) if !is_asked => default.to_owned(),
+        _ => answer(&REGION)?,
+    };
     if dev == prod {
         warn_of_one_account(global, &dev);
     }
@@ -139,11 +137,8 @@ fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
 }
 
 fn warn_of_one_account(global: &Global, account: &str) {
-    warn(
-        global,
-        &format!("the dev account and the prod account are both {account}"),
-        "use two accounts: in a single account, the deploy role provides no isolation",
-    );
+    let message = format!("the dev account and the prod account are both {account}");
+    diagnostics::warn_of_one_account(global, &message);
 }
 
 /// Returns the region of the pipeline, from the option or the user's answer.
@@ -257,18 +252,13 @@ fn bucket_account(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn next_steps(path: &Path, options: &InitOptions) -> String {
-    let config = if path == Path::new(DEFAULT_CONFIG) {
-        String::new()
-    } else {
-        format!(" --config {}", shell::word(&path.to_string_lossy()))
+fn next_steps(global: &Global, options: &InitOptions) -> String {
+    let synth = shell::command(global, &["synth"]);
+    let look = match options.from {
+        Some(_) => "review it",
+        None => "check its bucket names",
     };
-    let look = if options.from.is_some() {
-        "review it"
-    } else {
-        "check its bucket names"
-    };
-    format!("Next: {look}, then run `s3ferry synth{config}`.\n")
+    format!("Next: {look}, then run `{synth}`.\n")
 }
 
 fn configuration(dev: &str, prod: &str, region: &str) -> String {

@@ -1,5 +1,6 @@
 //! `s3ferry lint`: checks generated or other templates against Guard rules and quotas.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::checked::lint_files;
@@ -13,7 +14,7 @@ use serde::Serialize;
 
 use super::json::Version;
 use super::locate::ExampleOption;
-use super::output::{Text, print, table};
+use super::output::{self, Text, print, table};
 use super::progress::Progress;
 use super::project::Project;
 use super::proof::{TEMPLATES, templates};
@@ -33,8 +34,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LintOptions {
-    /// Templates or folders of templates; `-` reads standard input [default: the templates in
-    /// stacks/, or else generated templates]
+    /// Templates, or folders of templates without subfolders; `-` reads standard input [default:
+    /// the templates in stacks/, or else those of the configuration]
     #[arg(conflicts_with = "example")]
     files: Vec<PathBuf>,
     /// List the rules and exit
@@ -210,7 +211,7 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
             project.plan.quotas,
         )
     } else {
-        let templates = named_templates(&options.files);
+        let templates = named_templates(global, &options.files);
         let project = Project::load_if_any(global)?;
         let quotas = project.map_or_else(Quotas::default, |project| project.plan.quotas);
         (templates?, quotas)
@@ -257,7 +258,9 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
 }
 
 /// Reads the templates that the arguments name: files, folders, and `-` for standard input.
-fn named_templates(paths: &[PathBuf]) -> Result<Vec<TemplateFile>, Failure> {
+///
+/// A file that is named several times is checked once. Subfolders are not searched.
+fn named_templates(global: &Global, paths: &[PathBuf]) -> Result<Vec<TemplateFile>, Failure> {
     let mut found = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -270,16 +273,22 @@ fn named_templates(paths: &[PathBuf]) -> Result<Vec<TemplateFile>, Failure> {
         }
         let listed =
             files::paths_in(path).map_err(|error| files::cannot_read_folder(path, &error))?;
-        let before = found.len();
+        let (before, mut skipped) = (found.len(), 0);
         for path in listed {
-            if !files::has_extension(&path, &TEMPLATES) || !path.is_file() {
+            // A broken link is reported when it is read.
+            if !files::has_extension(&path, &TEMPLATES) || path.exists() && !path.is_file() {
                 continue;
             }
             // A folder can contain other YAML files. A template with a syntax error is reported.
             let source = files::read(&path, "template", Kind::Template)?;
-            if source.misses_kind().is_none() {
-                found.push(source.into());
+            match source.misses_kind() {
+                None => found.push(source.into()),
+                Some(_) => skipped += 1,
             }
+        }
+        if skipped > 0 {
+            let files = reports::plural(skipped, "file");
+            output::note(global, &format!("Skipped {files} without `Resources`."));
         }
         if found.len() == before {
             return Err(Failure::new(
@@ -288,6 +297,8 @@ fn named_templates(paths: &[PathBuf]) -> Result<Vec<TemplateFile>, Failure> {
             ));
         }
     }
+    let mut names = BTreeSet::new();
+    found.retain(|template: &TemplateFile| names.insert(template.name().to_owned()));
     Ok(found)
 }
 

@@ -20,6 +20,16 @@ pub(crate) struct ExampleOption {
     pub(crate) example: bool,
 }
 
+impl ExampleOption {
+    /// Returns the words of a command that uses the same configuration.
+    pub(crate) fn words(self, command: &str) -> Vec<&str> {
+        match self.example {
+            true => vec![command, "--example"],
+            false => vec![command],
+        }
+    }
+}
+
 /// The result of the search.
 pub(crate) enum Located {
     File(PathBuf),

@@ -89,17 +89,13 @@ impl Text {
     /// Adds a line of prose, wrapped to the width of standard output.
     pub(crate) fn prose(&mut self, text: impl fmt::Display) {
         let text = shown(&text.to_string()).into_owned();
-        match Stream::Results.width() {
-            Some(width) => {
-                for line in paragraph(&text, width) {
-                    self.0 += &line;
-                    self.0.push('\n');
-                }
-            }
-            None => {
-                self.0 += &text;
-                self.0.push('\n');
-            }
+        let lines = match Stream::Results.width() {
+            Some(width) => paragraph(&text, width),
+            None => vec![text],
+        };
+        for line in lines {
+            self.0 += &line;
+            self.0.push('\n');
         }
     }
 

@@ -8,9 +8,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Global;
+use super::output::Stream;
 
 /// Shorter computations show no progress, because the line would only flicker.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Follows the text.
+const ENDING: &str = " ...";
 
 /// Returns whether standard error is a terminal that can erase lines. `TERM` is `dumb`, empty, or unset
 /// for terminals that cannot.
@@ -32,13 +36,18 @@ impl Progress {
         if global.quiet || !can_move() {
             return Self(None);
         }
-        let text = text.into();
+        let mut text = text.into();
+        // Only one line can be erased.
+        if let Some(width) = Stream::Notes.width() {
+            let room = width.saturating_sub(ENDING.len());
+            text = text.chars().take(room).collect();
+        }
         let (sender, receiver) = mpsc::channel();
         let work = move || {
             if receiver.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
                 let mut out = std::io::stderr();
                 // Ignore write errors: progress is optional.
-                let _ = write!(out, "{text} …").and_then(|()| out.flush());
+                let _ = write!(out, "{text}{ENDING}").and_then(|()| out.flush());
                 let _ = receiver.recv();
                 let _ = write!(out, "\r\x1b[K").and_then(|()| out.flush());
             }

@@ -11,7 +11,7 @@ use super::output::{self, note, thousands};
 use super::progress::Progress;
 use super::project::Project;
 use super::proof::ProofInput;
-use super::{Failure, Global, Outcome, files};
+use super::{Failure, Global, Outcome, files, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,12 +58,22 @@ pub(crate) fn run(global: &Global, options: &ReportOptions) -> Result<Outcome, F
     let is_file = files::put(&options.out, &page)?;
     let outcome = checked.proof.outcome();
     let lint_fails = lint_refusal(&checked.reports).is_some();
+    let details = |command| {
+        let command = shell::command(global, &options.input.example.words(command));
+        format!("The report has errors. Run `{command}` for the details.")
+    };
     let next = match outcome.conclusion() {
-        _ if lint_fails => "The report has errors. Run `s3ferry lint` for the details.",
-        Conclusion::Failed => "The report has errors. Run `s3ferry prove` for the details.",
-        Conclusion::Unproven => "Some results are unproven. The report lists the missing inputs.",
-        Conclusion::Excess => "Some statements have excess permissions. The report lists them.",
-        Conclusion::Proven => "Next: open it in a browser, or attach it to the change request.",
+        _ if lint_fails => details("lint"),
+        Conclusion::Failed => details("prove"),
+        Conclusion::Unproven => {
+            "Some results are unproven. The report lists the missing inputs.".to_owned()
+        }
+        Conclusion::Excess => {
+            "Some statements have excess permissions. The report lists them.".to_owned()
+        }
+        Conclusion::Proven => {
+            "Next: open it in a browser, or attach it to the change request.".to_owned()
+        }
     };
     let size = thousands(page.len().div_ceil(1000));
     let written = match is_file {

@@ -111,20 +111,14 @@ impl<'s> Checker<'s> {
                         .help(help),
                 );
             }
-            (Some("object"), Value::String(text))
-                if self.key_without_colon(text, schema).is_some() =>
-            {
-                let (message, help) = self.key_without_colon(text, schema).unwrap_or_default();
-                self.problems
-                    .push(Diagnostic::new(node.span, message).help(help));
-            }
-            _ => self.problems.push(
-                Diagnostic::new(
+            _ => self.problems.push(match key_without_colon(node, schema) {
+                Some(problem) => problem,
+                None => Diagnostic::new(
                     node.span,
                     format!("`{name}` must be {}, not {}", expected(schema), node.kind()),
                 )
                 .help(format!("write {}", expected(schema))),
-            ),
+            }),
         }
     }
 
@@ -208,26 +202,6 @@ impl<'s> Checker<'s> {
         }
     }
 
-    /// Returns the problem and a fix for a line without the colon after a key, or without the space
-    /// after the colon. YAML parses such a line as a string.
-    fn key_without_colon(&self, text: &str, schema: &Json) -> Option<(String, String)> {
-        let properties = schema["properties"].as_object()?;
-        let (key, rest) = properties.keys().find_map(|key| {
-            let rest = text.strip_prefix(key.as_str())?;
-            rest.starts_with([':', '=', ' ', '"', '\'', '\n'])
-                .then_some((key, rest))
-        })?;
-        let missing = match rest.strip_prefix(':') {
-            Some(_) => "space after",
-            None => "`:` and a space after",
-        };
-        let after = if rest.starts_with(':') { ":" } else { "" };
-        Some((
-            format!("missing {missing} `{key}{after}`"),
-            format!("write `{key}: …`"),
-        ))
-    }
-
     /// Reports a key with a confusable or invisible character.
     fn foreign<'n>(&mut self, entry: &Entry, names: impl Iterator<Item = &'n str>) {
         let Some(c) = foreign_character(&entry.key) else {
@@ -275,6 +249,26 @@ impl<'s> Checker<'s> {
     }
 }
 
+/// Returns the problem of a line without the colon after a key, or without the space after the colon.
+/// YAML parses such a line as a string.
+fn key_without_colon(node: &Node, schema: &Json) -> Option<Diagnostic> {
+    let Value::String(text) = &node.value else {
+        return None;
+    };
+    let properties = schema["properties"].as_object()?;
+    let (key, rest) = properties.keys().find_map(|key| {
+        let rest = text.strip_prefix(key.as_str())?;
+        rest.starts_with([':', '=', ' ', '"', '\'', '\n'])
+            .then_some((key, rest))
+    })?;
+    let missing = match rest.starts_with(':') {
+        true => format!("missing space after `{key}:`"),
+        false => format!("missing `:` and a space after `{key}`"),
+    };
+    let help = format!("write `{key}: …`");
+    Some(Diagnostic::new(node.span, missing).help(help))
+}
+
 /// Returns an invisible or non-ASCII character in a key. All keys of the configuration are ASCII.
 fn foreign_character(key: &str) -> Option<char> {
     let mut unseen = key.chars().filter(|c| is_unseen(*c));
@@ -318,29 +312,29 @@ fn allowed_values(schema: &Json) -> Option<Vec<&str>> {
 
 /// Returns the problem and a fix for a number where the schema requires text.
 fn unquoted(name: &str, text: &str, schema: &Json) -> (String, String) {
+    let message = format!("`{name}` is not in quotes");
     if schema["pattern"] != ACCOUNT_ID {
-        return (
-            format!("`{name}` is not in quotes"),
-            format!("write \"{text}\""),
-        );
+        return (message, format!("write \"{text}\""));
     }
-    if text.len() == 12 {
-        return (
-            format!("`{name}` is not in quotes"),
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match (is_digits, text.len()) {
+        (true, 12) => (
+            message,
             format!(
                 "write \"{text}\": YAML reads an account ID without quotes as a number and drops a \
                  leading zero"
             ),
-        );
-    }
-    (
-        format!(
-            "`{name}` is not in quotes and has {} instead of 12",
-            digits(text.len())
         ),
-        "write all 12 digits in quotes, such as \"012345678901\"".to_owned(),
-    )
+        (true, count) => (
+            format!("{message} and has {} instead of 12", digits(count)),
+            ALL_DIGITS.to_owned(),
+        ),
+        // Such as `1.1e11`.
+        (false, _) => (message, ALL_DIGITS.to_owned()),
+    }
 }
+
+const ALL_DIGITS: &str = "write all 12 digits in quotes, such as \"012345678901\"";
 
 fn expected(schema: &Json) -> &'static str {
     if schema["pattern"] == ACCOUNT_ID {

@@ -143,26 +143,23 @@ const SPACES: [char; 6] = [
 ];
 
 /// Returns the first invisible character in the line of a byte or in the line above it. YAML reads it as
-/// text, so the parser reports an error that does not name it.
+/// text, so the parser reports an error that does not name it. Comments can contain any character.
 fn unseen(text: &str, at: usize) -> Option<(Span, char)> {
-    let start_of_line = |at: usize| {
-        text.get(..at)
-            .map(|before| before.rfind('\n').map_or(0, |end| end + 1))
-    };
-    let line = start_of_line(at)?;
-    let start = if line > 0 {
-        start_of_line(line - 1)?
-    } else {
-        line
-    };
-    let end = text
-        .get(at..)?
-        .find('\n')
-        .map_or(text.len(), |length| at + length);
-    // Comments and values can contain other invisible characters, such as those of emoji.
-    let mut found = text.get(start..end)?.char_indices();
-    let (offset, c) = found.find(|(_, c)| SPACES.contains(c))?;
-    let start = start + offset;
-    let end = start + c.len_utf8();
-    Some((Span { start, end }, c))
+    let line = text.get(..at)?.matches('\n').count();
+    let mut start = 0;
+    for (number, line_text) in text.split_inclusive('\n').enumerate().take(line + 1) {
+        let code = match line_text.find(" #") {
+            _ if line_text.trim_start().starts_with('#') => "",
+            Some(comment) => &line_text[..comment],
+            None => line_text,
+        };
+        let found = code.char_indices().find(|(_, c)| SPACES.contains(c));
+        if let (Some((offset, c)), true) = (found, number + 1 >= line) {
+            let start = start + offset;
+            let end = start + c.len_utf8();
+            return Some((Span { start, end }, c));
+        }
+        start += line_text.len();
+    }
+    None
 }

@@ -1163,6 +1163,14 @@ fn an_unquoted_account_with_the_wrong_number_of_digits_has_both_problems() {
 }
 
 #[test]
+fn an_unquoted_account_that_is_not_only_digits_is_not_counted_in_digits() {
+    for number in ["+11111111111", "1.1111111111e11"] {
+        let found = problems(&SMALL.replace("\"111111111111\"", number));
+        assert_eq!(found[0].message, "`account` is not in quotes", "{found:?}");
+    }
+}
+
+#[test]
 fn an_empty_file_is_named_as_such() {
     for text in ["", "\n", "# a comment\n", "---\n"] {
         let found = problems(text);
@@ -1215,4 +1223,6 @@ fn an_invisible_space_in_the_indentation_is_named() {
     // Emoji contain invisible characters, too, but do not cause the error.
     let found = problems("# \u{26a0}\u{fe0f}\ndev:\n  account \"1\"\n  region: x\n");
     assert!(!found[0].message.contains("U+FE0F"), "{found:?}");
+    let found = problems("# a comment\u{a0}: with a no-break space\ndev: [\n");
+    assert!(!found[0].message.contains("U+00A0"), "{found:?}");
 }

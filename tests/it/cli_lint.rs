@@ -481,3 +481,32 @@ fn unusual_templates_do_not_crash_the_lint() {
         assert!(matches!(run.code, 0..=2), "{name}: {}", run.stderr);
     }
 }
+
+#[test]
+fn a_folder_is_checked_without_its_other_files() {
+    let project = Project::with(SMALL);
+    project.expect("synth", 0);
+    project.write("stacks/values.yaml", "name: not a template\n");
+    project.write("stacks/notes.txt", "text");
+    project.write("stacks/sub/broken.yaml", "Resources: [");
+    let run = project.expect("lint stacks stacks/dev.yaml", 0);
+    assert!(run.stdout.contains("Checked 2 templates"), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("Skipped 1 file without"),
+        "{}",
+        run.stderr
+    );
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere", project.path("stacks/link.yaml")).expect("a link");
+        let run = project.expect("lint stacks", 2);
+        assert!(run.stderr.contains("link.yaml"), "{}", run.stderr);
+    }
+    project.write("empty/notes.txt", "text");
+    let run = project.expect("lint empty", 2);
+    assert!(
+        run.stderr.contains("contains no templates"),
+        "{}",
+        run.stderr
+    );
+}

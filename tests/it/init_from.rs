@@ -180,3 +180,23 @@ fn pipelines_with_long_names_are_adopted() {
         assert!(!dev.contains("-start"), "{length}");
     }
 }
+
+#[test]
+fn an_option_without_an_effect_is_rejected() {
+    let project = Project::empty();
+    project.write("site.json", definition().to_string());
+    for (options, message) in [
+        (
+            format!("--bucket-account out-1={PROD} --bucket-account out-1={OTHER}"),
+            "duplicate --bucket-account `out-1`",
+        ),
+        (
+            format!("--bucket-account out-1={PROD} --prod-account {OTHER}"),
+            "--prod-account has no effect",
+        ),
+    ] {
+        let run = project.expect(&format!("init --from site.json {options}"), 2);
+        assert!(run.stderr.contains(message), "{options}: {}", run.stderr);
+        assert!(!project.exists("s3ferry.yaml"));
+    }
+}

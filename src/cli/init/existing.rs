@@ -27,7 +27,16 @@ pub(super) fn configuration(
     if options.region.is_some() || draft.region.is_none() {
         draft.region = Some(region(options)?);
     }
-    for (bucket, _) in &options.bucket_account {
+    for (at, (bucket, _)) in options.bucket_account.iter().enumerate() {
+        if options.bucket_account[..at]
+            .iter()
+            .any(|(other, _)| other == bucket)
+        {
+            return Err(Failure::new(
+                format!("duplicate --bucket-account `{bucket}`"),
+                "specify one account for each bucket",
+            ));
+        }
         if !draft.targets.iter().any(|target| target.bucket == *bucket) {
             let known: Vec<&str> = (draft.targets.iter())
                 .map(|target| target.bucket.as_str())
@@ -37,6 +46,16 @@ pub(super) fn configuration(
                 format!("it deploys to: {}", known.join(", ")),
             ));
         }
+    }
+    let is_named = |target: &DraftTarget| {
+        let mut named = options.bucket_account.iter();
+        named.any(|(bucket, _)| *bucket == target.bucket)
+    };
+    if options.prod_account.is_some() && draft.targets.iter().all(is_named) {
+        return Err(Failure::new(
+            "--prod-account has no effect: --bucket-account specifies the owner of every bucket",
+            "remove --prod-account",
+        ));
     }
     let several = draft.targets.len() > 1;
     let dev_account = draft.account.clone();

@@ -9,7 +9,7 @@ use similar::TextDiff;
 use super::SynthOptions;
 use crate::cli::output::{self, note, print};
 use crate::cli::project::{Project, is_example_folder};
-use crate::cli::{Failure, Global, Outcome, files};
+use crate::cli::{Failure, Global, Outcome, files, shell};
 
 /// The output folder and its generated files.
 pub(super) struct Folder<'a> {
@@ -129,7 +129,8 @@ impl<'a> Folder<'a> {
             1 => "1 file is".to_owned(),
             _ => format!("{stale} files are"),
         };
-        let text = format!("{files} not up to date. Next: run `s3ferry synth` and commit.");
+        let synth = shell::command(global, &["synth"]);
+        let text = format!("{files} not up to date. Next: run `{synth}` and commit.");
         note(global, &text);
         Ok(Outcome::Findings)
     }

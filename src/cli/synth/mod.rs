@@ -163,8 +163,7 @@ pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Fa
     Ok(Outcome::Done)
 }
 
-/// Warns about targets in the dev account. Within one account, the deploy role provides no
-/// protection.
+/// Warns about targets in the dev account.
 fn warn_of_one_account(global: &Global, project: &Project) {
     let dev = &project.plan.dev.account;
     let mut targets: Vec<&str> = (project.plan.instances())
@@ -174,11 +173,8 @@ fn warn_of_one_account(global: &Global, project: &Project) {
     targets.dedup();
     if !targets.is_empty() {
         let verb = if targets.len() == 1 { "is" } else { "are" };
-        diagnostics::warn(
-            global,
-            &format!("{} {verb} in the dev account {dev}", targets.join(", ")),
-            "use a separate account: in a single account, the deploy role provides no isolation",
-        );
+        let message = format!("{} {verb} in the dev account {dev}", targets.join(", "));
+        diagnostics::warn_of_one_account(global, &message);
     }
 }
 

@@ -196,14 +196,12 @@ fn a_file_that_the_command_reads_is_never_replaced() {
         "scp.json",
         r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#,
     );
-    #[cfg(unix)]
-    std::os::unix::fs::symlink("s3ferry.yaml", project.path("link")).expect("a link");
+    symlink("s3ferry.yaml", project.path("link")).expect("a link");
     for (command, file) in [
         ("report --out s3ferry.yaml", "s3ferry.yaml"),
         ("graph --out ./s3ferry.yaml", "s3ferry.yaml"),
         ("graph --out stacks/dev.yaml", "stacks/dev.yaml"),
         ("report --scp scp.json --out scp.json", "scp.json"),
-        #[cfg(unix)]
         ("report --out link", "s3ferry.yaml"),
     ] {
         let before = project.read(file);

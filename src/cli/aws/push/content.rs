@@ -12,7 +12,7 @@ const KNOWN: [&str; 9] = [
     "html", "css", "js", "json", "xml", "svg", "png", "jpg", "txt",
 ];
 /// Extensions of files that a browser opens or runs based on their content type. The empty string
-/// stands for files without an extension.
+/// represents files without an extension.
 const BY_TYPE: [&str; 7] = ["", "htm", "xhtml", "shtml", "pdf", "mjs", "wasm"];
 /// Number of bytes of a page that a browser searches for the character set (HTML, *Determining the
 /// character encoding*).
