@@ -709,7 +709,7 @@ fn unreadable_items_are_listed_and_never_assumed() {
         "{}",
         run.stdout
     );
-    assert!(run.stdout.contains(" calls decided"), "{}", run.stdout);
+    assert!(run.stdout.contains(" calls evaluated"), "{}", run.stdout);
     assert!(
         run.stdout.contains(&format!(
             "{}  all resources of prod",

@@ -284,7 +284,7 @@ fn no_problems_are_reported_only_if_everything_was_read() {
     );
     assert!(
         run.stdout.contains(
-            "no problems found in the items that were read: 4 of 40 calls decided, 3 items not read"
+            "no problems found in the items that were read: 4 of 40 calls evaluated, 3 items not read"
         ),
         "{}",
         run.stdout

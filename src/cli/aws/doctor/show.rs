@@ -58,7 +58,7 @@ pub(super) fn text(examined: &Examined<'_>) -> Text {
         }
     }
     if !diagnosis.undecided.is_empty() {
-        out.push_str("\nNot decided:\n");
+        out.push_str("\nNot evaluated:\n");
         for (what, calls) in &diagnosis.undecided {
             let calls = count(*calls, "call depends", "calls depend");
             out.push_str(&format!("  {calls} on {}\n", shown(what)));
