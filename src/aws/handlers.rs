@@ -1,10 +1,9 @@
-//! The actions that CloudFormation needs to create, read, update, and delete the resources in the
-//! generated templates. They come from the handler permissions in the public schemas of the
-//! resource types. Follows the section `handlers` of *Resource type schema* in the AWS
-//! documentation. Permissions for properties that no template uses, such as replication, websites,
-//! and inline policies, are omitted.
+//! The actions that CloudFormation needs to create, read, update, and delete the resources of the
+//! generated templates, from the handler permissions in the public schemas of the resource types
+//! (AWS CloudFormation CLI, *Resource type schema*, `handlers`). Permissions for properties that no
+//! template uses are omitted, such as replication, websites, and inline policies.
 
-/// Actions for `AWS::S3::Bucket`.
+/// `AWS::S3::Bucket`.
 pub(crate) const BUCKET: [&str; 33] = [
     "s3:CreateBucket",
     "s3:DeleteBucket",
@@ -41,14 +40,14 @@ pub(crate) const BUCKET: [&str; 33] = [
     "s3:UntagResource",
 ];
 
-/// Actions for `AWS::S3::BucketPolicy`.
+/// `AWS::S3::BucketPolicy`.
 pub(crate) const BUCKET_POLICY: [&str; 3] = [
     "s3:DeleteBucketPolicy",
     "s3:GetBucketPolicy",
     "s3:PutBucketPolicy",
 ];
 
-/// Actions for `AWS::KMS::Key`.
+/// `AWS::KMS::Key`.
 pub(crate) const KEY: [&str; 13] = [
     "kms:DescribeKey",
     "kms:DisableKey",
@@ -66,10 +65,10 @@ pub(crate) const KEY: [&str; 13] = [
     "kms:UpdateKeyDescription",
 ];
 
-/// Actions for `AWS::KMS::Alias`.
+/// `AWS::KMS::Alias`.
 pub(crate) const ALIAS: [&str; 3] = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"];
 
-/// Actions for `AWS::IAM::Role`, without [`CREATE_ROLE`].
+/// `AWS::IAM::Role`, without [`CREATE_ROLE`].
 pub(crate) const ROLE: [&str; 11] = [
     "iam:DeleteRole",
     "iam:GetRole",
@@ -84,14 +83,14 @@ pub(crate) const ROLE: [&str; 11] = [
     "iam:UpdateRoleDescription",
 ];
 
-/// The action that creates a role. This action is separate because its statement can have a
-/// condition that requires a permissions boundary.
+/// Creates a role. This action is separate because its statement can have a condition that requires
+/// a permissions boundary.
 pub(crate) const CREATE_ROLE: &str = "iam:CreateRole";
 
-/// The actions that attach managed policies to a role and detach them.
+/// Attaches managed policies to a role and detaches them.
 pub(crate) const ATTACHMENT: [&str; 2] = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"];
 
-/// Actions for `AWS::IAM::ManagedPolicy`.
+/// `AWS::IAM::ManagedPolicy`.
 pub(crate) const MANAGED_POLICY: [&str; 8] = [
     "iam:CreatePolicy",
     "iam:CreatePolicyVersion",
@@ -103,7 +102,7 @@ pub(crate) const MANAGED_POLICY: [&str; 8] = [
     "iam:ListPolicyVersions",
 ];
 
-/// Actions for `AWS::Events::Rule`.
+/// `AWS::Events::Rule`.
 pub(crate) const RULE: [&str; 9] = [
     "events:DeleteRule",
     "events:DescribeRule",
@@ -116,7 +115,7 @@ pub(crate) const RULE: [&str; 9] = [
     "events:UntagResource",
 ];
 
-/// Actions for `AWS::CodePipeline::Pipeline`.
+/// `AWS::CodePipeline::Pipeline`.
 pub(crate) const PIPELINE: [&str; 8] = [
     "codepipeline:CreatePipeline",
     "codepipeline:DeletePipeline",

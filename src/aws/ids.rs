@@ -93,18 +93,14 @@ macro_rules! name_types {
 }
 
 name_types! {
-    /// The 12-digit ID of an AWS account. Follows *View AWS account identifiers* in the AWS
-    /// documentation.
+    /// The 12-digit ID of an AWS account (AWS Account Management, *View AWS account identifiers*).
     AccountId;
-    /// The code of a region, such as `us-east-1`. Follows *Regions and zones* in the AWS
-    /// documentation.
+    /// The code of a region, such as `us-east-1` (AWS General Reference, *Regions and zones*).
     Region;
-    /// The name of a bucket. Follows *General purpose bucket naming rules* in the AWS
-    /// documentation.
+    /// The name of a bucket (Amazon S3, *General purpose bucket naming rules*).
     BucketName;
-    /// The name of a role, without its path. Follows *IAM and AWS STS quotas* in the AWS
-    /// documentation.
+    /// The name of a role, without its path (AWS IAM, *IAM and AWS STS quotas*).
     RoleName;
-    /// The name of a pipeline. Follows *Quotas in AWS CodePipeline* in the AWS documentation.
+    /// The name of a pipeline (AWS CodePipeline, *Quotas in AWS CodePipeline*).
     PipelineName;
 }

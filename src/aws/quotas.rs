@@ -14,20 +14,20 @@ pub(crate) struct Quota {
     pub value: u64,
     /// The unit of the value.
     pub unit: &'static str,
-    /// Whether AWS can increase the quota.
+    /// Whether AWS can increase it.
     pub increase: Increase,
-    /// Title of the page in the AWS documentation that states the quota.
+    /// Title of the AWS document that states it.
     pub document: &'static str,
 }
 
 /// Whether AWS increases a quota on request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Increase {
-    /// AWS does not increase the quota.
+    /// AWS does not increase it.
     Fixed,
-    /// AWS increases the quota up to this value.
+    /// AWS increases it up to this value.
     UpTo(u64),
-    /// AWS increases the quota and documents no maximum.
+    /// AWS increases it. AWS documents no maximum.
     OnRequest,
 }
 
@@ -139,9 +139,9 @@ table! {
         OUTPUTS: "outputs per template", 200 "entries", Fixed;
         /// Mappings per template.
         MAPPINGS: "mappings per template", 200 "entries", Fixed;
-        /// Stack instances per stack set.
+        /// Stack instances per stack set (2023).
         STACK_INSTANCES: "stack instances per stack set", 100_000 "instances", OnRequest;
-        /// Concurrent operations on stack instances per region.
+        /// Concurrent operations on stack instances per region (2023).
         STACK_INSTANCE_OPERATIONS:
             "concurrent stack instance operations per region", 10_000 "operations", OnRequest;
     }
@@ -229,12 +229,10 @@ table! {
     }
 }
 
-/// Minimum number of stages in a pipeline. Follows *Quotas in AWS CodePipeline* in the AWS
-/// documentation.
+/// Minimum number of stages in a pipeline (*Quotas in AWS CodePipeline*).
 pub(crate) const FEWEST_STAGES: usize = 2;
 
-/// Minimum length of a bucket name. Follows *General purpose bucket naming rules* in the AWS
-/// documentation.
+/// Minimum length of a bucket name (*General purpose bucket naming rules*).
 pub(crate) const SHORTEST_BUCKET_NAME: usize = 3;
 
 /// Default of `quotas.actions_per_stage`, the number of actions that the plan puts into a stage. It

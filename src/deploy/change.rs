@@ -21,8 +21,7 @@ pub(crate) struct Change {
     /// Resource type.
     #[serde(rename = "type")]
     pub resource_type: String,
-    /// Whether the change replaces the resource: `True`, `False`, or `Conditional`. Empty unless
-    /// the action is `Modify`.
+    /// `True`, `False`, or `Conditional`. Empty if the resource cannot be replaced.
     pub replacement: String,
     /// Policy action for the old resource, such as `Retain`. May be empty.
     pub policy_action: String,

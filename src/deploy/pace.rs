@@ -1,4 +1,4 @@
-//! Intervals for polling AWS: short at first, then increasingly long.
+//! Intervals for polling AWS: short at first, then increasingly longer.
 
 use std::time::{Duration, Instant};
 

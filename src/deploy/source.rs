@@ -122,8 +122,7 @@ impl SourceObject {
         }
         Err(DeployError::input(
             format!(
-                "versioning is not enabled for source bucket `{bucket}`, but CodePipeline requires \
-                 versioning"
+                "versioning is not enabled for source bucket `{bucket}`; CodePipeline requires it"
             ),
             format!(
                 "enable versioning: `{}`",
@@ -175,8 +174,8 @@ impl SourceObject {
     }
 }
 
-/// Age in seconds after which the credentials of an upload have expired, so that the upload can no
-/// longer be in progress.
+/// Age in seconds after which the credentials of an upload have expired, so that it cannot be in
+/// progress.
 const ABANDONED: i64 = 36 * 60 * 60;
 
 impl SourceObject {

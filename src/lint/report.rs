@@ -11,7 +11,8 @@ pub struct Suppressed {
     pub rule: String,
     /// The logical ID of the resource.
     pub resource: String,
-    /// The reason, from the entry (`RULE: reason`) or from the resource's `Metadata.guard.Reasons`.
+    /// The reason, from the entry (`RULE: reason`) or from `Metadata.guard.Reasons` of the
+    /// resource.
     pub reason: Option<String>,
     /// The position of the entry.
     pub span: Span,
@@ -35,7 +36,7 @@ impl Report {
         findings.any(|finding| finding.severity == Severity::Error)
     }
 
-    /// Adds findings from another check.
+    /// Adds findings of another check.
     pub fn add(&mut self, findings: Vec<Diagnostic>) {
         self.findings.extend(findings);
         self.sort();
@@ -101,7 +102,7 @@ pub(crate) fn all_findings(
     })
 }
 
-/// Lint statistics for several templates.
+/// Statistics for linting several templates.
 pub(crate) struct Figures {
     pub rules: usize,
     pub errors: usize,

@@ -17,7 +17,7 @@ pub(super) struct Deployment<'a> {
     pub(super) account: &'a str,
     pub(super) region: &'a str,
     pub(super) partition: &'a str,
-    /// Parameter values.
+    /// Values of parameters.
     pub(super) parameters: Arc<HashMap<String, String>>,
     /// Index of its file.
     pub(super) file: usize,

@@ -1,7 +1,6 @@
 //! The types of parameters, and the values that CloudFormation accepts for them.
 //!
-//! Follows *CloudFormation template reference guide*, section *Parameters*, in the AWS
-//! documentation.
+//! Follows the AWS document *CloudFormation template reference guide*, section *Parameters*.
 
 use crate::diagnostic::Node;
 
@@ -30,7 +29,7 @@ pub(crate) fn refusal<'v>(parameter: &Node, value: &'v str) -> Option<(&'v str, 
     })
 }
 
-/// Returns whether a type is a list, whose items are separated by commas.
+/// Returns whether a type is a list, which is specified with commas.
 pub(super) fn is_list(kind: &str) -> bool {
     kind == "CommaDelimitedList" || kind.starts_with("List<")
 }
@@ -43,7 +42,7 @@ fn unfit(parameter: &Node, kind: &str, value: &str) -> Option<(String, String)> 
     if let Some(allowed) = parameter.get("AllowedValues").and_then(Node::items) {
         let allowed: Vec<&str> = allowed.iter().filter_map(Node::scalar_text).collect();
         if !allowed.contains(&value) {
-            let help = format!("specify one of the allowed values: {}", allowed.join(", "));
+            let help = format!("the allowed values are: {}", allowed.join(", "));
             return Some(("it is not an allowed value".to_owned(), help));
         }
     }

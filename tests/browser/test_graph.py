@@ -1,4 +1,4 @@
-"""Tests the diagrams with the programs that render their formats."""
+"""The diagrams, read by the programs for their formats."""
 
 import json
 import os
@@ -41,7 +41,7 @@ class GraphTest(BrowserTest):
             shape = json.loads(folder.run("graph", "--format", "json"))
             yield folder, len(shape["sides"]), len(shape["nodes"]), len(shape["arrows"])
 
-    def test_mermaid_renders_the_diagram(self):
+    def test_mermaid_renders_it(self):
         script = os.environ["S3FERRY_MERMAID"]
         for folder, sides, nodes, arrows in self.each():
             page = self.open("about:blank")
@@ -59,7 +59,7 @@ class GraphTest(BrowserTest):
             self.assertEqual(page.locator("path.flowchart-link").count(), arrows)
             self.assertIn("prods3role" if sides == 2 else "canarys3role", svg)
 
-    def test_graphviz_renders_the_diagram(self):
+    def test_graphviz_renders_it(self):
         for folder, sides, nodes, arrows in self.each():
             done = subprocess.run(
                 ["dot", "-Tsvg"],

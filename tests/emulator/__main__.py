@@ -1,10 +1,9 @@
-"""Runs the AWS emulator of the tests: ministack with additions for the templates and the tests.
+"""Runs the AWS emulator of the tests: ministack, with additions that the templates and the tests need.
 
 usage: python tests/emulator PORT
-       AUTH=true python tests/emulator PORT    enforces policies; the secret key is `test`
+       AUTH=true python tests/emulator PORT    with enforced policies; the secret key is `test`
 
-The emulator listens on 127.0.0.1. It exits when its standard input is closed, so it never outlives the
-tests.
+It listens on 127.0.0.1 and exits when its standard input is closed, so it never outlives the tests.
 """
 
 import os

@@ -40,7 +40,8 @@ fn the_table_names_files_resources_bytes_and_the_nearest_quota() {
             .expect("a header")
             .contains("nearest quota")
     );
-    let next = "Next: review the templates with `s3ferry report`, then run `s3ferry deploy --profile dev`.\n";
+    let next =
+        "Next: review the templates with `s3ferry report`, then `s3ferry deploy --profile dev`.\n";
     assert!(run.stderr.ends_with(next), "{}", run.stderr);
     assert!(
         run.stderr
@@ -325,7 +326,7 @@ fn nothing_is_written_if_a_quota_is_exceeded() {
     assert!(!project.exists("stacks"));
 }
 
-/// If the policies cannot name all accounts, the error points to the target and suggests a fix.
+/// More accounts than the policies can name: the error is at the target and suggests a fix.
 #[test]
 fn too_many_accounts_for_the_policies_are_rejected() {
     let config = |count: usize| {
@@ -372,7 +373,7 @@ fn an_accounts_file() {
     let project = Project::with(config);
     let run = project.expect("synth --no-lint", 2);
     assert!(run.stderr.contains("lists/accounts.csv"), "{}", run.stderr);
-    // Spreadsheet programs write files in this format.
+    // The file format of a spreadsheet.
     project.write(
         "lists/accounts.csv",
         "\u{feff}name,account,region\r\n\"Shop, blue\",\"222222222222\",us-east-1\r\n\r\n, 012345678901 ,eu-west-1\r\n",
@@ -442,7 +443,7 @@ fn an_accounts_file() {
             "account\n222222222222\n\n222222222222\n",
             "4:1",
             "222222222222",
-            "duplicate entry `222222222222`, first listed on line 2",
+            "duplicate entry `222222222222`: first on line 2",
             "remove one",
         ),
         (

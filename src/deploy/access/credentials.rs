@@ -21,7 +21,7 @@ use super::endpoints::{Endpoints, Service};
 use crate::deploy::DeployError;
 use crate::deploy::error::{innermost, login};
 
-/// A provider of the credentials that a chain describes.
+/// A provider of the credentials of a chain.
 #[derive(Debug)]
 pub(super) struct Provider {
     chain: Chain,
@@ -169,7 +169,7 @@ impl Provider {
                 if error.is_denied() {
                     error.help = format!(
                         "allow the principal in the trust policy of {}, and allow sts:AssumeRole \
-                         in the principal's policies",
+                         in its policies",
                         role.arn
                     );
                 }

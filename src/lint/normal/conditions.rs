@@ -3,8 +3,8 @@
 //! Conditions compare parameters with strings. For each parameter, the lint tries every compared
 //! value and one other value. Only the conditions that a resource uses are combined.
 //!
-//! Follows *CloudFormation template reference guide*, section *Condition functions*, in the AWS
-//! documentation.
+//! Follows the AWS document *CloudFormation template reference guide*, section *Condition
+//! functions*.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::template::{Deployment, Marker, Resolver, function, known_text};
 /// is tried with the defaults of the others, followed by pairs of values up to this number.
 const COMBINATIONS: usize = 128;
 
-/// The maximum length of an `AllowedValues` list whose values are all tried.
+/// The maximum number of a parameter's `AllowedValues` to try.
 const ALLOWED_VALUES: usize = 8;
 
 /// The maximum nesting depth. Conditions that are nested more deeply are considered circular.
@@ -54,13 +54,13 @@ struct Variable {
 /// The values that tests compare variables with.
 type Compared<'s> = BTreeMap<&'s str, BTreeSet<&'s str>>;
 
-/// Values of variables; `None` is a value that no test uses.
+/// Values of variables; `None` is a value that no test compares with.
 type Values<'v> = HashMap<&'v str, Option<&'v str>>;
 
 /// The value of an opaque comparison that holds.
 const HOLDS: &str = "true";
 
-/// A possible outcome of a resource's conditions.
+/// A possible outcome of the conditions of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
     /// The outcomes of conditions by name.
@@ -74,7 +74,7 @@ pub(super) struct Outcome {
 /// The outcomes of some conditions.
 pub(super) struct Outcomes {
     pub(super) list: Vec<Outcome>,
-    /// Whether there are too many combinations to try all of them.
+    /// Whether there are too many combinations to try them all.
     pub(super) is_incomplete: bool,
 }
 
@@ -170,8 +170,7 @@ impl<'t> Conditions<'t> {
     }
 
     /// Returns the possible outcomes of conditions without duplicates, starting with the defaults.
-    /// Each of the `parameters` that has no default and few allowed values takes each of these
-    /// values.
+    /// Each of the `parameters` with few allowed values takes each of these values.
     pub(super) fn outcomes(&self, names: &BTreeSet<&str>, parameters: &BTreeSet<&str>) -> Outcomes {
         let mut used = Compared::new();
         let mut missing = Vec::new();
@@ -408,7 +407,7 @@ impl Outcome {
 #[derive(Default)]
 pub(super) struct Used<'n> {
     pub(super) conditions: BTreeSet<&'n str>,
-    /// Names that the node refers to, such as parameter names.
+    /// Names that the node refers to, such as those of parameters.
     pub(super) names: BTreeSet<&'n str>,
 }
 

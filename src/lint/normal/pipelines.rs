@@ -19,7 +19,7 @@ pub(super) fn actions(properties: &Node) -> impl Iterator<Item = &Node> {
     actions.flatten()
 }
 
-/// Adds facts about source actions outside the first stage.
+/// Adds facts about source actions outside of the first stage.
 pub(super) fn late_sources(pipeline: &Resource<'_>, into: &mut Facts) {
     let stages = pipeline.properties.get("Stages").and_then(Node::items);
     for stage in stages.unwrap_or_default().iter().skip(1) {
@@ -71,8 +71,7 @@ pub(super) fn setting<'n>(action: &'n Node, key: &str) -> Option<&'n str> {
 
 /// Returns whether an event pattern can match uploads to one of these buckets.
 ///
-/// Follows *Comparison operators for use in event patterns in Amazon EventBridge* in the AWS
-/// documentation.
+/// Follows the AWS document *Comparison operators for use in event patterns in Amazon EventBridge*.
 pub(super) fn hears_uploads(pattern: &Node, buckets: &[&str]) -> bool {
     let may_be = |path: &[&str], wanted: &[&str]| {
         let Some(values) = pattern.at(path.iter().copied()) else {
@@ -84,7 +83,7 @@ pub(super) fn hears_uploads(pattern: &Node, buckets: &[&str]) -> bool {
             match (value.as_str(), value.get("prefix").and_then(Node::as_str)) {
                 (Some(text), _) => fits(text),
                 (None, Some(prefix)) => is_prefix(prefix) || is_open(prefix),
-                // Any other comparison may match.
+                // Other comparisons can match.
                 (None, None) => true,
             }
         })

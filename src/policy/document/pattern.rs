@@ -3,8 +3,8 @@
 
 /// A value in a policy that may contain wildcards and policy variables.
 ///
-/// Follows *IAM policy elements: Variables and tags* and *IAM JSON policy elements: Resource* in
-/// the AWS documentation.
+/// Follows the AWS documents *IAM policy elements: Variables and tags* and *IAM JSON policy
+/// elements: Resource*.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: Box<str>,
@@ -51,13 +51,13 @@ enum Syntax {
 }
 
 impl Pattern {
-    /// Creates a pattern without wildcards, such as a value of `StringEquals`. Variables are
-    /// recognized only with `variables`.
+    /// Creates a pattern where only variables are special, and only with `variables`: a value of
+    /// `StringEquals`.
     pub(crate) fn exact(text: &str, variables: bool) -> Self {
         Self::new(text, Syntax::Exact, variables)
     }
 
-    /// Creates a pattern with wildcards, such as an action or a value of `StringLike`.
+    /// Creates a pattern with wildcards: a value of `StringLike`, or an action.
     pub(crate) fn wild(text: &str, variables: bool) -> Self {
         Self::new(text, Syntax::Wild, variables)
     }
@@ -104,8 +104,7 @@ impl Pattern {
     }
 }
 
-/// Splits tokens at their first five colons into the parts of an ARN. Returns `None` if there are
-/// fewer colons.
+/// Splits tokens at their first five colons into the parts of an ARN. `None` if there are fewer.
 pub(crate) fn arn_parts(tokens: &[Token]) -> Option<[Vec<Token>; 6]> {
     let mut parts: [Vec<Token>; 6] = Default::default();
     let mut at = 0;

@@ -5,7 +5,7 @@ use crate::diagnostic::Span;
 
 /// A statement.
 ///
-/// Follows *IAM JSON policy elements: Statement* in the AWS documentation.
+/// Follows the AWS document *IAM JSON policy elements: Statement*.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     /// `Sid`, as written.

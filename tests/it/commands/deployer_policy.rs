@@ -288,8 +288,8 @@ const FOR_OTHER_PROPERTIES: &[(&str, &str)] = &[
     ),
 ];
 
-/// A program that prints the permissions that the handlers of resource types need, according to the
-/// schemas that cfn-lint contains.
+/// Prints the permissions that the handlers of these resource types need, from the schemas that
+/// cfn-lint ships.
 const SCHEMAS: &str = "
 import json, pathlib, sys, cfnlint
 schemas = pathlib.Path(cfnlint.__file__).parent / 'data/schemas'
@@ -425,18 +425,14 @@ fn options_for_another_account_are_rejected() {
     let run = project.expect("deployer-policy --profile dev --push --doctor", 2);
     assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);
     let run = project.expect("deployer-policy --profile prod --push", 2);
-    for part in [
-        "`push` requires access to the dev account",
-        "use --profile dev",
-    ] {
+    for part in ["`push` requires access to the dev account", "use --profile dev"] {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
     }
     assert_eq!(run.stdout, "");
     project.expect("deployer-policy --profile dev --push", 0);
 }
 
-/// A program that prints whether operations exist in the AWS API, according to the service models
-/// of the AWS CLI.
+/// Prints whether operations exist in the AWS API, according to the service models of the AWS CLI.
 const OPERATIONS: &str = "
 import sys, botocore.session
 session = botocore.session.get_session()

@@ -1,4 +1,5 @@
 //! TLS connections to a server whose certificate is signed by a private CA.
+//! certificate.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! Access to the accounts of stack instances, if the accounts have a profile.
+//! The access to the accounts of stack set instances, for accounts with a profile.
 
 use std::collections::{BTreeSet, HashMap};
 
