@@ -174,6 +174,23 @@ fn check_of_a_missing_file_shows_the_whole_file() {
     assert!(!nothing.exists("stacks"));
 }
 
+#[test]
+fn the_command_that_a_check_suggests_updates_the_files() {
+    for options in [
+        "--example",
+        "--example --out build --format json",
+        "--stack-set-roles",
+        "--out build",
+    ] {
+        let project = Project::with(&format!("{SMALL}    stack_set: {{}}\n"));
+        let run = project.expect(&format!("synth {options} --check"), 1);
+        let suggested = format!("run `s3ferry synth {options}` and commit");
+        assert!(run.stderr.contains(&suggested), "{}", run.stderr);
+        project.expect(&format!("synth {options}"), 0);
+        project.expect(&format!("synth {options} --check"), 0);
+    }
+}
+
 /// An earlier run wrote the file for a target that was then removed, in either format.
 #[test]
 fn check_of_an_unwanted_file_and_its_removal() {

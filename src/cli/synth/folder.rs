@@ -6,9 +6,9 @@ use crate::checked::{SynthesizedFile, TemplateFormat};
 use crate::stacks;
 use similar::TextDiff;
 
-use super::SynthOptions;
+use super::{DEFAULT_FOLDER, SynthOptions};
 use crate::cli::output::{self, note, print};
-use crate::cli::project::{Project, is_example_folder};
+use crate::cli::project::{FormatOption, Project, is_example_folder};
 use crate::cli::{Failure, Global, Outcome, files, shell};
 
 /// The output folder and its generated files.
@@ -129,7 +129,7 @@ impl<'a> Folder<'a> {
             1 => "1 file is".to_owned(),
             _ => format!("{stale} files are"),
         };
-        let synth = shell::command(global, &["synth"]);
+        let synth = rewrite(global, self.options);
         let text = format!("{files} not up to date. Next: run `{synth}` and commit.");
         note(global, &text);
         Ok(Outcome::Findings)
@@ -231,6 +231,22 @@ impl<'a> Folder<'a> {
             )),
         }
     }
+}
+
+/// Returns the command that writes the files that `--check` compares.
+fn rewrite(global: &Global, options: &SynthOptions) -> String {
+    let out = options.out.to_string_lossy();
+    let mut words = options.example.words("synth");
+    if out != DEFAULT_FOLDER {
+        words.extend(["--out", &out]);
+    }
+    if options.format != FormatOption::Yaml {
+        words.extend(["--format", TemplateFormat::from(options.format).extension()]);
+    }
+    if options.stack_set_roles {
+        words.push("--stack-set-roles");
+    }
+    shell::command(global, &words)
 }
 
 fn diff(old: &str, new: &str, old_name: &str, new_name: &str) -> String {

@@ -425,7 +425,10 @@ fn options_for_another_account_are_rejected() {
     let run = project.expect("deployer-policy --profile dev --push --doctor", 2);
     assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);
     let run = project.expect("deployer-policy --profile prod --push", 2);
-    for part in ["`push` requires access to the dev account", "use --profile dev"] {
+    for part in [
+        "`push` requires access to the dev account",
+        "use --profile dev",
+    ] {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
     }
     assert_eq!(run.stdout, "");
