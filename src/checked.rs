@@ -34,9 +34,9 @@ impl TemplateFormat {
 /// A synthesized file.
 #[derive(Debug, Clone)]
 pub struct SynthesizedFile {
-    /// Path relative to the output folder, with `/`.
+    /// Path relative to the output folder, with `/` as the separator.
     pub path: String,
-    /// Name of the stack for a template, or of the bucket for a policy.
+    /// Stack name for a template, or bucket name for a policy.
     pub name: String,
     /// The contents.
     pub file: TemplateFile,
@@ -152,11 +152,11 @@ impl Synthesis {
             .map(|file| file.file.text())
     }
 
-    /// Checks the templates against the Guard rules and the quotas. Without rules, checks only the
-    /// quotas.
+    /// Checks the templates against the Guard rules and the quotas, and for repeated keys. Without
+    /// rules, skips the Guard rules.
     ///
     /// # Errors
-    /// A template cannot be read, or Guard cannot evaluate the rules.
+    /// Returns an error if a template cannot be read or Guard cannot evaluate the rules.
     pub(crate) fn lint(
         &self,
         rules: &[Rule],
@@ -189,7 +189,7 @@ impl Synthesis {
     /// Proves a pipeline execution.
     ///
     /// # Errors
-    /// The proof cannot use the templates.
+    /// Returns an error if the proof cannot use the templates.
     pub(crate) fn prove(&self, plan: &Plan) -> Result<Proof, CheckError> {
         proof::prove(&self.inputs(plan, false)).map_err(CheckError::Proof)
     }
@@ -197,7 +197,7 @@ impl Synthesis {
     /// Lints and proves the templates.
     ///
     /// # Errors
-    /// A template cannot be checked.
+    /// Returns an error if a template cannot be checked.
     pub fn check(self, plan: &Plan, rules: Vec<Rule>) -> Result<Checked, CheckError> {
         Ok(Checked {
             reports: self.lint(&rules, &plan.quotas)?,
@@ -236,7 +236,7 @@ impl Checked {
     /// unresolved values, and unexplained excess permissions also fail.
     ///
     /// # Errors
-    /// A check failed. The error is the first reason not to deploy.
+    /// Returns an error if a check failed: the first reason not to deploy.
     pub(crate) fn approve(self, strict: bool) -> Result<Approved, Refusal> {
         let refusal = lint_refusal(&self.reports).or_else(|| proof_refusal(&self.proof, strict));
         match refusal {
@@ -261,7 +261,7 @@ impl Approved {
     /// linted first. The proof of the other template is part of planning the change.
     ///
     /// # Errors
-    /// The other template has lint errors or cannot be linted.
+    /// Returns an error if the other template has lint errors or cannot be linted.
     pub(crate) fn permit<'t>(
         &mut self,
         name: impl FnOnce() -> String,
@@ -295,7 +295,7 @@ impl Inputs {
     /// Lints and proves the templates.
     ///
     /// # Errors
-    /// A template cannot be checked.
+    /// Returns an error if a template cannot be checked.
     pub(crate) fn check(
         self,
         rules: Vec<Rule>,
@@ -313,13 +313,13 @@ impl Inputs {
     }
 }
 
-/// Returns the reason why templates with these findings are not deployed.
+/// Returns the reason not to deploy templates with these findings, if any.
 pub(crate) fn lint_refusal(reports: &[(Source, Report)]) -> Option<Refusal> {
     let fails = reports.iter().any(|(_, report)| report.has_errors());
     fails.then_some(Refusal::Lint)
 }
 
-/// Returns the reason why templates with this proof are not deployed.
+/// Returns the reason not to deploy templates with this proof, if any.
 pub(crate) fn proof_refusal(proof: &Proof, strict: bool) -> Option<Refusal> {
     let outcome = proof.outcome();
     if !outcome.fails(strict) {
@@ -335,10 +335,11 @@ pub(crate) fn proof_refusal(proof: &Proof, strict: bool) -> Option<Refusal> {
     })
 }
 
-/// Checks templates against the Guard rules and the quotas. Without rules, checks only the quotas.
+/// Checks templates against the Guard rules and the quotas, and for repeated keys. Without rules,
+/// skips the Guard rules.
 ///
 /// # Errors
-/// A template cannot be read, or Guard cannot evaluate the rules.
+/// Returns an error if a template cannot be read or Guard cannot evaluate the rules.
 pub(crate) fn lint_files(
     rules: &[Rule],
     files: &[TemplateFile],

@@ -3,8 +3,8 @@
 //!
 //! Untrusted text can contain terminal control characters (including C1), bidirectional controls
 //! that reorder text, zero-width characters that hide text, and line breaks that forge log lines.
-//! All outputs show them in the form `\u{9b}`. JSON and XML use their own escapes, which preserve
-//! the value.
+//! Text output shows them in the form `\u{9b}`. JSON and XML output use their own escapes, which
+//! preserve the value.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -42,14 +42,14 @@ pub fn is_hidden(c: char) -> bool {
             | 0xE0000..=0xE0FFF)
 }
 
-/// Escapes a value for one line: all hidden characters, including line breaks and tabs.
+/// Escapes all hidden characters in a single-line value, including line breaks and tabs.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden, |out, c| {
         let _ = write!(out, "{}", c.escape_unicode());
     })
 }
 
-/// Escapes multi-line text: all hidden characters except line breaks and tabs.
+/// Escapes all hidden characters in multi-line text except line breaks and tabs.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, hides_in_lines, |out, c| {
         let _ = write!(out, "{}", c.escape_unicode());
@@ -83,8 +83,8 @@ pub(crate) fn without_commands(output: &str) -> Cow<'_, str> {
     replaced_hashes(out, "#\\u{23}")
 }
 
-/// Escapes hidden characters in a JSON document with JSON escapes. Outside of strings, JSON
-/// contains no hidden characters except line breaks and tabs.
+/// Escapes hidden characters in a JSON document with JSON escapes. Outside strings, JSON contains
+/// no hidden characters except line breaks and tabs.
 pub(crate) fn json(document: &str) -> Cow<'_, str> {
     let shown = escaped(document, hides_in_lines, |out, c| {
         let mut units = [0; 2];
@@ -95,8 +95,9 @@ pub(crate) fn json(document: &str) -> Cow<'_, str> {
     replaced_hashes(shown, "#\\u0023")
 }
 
-/// Escapes a JSON document for a YAML parser: all characters of the basic multilingual plane except
-/// ASCII. A YAML parser rejects control characters and does not support surrogate pairs in escapes.
+/// Escapes a JSON document for a YAML parser: all characters in the Basic Multilingual Plane except
+/// printable ASCII, line breaks, and tabs. A YAML parser rejects control characters and does not
+/// support surrogate pairs in escapes.
 pub(crate) fn for_yaml(document: &str) -> Cow<'_, str> {
     let is_other = |c: char| !matches!(c, '\n' | '\t' | ' '..='~' | '\u{10000}'..);
     escaped(document, is_other, |out, c| {
@@ -105,7 +106,7 @@ pub(crate) fn for_yaml(document: &str) -> Cow<'_, str> {
 }
 
 /// Replaces hidden characters in an XML document with character references. XML cannot represent
-/// most ASCII control characters, so the writer of the document must have removed them.
+/// most ASCII control characters, so the writer of the document must remove them first.
 pub(crate) fn xml(document: &str) -> Cow<'_, str> {
     let shown = escaped(document, hides_in_lines, |out, c| {
         let _ = write!(out, "&#x{:x};", u32::from(c));

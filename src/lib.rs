@@ -1,5 +1,5 @@
-//! s3ferry creates a CodePipeline in one AWS account that deploys to an S3 bucket in another
-//! account.
+//! s3ferry creates a CodePipeline pipeline in one AWS account. The pipeline deploys to an S3 bucket
+//! in another account.
 //!
 //! Data flows in one direction: a [`config`] becomes a [`plan`], and a plan becomes [`stacks`] of
 //! [`template`] templates. [`lint`] reads only templates, not the configuration, so it checks the

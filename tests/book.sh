@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the book into target/book, and checks its links. Installs mdBook when it is missing, into a
-# cache folder outside of the checkout, because that takes two minutes.
+# Builds the book into target/book, and checks its links. If mdBook is missing, installs it into a
+# cache folder outside the checkout. The installation takes two minutes.
 set -eu
 cd "$(dirname "$0")/.."
 version=0.5.4
@@ -15,11 +15,11 @@ if [ ! -x "$mdbook" ]; then
     trap 'rm -rf "$building"' EXIT
     trap 'exit 130' INT TERM
     echo "installing mdBook $version into $installed (once)" >&2
-    # Without the server of `mdbook serve`.
+    # Omits the server that only `mdbook serve` needs.
     CARGO_TARGET_DIR="$building/target" cargo install --locked --debug --no-track \
         --no-default-features --features search --root "$building/root" "mdbook@$version" >&2
     rm -rf "$installed"
-    # Only a complete installation gets its name.
+    # Only a complete installation gets the final name.
     mv "$building/root" "$installed"
 fi
 

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Tests the report and the diagrams with programs that read them: Chromium, axe, Mermaid, and Graphviz.
-# Installs Python packages into .venv, and Mermaid into a cache folder outside of the checkout. Installs
-# Debian packages only with S3FERRY_INSTALL=1. Keeps screenshots and PDF files in target/screenshots.
+# Tests the report and the diagrams with programs that read them: Chromium, axe, Mermaid, and
+# Graphviz. Installs Python packages into .venv, and Mermaid into a cache folder outside the
+# checkout. Installs Debian packages only with S3FERRY_INSTALL=1. Saves screenshots and PDF files in
+# target/screenshots.
 #
 #   sh tests/browser.sh [BINARY]
 set -eu

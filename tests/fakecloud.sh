@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds fakecloud, the emulator that has StackSets, when it is missing, and prints the path of its
-# binary. It goes into a cache folder outside the checkout, since it takes 12 minutes on two cores.
-# It is a program that the tests start; nothing of it is linked.
+# Prints the path of the binary of fakecloud, an emulator that supports StackSets. If the binary is
+# missing, builds it in a cache folder outside the checkout. The build takes 12 minutes on two
+# cores. The tests start fakecloud as a separate program. They do not link any of its code.
 set -eu
 version=0.51.0
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/s3ferry"
@@ -17,7 +17,7 @@ found() {
 
 found
 mkdir -p "$cache"
-# One at a time: a second run waits and finds the first one's.
+# Only one build runs at a time. A second run waits, and then uses the binary of the first.
 if command -v flock >/dev/null; then
     exec 9>"$cache/.fakecloud.lock"
     flock 9
@@ -31,7 +31,7 @@ echo "building fakecloud $version into $installed, once; this takes a while" >&2
 CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$building/target" \
     cargo install --quiet --locked --debug --no-track --root "$building/root" \
     "fakecloud@$version" >&2
-# Only a finished build is ever seen under its name.
+# Only a complete build gets the final name.
 rm -rf "$installed"
 mv "$building/root" "$installed"
 echo "$binary"

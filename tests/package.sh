@@ -1,10 +1,10 @@
 #!/bin/sh
-# Packages the crate, builds the package, and runs its tests outside of the checkout: so nothing that
-# it needs is missing in the package.
+# Packages the crate, builds the package, and runs its tests outside the checkout. This detects
+# files that are missing from the package.
 set -eu
 cd "$(dirname "$0")/.."
 target="${CARGO_TARGET_DIR:-$PWD/target}"
-# Uncommitted files are packaged as well: CI runs on a clean clone.
+# Also packages uncommitted files, which do not exist in CI.
 cargo package --locked --no-verify --allow-dirty
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 folder=$(mktemp -d)

@@ -1,8 +1,8 @@
 //! Amazon Resource Names (ARNs): their parts, and the ARNs of the resources that a pipeline uses.
 //!
-//! Follows the AWS document *Identify AWS resources with Amazon Resource Names (ARNs)* and the
-//! Service Authorization Reference. A part can be a pattern or a reference in a template
-//! (`${AWS::AccountId}`), so the functions accept any displayable value.
+//! Follows *Identify AWS resources with Amazon Resource Names (ARNs)* and the *Service
+//! Authorization Reference* in the AWS documentation. A part can be a pattern or a reference in a
+//! template (`${AWS::AccountId}`), so the functions accept any displayable value.
 
 use std::fmt::Display;
 

@@ -8,9 +8,9 @@ use super::quotas::{POLICY_NAME, ROLE_NAME};
 /// resource, because a wildcard would also grant access to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ArnKind {
-    /// A KMS key, by its key ID (AWS KMS, *Key identifiers (KeyId)*).
+    /// A KMS key, by its key ID. Follows *Key identifiers (KeyId)* in the AWS documentation.
     Key,
-    /// An IAM role (IAM, *IAM identifiers*).
+    /// An IAM role. Follows *IAM identifiers* in the AWS documentation.
     Role,
     /// An IAM role or user.
     RoleOrUser,
@@ -35,7 +35,8 @@ impl ArnKind {
     /// Parses an ARN of this kind.
     ///
     /// # Errors
-    /// The ARN is invalid. The message is the predicate of a sentence, such as `has a wildcard`.
+    /// Returns an error if the ARN is invalid. The message is the predicate of a sentence, such as
+    /// `is not the ARN of an IAM role`.
     pub(crate) fn parse(self, text: &str) -> Result<Arn<'_>, &'static str> {
         let arn = Arn::parse(text).filter(|arn| {
             let service = match self {
@@ -49,7 +50,8 @@ impl ArnKind {
         let Some(arn) = arn else {
             return Err(self.not_one());
         };
-        // A wildcard in the account is also invalid. The caller checks the account ID.
+        // A wildcard in the account is also invalid. The caller compares the account ID with the
+        // expected one.
         if text.contains(['*', '?']) {
             return Err("contains a wildcard, but must name exactly one resource");
         }

@@ -1,9 +1,10 @@
-//! The actions that CloudFormation needs to create, read, update, and delete the resources of the
-//! generated templates, from the handler permissions in the public schemas of the resource types
-//! (AWS CloudFormation CLI, *Resource type schema*, `handlers`). Permissions for properties that no
-//! template uses are omitted, such as replication, websites, and inline policies.
+//! The actions that CloudFormation needs to create, read, update, and delete the resources in the
+//! generated templates. They come from the handler permissions in the public schemas of the
+//! resource types. Follows the section `handlers` of *Resource type schema* in the AWS
+//! documentation. Permissions for properties that no template uses, such as replication, websites,
+//! and inline policies, are omitted.
 
-/// `AWS::S3::Bucket`.
+/// Actions for `AWS::S3::Bucket`.
 pub(crate) const BUCKET: [&str; 33] = [
     "s3:CreateBucket",
     "s3:DeleteBucket",
@@ -40,14 +41,14 @@ pub(crate) const BUCKET: [&str; 33] = [
     "s3:UntagResource",
 ];
 
-/// `AWS::S3::BucketPolicy`.
+/// Actions for `AWS::S3::BucketPolicy`.
 pub(crate) const BUCKET_POLICY: [&str; 3] = [
     "s3:DeleteBucketPolicy",
     "s3:GetBucketPolicy",
     "s3:PutBucketPolicy",
 ];
 
-/// `AWS::KMS::Key`.
+/// Actions for `AWS::KMS::Key`.
 pub(crate) const KEY: [&str; 13] = [
     "kms:DescribeKey",
     "kms:DisableKey",
@@ -65,10 +66,10 @@ pub(crate) const KEY: [&str; 13] = [
     "kms:UpdateKeyDescription",
 ];
 
-/// `AWS::KMS::Alias`.
+/// Actions for `AWS::KMS::Alias`.
 pub(crate) const ALIAS: [&str; 3] = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"];
 
-/// `AWS::IAM::Role`, without [`CREATE_ROLE`].
+/// Actions for `AWS::IAM::Role`, without [`CREATE_ROLE`].
 pub(crate) const ROLE: [&str; 11] = [
     "iam:DeleteRole",
     "iam:GetRole",
@@ -83,14 +84,14 @@ pub(crate) const ROLE: [&str; 11] = [
     "iam:UpdateRoleDescription",
 ];
 
-/// Creates a role. This action is separate because its statement can have a condition that requires
-/// a permissions boundary.
+/// The action that creates a role. This action is separate because its statement can have a
+/// condition that requires a permissions boundary.
 pub(crate) const CREATE_ROLE: &str = "iam:CreateRole";
 
-/// Attaches managed policies to a role and detaches them.
+/// The actions that attach managed policies to a role and detach them.
 pub(crate) const ATTACHMENT: [&str; 2] = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"];
 
-/// `AWS::IAM::ManagedPolicy`.
+/// Actions for `AWS::IAM::ManagedPolicy`.
 pub(crate) const MANAGED_POLICY: [&str; 8] = [
     "iam:CreatePolicy",
     "iam:CreatePolicyVersion",
@@ -102,7 +103,7 @@ pub(crate) const MANAGED_POLICY: [&str; 8] = [
     "iam:ListPolicyVersions",
 ];
 
-/// `AWS::Events::Rule`.
+/// Actions for `AWS::Events::Rule`.
 pub(crate) const RULE: [&str; 9] = [
     "events:DeleteRule",
     "events:DescribeRule",
@@ -115,7 +116,7 @@ pub(crate) const RULE: [&str; 9] = [
     "events:UntagResource",
 ];
 
-/// `AWS::CodePipeline::Pipeline`.
+/// Actions for `AWS::CodePipeline::Pipeline`.
 pub(crate) const PIPELINE: [&str; 8] = [
     "codepipeline:CreatePipeline",
     "codepipeline:DeletePipeline",

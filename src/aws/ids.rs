@@ -93,14 +93,18 @@ macro_rules! name_types {
 }
 
 name_types! {
-    /// The 12-digit ID of an AWS account (AWS Account Management, *View AWS account identifiers*).
+    /// The 12-digit ID of an AWS account. Follows *View AWS account identifiers* in the AWS
+    /// documentation.
     AccountId;
-    /// The code of a region, such as `us-east-1` (AWS General Reference, *Regions and zones*).
+    /// The code of a region, such as `us-east-1`. Follows *Regions and zones* in the AWS
+    /// documentation.
     Region;
-    /// The name of a bucket (Amazon S3, *General purpose bucket naming rules*).
+    /// The name of a bucket. Follows *General purpose bucket naming rules* in the AWS
+    /// documentation.
     BucketName;
-    /// The name of a role, without its path (AWS IAM, *IAM and AWS STS quotas*).
+    /// The name of a role, without its path. Follows *IAM and AWS STS quotas* in the AWS
+    /// documentation.
     RoleName;
-    /// The name of a pipeline (AWS CodePipeline, *Quotas in AWS CodePipeline*).
+    /// The name of a pipeline. Follows *Quotas in AWS CodePipeline* in the AWS documentation.
     PipelineName;
 }

@@ -1,6 +1,6 @@
 //! The accounts that Elastic Load Balancing uses to deliver access logs in older regions.
 //!
-//! Follows the AWS document *Enable access logs for your Application Load Balancer*.
+//! Follows *Enable access logs for your Application Load Balancer* in the AWS documentation.
 
 /// The accounts for the regions in which bucket policies name an account instead of a service.
 const LOAD_BALANCING: [&str; 26] = [

@@ -1,5 +1,5 @@
-//! Tables of facts about AWS, each with the AWS document that it comes from. This module is
-//! independent of all other modules.
+//! Tables of facts about AWS, each with the title of its source in the AWS documentation. This
+//! module depends on no other module except `policy::document`, which parses ARNs and account IDs.
 
 pub(crate) mod arn;
 pub(crate) mod arn_kind;

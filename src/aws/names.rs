@@ -39,7 +39,7 @@ pub(crate) fn digits(number: usize) -> String {
     format!("{number} digit{}", if number == 1 { "" } else { "s" })
 }
 
-/// Checks an account ID (AWS Account Management, *View AWS account identifiers*).
+/// Checks an account ID. Follows *View AWS account identifiers* in the AWS documentation.
 pub(crate) fn account_id_problem(id: &str) -> Option<String> {
     if !id.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(format!(
@@ -54,7 +54,7 @@ pub(crate) fn account_id_problem(id: &str) -> Option<String> {
     })
 }
 
-/// Checks a bucket name (Amazon S3, *General purpose bucket naming rules*).
+/// Checks a bucket name. Follows *General purpose bucket naming rules* in the AWS documentation.
 pub(crate) fn bucket_problem(name: &str) -> Option<String> {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let fault = if !(SHORTEST_BUCKET_NAME..=BUCKET_NAME.length()).contains(&name.len()) {
@@ -92,7 +92,7 @@ pub(crate) fn bucket_problem(name: &str) -> Option<String> {
     Some(format!("`{name}` is not a valid bucket name: {fault}"))
 }
 
-/// Checks an alias without the prefix `alias/` (AWS KMS, *CreateAlias*).
+/// Checks an alias without the prefix `alias/`. Follows *CreateAlias* in the AWS documentation.
 pub(crate) fn alias_problem(alias: &str) -> Option<String> {
     let fault = if alias.starts_with("alias/") {
         "omit `alias/`, which is added automatically"
@@ -114,7 +114,7 @@ pub(crate) fn alias_problem(alias: &str) -> Option<String> {
     Some(format!("`{alias}` is not a valid key alias: {fault}"))
 }
 
-/// Checks a pipeline name (AWS CodePipeline, *Quotas in AWS CodePipeline*).
+/// Checks a pipeline name. Follows *Quotas in AWS CodePipeline* in the AWS documentation.
 pub(crate) fn pipeline_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > PIPELINE_NAME.length() {
         format!(
@@ -133,7 +133,7 @@ pub(crate) fn pipeline_problem(name: &str) -> Option<String> {
     Some(format!("`{name}` is not a valid pipeline name: {fault}"))
 }
 
-/// Checks a role name (AWS IAM, *IAM and AWS STS quotas*).
+/// Checks a role name. Follows *IAM and AWS STS quotas* in the AWS documentation.
 pub(crate) fn role_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > ROLE_NAME.length() {
         format!(

@@ -1,4 +1,4 @@
-//! AWS partitions (IAM User Guide, *IAM ARNs*; AWS General Reference, *Regions and zones*).
+//! AWS partitions. Follows *IAM ARNs* and *Regions and zones* in the AWS documentation.
 
 /// A group of regions with its own account IDs and ARNs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -14,20 +14,20 @@ pub(crate) struct Quota {
     pub value: u64,
     /// The unit of the value.
     pub unit: &'static str,
-    /// Whether AWS can increase it.
+    /// Whether AWS can increase the quota.
     pub increase: Increase,
-    /// Title of the AWS document that states it.
+    /// Title of the page in the AWS documentation that states the quota.
     pub document: &'static str,
 }
 
 /// Whether AWS increases a quota on request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Increase {
-    /// AWS does not increase it.
+    /// AWS does not increase the quota.
     Fixed,
-    /// AWS increases it up to this value.
+    /// AWS increases the quota up to this value.
     UpTo(u64),
-    /// AWS increases it. AWS documents no maximum.
+    /// AWS increases the quota and documents no maximum.
     OnRequest,
 }
 
@@ -139,9 +139,9 @@ table! {
         OUTPUTS: "outputs per template", 200 "entries", Fixed;
         /// Mappings per template.
         MAPPINGS: "mappings per template", 200 "entries", Fixed;
-        /// Stack instances per stack set (2023).
+        /// Stack instances per stack set.
         STACK_INSTANCES: "stack instances per stack set", 100_000 "instances", OnRequest;
-        /// Concurrent operations on stack instances per region (2023).
+        /// Concurrent operations on stack instances per region.
         STACK_INSTANCE_OPERATIONS:
             "concurrent stack instance operations per region", 10_000 "operations", OnRequest;
     }
@@ -229,10 +229,12 @@ table! {
     }
 }
 
-/// Minimum number of stages in a pipeline (*Quotas in AWS CodePipeline*).
+/// Minimum number of stages in a pipeline. Follows *Quotas in AWS CodePipeline* in the AWS
+/// documentation.
 pub(crate) const FEWEST_STAGES: usize = 2;
 
-/// Minimum length of a bucket name (*General purpose bucket naming rules*).
+/// Minimum length of a bucket name. Follows *General purpose bucket naming rules* in the AWS
+/// documentation.
 pub(crate) const SHORTEST_BUCKET_NAME: usize = 3;
 
 /// Default of `quotas.actions_per_stage`, the number of actions that the plan puts into a stage. It

@@ -1,6 +1,6 @@
-//! The regions of the AWS partitions (AWS General Reference, *Regions and zones*), and the
-//! availability of CodePipeline (CodePipeline User Guide, *Quotas in AWS CodePipeline*; AWS General
-//! Reference, *AWS CodePipeline endpoints and quotas*).
+//! The regions of the AWS partitions, and the availability of CodePipeline. Follows *Regions and
+//! zones*, *Quotas in AWS CodePipeline*, and *AWS CodePipeline endpoints and quotas* in the AWS
+//! documentation.
 
 use super::Partition::{self, Aws, AwsCn, AwsEusc, AwsUsGov};
 
@@ -67,10 +67,10 @@ const REGIONS: [RegionFacts; 39] = [
     without(Aws, "mx-central-1"),
     with(Aws, "sa-east-1"),
     with(AwsCn, "cn-north-1"),
-    // The documentation for China does not mention CodePipeline here, but the AWS SDKs have an
-    // endpoint.
+    // The documentation for China does not mention CodePipeline in this region, but the AWS SDKs
+    // have an endpoint.
     with(AwsCn, "cn-northwest-1"),
-    // Neither the documentation nor an AWS SDK lists a CodePipeline endpoint here.
+    // Neither the documentation nor any AWS SDK lists a CodePipeline endpoint in this region.
     without(AwsEusc, "eusc-de-east-1"),
     with(AwsUsGov, "us-gov-east-1"),
     with(AwsUsGov, "us-gov-west-1"),
@@ -81,7 +81,7 @@ pub fn regions() -> impl Iterator<Item = &'static str> {
     REGIONS.iter().map(|region| region.name)
 }
 
-/// Returns whether AWS has this region.
+/// Returns whether this region exists.
 pub fn is_region(region: &str) -> bool {
     REGIONS.iter().any(|known| known.name == region)
 }

@@ -41,7 +41,7 @@ pub(crate) struct AuthorizeOptions {
     /// JSON files with cases; `-` reads standard input
     #[arg(required = true, value_name = "CASES")]
     cases: Vec<PathBuf>,
-    /// Output format
+    /// Set the output format
     #[arg(long, value_enum, default_value = "json", help_heading = "Output")]
     format: Format,
 }

@@ -41,7 +41,8 @@ pub(crate) fn show_proof(global: &Global, proof: &Proof, strict: bool) -> Option
     refusal
 }
 
-/// Prints findings. Those that refuse the templates are errors, so they are printed even with `--quiet`.
+/// Prints findings. Findings that block the templates are errors, so they are printed even with
+/// `--quiet`.
 fn show(global: &Global, text: Text, is_refused: bool) {
     if is_refused {
         output::error(text.fitted(Stream::Notes));

@@ -18,7 +18,7 @@ use super::{Failure, Global, Outcome, files, shell};
 const EXAMPLES: &str = "\
 Examples:
   s3ferry graph                                 a Mermaid flowchart, for Markdown
-  s3ferry graph --format svg --out run.svg      an SVG image, in light and dark
+  s3ferry graph --format svg --out run.svg      an SVG image for light and dark themes
   s3ferry graph --format dot | dot -Tpdf > run.pdf
   s3ferry graph --target prod                   the dev account and one target
   s3ferry graph --expand                        every target, even if they are alike
@@ -35,14 +35,14 @@ pub(crate) struct GraphOptions {
     target: Vec<String>,
     #[command(flatten)]
     input: ProofInput,
-    /// Draw every target. By default, with more than six targets, one represents those that are
-    /// alike
+    /// Draw every target; by default, if there are more than six, one target represents all similar
+    /// ones
     #[arg(long, help_heading = "Output")]
     expand: bool,
-    /// Format of the diagram
+    /// Set the format of the diagram
     #[arg(long, value_enum, default_value = "mermaid", help_heading = "Output")]
     format: Format,
-    /// Write the diagram to this file; `-` for standard output
+    /// Write the diagram to this file, or to standard output if `-`
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     out: Option<PathBuf>,
 }
@@ -118,7 +118,7 @@ pub(crate) struct Document<'g> {
     sides: Vec<Side<'g>>,
     /// The callers, and the resources that they call.
     nodes: Vec<Node<'g>>,
-    /// The calls of one node on another, in the order of the run.
+    /// The calls from one node to another, in the order of the run.
     arrows: Vec<Arrow<'g>>,
 }
 
@@ -127,7 +127,7 @@ pub(crate) struct Document<'g> {
 struct Side<'g> {
     /// Target; null for the dev account.
     target: Option<&'g str>,
-    /// Account ID; of several accounts, the first.
+    /// Account ID; the first one if the side represents several accounts.
     #[schemars(regex(pattern = "^[0-9]{12}$"))]
     account: &'g str,
     /// Number of accounts and regions that the side represents.
@@ -144,7 +144,7 @@ struct Node<'g> {
     kind: Kind,
     /// Name; for a key, its logical ID in the template.
     name: &'g str,
-    /// ARN, or the name of a service, pipeline or account.
+    /// ARN, or the name of a service, pipeline, or account.
     arn: &'g str,
     /// Index of its side in `sides`.
     side: usize,
@@ -153,7 +153,7 @@ struct Node<'g> {
     instances: usize,
 }
 
-/// The calls of one node on another.
+/// The calls from one node to another.
 #[derive(Serialize, JsonSchema)]
 struct Arrow<'g> {
     /// Index of the caller in `nodes`.
@@ -165,7 +165,7 @@ struct Arrow<'g> {
     /// Steps of the run.
     #[schemars(with = "Vec<String>")]
     steps: &'g [Step],
-    /// The worst decision of its calls.
+    /// The worst decision among its calls.
     decision: Verdict,
     /// Number of accounts and regions that the arrow represents.
     #[schemars(range(min = 1))]

@@ -35,7 +35,7 @@ const TASKS: [(&str, &[&str]); 6] = [
     ("Tools", &["schema", "completions", "man", "help"]),
 ];
 
-/// Replaces opening braces in a template, where they would begin a tag of clap.
+/// Replaces opening braces in a template, where they would begin a clap tag.
 const OPEN: &str = "\u{fffc}";
 
 /// The option group that every command has.
@@ -108,7 +108,7 @@ fn after(command: &Command, width: usize) -> String {
     format!("\n\n{}", lines.join("\n"))
 }
 
-/// Puts the braces back into a help that clap has rendered.
+/// Restores the braces in help text that clap has rendered.
 pub(super) fn restored(help: &str) -> String {
     help.replace(OPEN, "{")
 }
@@ -308,8 +308,8 @@ mod tests {
 
     #[test]
     fn options_have_the_same_groups_in_the_same_order() {
-        // Different options with the same name: the region of the configuration that `init` writes or a
-        // filter, and the folder that is written or read.
+        // Different options share these names: `region` is a setting or a filter, and `out` is a
+        // folder that is written or read.
         const SEVERAL: [&str; 2] = ["region", "out"];
         let mut seen = std::collections::HashMap::<String, String>::new();
         let mut command = laid_out_for(Cli::command(), 80);

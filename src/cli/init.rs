@@ -27,7 +27,7 @@ For an existing pipeline:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct InitOptions {
-    /// ID of the account that owns the pipeline
+    /// Set the ID of the account that owns the pipeline
     #[arg(
         long,
         value_name = "ID",
@@ -35,16 +35,16 @@ pub(crate) struct InitOptions {
         help_heading = "Input"
     )]
     dev_account: Option<String>,
-    /// ID of the account that owns the output bucket
+    /// Set the ID of the account that owns the output bucket
     #[arg(long, value_name = "ID", help_heading = "Input")]
     prod_account: Option<String>,
-    /// Region of the pipeline and the output bucket [default: us-east-1]
+    /// Set the region of the pipeline and the output bucket [default: us-east-1]
     #[arg(long, value_name = "REGION", help_heading = "Input")]
     region: Option<String>,
-    /// Match an existing pipeline: the output of `aws codepipeline get-pipeline`
+    /// Match the pipeline in this file, the output of `aws codepipeline get-pipeline`
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     from: Option<PathBuf>,
-    /// Account that owns an output bucket, with --from; can be repeated
+    /// Set the account that owns an output bucket, with --from; can be repeated
     #[arg(long, value_name = "BUCKET=ID", requires = "from", value_parser = bucket_account, help_heading = "Input")]
     bucket_account: Vec<(String, String)>,
     /// Overwrite an existing configuration
@@ -248,7 +248,7 @@ fn bucket_account(text: &str) -> Result<(String, String), String> {
         Some((bucket, id)) if !bucket.is_empty() && !id.is_empty() => {
             Ok((bucket.to_owned(), id.to_owned()))
         }
-        _ => Err("write BUCKET=ID".to_owned()),
+        _ => Err("expected BUCKET=ID".to_owned()),
     }
 }
 

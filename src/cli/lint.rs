@@ -52,7 +52,7 @@ pub(crate) struct LintOptions {
     /// Also exit with code 1 for warnings and notes
     #[arg(long, help_heading = "Checks")]
     strict: bool,
-    /// Format of the findings
+    /// Set the format of the findings
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
 }
@@ -327,7 +327,7 @@ fn rules(options: &LintOptions) -> Result<Rules, Failure> {
         }
         let before = rules.len();
         for path in paths {
-            let source = files::read(&path, "rules file", Kind::Rules)?;
+            let source = files::read(&path, "rule file", Kind::Rules)?;
             let more = match lint::from_source(&source) {
                 Ok(more) => more,
                 Err(problem) => return Err(Failure::document(source, vec![problem])),

@@ -40,6 +40,7 @@ pub(crate) enum Located {
 /// Searches for the configuration.
 ///
 /// # Errors
+/// Returns an error if the `--config` file does not exist but a similar name does, or if
 /// `s3ferry.yaml` is a broken symbolic link.
 pub(crate) fn locate(global: &Global, has_example: bool) -> Result<Located, Failure> {
     if let Some(path) = &global.config {

@@ -17,10 +17,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ManOptions {
-    /// Print only the page of this command
+    /// Print only the page for this command
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
-    /// Write all pages to this folder: s3ferry.1, s3ferry-synth.1, …; `-` prints them
+    /// Write all pages to this folder (s3ferry.1, s3ferry-synth.1, …), or to standard output if `-`
     #[arg(
         long,
         value_name = "DIR",
@@ -96,8 +96,8 @@ fn page(command: &Command, name: &str, called: &str) -> Result<String, Failure> 
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Writes the sections in their order. The synopsis and the examples do not come from clap_mangen,
-/// which omits the values and joins the lines of examples.
+/// Writes the sections in order. The synopsis and the examples do not come from clap_mangen, which
+/// omits the values and joins the lines of examples.
 fn sections(
     man: &clap_mangen::Man,
     command: &Command,

@@ -47,14 +47,14 @@ Examples:
   s3ferry synth          write the CloudFormation templates to stacks/
   s3ferry synth --check  fail in CI if stacks/ is stale
   s3ferry report         write a page for the security reviewer
-  s3ferry deploy --all   deploy all stacks, after a confirmation
+  s3ferry deploy --all   deploy all stacks after confirmation
   s3ferry push site/     upload a site and follow the pipeline that deploys it
   s3ferry status         show the state of the stacks and the next step
-  s3ferry doctor         find out why a deployed pipeline does not run
+  s3ferry doctor         find out why a deployed pipeline does not work
 
 Exit codes:
   0              success
-  1              findings, a failed proof, stale files, or a failed stack
+  1              findings, a failed proof, stale files, or a failed stack or execution
   2              invalid usage, configuration, or input, unused input, or the wrong account
   3              AWS cannot be reached or rejects a request
   4              doctor: no problem found, but some checks are incomplete
@@ -87,10 +87,10 @@ struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = help::GLOBAL)]
 pub(crate) struct Global {
-    /// Configuration file [default: s3ferry.yaml]
+    /// Use this configuration file [default: s3ferry.yaml]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// When to use colors; NO_COLOR is respected
+    /// Set when to use colors; NO_COLOR is respected
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
     pub(crate) color: String,
     /// Print results and errors only
@@ -122,7 +122,7 @@ enum Command {
     Aws(aws::Command),
     /// Evaluate requests in JSON against policies
     Authorize(authorize::AuthorizeOptions),
-    /// Print a JSON Schema: configuration or command output
+    /// Print the JSON Schema of the configuration or of command output
     Schema(schema::SchemaOptions),
     /// Print a completion script for a shell
     Completions(complete::CompleteOptions),

@@ -40,7 +40,7 @@ impl Text {
     /// Returns a document as indented JSON.
     ///
     /// # Errors
-    /// The document cannot be serialized.
+    /// Returns an error if the document cannot be serialized.
     pub(crate) fn document(document: &impl Serialize) -> Result<Self, Failure> {
         let text = serde_json::to_string_pretty(document).map_err(no_json)?;
         Ok(Self::json(&(text + "\n")))
@@ -49,7 +49,7 @@ impl Text {
     /// Returns documents as JSON, one per line.
     ///
     /// # Errors
-    /// A document cannot be serialized.
+    /// Returns an error if a document cannot be serialized.
     pub(crate) fn documents(
         documents: impl IntoIterator<Item = impl Serialize>,
     ) -> Result<Self, Failure> {
@@ -107,8 +107,8 @@ impl Text {
         }
     }
 
-    /// Wraps the lines of prose to a width. Lines with colors, indented lines, and code stay as they
-    /// are.
+    /// Wraps the lines of prose to a width. Lines with colors, indented lines, and code stay as
+    /// they are.
     fn wrapped(&self, width: usize) -> Self {
         let is_code = |line: &str| line.contains('\x1b') || line.starts_with([' ', '{', '[', '"']);
         let lines = self.0.split('\n').flat_map(|line| match is_code(line) {
@@ -183,8 +183,8 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Returns the maximum number of columns, from `COLUMNS` or the terminal. `None` without a
-    /// terminal: the reader of a pipe gets whole lines.
+    /// Returns the maximum number of columns, from `COLUMNS` or the terminal. Returns `None`
+    /// without a terminal, so that the reader of a pipe gets whole lines.
     pub(crate) fn width(self) -> Option<usize> {
         let columns = std::env::var("COLUMNS").ok();
         let columns = columns.and_then(|text| text.parse::<usize>().ok());
@@ -216,7 +216,7 @@ pub(crate) fn colors() -> bool {
 /// Prints a result. A closed pipe is not an error.
 ///
 /// # Errors
-/// Standard output cannot be written.
+/// Returns an error if standard output cannot be written.
 pub(crate) fn print(text: impl Into<Text>) -> Result<(), Failure> {
     let text = text.into();
     let written = above_live_lines(|| {
@@ -236,7 +236,7 @@ pub(crate) fn print(text: impl Into<Text>) -> Result<(), Failure> {
 /// Prints a result that consists of prose and tables, wrapped to the width of the terminal.
 ///
 /// # Errors
-/// Standard output cannot be written.
+/// Returns an error if standard output cannot be written.
 pub(crate) fn print_wrapped(text: impl Into<Text>) -> Result<(), Failure> {
     print(text.into().fitted(Stream::Results))
 }

@@ -13,11 +13,11 @@ use super::output::Stream;
 /// Shorter computations show no progress, because the line would only flicker.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Follows the text.
+/// The end of the progress line.
 const ENDING: &str = " ...";
 
-/// Returns whether standard error is a terminal that can erase lines. `TERM` is `dumb`, empty, or unset
-/// for terminals that cannot.
+/// Returns whether standard error is a terminal that can erase lines. `TERM` is `dumb`, empty, or
+/// unset for terminals that cannot.
 pub(crate) fn can_move() -> bool {
     let is_dumb = match std::env::var("TERM") {
         Ok(term) => term.is_empty() || term == "dumb",
@@ -26,7 +26,7 @@ pub(crate) fn can_move() -> bool {
     !is_dumb && std::io::stderr().is_terminal()
 }
 
-/// Shows what is being computed until it is dropped.
+/// A progress message, shown until it is dropped.
 pub(crate) struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Progress {

@@ -46,7 +46,7 @@ impl Project {
     /// Reads the configuration: the file from `--config`, or `s3ferry.yaml`.
     ///
     /// # Errors
-    /// The configuration does not exist or is invalid.
+    /// Returns an error if the configuration does not exist or is invalid.
     pub(crate) fn load(global: &Global) -> Result<Self, Failure> {
         match locate(global, false)? {
             Located::File(path) => Self::read(&path),
@@ -57,7 +57,7 @@ impl Project {
     /// Reads the configuration, or the built-in example with `--example`.
     ///
     /// # Errors
-    /// The configuration does not exist or is invalid.
+    /// Returns an error if the configuration does not exist or is invalid.
     pub(crate) fn load_or_example(
         global: &Global,
         ExampleOption { example }: ExampleOption,
@@ -90,7 +90,7 @@ impl Project {
     /// Reads the configuration if there is one.
     ///
     /// # Errors
-    /// The configuration is invalid.
+    /// Returns an error if the configuration is invalid.
     pub(crate) fn load_if_any(global: &Global) -> Result<Option<Self>, Failure> {
         match locate(global, true)? {
             Located::File(path) => Self::read(&path).map(Some),
@@ -133,7 +133,7 @@ impl Project {
     /// Checks the values of a filter.
     ///
     /// # Errors
-    /// A value matches no target or instance.
+    /// Returns an error if a value matches no target or instance.
     pub(crate) fn known(
         &self,
         what: &str,
@@ -163,7 +163,8 @@ impl Project {
     /// Synthesizes the files of the output folder `out`.
     ///
     /// # Errors
-    /// An existing bucket policy cannot be read or merged, or a policy is too long for its quota.
+    /// Returns an error if an existing bucket policy cannot be read or merged, or if a policy
+    /// exceeds its quota.
     pub(crate) fn synthesize(
         &self,
         out: &Path,
@@ -214,7 +215,7 @@ impl Project {
 /// Returns the templates of the roles that self-managed stack sets need.
 ///
 /// # Errors
-/// No target uses a self-managed stack set.
+/// Returns an error if no target uses a self-managed stack set.
 pub(crate) fn stack_set_roles(
     plan: &Plan,
     out: &Path,
@@ -234,8 +235,8 @@ pub(crate) fn stack_set_roles(
     Ok(found)
 }
 
-/// Returns whether the configuration in the current folder is the example, as in the repository of
-/// s3ferry.
+/// Returns whether the configuration in the current folder is the example, as in the s3ferry
+/// repository.
 pub(super) fn is_example_folder() -> bool {
     let bytes = files::bytes_if_any(Path::new(DEFAULT_CONFIG), "configuration");
     bytes.is_ok_and(|bytes| bytes.as_deref() == Some(EXAMPLE.as_bytes()))

@@ -65,7 +65,7 @@ pub(crate) struct ProveOptions {
     /// Show every account and region instead of one for each group with equal results
     #[arg(long, help_heading = "Output")]
     expand: bool,
-    /// Output format
+    /// Set the output format
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
 }

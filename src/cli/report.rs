@@ -25,8 +25,8 @@ Examples:
 
 The page is self-contained, so you can attach it to a change request. It has a diagram of the run,
 the calls of each arrow with the statements that decide them, the attacks that are denied, the
-purpose of each statement, lint findings, quotas, and the templates with their digests. It prints on
-A4 landscape. Templates are printed only if they are open in the browser.";
+purpose of each statement, lint findings, quotas, and the templates with their digests. It prints in
+A4 landscape format. Templates are printed only if they are expanded in the browser.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -36,7 +36,7 @@ pub(crate) struct ReportOptions {
     /// Treat unproven calls, unresolved values, and excess permissions as errors
     #[arg(long, help_heading = "Checks")]
     strict: bool,
-    /// Write the page to this file; `-` for standard output
+    /// Write the page to this file, or to standard output if `-`
     #[arg(
         long,
         value_name = "FILE",

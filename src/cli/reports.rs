@@ -18,11 +18,11 @@ use super::output::Text;
 /// The reason that is shown for a suppression without one.
 const NO_REASON: &str = "no reason is given";
 
-/// The largest number of findings in the text, unless the user asks for all.
+/// Maximum number of findings in the text, unless `--verbose` is set.
 const MOST_SHOWN: usize = 50;
 
-/// Returns each finding with its lines, and a summary. Of many findings, it has the worst, unless
-/// `verbose` is set.
+/// Returns each finding with its source line, and a summary. If there are many findings, returns
+/// only the most severe ones, unless `verbose` is set.
 pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> Text {
     let mut found: Vec<_> = all_findings(reports).enumerate().collect();
     let more = match verbose {
@@ -81,8 +81,8 @@ fn place(source: &Source, start: usize) -> String {
     format!("{}:{}:{}", source.name(), position.line, position.column)
 }
 
-/// Tells whether the lint checks a rule: it is one of these, or not a Guard rule. Templates can also
-/// suppress rules of other rule sets, which have no findings here.
+/// Returns whether the lint checks a rule: a rule in `names`, or a built-in rule that is not a
+/// Guard rule. Templates can also suppress rules from other rule sets, which have no findings here.
 fn is_checked(rule: &str, names: &BTreeSet<&str>) -> bool {
     names.contains(rule) || other_rule(rule).is_some()
 }

@@ -202,8 +202,8 @@ pub(super) fn wrapped(cell: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Wraps a paragraph into lines of at most `width` columns. Text between backticks, such as a command,
-/// is never broken, so that it can be copied. An indented paragraph has a hanging indent.
+/// Wraps a paragraph into lines of at most `width` columns. Text between backticks, such as a
+/// command, is never broken, so that it can be copied. An indented paragraph has a hanging indent.
 pub(super) fn paragraph(text: &str, width: usize) -> Vec<String> {
     let left = indent(text);
     let hanging = " ".repeat(if left > 0 { left + 2 } else { 0 });

@@ -108,7 +108,7 @@ pub(crate) struct TargetsOptions {
     region: Vec<String>,
     #[command(flatten)]
     example: ExampleOption,
-    /// Output format
+    /// Set the output format
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
 }

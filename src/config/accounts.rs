@@ -30,7 +30,8 @@ impl Document {
     /// Adds the accounts of an accounts file.
     ///
     /// # Errors
-    /// All problems of the file, in order. Their positions are in `file`.
+    /// Returns an error if the file is invalid. The error contains all problems, in the order of
+    /// the file. Their positions refer to `file`.
     pub(crate) fn take_accounts(
         &mut self,
         target: usize,
@@ -70,7 +71,8 @@ impl Document {
                         let place = found.region.as_deref().unwrap_or_default();
                         let entry = format!("{} {place}", found.account);
                         let entry = entry.trim_end();
-                        let message = format!("duplicate entry `{entry}`: first on line {first}");
+                        let message =
+                            format!("duplicate entry `{entry}`, first listed on line {first}");
                         problems
                             .push(Diagnostic::new(span, message).help("remove one of the lines"));
                     }
@@ -147,7 +149,7 @@ fn columns(header: &[Field]) -> Result<Columns, Vec<Diagnostic>> {
     let at = |name: &str| header.iter().position(|field| field.text == name);
     let mut problems = Vec::new();
     for (number, field) in header.iter().enumerate() {
-        let wanted = "the columns are `account`, `region`, and `name`";
+        let wanted = "use the columns `account`, `region`, and `name`";
         if !COLUMNS.contains(&field.text.as_str()) {
             let help = match near(&field.text, COLUMNS) {
                 Some(meant) => format!("did you mean `{meant}`?"),
@@ -176,7 +178,8 @@ fn columns(header: &[Field]) -> Result<Columns, Vec<Diagnostic>> {
     }
 }
 
-/// Returns the fields of each line that is not empty (RFC 4180, without line breaks in quotes).
+/// Returns the fields of each line that is not empty. Follows RFC 4180, except that fields in
+/// quotes cannot contain line breaks.
 fn lines(text: &str) -> Result<Vec<Vec<Field>>, Diagnostic> {
     let mut found = Vec::new();
     // Spreadsheets write a byte order mark at the beginning of a file.

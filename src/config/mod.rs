@@ -1,6 +1,6 @@
 //! The configuration file: its types, its parser with positions, and its validation.
 //!
-//! The [`crate::plan`] module derives names from others.
+//! The [`crate::plan`] module derives other names from the configured names.
 
 mod accounts;
 mod model;
@@ -21,10 +21,10 @@ pub(crate) use stack_set::*;
 
 use crate::diagnostic::{self, Diagnostic, Node, Source, Span};
 
-/// The built-in example, which is the `s3ferry.yaml` of the repository.
+/// The built-in example, which is the file `s3ferry.yaml` in the repository.
 pub const EXAMPLE: &str = include_str!("../../s3ferry.yaml");
 
-/// A parsed configuration, with its tree for the positions of errors.
+/// A parsed configuration, with its syntax tree for error positions.
 #[derive(Debug, Clone)]
 pub struct Document {
     /// The text.
@@ -37,8 +37,8 @@ pub struct Document {
 /// A problem with a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
-    /// Path of the setting: keys and list indexes from the root. The setting may be missing in the
-    /// file, because a default can also be invalid.
+    /// Path of the setting: keys and list indexes from the root. The setting may be missing from
+    /// the file, because a default can also be invalid.
     pub path: Vec<String>,
     /// Description of the problem.
     pub message: String,
@@ -61,7 +61,8 @@ impl Document {
     /// Parses and validates a configuration.
     ///
     /// # Errors
-    /// All problems, in the order of the file.
+    /// Returns an error if the configuration is invalid. The error contains all problems, in the
+    /// order of the file.
     pub fn read(source: Source) -> Result<Self, Vec<Diagnostic>> {
         let node = diagnostic::read(&source).map_err(|problem| vec![problem])?;
         let problems = schema::check(&node);
@@ -85,10 +86,11 @@ impl Document {
         Ok(document)
     }
 
-    /// Validates the values. Call it again after the accounts files are read.
+    /// Validates the values. Call this method again after the accounts files are read.
     ///
     /// # Errors
-    /// All problems, in the order of the file.
+    /// Returns an error if the configuration is invalid. The error contains all problems, in the
+    /// order of the file.
     pub fn check(&self) -> Result<(), Vec<Diagnostic>> {
         let complaints = validate::complaints(&self.config);
         if complaints.is_empty() {

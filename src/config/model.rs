@@ -1,5 +1,5 @@
-//! The types of the configuration file, with one field for each key. The JSON Schema contains their
-//! descriptions and examples. The plan sets defaults that depend on other keys.
+//! The types of the configuration file, with one field for each key. The JSON Schema contains the
+//! descriptions and examples of the keys. The plan sets defaults that depend on other keys.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct Config {
     /// The targets, in the order of the pipeline's stages.
     #[schemars(length(min = 1))]
     pub targets: Vec<Target>,
-    /// ID of the AWS organization of all accounts, such as `o-exampleorg1`.
+    /// ID of the AWS organization that contains all accounts, such as `o-exampleorg1`.
     #[serde(default)]
     #[schemars(example = &"o-exampleorg1")]
     #[schemars(regex(pattern = names::ORGANIZATION))]
@@ -48,7 +48,7 @@ pub struct Dev {
     #[serde(default = "default_region")]
     #[schemars(example = &"us-east-1")]
     pub region: String,
-    /// Named profile of the AWS configuration that deploys the dev stack.
+    /// Named profile in the AWS configuration that deploys the dev stack.
     #[serde(default = "default_dev_profile")]
     #[schemars(regex(pattern = names::PROFILE))]
     pub profile: String,
@@ -110,9 +110,9 @@ pub struct SourceBucket {
     pub create: bool,
     /// How the pipeline detects a new version.
     pub detect_changes: DetectChanges,
-    /// ARN of the customer managed KMS key for the default encryption of the bucket, in the dev
-    /// account and region. The service role can then decrypt with this key. A created bucket gets
-    /// it as its default encryption.
+    /// ARN of the customer managed KMS key that encrypts the bucket by default. The key must be in
+    /// the dev account and region. The service role can then decrypt with this key. If s3ferry
+    /// creates the bucket, it sets this key as the default encryption key.
     #[schemars(
         example = &"arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555"
     )]
@@ -136,8 +136,8 @@ pub enum DetectChanges {
 #[serde(deny_unknown_fields, default)]
 pub struct Artifacts {
     /// Bucket name; default: `codepipeline-{region}-0123456789`. `{region}` is the region of the
-    /// store. If targets are in other regions, each region has a separate bucket. A name without
-    /// `{region}` gets the region as a suffix there.
+    /// store. If targets are in other regions, each region has a separate bucket. In these regions,
+    /// a name without `{region}` gets the region as a suffix.
     #[schemars(example = &"codepipeline-us-east-1-0123456789")]
     pub bucket: Option<String>,
     /// Whether to create the bucket; `false` if it already exists.
@@ -177,7 +177,7 @@ pub struct Target {
     #[schemars(example = &"222222222222")]
     #[schemars(regex(pattern = names::ACCOUNT_ID))]
     pub account: Option<String>,
-    /// Several account IDs, instead of `account`. They share one template.
+    /// Several account IDs, instead of `account`. The accounts share one template.
     #[serde(default)]
     #[schemars(length(min = 1))]
     #[schemars(inner(regex(pattern = names::ACCOUNT_ID)))]
@@ -200,13 +200,13 @@ pub struct Target {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub regions: Option<Vec<String>>,
-    /// Named profile of the AWS configuration that deploys the stack; default: the target name. The
+    /// Named profile in the AWS configuration that deploys the stack; default: the target name. The
     /// placeholders `{account}` and `{region}` are allowed.
     #[serde(default)]
     #[schemars(regex(pattern = names::PROFILE))]
     pub profile: Option<String>,
-    /// Output bucket. The placeholders `{account}` and `{region}` are required if the target has
-    /// several accounts or regions.
+    /// Output bucket. The placeholder `{account}` is required if the target has several accounts,
+    /// and `{region}` is required if the target has several regions.
     #[serde(default = "default_output_bucket")]
     #[schemars(example = &"codepipeline-output-bucket")]
     pub bucket: String,
@@ -228,7 +228,7 @@ pub struct Target {
     /// `object_key` is its key.
     #[serde(default = "yes")]
     pub extract: bool,
-    /// Key of the object, with `extract: false`.
+    /// Key of the deployed object. Requires `extract: false`.
     #[serde(default)]
     #[schemars(example = &"releases/site.zip")]
     #[schemars(regex(pattern = names::OBJECT_KEY_TEXT))]
@@ -247,8 +247,9 @@ pub struct Target {
     #[serde(default)]
     pub tagged_objects: bool,
     /// ARN of a customer managed KMS key in the target's account and region that encrypts the
-    /// deployed objects. A created bucket gets it as its default encryption. Also set it for an
-    /// existing bucket whose default encryption uses a customer managed key.
+    /// deployed objects. If s3ferry creates the bucket, it sets this key as the default encryption
+    /// key. Also specify the key of an existing bucket whose default encryption uses a customer
+    /// managed key.
     #[serde(default)]
     #[schemars(
         example = &"arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555"
@@ -358,15 +359,16 @@ pub enum Permissions {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quotas {
-    /// Length of a role trust policy in characters; default: 2,048. AWS increases it up to 8,192.
+    /// Length of a role trust policy in characters; default: 2,048. AWS can increase this quota to
+    /// at most 8,192.
     pub trust_policy_characters: Option<u64>,
-    /// Managed policies per role; default: 20. AWS increases it up to 25.
+    /// Managed policies per role; default: 20. AWS can increase this quota to at most 25.
     pub managed_policies_per_role: Option<u64>,
-    /// Maximum number of actions per stage; default: 50. The fixed AWS limit is 100. Changing it
-    /// moves deploy actions to other stages.
+    /// Maximum number of actions per stage; default: 50. The fixed AWS limit is 100. Changing this
+    /// setting moves deploy actions to other stages.
     pub actions_per_stage: Option<u64>,
     /// Maximum number of actions per pipeline before another pipeline is added; default: 500. The
-    /// fixed AWS limit is 1,000. Changing it moves the accounts of a large fleet to other
+    /// fixed AWS limit is 1,000. Changing this setting moves the accounts of a large fleet to other
     /// pipelines.
     pub actions_per_pipeline: Option<u64>,
 }

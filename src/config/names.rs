@@ -4,7 +4,7 @@
 use crate::aws::names::characters;
 use crate::aws::quotas::{OBJECT_KEY, STACK_SET_NAME, grouped};
 
-/// Checks the name of a stack set (AWS CloudFormation, *CreateStackSet*).
+/// Checks the name of a stack set. Follows *CreateStackSet* in the AWS documentation.
 pub(super) fn stack_set_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > STACK_SET_NAME.length() {
         format!(
@@ -25,8 +25,8 @@ pub(super) fn stack_set_problem(name: &str) -> Option<String> {
     Some(format!("`{name}` is not a valid stack set name: {fault}"))
 }
 
-/// Checks the ID of an organizational unit or a root (AWS Organizations, *OrganizationalUnit*,
-/// *Root*).
+/// Checks the ID of an organizational unit or a root. Follows *OrganizationalUnit* and *Root* in
+/// the AWS documentation.
 pub(super) fn organizational_unit_problem(id: &str) -> Option<String> {
     let part = |text: &str, from: usize| {
         (from..=32).contains(&text.len())
@@ -42,8 +42,8 @@ pub(super) fn organizational_unit_problem(id: &str) -> Option<String> {
     (!unit && !root).then(|| format!("`{id}` is not a valid ID of an organizational unit or root"))
 }
 
-/// Checks that a policy can name an object key exactly (Amazon S3, *Naming objects*; IAM, *Policy
-/// elements: Variables and tags*).
+/// Checks that a policy can name an object key exactly. Follows *Naming Amazon S3 objects* and
+/// *Policy elements: Variables and tags* in the AWS documentation.
 pub(super) fn object_key_problem(key: &str) -> Option<String> {
     let fault = if key.is_empty() || key.len() > OBJECT_KEY.length() {
         format!(
@@ -105,8 +105,8 @@ pub(super) fn target_problem(name: &str) -> Option<String> {
     Some(format!("`{name}` is not a valid target name: {fault}"))
 }
 
-/// Returns whether Windows reserves the name for a device, so that no file can have it (Microsoft,
-/// *Naming Files, Paths, and Namespaces*).
+/// Returns whether Windows reserves the name for a device, so that no file can have it. Follows
+/// *Naming Files, Paths, and Namespaces* in the Microsoft documentation.
 fn is_device(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let port = name
@@ -118,7 +118,8 @@ fn is_device(name: &str) -> bool {
 
 /// Regular expression for an account ID, for the schema.
 pub(super) const ACCOUNT_ID: &str = "^[0-9]{12}$";
-/// Regular expression for an organization ID (AWS Organizations, *Organization*), for the schema.
+/// Regular expression for an organization ID, for the schema. Follows *Organization* in the AWS
+/// documentation.
 pub(super) const ORGANIZATION: &str = "^o-[a-z0-9]{10,32}$";
 /// Regular expression for a profile name, for the schema.
 pub(super) const PROFILE: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
@@ -126,7 +127,7 @@ pub(super) const PROFILE: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 pub(super) const HEADER: &str = "^[!-~]([ -~]*[!-~])?$";
 /// Regular expression for an object key without policy wildcards, for the schema.
 pub(super) const OBJECT_KEY_TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f*?]+$";
-/// Regular expression for a deployment path, for the schema; it may be empty.
+/// Regular expression for a deployment path, for the schema. The path may be empty.
 pub(super) const PATH: &str = r"^[^\u0000-\u001f\u007f-\u009f*?]*$";
 /// Regular expression for a target's permissions boundary, for the schema. It can contain
 /// `{account}` and `{region}`.

@@ -154,7 +154,10 @@ impl Found {
         {
             self.add(
                 &at("role"),
-                format!("roles are global, so each region requires a different name than `{role}`"),
+                format!(
+                    "roles are global, so each region requires a different name, but `{role}` is \
+                     a single name"
+                ),
                 format!("add `{{region}}`, such as `{role}-{{region}}`"),
             );
         }

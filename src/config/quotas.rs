@@ -1,4 +1,4 @@
-//! The quotas of a configuration: their defaults, and the values that AWS can grant.
+//! The quotas in a configuration: their defaults, and the values that AWS can grant.
 
 use super::Quotas;
 use super::validate::Found;

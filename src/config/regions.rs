@@ -5,8 +5,8 @@ use crate::aws::regions::{
     AS_OF, has_codepipeline, is_region, partition_of, regions, with_codepipeline,
 };
 
-/// Returns the problem and a fix if AWS does not have the region or does not offer CodePipeline in
-/// it. `what` is the resource for the region, such as `the pipeline`.
+/// Returns the problem and a fix if the region does not exist or does not offer CodePipeline.
+/// `what` describes the resource in the region, such as `the pipeline`.
 pub(crate) fn pipeline_region_problem(region: &str, what: &str) -> Option<(String, String)> {
     if let Some(problem) = unknown_region(region) {
         return Some(problem);
@@ -33,7 +33,7 @@ pub(crate) fn pipeline_region_problem(region: &str, what: &str) -> Option<(Strin
     })
 }
 
-/// Returns the problem and a fix if AWS does not have the region.
+/// Returns the problem and a fix if the region does not exist.
 pub(super) fn unknown_region(region: &str) -> Option<(String, String)> {
     if is_region(region) {
         return None;

@@ -130,7 +130,7 @@ impl<'s> Checker<'s> {
         let list = allowed.join(", ");
         let help = match near(text, allowed.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`? Allowed values: {list}"),
-            None => format!("possible: {list}"),
+            None => format!("use one of: {list}"),
         };
         self.problems
             .push(Diagnostic::new(node.span, format!("`{name}` cannot be `{text}`")).help(help));
@@ -249,7 +249,7 @@ impl<'s> Checker<'s> {
     }
 }
 
-/// Returns the problem of a line without the colon after a key, or without the space after the colon.
+/// Returns the problem with a line that lacks the colon after a key or the space after the colon.
 /// YAML parses such a line as a string.
 fn key_without_colon(node: &Node, schema: &Json) -> Option<Diagnostic> {
     let Value::String(text) = &node.value else {

@@ -20,11 +20,11 @@ pub struct StackSet {
     /// Region of the stack set itself; default: the dev region.
     #[schemars(example = &"us-east-1")]
     pub region: Option<String>,
-    /// Named profile of the AWS configuration for the administrator account; default: the profile
+    /// Named profile in the AWS configuration for the administrator account; default: the profile
     /// of the dev account.
     #[schemars(regex(pattern = names::PROFILE))]
     pub profile: Option<String>,
-    /// Permission model: who creates the roles for StackSets.
+    /// Permission model, which determines who creates the roles for StackSets.
     pub permission_model: PermissionModel,
     /// Name of the administration role in the administrator account (self-managed only); default:
     /// `AWSCloudFormationStackSetAdministrationRole`.
@@ -39,10 +39,10 @@ pub struct StackSet {
     /// Organizational units or root that contain the target's accounts (service-managed only).
     #[schemars(example = ["ou-ab12-11111111"])]
     pub organizational_units: Vec<String>,
-    /// Filter for the accounts of the organizational units (service-managed only); default:
+    /// Filter for the accounts in the organizational units (service-managed only); default:
     /// `intersection`.
     pub account_filter: Option<AccountFilter>,
-    /// Excluded accounts of the organizational units, with `account_filter: difference`.
+    /// Excluded accounts in the organizational units. Requires `account_filter: difference`.
     #[schemars(example = ["333333333333"])]
     #[schemars(inner(regex(pattern = names::ACCOUNT_ID)))]
     pub excluded_accounts: Vec<String>,
@@ -52,8 +52,8 @@ pub struct StackSet {
     /// Whether the administrator account is the organization's management account (`self`) or a
     /// delegated administrator (`delegated-admin`, service-managed only).
     pub call_as: CallAs,
-    /// Managed execution: StackSets runs operations concurrently if they do not conflict, and
-    /// queues the others.
+    /// Whether to use managed execution. With managed execution, StackSets runs operations
+    /// concurrently if they do not conflict, and queues the others.
     pub managed_execution: bool,
     /// Preferences for operations.
     pub operation_preferences: OperationPreferences,
@@ -70,18 +70,18 @@ pub enum PermissionModel {
     ServiceManaged,
 }
 
-/// The filter for the accounts of organizational units.
+/// The filter for the accounts in organizational units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountFilter {
     /// The target's accounts that are in the organizational units.
     #[default]
     Intersection,
-    /// All accounts of the organizational units except `excluded_accounts`.
+    /// All accounts in the organizational units except `excluded_accounts`.
     Difference,
-    /// All accounts of the organizational units.
+    /// All accounts in the organizational units.
     None,
-    /// Not supported: StackSets does not create stack instances with it.
+    /// Not supported: StackSets does not create stack instances with this filter.
     Union,
 }
 
@@ -92,7 +92,7 @@ pub struct AutoDeployment {
     /// Whether an account that joins an organizational unit automatically gets a stack. It has no
     /// deploy action in the pipeline until you add it to the configuration.
     pub enabled: bool,
-    /// Whether to retain the stack of an account that leaves.
+    /// Whether to retain the stack of an account that leaves an organizational unit.
     #[serde(default = "yes")]
     pub retain_stacks_on_account_removal: bool,
 }
@@ -113,10 +113,11 @@ pub enum CallAs {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OperationPreferences {
-    /// Number of accounts per region in which an operation can fail before it stops; default: 0.
+    /// Number of accounts per region in which an operation can fail before StackSets stops it;
+    /// default: 0.
     #[schemars(range(max = 100000))]
     pub failure_tolerance_count: Option<u32>,
-    /// Percentage of accounts per region in which an operation can fail before it stops.
+    /// Percentage of accounts per region in which an operation can fail before StackSets stops it.
     #[schemars(range(min = 0, max = 100))]
     pub failure_tolerance_percentage: Option<u32>,
     /// Maximum number of accounts to deploy to concurrently; default: 1.
@@ -138,8 +139,8 @@ pub struct OperationPreferences {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConcurrencyMode {
-    /// Failures reduce the concurrency, so that at most one more than the tolerated number can
-    /// fail.
+    /// Failures reduce the concurrency, so that the operation can fail in at most one account more
+    /// than the tolerated number.
     #[default]
     Strict,
     /// Failures do not reduce the concurrency.

@@ -1,5 +1,5 @@
-//! Validates the stack set of a target (AWS CloudFormation, *CreateStackSet*,
-//! *StackSetOperationPreferences*, *DeploymentTargets*).
+//! Validates the stack set of a target. Follows *CreateStackSet*, *StackSetOperationPreferences*,
+//! and *DeploymentTargets* in the AWS documentation.
 
 use crate::aws::partition_of;
 use std::collections::HashSet;

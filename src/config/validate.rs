@@ -132,8 +132,8 @@ impl Found {
         let problem = target_problem(&target.name);
         self.name(&at("name"), problem, "use a name such as `prod`");
         self.account_and_region(config, index, target);
-        // One account is enough for the check, because all account IDs have the same length.
-        // Whether a name is valid can depend only on the region.
+        // One account is enough for the check, because all account IDs have the same length. The
+        // validity of a name can depend only on the region.
         let places = target.places(&config.dev.region);
         let (account, region) = places
             .iter()
@@ -271,7 +271,7 @@ impl Found {
         self.add(path, message, form);
     }
 
-    /// Checks the ARN of an IAM resource in an account of the configuration's partition.
+    /// Checks the ARN of an IAM resource in an account and the configuration's partition.
     fn iam_arn(&mut self, config: &Config, path: &str, arn: &str, account: &str, kind: ArnKind) {
         let partition = partition_of(&config.dev.region).as_str();
         let resource = match kind {
@@ -286,7 +286,7 @@ impl Found {
                 found.account
             ),
             Ok(found) if found.partition != partition => format!(
-                "`{arn}` is in partition `{}`, but the region is in `{partition}`",
+                "`{arn}` is in partition `{}`, but the dev region is in `{partition}`",
                 found.partition
             ),
             Ok(_) => return,

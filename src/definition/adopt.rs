@@ -1,4 +1,4 @@
-//! Adopts an existing pipeline, so that it deploys to the target accounts. Sets roles, regions, and
+//! Adopts an existing pipeline so that it deploys to the target accounts. Sets roles, regions, and
 //! namespaces on its S3 deploy actions, and the customer managed key on its artifact stores.
 
 mod action;
@@ -24,15 +24,15 @@ pub(crate) struct Adopted {
     pub changed: bool,
 }
 
-/// Adopts a pipeline. `key` is the ARN of the dev account's customer managed key in the
-/// pipeline's region.
+/// Adopts a pipeline. `key` is the ARN of the dev account's customer managed key in the pipeline's
+/// region.
 ///
-/// Follows the AWS CodePipeline document *Create a pipeline that uses resources from another
-/// account*.
+/// Follows *Create a pipeline that uses resources from another account* in the AWS documentation.
 ///
 /// # Errors
 ///
-/// Returns an error if the definition contradicts the plan, so that the pipeline would fail.
+/// Returns an error if the definition contradicts the plan in a way that would make the pipeline
+/// fail.
 pub(crate) fn adopt(
     definition: &Definition,
     plan: &Plan,
@@ -105,7 +105,8 @@ impl<'a> Adoption<'a> {
                     format!("{what} `{found}`, but the configuration specifies `{wanted}`"),
                 );
                 self.problems.push(problem.help(format!(
-                    "set `{setting}` in the configuration and deploy again: the policies contain it"
+                    "set `{setting}` in the configuration and deploy again: the policies contain \
+                     this value"
                 )));
             }
         }
@@ -134,13 +135,13 @@ impl<'a> Adoption<'a> {
             let Some(bucket) = action.output_bucket() else {
                 continue;
             };
-            let place = format!("action {} of stage {}", action.name, action.stage);
+            let place = format!("Action {} of stage {}", action.name, action.stage);
             let mut instances = self.plan.instances();
             let Some((target, instance)) =
                 instances.find(|(_, instance)| instance.bucket.name == bucket)
             else {
                 self.notes.push(format!(
-                    "The {place} is unchanged, because no target has its bucket, {bucket}."
+                    "{place} is unchanged, because no target has its bucket, {bucket}."
                 ));
                 continue;
             };
@@ -156,7 +157,7 @@ impl<'a> Adoption<'a> {
         {
             let more = match missing.len() {
                 1 => String::new(),
-                more => format!(" or to {} more", more - 1),
+                more => format!(" or to {} more instances", more - 1),
             };
             self.notes.push(format!(
                 "No action deploys to target {} (bucket {}){more}.",
@@ -176,7 +177,7 @@ impl<'a> Adoption<'a> {
                 Diagnostic::new(
                     span,
                     format!(
-                        "no S3 deploy action deploys to a target's bucket: {}",
+                        "no S3 deploy action deploys to a target's bucket, such as {}",
                         buckets.join(", ")
                     ),
                 )
@@ -215,7 +216,7 @@ impl<'a> Adoption<'a> {
             return;
         }
         self.done.push(format!(
-            "The {place} deploys to target {}: {}.",
+            "{place} deploys to target {}: {}.",
             target.name,
             set.join(", ")
         ));
@@ -301,7 +302,7 @@ impl<'a> Adoption<'a> {
         );
         self.problems.push(problem.help(
             "set `dev.artifacts.bucket` (and `create: false`) in the configuration and deploy \
-             again: the policies contain it",
+             again: the policies contain the bucket name",
         ));
     }
 
@@ -312,8 +313,8 @@ impl<'a> Adoption<'a> {
         Some(&found.artifact_bucket.name)
     }
 
-    /// Returns the missing artifact stores. Each region with a deploy action needs one (AWS
-    /// CodePipeline, *Add a cross-Region action*).
+    /// Returns the missing artifact stores. According to the AWS documentation, *Add a cross-Region
+    /// action*, each region with a deploy action needs an artifact store.
     fn missing_stores(&mut self) -> Vec<(String, New)> {
         let mut missing = Vec::new();
         for plan in &self.plan.regions {
@@ -375,8 +376,8 @@ impl<'a> Adoption<'a> {
             ),
         );
         problem.help(if self.plan.dev.multi_region {
-            "the configuration has a multi-Region key: omit --key-arn, or specify this key, \
-             whose ID starts with `mrk-`"
+            "omit --key-arn to use the multi-Region key from the dev stack, or specify the ARN of \
+             this key, whose ID begins with `mrk-`"
         } else {
             "create a multi-Region key: set `dev.key.multi_region: true` before the first \
              deployment"
@@ -396,8 +397,8 @@ fn replica(key: &str, region: &str) -> Option<String> {
     }
 }
 
-/// Returns the target's namespace, or a unique name derived from it. Each namespace belongs to one
-/// action (AWS CodePipeline, *Variables reference*).
+/// Returns the target's namespace, or a unique name derived from it. According to the AWS
+/// documentation, *Variables reference*, each namespace belongs to one action.
 fn free_namespace(target: &TargetPlan, instance: &InstancePlan, taken: &HashSet<String>) -> String {
     let named = format!("DeployVariables-{}", target.name);
     let numbered = (2..).map(|number| format!("{named}-{number}"));

@@ -35,7 +35,7 @@ pub(crate) struct Draft {
 pub(crate) struct DraftTarget {
     pub name: String,
     pub bucket: String,
-    /// Account that owns the bucket, from the action's role if it is in another account.
+    /// Account that owns the bucket, from the action's role if the role is in another account.
     pub account: Option<String>,
     /// The current roles of the actions that deploy to the bucket.
     pub roles: Vec<CurrentRole>,
@@ -48,11 +48,12 @@ pub(crate) struct DraftTarget {
     cache_control: Option<String>,
     encryption_key: Option<String>,
     approval: bool,
-    /// Its action: index of the stage, and index in the stage.
+    /// The first action that deploys to the bucket: the index of its stage, and its index in the
+    /// stage.
     action: (usize, usize),
 }
 
-/// The role of an action before its adoption.
+/// The role of an action before the pipeline is adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CurrentRole {
     /// Name of the action.
@@ -110,8 +111,8 @@ impl Draft {
                     format!("the pipeline's source is not an object in S3 ({kind})"),
                 )
                 .help(
-                    "a configuration requires a pipeline with an S3 source: create a configuration \
-                     with `s3ferry init`, and adopt the pipeline with `s3ferry adopt`",
+                    "create a configuration with `s3ferry init` without `--from`, and adopt the \
+                     pipeline with `s3ferry adopt`",
                 ),
             ]);
         };
@@ -148,7 +149,7 @@ impl Draft {
                     place("stages"),
                     "no action in the pipeline deploys to an S3 bucket",
                 )
-                .help("s3ferry deploys files to S3 buckets in other accounts"),
+                .help("specify a pipeline with an S3 deploy action"),
             }]);
         }
         let store = region
@@ -207,8 +208,8 @@ fn targets(
                 "with its path and ACL"
             };
             notes.push(format!(
-                "Action {} of stage {} also deploys to bucket {bucket}; it shares the target of \
-                 the first action, {whose}.",
+                "Action {} of stage {} also deploys to bucket {bucket}; it shares the first \
+                 action's target, {whose}.",
                 action.name, action.stage
             ));
             continue;
@@ -281,7 +282,7 @@ fn places(
     }
     add("dev.pipeline.name".to_owned(), of_root("name"));
     add("dev.artifacts".to_owned(), store);
-    // If the definition contains the region, it is part of the pipeline's ARN.
+    // The pipeline's ARN contains the region.
     let arn = definition.root.at(["metadata", "pipelineArn"]);
     add("dev.region".to_owned(), arn.map(|node| node.span));
     let of_action = |at: (usize, usize), path: &[&str]| -> Option<Span> {
@@ -361,7 +362,7 @@ fn free_name(action: &Action, taken: &mut HashSet<String>) -> String {
     let stage = clean(&action.stage);
     let both = format!("{stage}-{}", clean(&action.name));
     let numbered = (2..).map(|number| format!("target-{number}"));
-    // Common names that a target cannot have are excluded here. The check of the configuration
+    // Common names that a target cannot have are excluded here. The validation of the configuration
     // rejects the others.
     let usable = |name: &String| {
         !name.is_empty()

@@ -1,4 +1,4 @@
-//! Edits JSON text and preserves everything else byte for byte.
+//! Edits values in JSON text and preserves the rest of the text byte for byte.
 
 use std::ops::Range;
 
@@ -69,7 +69,7 @@ impl<'t> Editor<'t> {
         self.changes.push((at..at, added));
     }
 
-    /// Removes a member of a mapping and its comma.
+    /// Removes a member of a mapping and the member's comma.
     pub(super) fn remove(&mut self, mapping: &Node, key: &str) {
         let entries = mapping.entries().unwrap_or_default();
         let Some(index) = entries.iter().position(|entry| entry.key == key) else {

@@ -2,7 +2,7 @@
 //! CloudFormation.
 //!
 //! Both have the same members. CloudFormation capitalizes their names and lists the artifact stores
-//! of several regions; the API maps the stores by region. A part is returned as written, and the
+//! of several regions. The API maps the stores by region. A part is returned as written, and the
 //! caller handles values that are missing or unknown.
 
 use serde_json::Value as Json;
@@ -95,7 +95,7 @@ impl<'t, T: Tree> StorePart<'t, T> {
     }
 }
 
-/// Returns the artifact stores, by the values of `ArtifactStore` and `ArtifactStores`.
+/// Returns the artifact stores from the values of `ArtifactStore` and `ArtifactStores`.
 pub(crate) fn stores<'t, T: Tree>(
     only: Option<&'t T>,
     several: Option<&'t T>,
@@ -166,12 +166,13 @@ impl<'t, T: Tree> ActionPart<'t, T> {
         member(self.get("ActionTypeId")?, part)
     }
 
-    /// Returns a value of the action configuration, whose names are the same in both spellings.
+    /// Returns a value from the action configuration. The names in the configuration are the same
+    /// in both spellings.
     pub(crate) fn setting(&self, name: &str) -> Option<&'t T> {
         self.get("Configuration")?.get(name)
     }
 
-    /// Returns the text of a value of the action configuration.
+    /// Returns the text of a value from the action configuration.
     pub(crate) fn setting_text(&self, name: &str) -> Option<&'t str> {
         self.setting(name)?.text()
     }

@@ -1,4 +1,5 @@
-//! Reading a definition (AWS CodePipeline, *CodePipeline pipeline structure reference*).
+//! Reads a definition. Follows *CodePipeline pipeline structure reference* in the AWS
+//! documentation.
 
 use super::model::{self, ActionPart, Tree as _};
 use crate::diagnostic::{self, Diagnostic, Node, Source, Span};
@@ -64,7 +65,7 @@ pub(crate) struct Action {
 }
 
 impl Action {
-    /// Returns a value of the action configuration.
+    /// Returns a value from the action configuration.
     pub(crate) fn setting(&self, key: &str) -> Option<&str> {
         let found = self.configuration.iter().find(|(name, _)| name == key);
         found.map(|(_, value)| value.as_str())
@@ -88,7 +89,7 @@ impl Definition {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not JSON or not the definition of a pipeline.
+    /// Returns an error if the text is not JSON or is not the definition of a pipeline.
     pub(crate) fn read(source: Source) -> Result<Self, Vec<Diagnostic>> {
         strict_json(&source).map_err(|problem| vec![problem])?;
         let root = diagnostic::read(&source).map_err(|problem| vec![problem])?;
@@ -115,8 +116,8 @@ impl Definition {
         })
     }
 
-    /// Reads a definition from a response on one line. Formats it first, so that differences and
-    /// positions can be shown.
+    /// Reads a definition from a response on one line. Formats the response first, so that
+    /// differences and positions can be shown.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
-//! Checks whether an HTTP response comes from AWS. A proxy, a captive portal, or a wrong endpoint
-//! returns other content. The SDK would report it as an error without a code, or read it as a
-//! response without content. Therefore, the HTTP client that all AWS clients share checks each
+//! Checks whether an HTTP response comes from AWS. A proxy, a captive portal, or an incorrect
+//! endpoint returns other content. The SDK would report it as an error without a code, or read it
+//! as a response without content. Therefore, the HTTP client that all AWS clients share checks each
 //! response before the SDK reads it.
 
 use std::error::Error;
@@ -29,7 +29,7 @@ use crate::escape::shown;
 const LONGEST: usize = 64 * 1024 * 1024;
 /// Time limit for a response body after its headers arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// Length of the excerpt in an error message, in characters.
+/// Maximum length of the excerpt in an error message, in characters.
 const EXCERPT: usize = 120;
 /// Headers in which AWS services return the request ID.
 const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "x-amz-id-2"];
@@ -134,7 +134,7 @@ fn printable(text: &str) -> String {
     shown(&short).into_owned()
 }
 
-/// Returns the SDK's HTTPS client with the given TLS context and a check of each response.
+/// Returns the SDK's HTTPS client, which uses the given TLS context and checks each response.
 pub(super) fn https_client(tls_context: TlsContext) -> SharedHttpClient {
     let client = Builder::new().build_with_connector_fn(move |settings, components| {
         let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
@@ -156,7 +156,7 @@ pub(super) fn checked(client: SharedHttpClient) -> SharedHttpClient {
     SharedHttpClient::new(Checked(client))
 }
 
-/// A client, or one of its connectors, that checks its responses.
+/// A client or connector that checks its responses.
 #[derive(Debug)]
 struct Checked<C>(C);
 
@@ -329,7 +329,7 @@ impl<'t> Xml<'t> {
         Some(Self { text, root, full })
     }
 
-    /// Returns a problem if the document ends before its root element.
+    /// Returns a problem if the document ends before the end of its root element.
     fn cut_off(&self) -> Option<Problem> {
         let inside = self.text.strip_suffix('>').unwrap_or_default().trim_end();
         let start = self.text.rfind('<').unwrap_or_default();
@@ -342,7 +342,7 @@ impl<'t> Xml<'t> {
     }
 }
 
-/// Returns the first line of text of a page or document, without tags.
+/// Returns the first line of text in a page or document, without tags.
 fn first_line(body: &str) -> String {
     /// Elements that do not end a line.
     const INLINE: [&str; 9] = ["a", "b", "code", "em", "font", "i", "span", "strong", "tt"];

@@ -110,7 +110,7 @@ pub(crate) fn refuse_other(
 /// Returns the minified form of a template.
 ///
 /// # Errors
-/// Returns an error if it is not equivalent to the checked text.
+/// Returns an error if the minified form is not equivalent to the checked text.
 fn minified<'t>(stack: &str, text: &'t Text) -> Result<&'t str, DeployError> {
     match meaning(&text.yaml) == meaning(&text.json) {
         true => Ok(&text.json),

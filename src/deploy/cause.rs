@@ -115,8 +115,8 @@ pub(crate) fn hint(resource_type: &str, reason: &str) -> String {
              creates it, or recreate the role or user if it was deleted"
         }
         _ if has("attempting to import") => {
-            "these resources already belong to another stack, possibly that of a live pipeline: do \
-             not delete them; choose other names in the configuration"
+            "these resources already belong to another stack, possibly one that a live pipeline \
+             uses: do not delete them; choose other names in the configuration"
         }
         "AWS::S3::Bucket" if has("already exists") || has("already owned") => {
             "bucket names are globally unique: choose another name in the configuration, or set \
@@ -127,7 +127,7 @@ pub(crate) fn hint(resource_type: &str, reason: &str) -> String {
             statements"
         }
         "AWS::KMS::Alias" if has("already exists") => {
-            "another key, possibly that of a live pipeline, has this alias: choose another \
+            "another key, possibly one that a live pipeline uses, has this alias: choose another \
              `dev.key.alias`"
         }
         _ if has("already exists") => {

@@ -21,7 +21,8 @@ pub(crate) struct Change {
     /// Resource type.
     #[serde(rename = "type")]
     pub resource_type: String,
-    /// `True`, `False`, or `Conditional`. Empty if the resource cannot be replaced.
+    /// Whether the change replaces the resource: `True`, `False`, or `Conditional`. Empty unless
+    /// the action is `Modify`.
     pub replacement: String,
     /// Policy action for the old resource, such as `Retain`. May be empty.
     pub policy_action: String,

@@ -11,7 +11,7 @@ pub enum Comparison {
     /// The texts are identical.
     Same,
     /// The templates are equivalent: only comments, order, or format differ. Contains the unified
-    /// diff. It is empty if only the format (JSON or YAML) differs.
+    /// diff, which is empty if only the format (JSON or YAML) differs.
     SameMeaning(String),
     /// The templates are not equivalent. Contains the unified diff.
     Different(String),

@@ -22,7 +22,7 @@ use crate::escape::shown;
 
 /// How long AWS may still return the earlier state of a stack after an operation has ended.
 const SETTLING: Duration = Duration::from_secs(60);
-/// The same limit if the status is equal before and after the operation.
+/// The same limit for an operation that does not change the status.
 const SAME_STATUS: Duration = Duration::from_secs(10);
 
 /// User options for a deployment.
@@ -37,15 +37,15 @@ pub(crate) struct DeploymentOptions {
     pub tags: Vec<(String, String)>,
     /// Whether this deployment may replace or delete protected resources.
     pub allow_replacement: bool,
-    /// Name of the next change set: letters, digits, and hyphens, never used before. It is also
-    /// the client token.
+    /// Name of the next change set, which is also the client token. It consists of letters, digits,
+    /// and hyphens, and was never used before.
     pub token: String,
 }
 
 /// The deployment of one stack.
 #[derive(Clone, Copy)]
 pub(crate) struct Deployment<'a> {
-    /// Access to its account and region.
+    /// Access to the stack's account and region.
     pub access: &'a Access,
     pub step: &'a StackStep,
     pub options: &'a DeploymentOptions,
@@ -276,7 +276,7 @@ impl Deployment<'_> {
         error
     }
 
-    /// Returns a reference to a change set of this stack for its removal.
+    /// Returns a reference that can remove a change set of this stack.
     fn unexecuted(&self, name: &str) -> Unexecuted {
         Unexecuted::new(self.access, &self.step.stack, name, true)
     }
@@ -307,7 +307,7 @@ impl Deployment<'_> {
         quiet.delete(&empty).await
     }
 
-    /// Deletes the stack that a failed creation left.
+    /// Deletes the stack that a failed creation left behind.
     pub(crate) async fn delete(&self, left: &Deployed) -> Result<(), DeployError> {
         let options = self.options;
         let (role, token) = (
@@ -420,7 +420,7 @@ impl Deployment<'_> {
                     format!(
                         "stack `{stack}` ended in {status}, but CloudFormation does not report this status yet"
                     ),
-                    "run the same command again: it only reads the outputs",
+                    "run the same command again to read the outputs",
                 ));
             }
         }

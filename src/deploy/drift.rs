@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::pace::Pace;
 use super::{Access, DeployError};
 
-/// A resource that differs from its template.
+/// A resource that differs from the template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Drifted {

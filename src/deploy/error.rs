@@ -1,4 +1,4 @@
-//! Errors of AWS calls: the profile, the reason that AWS gives, and the suggested fix.
+//! Errors from AWS calls: the profile, the reason that AWS gives, and the suggested fix.
 
 use std::any::Any;
 use std::error::Error;
@@ -68,7 +68,7 @@ impl DeployError {
         Self::new(ErrorKind::Failed, message, help)
     }
 
-    /// Creates an error for a failure to reach AWS or a call that AWS rejected.
+    /// Creates an error for a failure to reach AWS or for a call that AWS rejected.
     pub(crate) fn aws(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(ErrorKind::Aws, message, help)
     }

@@ -111,7 +111,7 @@ fn event(event: aws_sdk_cloudformation::types::StackEvent) -> Event {
 
 #[cfg(test)]
 impl Event {
-    /// Creates an event of a resource, or of a stack that is named `stack`.
+    /// Creates an event for a resource, or for a stack named `stack`.
     pub(super) fn of(logical_id: &str, status: &str, reason: &str) -> Self {
         Self {
             id: format!("{logical_id}-{status}"),

@@ -97,7 +97,7 @@ pub(crate) enum Wait {
     Transition {
         /// The stage after the transition.
         stage: String,
-        /// The reason that the user gave for disabling it.
+        /// The reason that the user gave for disabling the transition.
         reason: String,
     },
 }
@@ -183,8 +183,9 @@ pub(super) fn trigger(trigger: Option<&ExecutionTrigger>) -> String {
         .unwrap_or_default()
 }
 
-/// Returns the execution that replaced a superseded one. This is the oldest newer execution that
-/// was not superseded itself, or else the newest execution. `recent` starts with the newest one.
+/// Returns the execution that replaced a superseded one. This is the next execution that was not
+/// itself superseded, or the newest execution if all later executions were superseded. `recent`
+/// starts with the newest one.
 pub(crate) fn superseding<'e>(recent: &'e [Execution], id: &str) -> Option<&'e Execution> {
     let at = recent.iter().position(|execution| execution.id == id)?;
     let newer = &recent[..at];
@@ -195,7 +196,7 @@ pub(crate) fn superseding<'e>(recent: &'e [Execution], id: &str) -> Option<&'e E
 }
 
 /// Waits until `pick` selects one of the last executions, which are ordered from newest to oldest.
-/// Returns `None` if it selects none within `limit`.
+/// Returns `None` if `pick` selects no execution within `limit`.
 pub(crate) async fn appears(
     access: &Access,
     pipeline: &str,

@@ -6,7 +6,7 @@ use super::unexecuted::Unexecuted;
 
 /// A receiver of progress notifications.
 pub(crate) trait Observer {
-    /// A new step begins, such as `waiting for the change set`.
+    /// A new step begins, such as `change set for stack X`.
     fn begins(&self, what: &str);
     /// A message for the user, which stays on the screen.
     fn says(&self, what: &str);

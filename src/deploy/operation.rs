@@ -35,7 +35,7 @@ impl Operation {
         }
     }
 
-    /// Describes the operation that continues in AWS if s3ferry exits.
+    /// Returns a statement that the operation continues in AWS if s3ferry exits.
     pub(crate) fn continues(&self) -> String {
         format!(
             "the operation on stack {} continues in CloudFormation",
@@ -136,7 +136,7 @@ struct Follower<'f> {
     observer: &'f dyn Observer,
     /// IDs of the events that were already shown.
     seen: HashSet<String>,
-    /// Events of the operation that were read last.
+    /// Events from the last successful read of the operation.
     events: Vec<Event>,
     /// The error that prevents reading the events.
     unread: Option<DeployError>,
@@ -149,7 +149,7 @@ struct Follower<'f> {
 }
 
 impl Follower<'_> {
-    /// Checks the operation once. Returns its end if it has ended.
+    /// Checks the operation once. Returns the end of the operation if it has ended.
     async fn look(&mut self) -> Result<Option<End>, DeployError> {
         let mut passing = false;
         if self.unread.as_ref().is_none_or(|error| error.transient) {
@@ -178,7 +178,7 @@ impl Follower<'_> {
         if !self.reported && !passing {
             self.reported = true;
             self.observer.says(&format!(
-                "Cannot read the events of stack {}; following its status instead: {unread}.",
+                "Cannot read the events of stack {}: {unread}. Following its status instead.",
                 self.operation.name
             ));
         }
@@ -207,7 +207,8 @@ impl Follower<'_> {
             }
         }
         self.events = events;
-        // If a user continues a failed rollback, its events also include the first end.
+        // If a user continues a failed rollback, the events also include the end of the first
+        // attempt.
         let last = self.events.iter().rfind(|event| event.whole_stack);
         let last = last.filter(|event| event.ends_operation())?;
         Some(End {

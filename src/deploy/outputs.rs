@@ -38,8 +38,8 @@ pub struct StackOutputs {
     /// Outputs, by name.
     pub outputs: BTreeMap<String, String>,
     /// SHA-256 digest, in hexadecimal, of the configured template that the stack was last deployed
-    /// for. For the dev stack, it means that the pipeline has switched to this template. A target
-    /// may still grant more than the template.
+    /// for. For the dev stack, the digest means that the pipeline has switched to this template. A
+    /// target may still grant more than the template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub template: Option<String>,

@@ -4,14 +4,14 @@
 use super::StackOutputs;
 use crate::plan::Plan;
 
-/// Suffix of the name of the dev account's stack.
+/// Name suffix of the dev account's stack.
 const DEV: &str = "-dev";
 /// Start of the description of a template for the dev account.
 const DEV_SIDE: &str = "Dev side of pipeline ";
 
-/// Returns the stack name prefix of a recorded deployment that has the same key alias or buckets
-/// but another pipeline name. Returns `None` if the recorded stacks have the configured name, or
-/// if no recorded deployment matches.
+/// Returns the stack name prefix of a recorded deployment that has the same key alias, source
+/// bucket, or artifact bucket but another pipeline name. Returns `None` if a recorded stack has the
+/// configured name, or if no recorded deployment matches.
 ///
 /// A configuration that shares none of them belongs to another deployment, even if its records were
 /// copied.

@@ -1,4 +1,4 @@
-//! Intervals for polling AWS: short at first, then increasingly longer.
+//! Intervals for polling AWS: short at first, then increasingly long.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! Compares property values before and after a change (AWS CloudFormation, *DescribeChangeSet* with
-//! `IncludePropertyValues`). CloudFormation masks the values of parameters with `NoEcho`. Performs
-//! no I/O.
+//! `IncludePropertyValues`). CloudFormation masks the values of `NoEcho` parameters. Performs no
+//! I/O.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,7 +11,8 @@ use serde_json::Value;
 pub(crate) struct PropertyChange {
     /// Path of the property, such as `/Properties/Stages/0/Name`.
     pub path: String,
-    /// Value before the change. Null if absent. CloudFormation masks parameters with `NoEcho`.
+    /// Value before the change. Null if absent. CloudFormation masks the values of `NoEcho`
+    /// parameters.
     pub before: Option<String>,
     /// Value after the change. Null if absent.
     pub after: Option<String>,

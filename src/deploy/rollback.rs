@@ -95,7 +95,7 @@ fn unreverted_in(events: &[Event]) -> Vec<Unreverted> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// The stack is in its state before the update.
+    /// The stack has returned to its state before the update.
     RolledBack,
     /// The update succeeded before it could be canceled.
     Updated,
@@ -235,8 +235,8 @@ async fn ended(
             because.unwrap_or_default()
         ),
         format!(
-            "{hint}fix the cause, then run `{again}` again; if it cannot be fixed, add `--skip \
-             {skip}`"
+            "{hint}fix the cause, then run `{again}` again; if the cause cannot be fixed, add \
+             `--skip {skip}`"
         ),
     ))
 }

@@ -122,7 +122,8 @@ impl SourceObject {
         }
         Err(DeployError::input(
             format!(
-                "versioning is not enabled for source bucket `{bucket}`; CodePipeline requires it"
+                "versioning is not enabled for source bucket `{bucket}`, but CodePipeline requires \
+                 versioning"
             ),
             format!(
                 "enable versioning: `{}`",
@@ -174,8 +175,8 @@ impl SourceObject {
     }
 }
 
-/// Age in seconds after which the credentials of an upload have expired, so that it cannot be in
-/// progress.
+/// Age in seconds after which the credentials of an upload have expired, so that the upload can no
+/// longer be in progress.
 const ABANDONED: i64 = 36 * 60 * 60;
 
 impl SourceObject {

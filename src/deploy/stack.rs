@@ -81,7 +81,7 @@ pub(crate) struct Listed {
     pub description: String,
 }
 
-/// Lists the stacks of an account and region (*ListStacks*), except those that were deleted or
+/// Lists the stacks in an account and region (*ListStacks*), except those that were deleted or
 /// never created.
 pub(crate) async fn list(access: &Access) -> Result<Vec<Listed>, DeployError> {
     let found: Result<Vec<_>, _> = access

@@ -32,7 +32,7 @@ pub struct StackStep {
     /// Template, which all instances of a target share.
     pub template: Arc<StackTemplate>,
     /// SHA-256 digest of the configured template, in hexadecimal. The configured template is
-    /// `template`, unless that is transitional.
+    /// `template`, unless `template` is transitional.
     pub configured: String,
     /// Whether this is a stack set. If so, the account, region, and profile are those of the
     /// administrator, and the name is that of the stack set.
@@ -73,7 +73,7 @@ impl RetainedBucket {
         self.name.contains("${")
     }
 
-    /// Returns the name with `{account}` and `{region}`, as written in the configuration.
+    /// Returns the name with the placeholders `{account}` and `{region}`, as in the configuration.
     pub(crate) fn pattern(&self) -> String {
         self.name_in("{account}", "{region}")
     }
@@ -121,7 +121,8 @@ impl StackStep {
     }
 
     /// Returns the template with literal names for its retained buckets, so that CloudFormation can
-    /// import existing buckets. It is equivalent to the template in this account and region.
+    /// import existing buckets. In this account and region, the result is equivalent to the
+    /// template.
     pub(crate) fn with_static_names(&self) -> Text {
         let mut model = (*self.template.model).clone();
         for bucket in &self.template.buckets {

@@ -144,7 +144,7 @@ impl Row {
         }
     }
 
-    /// Returns how long the resource was changed, in seconds, excluding the rollback.
+    /// Returns the time during which the resource was changed, in seconds, excluding the rollback.
     pub(crate) fn duration(&self) -> f64 {
         let own = self.spans.iter().filter(|span| !span.rollback);
         own.map(|span| span.end - span.begin).sum()

@@ -1,4 +1,4 @@
-//! Restores a role's trust policy. This is the only change that the doctor makes.
+//! Restores a role's trust policy. This is the only change that `s3ferry doctor` makes.
 
 use std::time::Duration;
 

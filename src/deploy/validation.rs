@@ -15,7 +15,7 @@ use super::{Access, DeployError};
 
 const CALL: &str = "cloudformation:DescribeEvents";
 
-/// The result of a check of a resource.
+/// The result of one check on a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Validation {
     /// Logical ID of the resource. May be empty.
@@ -24,7 +24,7 @@ pub(crate) struct Validation {
     /// Type of the resource. May be empty.
     #[serde(skip)]
     pub resource_type: String,
-    /// `FAIL` or `WARN`.
+    /// Failure mode: `FAIL` or `WARN`.
     #[serde(skip)]
     pub mode: String,
     /// Name of the check.

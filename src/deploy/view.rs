@@ -28,8 +28,8 @@ pub(crate) struct View {
     pub drifted: Option<Vec<Drifted>>,
 }
 
-/// Reads a stack. Returns `None` if it does not exist. With `drift`, also detects drift within this
-/// time limit.
+/// Reads a stack. Returns `None` if it does not exist. If `drift` is set, also detects drift,
+/// within that time limit.
 pub(crate) async fn look(
     access: &Access,
     step: &StackStep,

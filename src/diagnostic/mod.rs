@@ -18,7 +18,7 @@ pub use source::{Position, Source, Span};
 use serde::Serialize;
 
 /// Returns whether a string is short enough to search for similar names. The time and memory that a
-/// comparison takes depend on the lengths of both strings.
+/// comparison requires depend on the lengths of both strings.
 pub fn may_be_name(text: &str) -> bool {
     text.len() <= 256
 }
@@ -38,7 +38,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// Returns the name: `error`.
+    /// Returns the name, such as `error`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -48,8 +48,8 @@ impl Severity {
     }
 }
 
-/// A message about a position in a document: an error in a configuration or a policy, or a finding
-/// of the lint or the proof in a template.
+/// A message about a position in a document: an error in a configuration or a policy, or a lint or
+/// proof finding in a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Severity of the problem.
@@ -123,7 +123,7 @@ impl Diagnostic {
         self.origin.as_ref().map_or("", |origin| &origin.code)
     }
 
-    /// Returns the logical ID of the resource of the finding.
+    /// Returns the logical ID of the finding's resource, if the finding has one.
     pub fn resource(&self) -> Option<&str> {
         self.origin.as_ref()?.resource.as_deref()
     }

@@ -7,7 +7,7 @@ use super::Span;
 pub struct Node {
     /// The value.
     pub value: Value,
-    /// The position. The span of a mapping or sequence is from its first to its last entry.
+    /// The position. The span of a mapping or sequence extends from its first to its last entry.
     pub span: Span,
     /// The tag without its exclamation mark, if any.
     pub tag: Option<String>,
@@ -102,7 +102,7 @@ impl Node {
         self.entries()?.iter().find(|entry| entry.key == key)
     }
 
-    /// Returns the value of a mapping for this key.
+    /// Returns the value of this key in a mapping.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|entry| &entry.value)
     }

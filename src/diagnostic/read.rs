@@ -23,14 +23,16 @@ pub struct RepeatedKey {
 
 /// Parses a document with one YAML or JSON value.
 ///
-/// Plain scalars are parsed as in CloudFormation (YAML 1.1 booleans, but dates and numbers with a
-/// leading zero remain text). Flow collections and quoted text can be indented less than YAML 1.2
-/// requires, because CloudFormation accepts this. Anchors, aliases, and merge keys are rejected,
-/// because not all CloudFormation tools support them. Repeated keys and a second document are also
-/// rejected.
+/// Plain scalars are parsed as in CloudFormation: booleans follow YAML 1.1, dates remain text, and
+/// numbers keep their written form. Flow collections and quoted text can be indented less than YAML
+/// 1.2 requires, because CloudFormation accepts this. Anchors, aliases, and merge keys are
+/// rejected, because not all CloudFormation tools support them. Repeated keys and a second document
+/// are also rejected.
 ///
 /// # Errors
-/// The text is not YAML or contains a rejected construct. The error is the first problem.
+///
+/// Returns an error if the text is not YAML or contains a rejected construct. The error describes
+/// the first problem.
 pub fn read(source: &Source) -> Result<Node, Diagnostic> {
     Reader::new(source, Repeated::Refused).document()
 }
@@ -40,7 +42,9 @@ pub fn read(source: &Source) -> Result<Node, Diagnostic> {
 /// Also returns the repeated keys, including those in values that are not used.
 ///
 /// # Errors
-/// The text is not YAML or contains a rejected construct. The error is the first problem.
+///
+/// Returns an error if the text is not YAML or contains a rejected construct. The error describes
+/// the first problem.
 pub fn read_last_values(source: &Source) -> Result<(Node, Vec<RepeatedKey>), Diagnostic> {
     let mut reader = Reader::new(source, Repeated::Kept(Vec::new()));
     let root = reader.document()?;
@@ -107,7 +111,7 @@ impl<'s> Reader<'s> {
     }
 
     fn byte(&self, marker: Marker) -> usize {
-        // A parser of a string always provides byte offsets.
+        // A parser that reads a string always provides byte offsets.
         let at = marker.byte_offset().unwrap_or(usize::MAX);
         at.min(self.text.len())
     }
@@ -300,8 +304,8 @@ fn tag_name(tag: &Tag) -> Option<String> {
     (!is_own).then(|| tag.suffix().to_owned())
 }
 
-/// Parses an unquoted scalar as in YAML 1.1, except that dates and sexagesimal or octal numbers
-/// remain text.
+/// Parses an unquoted scalar as in YAML 1.1, except that dates and sexagesimal numbers remain text,
+/// and numbers keep their written form.
 fn plain_scalar(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,

@@ -120,7 +120,7 @@ fn is_of_tab(kind: &ErrorKind) -> bool {
 }
 
 /// Finds the first tabs in the indentation of a line, starting at the line of the byte offset. The
-/// parser reports errors in multi-line text at its beginning.
+/// parser reports an error in multi-line text at the beginning of the text.
 fn tabs(text: &str, at: usize) -> Option<Span> {
     let before = text.get(..at)?;
     let mut start = before.rfind('\n').map_or(0, |end| end + 1);
@@ -142,8 +142,9 @@ const SPACES: [char; 6] = [
     '\u{a0}', '\u{2007}', '\u{200b}', '\u{202f}', '\u{3000}', '\u{feff}',
 ];
 
-/// Returns the first invisible character in the line of a byte or in the line above it. YAML reads it as
-/// text, so the parser reports an error that does not name it. Comments can contain any character.
+/// Returns the first invisible character in the line of a byte offset or in the line above. YAML
+/// reads such a character as text, so the parser's error does not name it. Comments can contain any
+/// character.
 fn unseen(text: &str, at: usize) -> Option<(Span, char)> {
     let line = text.get(..at)?.matches('\n').count();
     let mut start = 0;

@@ -1,5 +1,6 @@
-//! Compares policies by meaning, statement by statement. The order of lists, a single value instead
-//! of a list, an account ID instead of its root ARN, and the case of actions do not matter.
+//! Compares policies by meaning, statement by statement. The `Sid`, the order of lists, a single
+//! value instead of a list, an account ID instead of its root ARN, and the letter case of actions,
+//! condition operators, and condition keys do not matter.
 
 use serde_json::{Map, Value as Json, json};
 

@@ -29,9 +29,9 @@ pub(crate) struct Candidate {
     pub place: Place,
     /// Whether the stack belongs to a target. Otherwise, it belongs to the dev account.
     pub is_target: bool,
-    /// Whether the template of the stack serves several instances.
+    /// Whether the stack's template serves several instances.
     pub is_generic: bool,
-    /// The template of the configuration; `None` if only the outputs file names the stack.
+    /// The template from the configuration; `None` if only the outputs file names the stack.
     pub local: Option<Source>,
     /// The state that was read; `None` if no profile has access to its account.
     pub found: Option<ReadStack>,
@@ -43,7 +43,7 @@ pub(crate) struct ReadStack {
     pub stack: Reading<Stack>,
     /// The text of its deployed template.
     pub template: Reading<String>,
-    /// Whether this template is equivalent to the template of the configuration.
+    /// Whether this template is equivalent to the template from the configuration.
     pub is_same: bool,
 }
 
@@ -73,7 +73,7 @@ impl Candidate {
         (stack.status != REVIEWING).then_some(stack)
     }
 
-    /// Returns whether AWS reports that it is not deployed.
+    /// Returns whether AWS reports that the stack is not deployed.
     fn is_absent(&self) -> bool {
         let found = self.found.as_ref();
         found.is_some_and(|found| found.stack.refusal().is_none()) && self.read().is_none()
@@ -85,8 +85,8 @@ impl Candidate {
         })
     }
 
-    /// Returns the deployed template and its relation to the template of the configuration. If the
-    /// deployed template cannot be read, returns the template of the configuration.
+    /// Returns the deployed template and its relation to the template from the configuration. If
+    /// there is no readable deployed template, returns the template from the configuration.
     fn reference(&self, unread: &mut Vec<Unread>) -> Option<(Source, Reference)> {
         let place = &self.place;
         match self.deployed_template() {
@@ -135,9 +135,9 @@ impl Candidate {
 
 impl Deployed {
     /// Determines the deployed state from the candidates: the stacks of the configuration, in the
-    /// order of the instances of `base`, followed by those of the outputs file. `local` contains
-    /// the resources of the configuration's templates. `key` is the ID of the dev stack's key if no
-    /// output contains it.
+    /// order of the instances in `base`, followed by the stacks in the outputs file. `local`
+    /// contains the resources of the configuration's templates. `key` is the ID of the dev stack's
+    /// key, which is used if no output contains the ID.
     pub(crate) fn new(
         base: &Inputs,
         local: &[Resolved],
@@ -287,7 +287,7 @@ impl Deployed {
                 Reference::Removed
             }
             (None, None) => {
-                let reason = "no profile in the configuration accesses this account";
+                let reason = "no profile in the configuration has access to this account";
                 self.unread
                     .push(Unread::because(&place.account, what, reason));
                 return;
@@ -296,15 +296,15 @@ impl Deployed {
         self.others.push(place);
     }
 
-    /// Returns the text of the dev stack's properties, which name resources of the other stacks.
+    /// Returns the text of the dev stack's properties, which name resources in the other stacks.
     fn named_by_dev(&self) -> String {
         let resources = resolved(&self.inputs).unwrap_or_default();
         let properties = resources.iter().map(|one| one.properties.to_string());
         properties.collect()
     }
 
-    /// Maps the placeholder IDs of keys to live IDs. Outputs whose value is a placeholder have the
-    /// live ID in AWS.
+    /// Maps the placeholder IDs of keys to live IDs. In AWS, an output whose value is a placeholder
+    /// has the live ID.
     fn learn_keys(&mut self, key: Option<&str>) {
         let made_up: Vec<&str> = (self.resources.iter())
             .filter(|one| one.kind == "AWS::KMS::Key")

@@ -67,7 +67,7 @@ impl Diagnosis {
 ///
 /// # Errors
 ///
-/// Returns the errors of the inputs if the templates cannot be proven.
+/// Returns an error for each invalid input if the templates cannot be proven.
 pub(crate) fn diagnose(
     expected: &Expected,
     live: &Live,
@@ -78,7 +78,8 @@ pub(crate) fn diagnose(
     let mut explained: Vec<Explained> = causes.into_iter().map(Explained::new).collect();
     let intended = prove(base)?;
     let disagreements = disagreements(expected, live, &intended);
-    // If the stacks disagree about a name, the name does not prove that a resource was deleted.
+    // If the stacks disagree about a name, a missing resource with this name was not necessarily
+    // deleted.
     explained.retain(|one| {
         let all = disagreements.iter().flat_map(|cause| &cause.blocks);
         let mut all = all.filter_map(|block| match block {
@@ -253,7 +254,7 @@ impl Diagnosis {
                         .filter(|decisive| decisive.given)
                         .map(|decisive| {
                             Fix::Advice(format!(
-                                "narrow the statement {} of {}",
+                                "narrow the statement {} in the policy of {}",
                                 decisive.sid.as_deref().unwrap_or("without a Sid"),
                                 decisive.resource
                             ))
@@ -266,7 +267,7 @@ impl Diagnosis {
     }
 }
 
-/// Returns whether a grant of the key allows a call that its policy does not allow.
+/// Returns whether a grant of the key allows a call that the key policy does not allow.
 fn is_granted(live: &Live, decided: &Decided) -> bool {
     let call = &decided.call;
     let Some(operation) = call.action.strip_prefix("kms:") else {

@@ -16,7 +16,7 @@ use crate::stacks::DEPLOY_ROLE_ARN;
 const OUTPUT_BUCKET: &str = "OutputBucketName";
 
 /// Compares each stack with the dev stack. `intended` is the proof of the deployed templates. A
-/// call that it denies fails regardless of the live policies.
+/// call that this proof denies fails regardless of the live policies.
 pub(super) fn disagreements(expected: &Expected, live: &Live, intended: &Proof) -> Vec<Cause> {
     let read = |number: usize| {
         let place = expected.places.get(number)?;
@@ -62,8 +62,8 @@ pub(super) fn disagreements(expected: &Expected, live: &Live, intended: &Proof) 
 
 type Calls = Vec<(String, String, String)>;
 
-/// Returns the calls that the deployed templates deny, by the target and the account of the role or
-/// the resource.
+/// Returns the calls that the deployed templates deny, by the target and by the account of the role
+/// or resource.
 fn denied(expected: &Expected, intended: &Proof) -> BTreeMap<(String, String), Calls> {
     let mut found: BTreeMap<(String, String), Calls> = BTreeMap::new();
     for (decided, _) in intended.denied() {
@@ -141,7 +141,7 @@ impl<'p> Disagreement<'p> {
             }));
         }
         let place = self.place;
-        // An unused role is a disagreement only if every stack of the account was read.
+        // An unused role is a disagreement only if every stack in the account was read.
         let mut siblings = expected
             .places
             .iter()
@@ -174,7 +174,7 @@ impl<'p> Disagreement<'p> {
     fn cause(self) -> Cause {
         let fixes = self.fixes();
         let message = self.reasons.join("; ");
-        // If calls fail because of it, it becomes an error.
+        // If calls fail because of this cause, the warning becomes an error.
         let mut cause = Cause::new(Rule::Disagree, self.place, message);
         cause.finding.fixes = fixes;
         cause.names.push(self.place.stack.clone());

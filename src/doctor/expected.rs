@@ -26,26 +26,26 @@ pub(crate) struct Place {
     /// Whether the stack belongs to a target whose deploy role copies the tags of the source
     /// object.
     pub tagged_objects: bool,
-    /// The template that its live state is compared with.
+    /// The template that the stack's live state is compared with.
     pub reference: Reference,
 }
 
 /// The template that the live state of a stack is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Reference {
-    /// The deployed template, which is equivalent to the template of the configuration.
+    /// The deployed template, which is equivalent to the template from the configuration.
     #[default]
     Same,
-    /// The deployed template, which differs from the template of the configuration.
+    /// The deployed template, which differs from the template from the configuration.
     Differs,
     /// The deployed template, which is transitional: it also keeps the resources that the pipeline
     /// used before a change.
     Transitional,
     /// The deployed template; the configuration does not contain the stack.
     Removed,
-    /// The template of the configuration; the deployed template was not read.
+    /// The template from the configuration; the deployed template was not read.
     Local,
-    /// The template of the configuration; the stack is not deployed.
+    /// The template from the configuration; the stack is not deployed.
     Absent,
 }
 
@@ -57,7 +57,7 @@ impl Reference {
 }
 
 impl Place {
-    /// Returns the common prefix of the names of a pipeline's stacks.
+    /// Returns the common name prefix of a pipeline's stacks.
     pub(super) fn prefix(&self) -> &str {
         let suffix = format!("-{}", self.template);
         self.stack.strip_suffix(&suffix).unwrap_or(&self.stack)
@@ -84,7 +84,7 @@ pub(crate) struct ExpectedRole {
     pub account: String,
     /// Name without the path.
     pub name: String,
-    /// Index of its stack; for an existing role, of the stack that needs it.
+    /// Index of its stack; for an existing role, the index of the stack that needs it.
     pub stack: usize,
     /// Trust policy; `None` for an existing role.
     pub trust: Option<Json>,
@@ -112,7 +112,7 @@ pub(crate) struct ExpectedBucket {
     pub name: String,
     pub account: String,
     pub region: String,
-    /// Index of its stack; for an existing bucket, of the stack that needs it.
+    /// Index of its stack; for an existing bucket, the index of the stack that needs it.
     pub stack: usize,
     pub purpose: Purpose,
     /// Properties; `None` for an existing bucket.
@@ -138,7 +138,7 @@ pub(crate) struct ExpectedKey {
     pub rotation: bool,
 }
 
-/// The types of pipelines and EventBridge rules.
+/// The resource types of pipelines and EventBridge rules.
 pub(super) const PIPELINE: &str = "AWS::CodePipeline::Pipeline";
 pub(super) const RULE: &str = "AWS::Events::Rule";
 const UNKNOWN_ID: &str = "s3ferry:unknown-key";
@@ -251,7 +251,7 @@ impl Expected {
             .map_or("", |place| &place.profile)
     }
 
-    /// Returns the index of a stack in an account, or of the first stack.
+    /// Returns the index of a stack in an account, or else the index of the first stack.
     pub(super) fn stack_of(&self, account: &str) -> usize {
         let places = &mut self.places.iter();
         places
@@ -259,7 +259,8 @@ impl Expected {
             .unwrap_or_default()
     }
 
-    /// Returns the index of a stack in an account and region, or else of a stack in the account.
+    /// Returns the index of a stack in an account and region, or else the index of a stack in the
+    /// account.
     pub(super) fn stack_in(&self, account: &str, region: &str) -> usize {
         let places = &mut self.places.iter();
         places
@@ -267,7 +268,7 @@ impl Expected {
             .unwrap_or_else(|| self.stack_of(account))
     }
 
-    /// Adds the resources that the pipelines name and no template creates.
+    /// Adds the resources that the pipelines name but no template creates.
     fn add_existing(&mut self, bucket_keys: &[BucketKey]) {
         let mut roles = BTreeSet::new();
         let mut buckets = Vec::new();
@@ -353,7 +354,8 @@ impl Expected {
     }
 }
 
-/// Returns the account of an action's role, or of its pipeline if it has no role.
+/// Returns the account of an action's role, or the account of the pipeline if the action has no
+/// role.
 pub(super) fn account_of(role: Option<&str>, pipeline: &Resolved) -> String {
     role.and_then(Arn::parse)
         .map_or(pipeline.account.as_str(), |arn| arn.account)
@@ -380,7 +382,7 @@ pub(super) fn encryption(properties: &Json) -> Option<Encryption> {
     })
 }
 
-/// Returns the input that a rule's target in a template passes.
+/// Returns the input that a rule in a template passes to a target.
 pub(super) fn input(target: &Json) -> Input {
     let transformer = &target["InputTransformer"];
     if let Some(template) = text(&transformer["InputTemplate"]) {

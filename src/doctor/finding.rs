@@ -12,8 +12,8 @@ use crate::run::ARTIFACT;
 /// Declares the rules with their codes.
 macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident = $code:literal,)*) => {
-        /// The rules, in causal order: a violation of an earlier rule can cause that of a later
-        /// one.
+        /// The rules, in causal order: a violation of an earlier rule can cause a violation of a
+        /// later rule.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub(crate) enum Rule {
             $($(#[$doc])* $rule),*
@@ -51,25 +51,25 @@ rules! {
     BucketPolicy = "DOCTOR_BUCKET_POLICY",
     /// Trust policies match the templates.
     TrustPolicy = "DOCTOR_TRUST_POLICY",
-    /// Roles have the policies of the templates.
+    /// Roles have the policies that the templates specify.
     RolePolicy = "DOCTOR_ROLE_POLICY",
-    /// Roles have the permissions boundary of the templates.
+    /// Roles have the permissions boundary that the templates specify.
     Boundary = "DOCTOR_BOUNDARY",
     /// Every pipeline exists.
     PipelineMissing = "DOCTOR_PIPELINE_MISSING",
     /// Artifact stores use the customer managed key, by its ARN.
     Store = "DOCTOR_ARTIFACT_STORE",
-    /// Deploy actions have the role, region, and bucket of the templates.
+    /// Deploy actions have the role, region, and bucket that the templates specify.
     Action = "DOCTOR_DEPLOY_ACTION",
     /// The deployed templates name the keys that encrypt existing buckets.
     BucketKey = "DOCTOR_BUCKET_KEY",
     /// The source bucket is versioned.
     Versioning = "DOCTOR_VERSIONING",
-    /// A change of the source starts the pipeline.
+    /// A change to the source starts the pipeline.
     ChangeEvents = "DOCTOR_CHANGE_EVENTS",
     /// The source object exists.
     SourceObject = "DOCTOR_SOURCE_OBJECT",
-    /// The deploy roles may copy the tags of the source object.
+    /// The deploy roles are allowed to copy the tags of the source object.
     ObjectTags = "DOCTOR_OBJECT_TAGS",
     /// The target's account owns the deployed objects.
     Ownership = "DOCTOR_OWNERSHIP",
@@ -105,9 +105,9 @@ pub(crate) struct Finding {
 pub(crate) enum Fix {
     /// A sentence.
     Advice(String),
-    /// A command of another program, quoted for a shell.
+    /// A command for another program, quoted for a shell.
     Command(String),
-    /// A command of this program: the words after `s3ferry`.
+    /// An s3ferry command: the words after `s3ferry`.
     Run(Vec<String>),
     Add {
         /// The policy that lacks the statement.

@@ -1,5 +1,5 @@
-//! The live state of the accounts. Each part was read, does not exist, or could not be read.
-//! `deploy` reads it.
+//! The live state of the accounts. Each part was read, does not exist, or could not be read. The
+//! `deploy` module reads it.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(crate) enum Reading<T> {
 pub(crate) struct Refusal {
     /// The required action, such as `kms:GetKeyPolicy`; empty if no action was called.
     pub action: String,
-    /// The reason that AWS gave, on one line.
+    /// The reason, such as the AWS error message, on one line.
     pub reason: String,
 }
 
@@ -101,7 +101,7 @@ pub(crate) enum View {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Stack {
     pub name: String,
-    /// The status code of CloudFormation.
+    /// The CloudFormation status code.
     pub status: String,
     /// The reason for the status; may be empty.
     pub reason: String,
@@ -109,7 +109,7 @@ pub(crate) struct Stack {
     pub outputs: BTreeMap<String, String>,
 }
 
-/// A KMS key (AWS KMS API reference, *DescribeKey* and related operations).
+/// A KMS key. Follows *DescribeKey* and related operations in the AWS documentation.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Key {
     pub arn: String,
@@ -119,7 +119,8 @@ pub(crate) struct Key {
     pub is_aws_managed: bool,
     /// `ENCRYPT_DECRYPT`, or another usage.
     pub usage: String,
-    /// The scheduled deletion date, in the format of AWS; `None` if no deletion is scheduled.
+    /// The scheduled deletion date, in the format that AWS returns; `None` if no deletion is
+    /// scheduled.
     pub deletion: Option<String>,
     /// Its policy named `default`.
     pub policy: Reading<Json>,

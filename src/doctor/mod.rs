@@ -1,5 +1,5 @@
 //! Diagnoses a deployment: compares its live state with the templates, applies the same proof to
-//! it, and orders the findings by cause.
+//! the live state, and orders the findings by cause.
 //!
 //! The modules contain the expected state ([`expected`]), the live state ([`live`]), the comparison
 //! of policies by meaning ([`compare`]), the live state as templates for the proof ([`templates`]),

@@ -26,7 +26,7 @@ pub(super) enum Definitions {
 
 /// Returns the inputs for a proof of the live state: `base` with other templates. The logical ID of
 /// every role, bucket, and key is its name or ARN. The stacks in `absent` are not deployed, so
-/// their resources belong to someone else and are left out.
+/// their resources belong to other stacks and are left out.
 pub(super) fn inputs(
     expected: &Expected,
     live: &Live,

@@ -43,7 +43,7 @@ pub(super) fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
         let key = list.thing(account, name.clone(), Some(key));
         if let Some(key) = key.filter(|key| !key.is_aws_managed) {
             list.part(account, "policy", &name, &key.policy);
-            list.part(account, "names of the policies", &name, &key.others);
+            list.part(account, "policy names", &name, &key.others);
             for policy in key.others.read().into_iter().flatten() {
                 let what = format!("policy {}", policy.name);
                 list.part(account, &what, &name, &policy.document);

@@ -1,7 +1,7 @@
-//! Explains the errors of CodePipeline: the meaning, the cause, and the next step.
+//! Explains CodePipeline errors: their meaning, their cause, and the next step.
 //!
-//! The codes and messages were observed in CodePipeline. If an error has only a code, the
-//! configuration of the action determines the cause.
+//! The codes and messages were observed in CodePipeline. If an error has only a code, the action's
+//! configuration determines the cause.
 //!
 //! [`signs`] recognizes denied calls and missing objects.
 
@@ -39,7 +39,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Returns whether a permission is missing, which the proof of the policies can identify.
+    /// Returns whether the cause is a missing permission, which the proof of the policies can
+    /// identify.
     pub(crate) fn is_access(self) -> bool {
         matches!(self, Self::ActionRole | Self::ServiceRole | Self::PutDenied)
     }
@@ -89,7 +90,7 @@ pub(crate) enum Action<'a> {
 /// same error as for a role that does not exist (`InvalidStructureException`).
 const NOT_AUTHORIZED: &str = "is not authorized to perform AssumeRole on ";
 
-/// Returns the ARN of the role that CodePipeline could not assume, if this is the reason for a
+/// Returns the ARN of the role that CodePipeline could not assume, if that is the reason for the
 /// failure.
 pub(crate) fn refused_role(reason: &str) -> Option<&str> {
     let (_, rest) = reason.split_once(NOT_AUTHORIZED)?;
@@ -118,7 +119,7 @@ pub(crate) fn of_save(text: &str) -> Option<Meaning> {
             Kind::Declaration,
             "CodePipeline rejects the declaration of an action",
             "the configuration of the action has an unknown key or lacks a required key, such as \
-             `BucketName` or `Extract` of an S3 deploy action",
+             `BucketName` or `Extract` in an S3 deploy action",
             "correct the action named in the error; `s3ferry lint` checks the S3 deploy \
              actions of a template",
         )
@@ -164,8 +165,8 @@ pub(crate) fn of_run(code: &str, message: &str, action: Action<'_>) -> Option<Me
         return Some(Meaning::new(
             Kind::PutDenied,
             "S3 denies the deploy role write access to the output bucket",
-            "s3:PutObject is not allowed, or the key of the output bucket does not allow \
-             kms:GenerateDataKey and kms:Decrypt for the role; AWS reports s3.putObject in both \
+            "s3:PutObject is not allowed, or the output bucket's key does not allow the \
+             role to call kms:GenerateDataKey and kms:Decrypt; AWS reports s3.putObject in both \
             cases",
             "run `s3ferry doctor` to find the missing permission, fix it, then retry the stage",
         ));
@@ -175,8 +176,8 @@ pub(crate) fn of_run(code: &str, message: &str, action: Action<'_>) -> Option<Me
             Kind::ArchiveMalformed,
             "the S3 deploy action cannot extract the artifact",
             "the source object is not a zip file, is damaged, or uses an encryption or \
-             compression that the action does not support",
-            "upload it again with `s3ferry push`, which checks the file first; retrying the \
+             compression method that the action does not support",
+            "upload the file again with `s3ferry push`, which checks it first; a retry of the \
              stage uses the same version",
         ));
     }
@@ -187,8 +188,8 @@ pub(crate) fn of_run(code: &str, message: &str, action: Action<'_>) -> Option<Me
         return Some(Meaning::new(
             Kind::RollbackOutdated,
             "CodePipeline cannot roll back to this execution",
-            "the pipeline's definition changed after the execution: the target of a rollback must \
-             be an execution of the current version of the pipeline",
+            "the pipeline's definition changed after the execution: a rollback target must be \
+             an execution of the pipeline's current version",
             "push the older content again with `s3ferry push`",
         ));
     }
@@ -226,15 +227,15 @@ fn deploy_configuration(configuration: Option<&Json>) -> Meaning {
             "correct the configuration of the action; `s3ferry lint` checks it in a template",
         ),
         Some(None) => (
-            "the name of a file in the artifact contains `../`: the action stopped at this file, \
-             and the files before it are already in the bucket"
+            "a file name in the artifact contains `../`: the action stopped at this file, and the \
+             files before it are already in the bucket"
                 .to_owned(),
-            "upload the site again with `s3ferry push`, which checks the names first; retrying \
+            "upload the site again with `s3ferry push`, which checks the names first; a retry of \
              the stage uses the same version",
         ),
         None => (
-            "`Extract` of the live pipeline is neither `true` nor `false`, or is `false` without \
-             `ObjectKey`; or the name of a file in the artifact contains `../`"
+            "`Extract` in the live pipeline is neither `true` nor `false`, or is `false` without \
+             `ObjectKey`; or a file name in the artifact contains `../`"
                 .to_owned(),
             "run `s3ferry doctor` to compare the live pipeline with the templates",
         ),
@@ -247,9 +248,9 @@ fn deploy_configuration(configuration: Option<&Json>) -> Meaning {
     }
 }
 
-/// Returns the error in the configuration of an S3 deploy action that CodePipeline accepts, but
-/// that makes every execution fail: `Extract` is neither `true` nor `false`, or it is `false`
-/// without `ObjectKey`.
+/// Returns the error in an S3 deploy action's configuration that CodePipeline accepts but that
+/// makes every execution fail: `Extract` is neither `true` nor `false`, or it is `false` without
+/// `ObjectKey`.
 pub(crate) fn configuration_fault(configuration: &Json) -> Option<String> {
     let extract = match &configuration["Extract"] {
         Json::String(text) => text.clone(),
@@ -360,7 +361,7 @@ mod tests {
             let cause = cause(Some(&configuration));
             assert!(cause.contains(part), "{configuration}: {cause}");
         }
-        assert!(cause(None).contains("of the live pipeline"));
+        assert!(cause(None).contains("in the live pipeline"));
         assert_eq!(of_run("ConfigurationError", "", Action::Other), None);
     }
 

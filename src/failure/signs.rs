@@ -1,5 +1,5 @@
 //! Derives the cause of a failed action from its code and message. AWS does not document the
-//! messages. The words here occur in errors from S3 and IAM, which CodePipeline repeats.
+//! messages. The words in this module occur in errors from S3 and IAM, which CodePipeline repeats.
 
 /// Words in messages from AWS services about a denied call.
 const REFUSALS: [&str; 7] = [
@@ -20,8 +20,8 @@ const TAGGING: [&str; 4] = [
     "s3:PutObjectVersionTagging",
 ];
 
-/// Error code of a source action whose object does not exist. Other errors in its configuration
-/// have the same code.
+/// Error code of a source action whose object does not exist. Other configuration errors have the
+/// same code.
 const CONFIGURATION_ERROR: &str = "configurationerror";
 
 /// Words in messages about an object that does not exist.

@@ -20,7 +20,7 @@ pub(super) fn only(mut graph: Graph, mut wanted: impl FnMut(&Side) -> bool) -> G
             .iter()
             .all(|node| kept_sides[graph.nodes[*node].side].is_some())
     });
-    // Nodes that have no arrow left, such as the key of a region, are removed.
+    // Nodes without a remaining arrow, such as the key of a region, are removed.
     let mut used = vec![false; graph.nodes.len()];
     for arrow in &graph.arrows {
         used[arrow.from] = true;
@@ -49,10 +49,11 @@ pub(super) fn only(mut graph: Graph, mut wanted: impl FnMut(&Side) -> bool) -> G
     }
 }
 
-/// The largest number of targets that are drawn one by one.
+/// The maximum number of targets that are drawn individually.
 const MOST_TARGETS: usize = 6;
 
-/// Returns the graph with fewer targets: of those that are alike, the first represents all.
+/// Returns the graph with fewer targets. The first of several similar targets represents all of
+/// them.
 pub(super) fn alike(mut graph: Graph) -> Graph {
     if graph.sides.len() <= MOST_TARGETS + 1 {
         return graph;
@@ -77,8 +78,9 @@ pub(super) fn alike(mut graph: Graph) -> Graph {
     })
 }
 
-/// Returns what makes sides alike: their arrows, each with the node in the dev account that it leads
-/// to. The names of the nodes in a target do not count, only the kinds.
+/// Returns the features of each side: its arrows, each with its node in the dev account, and its
+/// problems. Sides with the same features are similar. The kinds of the nodes in a target count,
+/// but not the names.
 fn looks(graph: &Graph) -> Vec<Vec<String>> {
     let mut looks = vec![Vec::new(); graph.sides.len()];
     for arrow in &graph.arrows {
@@ -95,7 +97,7 @@ fn looks(graph: &Graph) -> Vec<Vec<String>> {
     for (looks, side) in looks.iter_mut().zip(&graph.sides) {
         looks.extend(side.trouble.iter().cloned());
     }
-    // No target is like the dev account.
+    // No target is similar to the dev account.
     if let Some(dev) = looks.first_mut() {
         dev.push("dev".to_owned());
     }

@@ -55,11 +55,12 @@ fn trouble(proof: &Proof, target: Option<&str>) -> Vec<String> {
 struct Builder<'p> {
     proof: &'p Proof,
     graph: Graph,
-    /// By target.
+    /// The index of each side, by target.
     sides: HashMap<Option<String>, usize>,
-    /// By identity; services also by side, as every side has them.
+    /// The index of each node, by identity. Services are also distinguished by side, because every
+    /// side has them.
     nodes: HashMap<(Option<usize>, String), usize>,
-    /// By their ends.
+    /// The index of each arrow, by its ends.
     arrows: HashMap<(usize, usize), usize>,
     /// The keys of the run, by ARN.
     keys: HashMap<&'p str, Key>,
@@ -69,11 +70,12 @@ struct Builder<'p> {
 #[derive(Clone, Copy)]
 struct Key {
     kind: Kind,
-    /// Why it cannot be used.
+    /// The reason why the key cannot be used.
     state: Option<KeyState>,
 }
 
-/// Returns the use of each key. A key of an artifact store stays one whatever else uses it.
+/// Returns the kind and state of each key. The key of an artifact store keeps its kind, regardless
+/// of its other uses.
 fn keys(proof: &Proof) -> HashMap<&str, Key> {
     let mut found: HashMap<&str, Key> = HashMap::new();
     for (decided, _) in &proof.calls {
@@ -94,10 +96,10 @@ fn keys(proof: &Proof) -> HashMap<&str, Key> {
 
 /// An end of an arrow.
 struct End {
-    /// Its node, unless another end has the same; its side and instances are not set yet.
+    /// Its node, unless another end has the same node. The side and instances are set later.
     node: Node,
     account: String,
-    /// Whether it is in the dev account, even for a call of a target.
+    /// Whether the node is in the dev account, even if the call belongs to a target.
     in_dev: bool,
 }
 
@@ -204,7 +206,7 @@ fn kinds(call: &Call) -> (Kind, Kind) {
         Step::Deploy => (Kind::DeployRole, Kind::OutputBucket),
         Step::OutputKey => (Kind::DeployRole, Kind::OutputKey),
         Step::Logs => (Kind::LogDelivery, Kind::LogBucket),
-        // Storing artifacts, here or in another region.
+        // The other steps store artifacts, in the region of the pipeline or in another region.
         _ if on_key => (Kind::ServiceRole, Kind::DeployKey),
         _ => (Kind::ServiceRole, Kind::ArtifactBucket),
     }
@@ -223,7 +225,7 @@ fn caller(proof: &Proof, call: &Call) -> End {
         }
         Caller::Root(account) => end(kind, account, account, account),
         Caller::Unknown(who, _) => end(kind, who, who, ""),
-        // The pipeline calls as its service; the ID of the call names further pipelines.
+        // The pipeline calls as the CodePipeline service. The call ID names an additional pipeline.
         Caller::Service(service) if service == CODEPIPELINE => {
             let name = call.id.split('/').nth(2);
             let name = name.or(proof.pipelines.first().map(String::as_str));
@@ -249,7 +251,7 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
     let arn = Arn::parse(&call.resource);
     let rest = arn.map_or(call.resource.as_str(), |arn| arn.resource);
     let (arn, name, detail) = match kind {
-        // Identified by name, because a call by a service does not contain the pipeline's ARN.
+        // A pipeline is identified by name, because a call by a service does not contain its ARN.
         Kind::Pipeline => (rest, rest, String::new()),
         kind if kind.is_key() => {
             let logical = decided.resource_policy.as_ref();
@@ -266,7 +268,7 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
         kind if kind.is_store() => {
             let bucket = rest.split('/').next().unwrap_or(rest);
             let object = call.resource.len() - rest.len() + bucket.len();
-            // An S3 ARN has no region; the requested region identifies the store.
+            // An S3 ARN has no region. The requested region identifies the store.
             let region = match (kind, call.context.get("aws:RequestedRegion")) {
                 (Kind::ArtifactBucket | Kind::LogBucket, Some(ContextValue::One(region))) => {
                     region.clone()

@@ -1,4 +1,4 @@
-//! A diagram in the DOT language of Graphviz.
+//! Writes a diagram in the DOT language of Graphviz.
 
 use super::{Graph, label};
 use crate::escape::shown;
@@ -38,7 +38,7 @@ pub(super) fn write(graph: &Graph) -> String {
     out
 }
 
-/// Returns lines as a DOT string.
+/// Returns the lines as a DOT string.
 fn quoted(lines: &[&str]) -> String {
     let lines = lines.iter().filter(|line| !line.is_empty());
     let lines = lines.map(|line| shown(line).replace('\\', "\\\\").replace('"', "\\\""));

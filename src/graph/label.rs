@@ -1,4 +1,4 @@
-//! The texts of a diagram, the same in every format.
+//! The texts of a diagram, which are the same in every format.
 
 use super::{Arrow, Graph, Kind, Node};
 use crate::proof::Verdict;
@@ -28,7 +28,10 @@ pub(super) fn arrow_sentence(graph: &Graph, arrow: &Arrow) -> String {
     let verdict = match arrow.verdict {
         Verdict::Allowed => "allowed",
         Verdict::Denied => "denied",
-        Verdict::NotGranted => "allowed, except for permissions that are only documented",
+        Verdict::NotGranted => {
+            "allowed, except for documented calls that are not known to be \
+             required"
+        }
         Verdict::Unproven => "unproven",
     };
     let calls = match arrow.calls.len() {
@@ -59,12 +62,12 @@ pub(super) fn what(node: &Node) -> String {
     }
 }
 
-/// Tells whether an arrow moves the artifact.
+/// Returns whether the calls of an arrow move the artifact.
 pub(super) fn moves_artifact(arrow: &Arrow) -> bool {
     arrow.steps.iter().any(|step| step.moves_artifact())
 }
 
-/// Tells whether the label of an arrow is bold.
+/// Returns whether the label of an arrow is bold.
 pub(super) fn is_bold(arrow: &Arrow) -> bool {
     moves_artifact(arrow) || matches!(arrow.verdict, Verdict::Denied | Verdict::Unproven)
 }

@@ -1,6 +1,6 @@
 //! The geometry of a diagram, in pixels. Everything is on a grid: boxes are stacked in columns, and
-//! arrows run in the channels between the columns, each on its own track. Labels have zones that no
-//! other arrow enters. So nothing overlaps, whatever the configuration is.
+//! arrows run on tracks in the channels between the columns. Labels have zones that no other arrow
+//! enters. As a result, nothing overlaps, regardless of the configuration.
 
 use super::path::Route;
 use super::place::{Shape, Stacks, stacks};
@@ -8,16 +8,17 @@ use super::route::{Nets, Ports};
 use super::text::{NAME_SIZE, name_lines, text_lines, text_width};
 use super::{Graph, Node, label};
 
-/// The grid: the height of a label and its line. Ports on left edges are on multiples of it, ports
-/// on right edges halfway between, so that lines in a channel never coincide.
+/// The grid unit: the height of a label and its line. Ports on left edges are at multiples of the
+/// unit. Ports on right edges are halfway between these multiples, so that lines in a channel never
+/// coincide.
 pub(super) const UNIT: f64 = 20.0;
 const MARGIN: f64 = 8.0;
 pub(super) const PADDING: f64 = 16.0;
-/// Between two tracks of a channel.
+/// Distance between two tracks in a channel.
 const TRACK: f64 = 10.0;
 const NAME_LINE: f64 = 17.0;
 const TEXT_LINE: f64 = 16.0;
-/// Between the left edge of a box and its text.
+/// Distance between the left edge of a box and its text.
 const INDENT: f64 = 12.0;
 const NARROWEST: f64 = 184.0;
 const WIDEST: f64 = 300.0;
@@ -72,23 +73,25 @@ pub(super) struct Layout {
     pub(super) arrows: Vec<Route>,
 }
 
-/// The left edges of the columns, and what is between them.
+/// The left edges of the columns, and the borders and tracks between the columns.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Columns {
     left: [f64; 3],
-    /// Left and right border of a side, by its first and its last column.
+    /// For each column, the left border of the sides that begin in it, and the right border of the
+    /// sides that end in it.
     borders: [(f64, f64); 3],
-    /// Of every channel, the tracks of its nets: the net and its x.
+    /// For each channel, the tracks of its nets: the index of the net and the x coordinate.
     pub(super) tracks: [Vec<(usize, f64)>; 3],
     width: f64,
 }
 
-/// The width of a diagram that fits on A4 landscape with its texts in full size.
+/// The width of a diagram that fits on a landscape A4 page with its texts at full size.
 pub(super) const PAPER: f64 = 1040.0;
 
 impl Shape {
-    /// Returns the widths to try for a diagram, each with the lines that a name may have: what fits
-    /// on paper or on a screen of 800 pixels, then what fits on a screen of 1400 pixels.
+    /// Returns the widths to try for a diagram, each with the maximum number of lines in a name. A
+    /// wide diagram fits on paper if possible, or else on a screen that is 1,400 pixels wide. A
+    /// tall diagram fits on a screen that is 800 pixels wide.
     fn budgets(self) -> &'static [(f64, usize)] {
         match self {
             Self::Wide => &[(PAPER, 2), (PAPER, 3), (1320.0, 2)],
@@ -155,8 +158,8 @@ pub(super) fn layout(graph: &Graph, shape: Shape) -> Layout {
     }
 }
 
-/// Returns the narrowest width of a box in which every name has few lines; if there is no room for
-/// that, the names have more lines.
+/// Returns the narrowest box width at which every name fits in the permitted number of lines. If no
+/// permitted width is sufficient, the names have more lines.
 fn box_width(graph: &Graph, rooms: &[(f64, usize)]) -> f64 {
     let fits = |width: f64, lines: usize| {
         let mut nodes = graph.nodes.iter();
@@ -173,13 +176,13 @@ fn box_width(graph: &Graph, rooms: &[(f64, usize)]) -> f64 {
     room.clamp(NARROWEST, WIDEST).floor()
 }
 
-/// Returns the name of a node; the number of its instances does not break.
+/// Returns the name of a node, without a possible line break before the number of its instances.
 fn node_name(node: &Node) -> String {
     label::name(node).replace("× ", "×\u{a0}")
 }
 
-/// Returns where the columns and tracks are. The tracks have an order only once the rows are
-/// known; the widths do not depend on it.
+/// Returns the positions of the columns and tracks. The order of the tracks depends on the rows, so
+/// it is unknown until the rows are known. The widths do not depend on this order.
 fn columns(
     graph: &Graph,
     shape: Shape,
@@ -232,11 +235,11 @@ fn columns(
     found
 }
 
-/// Where everything is from top to bottom.
+/// The vertical positions of the nodes and sides.
 pub(super) struct Rows {
-    /// Only `y` and `height` are known.
+    /// The rectangles of the nodes. Only `y` and `height` are set.
     pub(super) nodes: Vec<Rect>,
-    /// Top and bottom.
+    /// The top and bottom of each side.
     sides: Vec<(f64, f64)>,
 }
 
@@ -298,12 +301,13 @@ impl Rows {
     }
 }
 
-/// Rounds up to the grid.
+/// Rounds a height up to the grid.
 fn up(height: f64) -> f64 {
     (height / UNIT).ceil() * UNIT
 }
 
-/// Returns the heights of the nodes: room for their text, and for the lines that meet their edges.
+/// Returns the heights of the nodes, with room for their text and for the lines that meet their
+/// edges.
 fn heights(graph: &Graph, nets: &Nets, width: f64) -> Vec<f64> {
     let rect = Rect {
         width,
@@ -327,7 +331,7 @@ fn text_height(lines: &[Line]) -> f64 {
     lines.iter().map(height).sum()
 }
 
-/// Returns the text of a node, in the middle of its box.
+/// Returns the text of a node, vertically centered in its box.
 fn node_lines(node: &Node, rect: &Rect) -> Vec<Line> {
     let room = rect.width - 2.0 * INDENT;
     let names = name_lines(&node_name(node), room).into_iter();
@@ -355,7 +359,7 @@ fn node_lines(node: &Node, rect: &Rect) -> Vec<Line> {
     lines
 }
 
-/// Returns the title of a side, and below it what no arrow shows.
+/// Returns the title of a side and, below the title, the problems that no arrow shows.
 fn title(graph: &Graph, side: usize, room: f64, (x, top): (f64, f64)) -> Vec<Line> {
     let side_of = &graph.sides[side];
     let parts = [
@@ -370,7 +374,7 @@ fn title(graph: &Graph, side: usize, room: f64, (x, top): (f64, f64)) -> Vec<Lin
             continue;
         }
         for text in text_lines(&text, room) {
-            // The account of the dev account is on the line of its title.
+            // The ID of the dev account is on the same line as the title.
             let goes_on = class == "side-accounts" && side == 0;
             let x = if goes_on {
                 x + text_width(&side_of.title(), true) + 8.0

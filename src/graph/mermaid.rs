@@ -1,4 +1,4 @@
-//! A diagram as a Mermaid flowchart, which code hosts render in Markdown.
+//! Writes a diagram as a Mermaid flowchart, which code hosts render in Markdown.
 
 use super::{Graph, label};
 use crate::escape::shown;
@@ -43,7 +43,7 @@ pub(super) fn write(graph: &Graph) -> String {
     out
 }
 
-/// Returns a text as Mermaid reads it in quotes.
+/// Escapes a text for use in quotes in Mermaid.
 fn text(text: &str) -> String {
     let mut out = String::new();
     for c in shown(text).chars() {
@@ -52,7 +52,7 @@ fn text(text: &str) -> String {
             '>' => out += "#gt;",
             '&' => out += "#amp;",
             '"' => out += "#quot;",
-            // The start of an entity, and Mermaid's own Markdown.
+            // `#` begins an entity. Mermaid interprets the other characters as markup.
             '#' | '`' | '%' => out += &format!("#{};", u32::from(c)),
             c => out.push(c),
         }

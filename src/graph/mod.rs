@@ -1,10 +1,10 @@
-//! The diagram of a run: the accounts with their callers and resources, and an arrow from each caller
-//! to each resource that it calls.
+//! The diagram of a run: the accounts with their callers and resources, and an arrow from each
+//! caller to each resource that it calls.
 //!
-//! It is built from a [`Proof`], so it shows the effect of the templates: no arrow without calls, and
-//! every call in an arrow. This module has the diagram ([`Graph`]), the choice of targets that
-//! represent others ([`Graph::alike`]), and the formats: Mermaid, DOT, and SVG. [`crate::proof`]
-//! provides the calls and decides them.
+//! The diagram is built from a [`Proof`], so it shows the effect of the templates: every arrow
+//! represents calls, and every call belongs to an arrow. This module contains the diagram
+//! ([`Graph`]), the selection of targets that represent others ([`Graph::alike`]), and the output
+//! formats: Mermaid, DOT, and SVG. [`crate::proof`] provides the calls and decides them.
 
 mod alike;
 mod build;
@@ -27,7 +27,7 @@ pub(crate) use svg::{Html, STYLE};
 /// The diagram of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
-    /// The sides: the dev account's first, then the targets in the order of the run.
+    /// The sides: first the dev account, then the targets in the order of the run.
     pub sides: Vec<Side>,
     /// The callers and the resources.
     pub nodes: Vec<Node>,
@@ -40,11 +40,11 @@ pub struct Graph {
 pub struct Side {
     /// Name of the target; `None` for the dev account.
     pub target: Option<String>,
-    /// The account; of several accounts, the first.
+    /// The account, or the first of several accounts.
     pub account: String,
     /// Number of accounts and regions that it represents.
     pub instances: usize,
-    /// The other targets that it represents: those that are alike.
+    /// The other targets that it represents, because they are similar.
     pub alike: Vec<String>,
     /// Problems that no arrow shows: attacks that are not denied, and excess permissions.
     pub trouble: Vec<String>,
@@ -55,13 +55,13 @@ pub struct Side {
 pub struct Node {
     /// Its kind.
     pub kind: Kind,
-    /// Its name; of a key, the logical ID in its template.
+    /// Its name. For a key in a template, the name is the logical ID.
     pub name: String,
-    /// Further details: the region of a key, and the reason why it cannot be used.
+    /// Further details: the region of a key or a bucket, and the reason why a key cannot be used.
     pub detail: String,
-    /// Its ARN, or the service's or account's name.
+    /// Its ARN, the name of a service or a pipeline, or the ID of an account.
     pub arn: String,
-    /// Number of its side in [`Graph::sides`].
+    /// Index of its side in [`Graph::sides`].
     pub side: usize,
     /// Number of accounts and regions that it represents.
     pub instances: usize,
@@ -97,7 +97,7 @@ pub enum Kind {
     ArtifactBucket,
     /// An output bucket.
     OutputBucket,
-    /// A bucket of access logs.
+    /// A bucket for access logs.
     LogBucket,
     /// The key of an artifact store.
     DeployKey,
@@ -107,18 +107,18 @@ pub enum Kind {
     SourceKey,
 }
 
-/// The calls of one node on another.
+/// The calls from one node to another.
 #[derive(Debug, Clone)]
 pub struct Arrow {
     /// A stable name, unique in the diagram.
     pub id: String,
-    /// Number of the caller in [`Graph::nodes`].
+    /// Index of the caller in [`Graph::nodes`].
     pub from: usize,
-    /// Number of the called node in [`Graph::nodes`].
+    /// Index of the called node in [`Graph::nodes`].
     pub to: usize,
     /// The steps of the run, in its order.
     pub steps: Vec<Step>,
-    /// Numbers of its calls in [`Proof::calls`].
+    /// Indexes of its calls in [`Proof::calls`].
     pub calls: Vec<usize>,
     /// The worst verdict of its calls.
     pub verdict: Verdict,
@@ -138,13 +138,13 @@ impl Graph {
         alike::only(self, |side| side.target.as_ref().is_none_or(is_wanted))
     }
 
-    /// Returns the diagram with fewer targets, if it has more than six: of those that differ only in
-    /// their names, the first represents all.
+    /// Returns the diagram with fewer targets if it has more than six. The first of the targets
+    /// that differ only in their names represents all of them.
     pub(crate) fn alike(self) -> Self {
         alike::alike(self)
     }
 
-    /// Returns the nodes of a side, with their numbers.
+    /// Returns the nodes of a side, with their indexes.
     fn nodes_of(&self, side: usize) -> impl Iterator<Item = (usize, &Node)> {
         let nodes = self.nodes.iter().enumerate();
         nodes.filter(move |(_, node)| node.side == side)
@@ -165,15 +165,16 @@ impl Graph {
         lines(&svg::document(self)).into_owned()
     }
 
-    /// Returns the diagram as elements of an HTML page, in which every arrow is a link; [`STYLE`]
-    /// belongs to it.
+    /// Returns the diagram as elements of an HTML page, in which every arrow is a link. The page
+    /// must also include [`STYLE`].
     pub(crate) fn to_html(&self, href: &dyn Fn(&Arrow) -> String) -> Html {
         svg::html(self, href)
     }
 }
 
 impl Arrow {
-    /// Returns the position of its step in the run, from 1; `None` for calls outside these steps.
+    /// Returns the position of its step in the run, starting with 1; `None` for calls outside the
+    /// numbered steps.
     pub fn number(&self) -> Option<u8> {
         self.steps.iter().filter_map(|step| step.number()).min()
     }
@@ -202,7 +203,7 @@ impl Kind {
         }
     }
 
-    /// Tells whether it is a bucket, which a diagram draws with other corners.
+    /// Returns whether the node is a bucket. Diagrams draw buckets in a different shape.
     pub(crate) fn is_store(self) -> bool {
         matches!(
             self,
@@ -210,19 +211,19 @@ impl Kind {
         )
     }
 
-    /// Tells whether it is a KMS key.
+    /// Returns whether the node is a KMS key.
     fn is_key(self) -> bool {
         matches!(self, Self::DeployKey | Self::OutputKey | Self::SourceKey)
     }
 }
 
 impl Side {
-    /// Returns its title: `dev account`, `target prod`, `target a and 12 alike`.
+    /// Returns its title: `dev account`, `target prod`, `target a and 12 similar targets`.
     pub(crate) fn title(&self) -> String {
         match (&self.target, self.alike.len()) {
             (None, _) => "dev account".to_owned(),
             (Some(target), 0) => format!("target {target}"),
-            (Some(target), more) => format!("target {target} and {more} alike"),
+            (Some(target), more) => format!("target {target} and {more} similar targets"),
         }
     }
 

@@ -1,19 +1,20 @@
-//! The line of an arrow and its head, as SVG writes them.
+//! The line and the head of an arrow in SVG.
 
 /// Length of an arrowhead.
 const HEAD: f64 = 9.0;
-/// A way of an arrow and the place of its label.
+/// The route of an arrow and the position of its label.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Route {
     /// The corners.
     pub(super) points: Vec<(f64, f64)>,
     pub(super) label: (f64, f64),
-    /// `start` or `end`.
+    /// The text anchor of the label: `start` or `end`.
     pub(super) anchor: &'static str,
 }
 
 impl Route {
-    /// Returns the path data of the line, with round corners; it ends where the head starts.
+    /// Returns the path data of the line, with rounded corners. The line ends where the head
+    /// begins.
     pub(super) fn path(&self) -> String {
         const RADIUS: f64 = 6.0;
         let mut points = self.points.clone();
@@ -65,7 +66,7 @@ impl Route {
     }
 }
 
-/// Returns the point at a distance from a point, on a level or upright line to another one.
+/// Returns the point at a distance from `from`, on the horizontal or vertical line to `to`.
 fn toward(from: (f64, f64), to: (f64, f64), distance: f64) -> (f64, f64) {
     let step = |from: f64, to: f64| match to - from {
         0.0 => 0.0,

@@ -5,9 +5,9 @@ use super::{Graph, Kind};
 /// The two shapes of a diagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// The targets to the right of the dev account, for screens and for paper.
+    /// The targets are to the right of the dev account, for screens and for paper.
     Wide,
-    /// The targets below the dev account, for narrow screens.
+    /// The targets are below the dev account, for narrow screens.
     Tall,
 }
 
@@ -15,7 +15,8 @@ pub(super) enum Shape {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stacks {
     pub(super) main: [Vec<usize>; 3],
-    /// Below all of `main`, so that log delivery and log bucket are level.
+    /// The nodes below all of `main`, so that the log delivery and the log bucket are at the same
+    /// height.
     pub(super) logs: [Vec<usize>; 3],
 }
 
@@ -48,8 +49,8 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
     let mut stacks = Stacks::default();
     let (first, last) = shape.columns(side);
     if side == 0 {
-        // The service role calls almost everything: it is on top, where the way to the targets is
-        // free, and the trigger of the pipeline is below it.
+        // The service role calls almost all other nodes. It is at the top, where the path to the
+        // targets is free. The nodes that start the pipeline are below it.
         stacks.main[0] = of(&[
             Kind::ServiceRole,
             Kind::Pipeline,
@@ -64,7 +65,8 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
             let pair = [buckets.get(row), keys.get(row)];
             stacks.main[1].extend(pair.into_iter().flatten());
         }
-        // Next to its key, or where a way leads to all of them.
+        // The account is next to its key or, if there are several keys, in the column that has a
+        // path to all of them.
         let accounts = if keys.len() == 1 { 1 } else { 0 };
         stacks.main[accounts].extend(of(&[Kind::Account]));
         stacks.main[1].extend(deployed(graph, &of));
@@ -85,7 +87,7 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
         ]));
     }
     if first == last {
-        // Between its buckets, so that it is next to two of them.
+        // The log delivery is after the first log bucket, so that it is next to two of them.
         let mut logs = of(&[Kind::LogBucket]);
         let middle = usize::from(logs.len() > 1);
         logs.splice(middle..middle, of(&[Kind::LogDelivery]));

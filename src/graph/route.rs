@@ -1,7 +1,8 @@
-//! The ways of the arrows: down to a neighbor in the same column, or over a track of a channel.
+//! The routes of the arrows: straight to a neighbor in the same column, or along a track in a
+//! channel.
 //!
-//! Arrows that say the same and share a node share a track, too: they are one net, with one port
-//! at that node and one at each of the others.
+//! Arrows with the same label and a common node also share a track. They form one net, with one
+//! port at the common node (the hub) and one port at each of the other nodes.
 
 use std::collections::HashMap;
 
@@ -38,15 +39,15 @@ struct Net {
     /// Whether the arrows leave the hub.
     is_outgoing: bool,
     ends: Vec<End>,
-    /// The channel of its track; with a lane, also the next one.
+    /// The channel of its track. A net with a lane also has a track in the next channel.
     channel: usize,
-    /// Whether it crosses a column, on a lane above its boxes.
+    /// Whether the net crosses a column, on a lane above the boxes of the column.
     has_lane: bool,
-    /// The side that all of it is in.
+    /// The side that contains the entire net, if any.
     side: Option<usize>,
 }
 
-/// All nets of a diagram, and the arrows that need none.
+/// All nets of a diagram, and the arrows that need no net.
 #[derive(Debug, Clone)]
 pub(super) struct Nets {
     /// The column of every node.
@@ -129,7 +130,7 @@ impl Nets {
         self.nets.iter().filter(|net| net.has_lane).count()
     }
 
-    /// Tells whether an arrow runs between two neighbors.
+    /// Returns whether an arrow runs directly between two neighbors.
     pub(super) fn is_down(&self, upper: usize, lower: usize) -> bool {
         self.downs
             .iter()
@@ -139,11 +140,12 @@ impl Nets {
     /// Returns the number of grid lines that the ports of a node need.
     pub(super) fn slots(&self, node: usize) -> usize {
         let on = |edge: Edge| self.meeting(node, edge).len();
-        // Left ports are on the lines, right ports between them.
+        // Left ports are on the grid lines. Right ports are between them.
         on(Edge::Right).max(on(Edge::Left) + 1)
     }
 
-    /// Returns the nets that meet an edge of a node; with `Some`, at that end.
+    /// Returns the nets that meet an edge of a node, each with the index of the end at the node.
+    /// The index is `None` if the node is the hub of the net.
     fn meeting(&self, node: usize, edge: Edge) -> Vec<(usize, Option<usize>)> {
         let mut found = Vec::new();
         for (number, net) in self.nets.iter().enumerate() {
@@ -174,8 +176,9 @@ impl Nets {
         )
     }
 
-    /// Returns the nets that have a track in a channel: those of one side with the number of their
-    /// track, then those that leave it, in the order of their tracks.
+    /// Returns the nets that have a track in a channel. The first list contains the nets within one
+    /// side, with the numbers of their tracks. The second list contains the nets between sides, in
+    /// the order of their tracks.
     pub(super) fn tracks(
         &self,
         channel: usize,
@@ -192,7 +195,8 @@ impl Nets {
                 a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
             });
         }
-        // Sides are one below the other: each starts with the first track.
+        // The sides that share a channel are stacked vertically, so each side starts with the first
+        // track.
         let mut used: HashMap<usize, usize> = HashMap::new();
         let mut inner = Vec::new();
         here.retain(|net| {
@@ -207,7 +211,7 @@ impl Nets {
         (inner, here)
     }
 
-    /// Returns what sorts tracks so that lines cross as little as they can.
+    /// Returns the sort key of a track. This order minimizes line crossings.
     fn track_order(&self, number: usize, channel: usize, ports: &Ports) -> (u8, f64) {
         let net = &self.nets[number];
         let hub = ports.hubs[number];
@@ -317,7 +321,7 @@ fn border(rect: &Rect, edge: Edge) -> f64 {
     }
 }
 
-/// Removes repeated points and those in the middle of a straight line.
+/// Removes repeated points and points in the middle of a straight line.
 fn straight(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let mut kept: Vec<(f64, f64)> = Vec::new();
     for point in points {
@@ -336,7 +340,7 @@ fn straight(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     kept
 }
 
-/// The heights at which the nets meet the boxes.
+/// The vertical positions at which the nets meet the boxes.
 #[derive(Debug, Clone)]
 pub(super) struct Ports {
     hubs: Vec<f64>,
@@ -355,7 +359,8 @@ impl Ports {
         for (node, rect) in nodes.iter().enumerate() {
             for edge in [Edge::Left, Edge::Right] {
                 let mut meeting = nets.meeting(node, edge);
-                // In the order of the other ends, so that lines do not cross near the box.
+                // Sort the nets by the positions of their other ends, so that lines do not cross
+                // near the box.
                 meeting.sort_by(|a, b| {
                     let [a, b] = [a, b].map(|(net, end)| other(&all[*net], *end, nodes));
                     a.total_cmp(&b)
@@ -395,14 +400,14 @@ impl Ports {
         let top = below - (lanes.len() + 1) as f64 * UNIT;
         for (row, net) in lanes.into_iter().enumerate() {
             let y = top + row as f64 * UNIT;
-            // The first is straight where it leaves the first box.
+            // The first lane is straight where it leaves the first box.
             let is_level = row == 0 && self.hubs[net] == top + UNIT / 2.0;
             self.lanes[net] = Some(if is_level { self.hubs[net] } else { y });
         }
     }
 
-    /// Straightens each line that is the only one on the sides of both of its boxes, if the boxes
-    /// are level.
+    /// Straightens each line that is the only line at the edges of both of its boxes, if the boxes
+    /// are at the same height.
     fn straighten(&mut self, nets: &Nets, nodes: &[Rect]) {
         for (number, net) in nets.nets.iter().enumerate() {
             let [end] = net.ends.as_slice() else { continue };
@@ -422,7 +427,8 @@ impl Ports {
     }
 }
 
-/// Returns the height of what a net leads to from one of its ends. A lane comes from above.
+/// Returns the vertical position of the nodes that a net connects to one of its ends. A lane comes
+/// from above.
 fn other(net: &Net, end: Option<usize>, nodes: &[Rect]) -> f64 {
     match end {
         _ if net.has_lane => f64::NEG_INFINITY,

@@ -1,4 +1,4 @@
-//! A diagram as SVG: a document, or an element of a page in which every arrow is a link.
+//! Writes a diagram as SVG: a document, or elements of a page in which every arrow is a link.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -8,7 +8,7 @@ use super::place::Shape;
 use super::{Arrow, Graph, Kind, Node, label};
 use crate::proof::Verdict;
 
-/// The style of a diagram, in light and dark.
+/// The style of a diagram, for light and dark mode.
 pub(crate) const STYLE: &str = include_str!("style.css");
 
 pub(super) fn document(graph: &Graph) -> String {
@@ -18,13 +18,13 @@ pub(super) fn document(graph: &Graph) -> String {
     )
 }
 
-/// Height of a page of A4 landscape below a heading.
+/// The height that remains below a heading on a landscape A4 page.
 const PAGE: f64 = 620.0;
 
-/// A diagram in a page, in both shapes: the page's style shows one of them.
+/// A diagram for a page, in both shapes. The style of the page shows one of them.
 pub(crate) struct Html {
     pub(crate) diagrams: Markup,
-    /// The style that chooses.
+    /// The style that selects the visible shape.
     pub(crate) style: String,
 }
 
@@ -36,7 +36,8 @@ pub(super) fn html(graph: &Graph, href: &dyn Fn(&Arrow) -> String) -> Html {
         true => ("wide", wide.height),
         false => ("tall", tall.height),
     };
-    // On one page with its heading. A higher diagram continues on the next pages anyway.
+    // Keep the diagram and its heading on one page. A taller diagram continues on the next pages in
+    // any case.
     let breaks = match height <= PAGE {
         true => "page",
         false => "auto",
@@ -74,7 +75,7 @@ fn element(
             viewBox=(format!("0 0 {width:.0} {height:.0}"))
             width=(format!("{width:.0}")) height=(format!("{height:.0}"))
             role=(if alone { "img" } else { "group" }) aria-labelledby=(name) {
-            title id=(name) { "A pipeline run: callers, resources, and accounts" }
+            title id=(name) { "Calls of a pipeline execution: callers, resources, and accounts" }
             @if alone {
                 style { (PreEscaped(STYLE)) }
                 rect class="paper" width="100%" height="100%" {}
@@ -86,7 +87,8 @@ fn element(
                     (texts(&frame.lines))
                 }
             }
-            // The boxes are over the lines, and the labels over both.
+            // Later elements are drawn over earlier ones: the arrows and their labels over the
+            // boxes.
             @for (node, frame) in graph.nodes.iter().zip(&layout.nodes) {
                 (node_box(node, frame))
             }
@@ -110,8 +112,8 @@ fn element(
     }
 }
 
-/// Returns the arrows in the order in which they are drawn: those that need attention last, as
-/// arrows that share a track cover each other there.
+/// Returns the arrows in drawing order. Arrows that need attention are last, because arrows that
+/// share a track cover each other.
 fn in_order<'g>(graph: &'g Graph, layout: &'g Layout) -> Vec<(&'g Arrow, &'g Route)> {
     let mut arrows: Vec<_> = graph.arrows.iter().zip(&layout.arrows).collect();
     arrows.sort_by_key(|(arrow, _)| {
@@ -136,7 +138,7 @@ fn texts(lines: &[Line]) -> Markup {
     html! {
         @for line in lines {
             text class=(line.class) x=(number(line.x)) y=(number(line.y)) { (line.text) }
-            // Lines of a sentence are words apart for a reader of the text, lines of a name are not.
+            // In the text, a space separates the lines of a sentence, but not the lines of a name.
             @if line.class != "name" { " " }
         }
     }

@@ -1,20 +1,20 @@
-//! Text in a drawn diagram: its width and its lines. The program cannot ask the reader's fonts, so
-//! widths are upper limits for the widest common ones (DejaVu Sans, Verdana).
+//! Text in a drawn diagram: its width and its lines. The program does not know the reader's fonts,
+//! so the widths are upper bounds for the widest common fonts (DejaVu Sans, Verdana).
 
 /// Size of a node's name, in pixels.
 pub(super) const NAME_SIZE: f64 = 13.0;
-/// Size of every other text, in pixels. Nothing is smaller.
+/// Size of all other text, in pixels. No text is smaller.
 pub(super) const TEXT_SIZE: f64 = 12.0;
-/// Advance of a character in a monospaced font, in parts of its size.
+/// Width of a character in a monospaced font, as a fraction of the font size.
 const MONOSPACED: f64 = 0.605;
 
-/// Returns the width of a text in the font of names.
+/// Returns the maximum width of a text in the font of names.
 pub(super) fn name_width(text: &str) -> f64 {
     let units: f64 = text.chars().map(|c| if c <= 'ÿ' { 1.0 } else { 2.0 }).sum();
     units * NAME_SIZE * MONOSPACED
 }
 
-/// Returns the largest width of a text in the font of labels.
+/// Returns the maximum width of a text in the font of labels.
 pub(super) fn text_width(text: &str, is_bold: bool) -> f64 {
     let part = |c: char| match c {
         'i' | 'j' | 'l' | '\'' | ' ' => 0.35,
@@ -34,8 +34,8 @@ pub(super) fn text_width(text: &str, is_bold: bool) -> f64 {
     if is_bold { bold } else { bold * 0.93 }
 }
 
-/// Splits a name into lines, after a separator where possible. All of the name is kept, so different
-/// names stay different.
+/// Splits a name into lines, after a separator where possible. The entire name is kept, so
+/// different names stay different.
 pub(super) fn name_lines(name: &str, width: f64) -> Vec<String> {
     let may_break: [fn(char, char) -> bool; 1] = [|before, after| {
         matches!(before, '-' | '_' | '/' | ':' | '.' | '@' | ' ')
@@ -68,7 +68,7 @@ fn lines(
             let line: String = rest[..*count].iter().collect();
             measure(line.trim_end()) <= width
         };
-        // A single character cannot be split, whatever the width.
+        // A single character cannot be split, regardless of the width.
         if rest.len() < 2 || fits(&rest.len()) {
             lines.push(rest.into_iter().collect::<String>().trim_end().to_owned());
             return lines;

@@ -51,7 +51,7 @@ pub(super) struct Answer {
 ///
 /// # Errors
 ///
-/// Returns a description of the unexpected structure.
+/// Returns an error if a report has an unexpected structure.
 pub(super) fn read(answer: &str, documents: usize) -> Result<Vec<Answer>, String> {
     let json: Json = serde_json::from_str(answer).map_err(|error| error.to_string())?;
     match json.as_array() {
@@ -94,8 +94,8 @@ fn read_one(report: &Json) -> Result<Answer, String> {
     Ok(read)
 }
 
-/// Returns the plain name of a rule. Clauses outside of rules are named `<file>/default` in a
-/// report, and `default` elsewhere.
+/// Returns the plain name of a rule. Clauses outside rules are named `<file>/default` in a report,
+/// and `default` elsewhere.
 fn plain_name(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, name)| name)
 }

@@ -24,7 +24,7 @@ pub(super) struct Group<'r> {
     pub(super) names: Vec<&'r str>,
     /// The resource types that they check; `None` for the whole template.
     pub(super) types: Option<BTreeSet<&'r str>>,
-    /// The words in the text of built-in rules.
+    /// The words in the text of the built-in rules.
     pub(super) words: HashSet<&'r str>,
 }
 
@@ -39,7 +39,7 @@ impl Group<'_> {
         }
     }
 
-    /// Returns a rule of the group that was not evaluated.
+    /// Returns a rule in the group that was not evaluated, if there is one.
     pub(super) fn missing_in(&self, evaluated: &BTreeSet<String>) -> Option<&str> {
         self.names
             .iter()

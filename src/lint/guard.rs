@@ -1,6 +1,6 @@
 //! The engine: runs Guard, and reports its findings at their positions in the template.
 //!
-//! [`super::groups`] and [`super::template`] prepare the input of Guard, and [`super::answer`]
+//! [`super::groups`] and [`super::template`] prepare the input for Guard, and [`super::answer`]
 //! reads its report.
 
 use std::borrow::Cow;
@@ -23,7 +23,8 @@ use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Source};
 use crate::escape::for_yaml;
 use crate::template::{OpenLoop, loops_as_written, resources, without_loops};
 
-/// The reason why a lint has no result. Without an error, it would look like "no findings".
+/// The reason why linting has no result. Without an error, the result would look like "no
+/// findings".
 #[derive(Debug, thiserror::Error)]
 pub enum LintError {
     /// There are no rules or no templates.
@@ -47,7 +48,7 @@ pub enum LintError {
     Refused {
         /// The name of the template's source.
         template: String,
-        /// The message of Guard.
+        /// Guard's message.
         reason: String,
     },
     /// Guard's report has an unexpected structure.
@@ -67,7 +68,8 @@ pub enum LintError {
 ///
 /// # Errors
 ///
-/// Returns an error if something could not be checked. This never counts as "no findings".
+/// Returns an error if there is nothing to check, if two files define the same rule, or if a
+/// template cannot be checked. None of these cases counts as "no findings".
 pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Report>, LintError> {
     if rules.is_empty() {
         return Err(LintError::Nothing("rules"));
@@ -173,7 +175,7 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
     Ok(reports)
 }
 
-/// The number of documents in one call of Guard: large enough to amortize the parsing of the rules,
+/// The number of documents in one call to Guard: large enough to amortize the parsing of the rules,
 /// and small enough to keep all threads busy.
 const DOCUMENTS_TOGETHER: usize = 32;
 
@@ -221,7 +223,7 @@ fn by_name(rules: &[Rule]) -> Result<HashMap<&str, &Rule>, LintError> {
         let Some(first) = by_name.insert(&rule.name, rule) else {
             continue;
         };
-        // Clauses outside of rules have the same name in every file.
+        // Clauses outside rules have the same name in every file.
         if first.file != rule.file && rule.name != "default" {
             return Err(LintError::SameName {
                 rule: rule.name.clone(),
@@ -276,8 +278,8 @@ struct Question {
     at_most: bool,
 }
 
-/// The input of one call of Guard: rules, which it parses once, and the documents that they apply
-/// to.
+/// The input of one call to Guard: the rules, which Guard parses once, and the documents that the
+/// rules apply to.
 struct Task<'t> {
     group: &'t Group<'t>,
     documents: &'t [Document<'t>],
@@ -398,7 +400,7 @@ fn finding(
             place.span = entry.key_span;
         }
         let path = template::path_to(template, &entry.key, place.span);
-        // A missing property has a path only in the normal form.
+        // A missing property has no path in the template, only in the normal form.
         if place.absent.is_empty() || place.path.contains(DERIVED) {
             place.path = path.unwrap_or_default();
         }
@@ -428,7 +430,7 @@ fn undecided(rule: &Rule, place: Place) -> Diagnostic {
         )
 }
 
-/// Returns the problem and the fix, from the message of the rule or from its header.
+/// Returns the problem and the fix, from the rule's message or header.
 fn words(rule: Option<&Rule>, message: &Message) -> (String, Option<String>) {
     let own = rule
         .filter(|rule| is_embedded(rule))

@@ -41,7 +41,7 @@ fn search(node: &Node, path: &mut Vec<String>, into: &mut Vec<Diagnostic>) {
 }
 
 /// Returns whether a number is an account ID with a leading zero. Where only account IDs are
-/// allowed, the zero may be missing.
+/// allowed, the zero may already be missing.
 fn lost_zero(text: &str, path: &[String]) -> bool {
     let has_only_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let mut keys = path.iter().rev();

@@ -1,4 +1,4 @@
-//! The rules outside of Guard files: the quotas, and the rules about the template itself.
+//! The rules that are not in Guard files: the quotas, and the rules about the template itself.
 
 use crate::diagnostic::Severity;
 
@@ -97,7 +97,8 @@ const OTHERS: &[OtherRule] = &[
     },
 ];
 
-/// Returns the rules about the template itself. Resources can suppress them like Guard rules.
+/// Returns the names of the rules about the template itself. Resources can suppress these rules
+/// like Guard rules.
 pub(super) fn suppressible() -> impl Iterator<Item = &'static str> {
     let names = OTHERS.iter().map(|rule| rule.name);
     names.filter(|name| name.starts_with("LINT_"))
@@ -111,7 +112,7 @@ const fn quota(name: &'static str, what: &'static str) -> OtherRule {
     }
 }
 
-/// Returns the rule with this name, if it is outside of Guard files.
+/// Returns the rule with this name, if it is not in a Guard file.
 pub(crate) fn other_rule(name: &str) -> Option<OtherRule> {
     OTHERS.iter().find(|rule| rule.name == name).copied()
 }

@@ -2,7 +2,7 @@
 //! quotas.
 //!
 //! The values are in [`crate::aws::quotas`]. Sizes of policies are upper bounds: a value that AWS
-//! assigns during the deployment, such as the ID of a key, counts with its maximum length.
+//! assigns during the deployment, such as a key ID, counts with its maximum length.
 
 mod pipeline;
 #[cfg(test)]
@@ -29,7 +29,7 @@ pub(crate) struct Usage {
     pub used: u64,
     /// The amount allowed in the configured accounts.
     pub limit: u64,
-    /// A lower limit that AWS documents elsewhere, if it is exceeded.
+    /// A lower limit that AWS documents elsewhere, if the usage exceeds it.
     pub advised: Option<u64>,
     /// The fix if the quota is exceeded.
     pub fix: String,
@@ -70,7 +70,8 @@ impl Usage {
         } else {
             let advised = grouped(self.advised?);
             let message = format!(
-                "{what} has {used} {unit}; *{}* allows {}, but an older row allows only {advised}",
+                "{what} has {used} {unit}; *{}* allows {}, but an older table row allows only \
+                 {advised}",
                 self.quota.document,
                 grouped(self.limit)
             );
@@ -328,7 +329,7 @@ impl Meter<'_> {
             self.add(
                 "QUOTA_INLINE_POLICIES_SIZE",
                 table::INLINE_POLICIES,
-                ("inline policies of", used),
+                ("inline policy text of", used),
                 "use managed policies",
                 (resource, "Policies", inline.span),
             );

@@ -11,8 +11,7 @@ pub struct Suppressed {
     pub rule: String,
     /// The logical ID of the resource.
     pub resource: String,
-    /// The reason, from the entry (`RULE: reason`) or from `Metadata.guard.Reasons` of the
-    /// resource.
+    /// The reason, from the entry (`RULE: reason`) or from the resource's `Metadata.guard.Reasons`.
     pub reason: Option<String>,
     /// The position of the entry.
     pub span: Span,
@@ -36,7 +35,7 @@ impl Report {
         findings.any(|finding| finding.severity == Severity::Error)
     }
 
-    /// Adds findings of another check.
+    /// Adds findings from another check.
     pub fn add(&mut self, findings: Vec<Diagnostic>) {
         self.findings.extend(findings);
         self.sort();
@@ -102,7 +101,7 @@ pub(crate) fn all_findings(
     })
 }
 
-/// Statistics for linting several templates.
+/// Lint statistics for several templates.
 pub(crate) struct Figures {
     pub rules: usize,
     pub errors: usize,

@@ -1,7 +1,8 @@
-//! The built-in rules and the rules of users.
+//! The built-in rules and users' rules.
 //!
-//! A built-in rule is a file with a header of comments. Only the files of users are parsed with
-//! Guard, because their rules are not known in advance. This module does not evaluate rules.
+//! Each built-in rule is in a separate file that starts with a comment header. Only users' files
+//! are parsed with Guard, because their rules are not known in advance. This module does not
+//! evaluate rules.
 
 use std::io::Cursor;
 
@@ -45,14 +46,15 @@ pub fn embedded() -> Vec<Rule> {
         .collect()
 }
 
-/// Returns whether the rule is built in, so that its text can be joined with that of other rules.
+/// Returns whether the rule is built in. The text of a built-in rule can be joined with the text of
+/// other built-in rules.
 pub(super) fn is_embedded(rule: &Rule) -> bool {
     EMBEDDED
         .binary_search_by_key(&rule.file.as_str(), |(file, _)| file)
         .is_ok_and(|at| EMBEDDED[at].1 == rule.text)
 }
 
-/// Returns the rules of a user's Guard file. A header applies to all rules of the file. Like Guard,
+/// Returns the rules of a user's Guard file. A header applies to all rules in the file. Like Guard,
 /// this function accepts a file without rules, such as a file that contains only comments.
 ///
 /// # Errors
@@ -71,7 +73,7 @@ pub fn from_source(source: &Source) -> Result<Vec<Rule>, Diagnostic> {
         };
         return Err(
             Diagnostic::new(span, format!("nested more than {DEPTH_LIMIT} levels deep"))
-                .help("move a part into a named rule"),
+                .help("move part of the rule into a named rule"),
         );
     }
     let tree = parse_tree(text).map_err(|message| syntax_problem(source, &message))?;
@@ -99,11 +101,12 @@ pub fn from_source(source: &Source) -> Result<Vec<Rule>, Diagnostic> {
     Ok(names.iter().map(named).collect())
 }
 
-/// Deeper nesting is rejected. Guard's parser is recursive, and its stack would overflow.
+/// The maximum nesting depth of brackets. Deeper nesting is rejected, because it could overflow the
+/// stack of Guard's recursive parser.
 const DEPTH_LIMIT: usize = 64;
 
-/// Returns the position where brackets are nested too deeply, outside of strings, regular
-/// expressions, and comments.
+/// Returns the position where brackets outside strings, regular expressions, and comments are
+/// nested too deeply.
 fn too_deep(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut quote = None;
@@ -164,7 +167,7 @@ fn rule_names(tree: &serde_json::Value) -> Vec<&str> {
     names
 }
 
-/// Converts a syntax error of Guard. Its message contains the position: `… at line 4 at column 21,
+/// Converts a Guard syntax error. Its message contains the position: `… at line 4 at column 21,
 /// when handling X, fragment Y`.
 fn syntax_problem(source: &Source, message: &str) -> Diagnostic {
     let number = |after: &str| -> Option<usize> {
@@ -213,8 +216,8 @@ fn span_at(source: &Source, line: usize, column: usize) -> Span {
     }
 }
 
-/// Creates the rule that a file defines, from the comments in the file header. The first comment is
-/// the rule's name.
+/// Creates the rule that a file defines, from the comments in the file header. The first comment
+/// line is the rule's name.
 fn rule(file: &str, text: &str) -> Rule {
     let mut rule = Rule {
         name: String::new(),

@@ -15,7 +15,7 @@ use super::others::other_rule;
 use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Span, Value, may_be_name};
 use crate::template::resources;
 
-/// The rule name of a finding about an entry that suppresses nothing.
+/// The rule name of findings about entries that suppress nothing.
 pub(crate) const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";
 
 /// Names of suppressed rules, by the logical ID of the resource.
@@ -28,8 +28,8 @@ pub(super) struct Suppressions {
     pub(super) valid: Vec<Suppressed>,
     /// The findings about the other entries, which suppress nothing.
     pub(super) findings: Vec<Diagnostic>,
-    /// The names for the rules of users: every name as written. The filters of such a rule may
-    /// compare names other than its own.
+    /// The names for users' rules: every name as written. The filter of a user's rule may compare
+    /// names other than the rule's own name.
     pub(super) for_users: Names,
 }
 
@@ -70,7 +70,7 @@ pub(super) fn suppressions(template: &Node, known: &BTreeSet<String>) -> Suppres
                 });
             }
         }
-        // This rule can be suppressed like the others.
+        // `LINT_UNKNOWN_SUPPRESSION` can be suppressed like any other rule.
         if valid.iter().all(|one| one.rule != UNKNOWN_SUPPRESSION) {
             all.findings.append(&mut findings);
         }
@@ -185,7 +185,7 @@ fn named(entry: &Node) -> Result<Named<'_>, Fault> {
         }
     };
     if rule.trim().is_empty() {
-        return fault("the name of the rule is empty", ENTRY);
+        return fault("the rule name is empty", ENTRY);
     }
     Ok(Named { rule, reason, span })
 }
@@ -219,7 +219,7 @@ fn check(name: &Named, known: &BTreeSet<String>, has_reason: bool) -> Result<(),
     let message = format!("`{}` is suppressed, but no rule has this name", name.rule);
     let help = match near {
         Some(rule) => format!("write `{rule}`, or remove the entry"),
-        None => "remove the entry, or add the file of the rule with --rules".to_owned(),
+        None => "remove the entry, or add the rule's file with --rules".to_owned(),
     };
     Err(Fault::new(name.span, message, help))
 }

@@ -10,7 +10,8 @@ use super::suppress::Names;
 use crate::diagnostic::{Entry, Node, Span, Value};
 use crate::template::{function, resources};
 
-/// Returns the template as JSON, as written. Its resources suppress the rules with these names.
+/// Returns the template as JSON. The template is unchanged, except that its resources suppress the
+/// rules with these names.
 pub(super) fn to_guard_json(template: &Node, suppressed: &Names) -> String {
     let mut json = template.to_json();
     for (id, names) in suppressed {
@@ -36,8 +37,9 @@ fn escaped(step: &str) -> String {
 /// The lists of mappings whose entries are also filtered.
 const NESTED: [&str; 2] = ["Stages", "Actions"];
 
-/// Returns a resource in normal form without the properties, and the parts of a pipeline's stages
-/// and actions, that no rule names. Guard copies its input repeatedly.
+/// Returns a resource in normal form without the properties that no rule names. Also removes such
+/// parts of a pipeline's stages and actions. Guard copies its input repeatedly, so a smaller input
+/// is faster.
 pub(super) fn spare(template: &Node, words: &HashSet<&str>) -> Node {
     changed(template, |resources| {
         changed(resources, |resource| {
@@ -141,7 +143,7 @@ pub(super) fn locate(template: &Node, path: &str, missing: &str) -> Place {
     let in_resource = steps.first() == Some(&"Resources");
     let resource = (in_resource && steps.len() > 1).then(|| steps[1].to_owned());
     let span = match (steps.len(), in_resource, id_span) {
-        // A property that the resource lacks is reported at its logical ID.
+        // A missing property is reported at the resource's logical ID.
         (2.., true, Some(id)) if steps.len() == 2 || steps[2..] == ["Properties"] => id,
         _ => match &node.value {
             Value::Sequence(_) | Value::Mapping(_) => key_span.unwrap_or_else(|| head(node)),

@@ -1,5 +1,5 @@
-//! Runs Guard's `validate` command with a payload and structured output. The library function
-//! `run_checks` truncates long reports.
+//! Runs Guard's `validate` command with a payload and structured output, because the library
+//! function `run_checks` truncates long reports.
 
 use std::io::Cursor;
 
@@ -12,11 +12,10 @@ use cfn_guard::{CommandBuilder, ValidateBuilder};
 /// The name of the threads that run Guard. A panic in such a thread becomes an error.
 pub(crate) const GUARD_THREAD: &str = "guard";
 
-/// The stack size of these threads. Guard evaluates recursively, deeper than the nesting of a
-/// document.
+/// The stack size of these threads. Guard recurses more deeply than the document is nested.
 pub(super) const STACK_SIZE: usize = 16 * 1024 * 1024;
 
-/// Evaluates rules on documents and returns Guard's report. The error is Guard's message.
+/// Evaluates rules against documents and returns Guard's report. The error is Guard's message.
 pub(super) fn validate(rules: &str, data: &[String]) -> Result<String, String> {
     let payload = serde_json::json!({ "rules": [rules], "data": data }).to_string();
     let command = ValidateBuilder::default()
@@ -47,7 +46,7 @@ pub(crate) fn prepare() {
         // The result does not matter.
         let _ = validate("rule absent { Absent not exists }", &["{}".to_owned()]);
     };
-    // Without the thread, the first lookup takes longer.
+    // If the thread cannot be started, the first lookup takes longer.
     let _ = std::thread::Builder::new()
         .name(GUARD_THREAD.to_owned())
         .stack_size(STACK_SIZE)

@@ -1,5 +1,5 @@
-//! Checks the derived names of a configuration: names that are too long, and names that two
-//! resources would share.
+//! Checks the names that are derived from a configuration. Reports names that are too long and
+//! names that two resources would share.
 
 use crate::aws::names::characters;
 use std::collections::HashMap;
@@ -192,7 +192,7 @@ impl Plan {
                     let what = of("policy");
                     policies.claim(&instance.account, name, &what, &at("name"), found);
                 }
-                // The instances share their names, so one message is enough.
+                // The names of the instances have the same pattern, so one message is enough.
                 if target.is_generic() && found.len() > before {
                     break;
                 }
@@ -214,7 +214,7 @@ impl Names {
         path: &str,
         found: &mut Vec<Complaint>,
     ) {
-        // IAM names are not case-sensitive.
+        // IAM names are unique regardless of case.
         let key = (scope.to_owned(), name.to_lowercase());
         if let Some(other) = self.0.get(&key) {
             found.push(Complaint::new(

@@ -27,13 +27,13 @@ pub(crate) const SOURCE_ACTION: &str = "Source";
 pub(crate) const NEXT_STAGE: &str = "Next";
 /// Name of the action in that stage.
 pub(crate) const START_NEXT: &str = "StartNext";
-/// The pipeline variable that tells an additional pipeline what started the execution.
+/// The pipeline variable that contains the cause of an additional pipeline's execution.
 pub(crate) const STARTED_BY: &str = "StartedBy";
 /// Its default value, for executions that start on creation or manually.
 pub(crate) const STARTED_DIRECTLY: &str = "direct";
 /// Its value when the previous pipeline starts the execution. The name of that pipeline cannot be
-/// the value, because it can contain dots, and values of variables cannot (AWS CloudFormation,
-/// *AWS::CodePipeline::Pipeline*).
+/// the value, because pipeline names can contain dots. According to the AWS documentation,
+/// *AWS::CodePipeline::Pipeline*, values of variables cannot contain dots.
 pub(crate) const STARTED_BY_PREVIOUS: &str = "previous-pipeline";
 
 /// The resources to create, with their locations and names.
@@ -53,12 +53,12 @@ pub struct Plan {
     pub organization: Option<String>,
     /// The style of the policies.
     pub permissions: Permissions,
-    /// Raised quotas, and limits for the number of actions in a stage and a pipeline.
+    /// Increased quotas, and limits for the number of actions in a stage and a pipeline.
     pub quotas: Quotas,
     /// Tags of every resource, by key.
     pub tags: Vec<(String, String)>,
-    /// Prefix of the stack names: the name of the pipeline, or its name when the stacks were
-    /// created.
+    /// Prefix of the stack names: the name of the pipeline, or the name that the pipeline had when
+    /// the stacks were created.
     stack_prefix: String,
 }
 
@@ -69,7 +69,7 @@ pub struct DevPlan {
     pub account: AccountId,
     /// Region of the pipeline.
     pub region: Region,
-    /// Named profile of the AWS configuration that deploys the stack.
+    /// Named profile in the AWS configuration that deploys the stack.
     pub profile: String,
     /// Alias of the key, with `alias/`.
     pub key_alias: String,
@@ -153,9 +153,9 @@ pub struct RegionPlan {
 pub struct TargetPlan {
     /// Name of the target and of its file.
     pub name: String,
-    /// Whether the template serves several accounts. It then names no account.
+    /// Whether the template serves several accounts. Such a template does not name an account.
     pub many_accounts: bool,
-    /// Whether the template serves several regions. It then names no region.
+    /// Whether the template serves several regions. Such a template does not name a region.
     pub many_regions: bool,
     /// Names as patterns with the placeholders `{account}` and `{region}`.
     pub names: TargetNames,
@@ -207,7 +207,7 @@ pub struct InstancePlan {
     pub account: AccountId,
     /// Region.
     pub region: Region,
-    /// Named profile of the AWS configuration that deploys the stack.
+    /// Named profile in the AWS configuration that deploys the stack.
     pub profile: String,
     /// Output bucket.
     pub bucket: BucketPlan,
@@ -269,7 +269,7 @@ impl Plan {
     /// Determines all names.
     ///
     /// # Errors
-    /// A derived name is too long, or two resources share a name.
+    /// Returns an error if a derived name is too long, or if two resources share a name.
     pub fn new(config: &Config) -> Result<Self, Vec<Complaint>> {
         let partition = partition_of(&config.dev.region);
         let mut targets = names::targets(config, partition);
@@ -365,8 +365,8 @@ impl Plan {
     /// Returns ARN patterns of the objects that the pipelines store in an artifact bucket.
     ///
     /// CodePipeline truncates a long pipeline name in the keys. For such a name, the wildcard
-    /// follows the truncated name directly, so that the pattern matches in both cases. Additional
-    /// pipelines have a hyphen and a number after the name.
+    /// follows the truncated name directly, so that the pattern matches both the truncated name and
+    /// the full name. Additional pipelines have a hyphen and a number after the name.
     pub(crate) fn artifact_objects_arns(&self, bucket: &str) -> Vec<String> {
         let bucket = self.bucket_arn(bucket);
         let name = &self.dev.pipeline;
@@ -423,8 +423,9 @@ impl Plan {
     }
 
     /// Returns the encryption contexts that S3 passes to KMS for the source object, as policy
-    /// patterns: the ARN of the bucket with an S3 Bucket Key, or else the ARN of the object (Amazon
-    /// S3, *Using server-side encryption with AWS KMS keys*, section *Encryption context*).
+    /// patterns: the ARN of the bucket with an S3 Bucket Key, or else the ARN of the object.
+    /// Follows the section *Encryption context* of *Using server-side encryption with AWS KMS keys*
+    /// in the AWS documentation.
     pub(crate) fn source_encryption_contexts(&self) -> [String; 2] {
         let bucket = self.bucket_arn(&self.dev.source_bucket.name);
         let objects = format!("{bucket}/*");

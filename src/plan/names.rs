@@ -41,8 +41,8 @@ pub(super) fn expand(pattern: &str, account: &str, region: &str) -> String {
 }
 
 /// Derives a name from `stem` and `suffix`. If it is longer than `limit`, the stem is truncated,
-/// and digits of a hash of the full name keep it unique. A name within the limit is never changed,
-/// because deployed resources use it.
+/// and digits of a hash of the full name keep the derived name unique. A name within the limit is
+/// never changed, because deployed resources use it.
 pub(super) fn fitted(stem: &str, suffix: &str, limit: usize) -> String {
     let name = format!("{stem}{suffix}");
     if name.chars().count() <= limit {
@@ -54,8 +54,8 @@ pub(super) fn fitted(stem: &str, suffix: &str, limit: usize) -> String {
     format!("{cut}-{}{suffix}", digits(&name))
 }
 
-/// Like [`fitted`], for a pattern with `{account}` and `{region}`. A pattern is truncated only if
-/// it is too long for every region, so that adding a region never changes a name.
+/// Derives a name like [`fitted`], but from a pattern with `{account}` and `{region}`. A pattern is
+/// truncated only if it is too long for every region, so that adding a region never changes a name.
 fn fitted_pattern(stem: &str, suffix: &str, limit: usize) -> String {
     let pattern = format!("{stem}{suffix}");
     let length = |region: usize| {

@@ -12,8 +12,8 @@ use crate::config::{
     PermissionModel, StackSet, Target,
 };
 
-/// The default administration role of StackSets (AWS CloudFormation, *Grant self-managed
-/// permissions*).
+/// The default administration role of StackSets. Follows *Grant self-managed permissions* in the
+/// AWS documentation.
 const ADMINISTRATION_ROLE: &str = "AWSCloudFormationStackSetAdministrationRole";
 /// The default execution role of StackSets in the target accounts.
 const EXECUTION_ROLE: &str = "AWSCloudFormationStackSetExecutionRole";
@@ -27,12 +27,12 @@ pub struct StackSetPlan {
     pub account: String,
     /// Region of the stack set itself.
     pub region: String,
-    /// Named profile of the AWS configuration for the administrator account.
+    /// Named profile in the AWS configuration for the administrator account.
     pub profile: String,
     /// Permission model with its settings.
     pub permissions: StackSetPermissions,
-    /// Whether managed execution is on: StackSets runs operations concurrently if they do not
-    /// conflict, and queues the others.
+    /// Whether to use managed execution. With managed execution, StackSets runs operations
+    /// concurrently if they do not conflict, and queues the others.
     pub managed_execution: bool,
     /// Preferences of an operation.
     pub preferences: OperationPreferences,

@@ -1,11 +1,11 @@
 //! Distributes the targets' instances over stages and pipelines.
 //!
 //! Each target is a wave: one stage, or several stages if one would have too many actions. Waves
-//! run in order. If a pipeline is full, the next pipeline continues.
+//! deploy in order. If a pipeline is full, the next pipeline contains the remaining waves.
 //!
-//! If one wave needs several pipelines, the pipeline of an account depends only on its ID and on
-//! the number of pipelines. Adding an account therefore changes only one pipeline, regardless of
-//! its position in the list.
+//! If one wave needs several pipelines, the pipeline of an instance depends only on its account ID,
+//! its region, and the number of pipelines. Adding an instance therefore changes only one pipeline
+//! if the number of pipelines stays the same, regardless of the instance's position in the list.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ struct Limits {
     stage: usize,
     /// Deploy stages per pipeline.
     stages: usize,
-    /// Actions per pipeline in deploy stages.
+    /// Actions in the deploy stages of a pipeline.
     actions: usize,
 }
 
@@ -41,7 +41,8 @@ impl Limits {
         }
     }
 
-    /// Returns the limits without the stage that starts the next pipeline.
+    /// Returns the limits for a pipeline that also contains the stage that starts the next
+    /// pipeline.
     fn with_a_next(self) -> Self {
         Self {
             stages: self.stages - 1,
@@ -212,7 +213,7 @@ fn pack(parts: Vec<Part>, targets: &[TargetPlan], limits: Limits) -> Vec<Vec<Par
     found
 }
 
-/// Splits a wave over as few pipelines as possible.
+/// Splits a wave among as few pipelines as possible.
 fn split(part: &Part, target: &TargetPlan, limits: Limits) -> impl Iterator<Item = Part> {
     let room = limits
         .actions
@@ -236,7 +237,7 @@ fn split(part: &Part, target: &TargetPlan, limits: Limits) -> impl Iterator<Item
         count += 1;
     };
     let (target, approval) = (part.target, part.approval);
-    // The approval is for the whole wave, so it precedes its first action.
+    // The approval applies to the whole wave, so it precedes the wave's first action.
     let shares = shares.into_iter().filter(|share| !share.is_empty());
     shares.enumerate().map(move |(number, instances)| Part {
         target,
@@ -245,8 +246,8 @@ fn split(part: &Part, target: &TargetPlan, limits: Limits) -> impl Iterator<Item
     })
 }
 
-/// Returns the FNV-1a hash of both, with a final mix. It is the same on all machines and in all
-/// versions.
+/// Returns the FNV-1a hash of an account and a region, with a final mixing step. The hash is the
+/// same on all machines and in all versions.
 fn hash(account: &str, region: &str) -> u64 {
     let bytes = account.bytes().chain([b'/']).chain(region.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -256,8 +257,8 @@ fn hash(account: &str, region: &str) -> u64 {
     hash ^ (hash >> 33)
 }
 
-/// Jump consistent hashing (Lamping and Veach, 2014): an additional bucket moves only the keys that
-/// belong in it.
+/// Returns the bucket of a key, determined by jump consistent hashing (Lamping and Veach, 2014). An
+/// additional bucket moves only the keys that belong in this bucket.
 fn bucket(mut key: u64, count: usize) -> usize {
     let (mut last, mut next) = (0_usize, 0_u64);
     while next < count as u64 {

@@ -2,7 +2,7 @@
 //! ([`evaluation`]).
 //!
 //! Within this crate, the module depends only on the syntax trees in
-//! [`diagnostic`](crate::diagnostic). Each item names the AWS document that it follows.
+//! [`diagnostic`](crate::diagnostic). Each item names the AWS documentation that it follows.
 //!
 //! Policies are read strictly. Everything that AWS would reject is reported with its position:
 //!

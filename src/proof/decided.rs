@@ -46,7 +46,7 @@ pub struct Decisive {
     pub sid: Option<String>,
     /// Its `Effect`.
     pub effect: Effect,
-    /// Whether the statement may or may not apply, because an input is unknown.
+    /// Whether it is uncertain that the statement applies, because an input is unknown.
     pub is_open: bool,
     /// Whether the statement comes from the user's files. Otherwise, it is an assumption of the
     /// proof, such as a statement in an attacker's policy.
@@ -62,7 +62,7 @@ pub struct Decided {
     pub call: Call,
     /// The verdict.
     pub verdict: Verdict,
-    /// The decision of the known policies, and its reason.
+    /// The decision based on the known policies, and its reason.
     pub reason: Reason,
     /// The deciding statements.
     pub decisive: Vec<Decisive>,

@@ -122,7 +122,7 @@ impl Document {
     }
 }
 
-/// Reads a policy document with different statements. An empty list is valid.
+/// Reads a policy document with its statements replaced. An empty list is valid.
 fn parse(node: &Node, statements: Vec<Node>, kind: PolicyKind) -> Result<Policy, Vec<Diagnostic>> {
     if statements.is_empty() {
         return Ok(Policy {

@@ -20,8 +20,8 @@ pub struct StatementUse {
     pub sid: Option<String>,
     /// The calls of an execution that it allows.
     pub serves: Vec<String>,
-    /// The actions that it grants beyond those calls. For a service that the reference does not
-    /// contain, the actions as written.
+    /// The actions that it grants beyond those calls. If the reference does not contain the
+    /// service, the actions are listed as written.
     pub excess: Vec<String>,
     /// The documented reason for the excess.
     pub documented: Option<&'static str>,
@@ -72,7 +72,7 @@ pub(super) struct Served(BTreeMap<(PolicyId, usize), Uses>);
 /// The uses of a statement.
 #[derive(Debug, Default)]
 struct Uses {
-    /// The calls. Of several equivalent calls, only the first is listed.
+    /// The calls. Only the first of several equivalent calls is listed.
     calls: Vec<String>,
     /// Their actions, in lowercase.
     actions: BTreeSet<String>,

@@ -130,7 +130,7 @@ impl Giver {
         }
     }
 
-    /// Returns the kinds that it accepts, in words.
+    /// Returns the kinds that the source accepts, as text for messages.
     fn kinds(self) -> &'static str {
         match self {
             Self::Folder => "bucket",
@@ -140,8 +140,8 @@ impl Giver {
     }
 }
 
-/// Returns the subject of a file. `None` if the file is in the `policies` folder and its bucket is
-/// in the configuration but in no call at this step.
+/// Returns the subject of a file. Returns `None` if the file is in the `policies` folder and its
+/// bucket is in the configuration, but no call uses the bucket at this step.
 fn subject(names: &Names, giver: Giver, file: &NamedFile) -> Result<Option<Subject>, InputError> {
     let name = file.name.as_str();
     let kind = Kind::of(name);
@@ -175,8 +175,8 @@ fn subject(names: &Names, giver: Giver, file: &NamedFile) -> Result<Option<Subje
     let must_have = match subject {
         _ if file.source.is_some() => None,
         _ if matches!(giver, Giver::Identity | Giver::Boundary) => None,
-        Subject::Key(_) => Some("every key has a policy: specify the policy file"),
-        Subject::Roles(_) => Some("every role has a trust policy: specify the policy file"),
+        Subject::Key(_) => Some("specify the policy file: every key has a policy"),
+        Subject::Roles(_) => Some("specify the policy file: every role has a trust policy"),
         Subject::Bucket(_) => None,
     };
     match must_have {

@@ -15,7 +15,7 @@ use crate::template::TemplateFile;
 pub struct Inputs {
     /// The templates. The dev stack comes first, because the others depend on it.
     pub stacks: Vec<Stack>,
-    /// `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov`…
+    /// The AWS partition, such as `aws` or `aws-cn`.
     pub partition: String,
     /// The organization that contains all accounts, if any.
     pub organization: Option<String>,
@@ -37,8 +37,7 @@ pub struct Inputs {
     pub boundaries: Vec<NamedFile>,
     /// Policies of buckets and keys, and trust policies of roles, by resource.
     pub policies: Vec<NamedFile>,
-    /// Bucket policies from files next to the templates, by the bucket that the file is named
-    /// after.
+    /// Bucket policies from files next to the templates. Each file is named after its bucket.
     pub bucket_policies: Vec<NamedFile>,
     /// Additional identity-based policies, by role.
     pub identities: Vec<NamedFile>,
@@ -51,7 +50,7 @@ pub struct Inputs {
     /// Existing buckets whose default encryption uses a customer managed key. No template declares
     /// them.
     pub bucket_keys: Vec<BucketKey>,
-    /// Facts about keys that do not follow from a template.
+    /// Facts about keys that cannot be derived from a template.
     pub key_facts: Vec<KeyFact>,
     /// Whether to report every instance of a target, even if it has the same result as another.
     pub expand: bool,
@@ -89,7 +88,7 @@ pub struct Known {
     pub key_ids: Vec<(String, String)>,
 }
 
-/// A file with the policies of a named resource.
+/// A file that contains the policies of a named resource.
 #[derive(Debug, Clone)]
 pub struct NamedFile {
     /// The name or ARN.

@@ -1,5 +1,5 @@
-//! Decides a call: evaluates the known policies, and checks whether unknown inputs could change the
-//! result.
+//! Determines the verdict of a call. Evaluates the known policies, and checks whether unknown
+//! inputs could change the result.
 
 use super::decided::{Decided, Decisive, Verdict};
 use super::document::Document;
@@ -19,7 +19,7 @@ use crate::run::{Call, Caller, Doubt, Hindrance, Step, Strength};
 /// The reason for an unproven call. The [`Doubt`]s give the details.
 const DEPENDS: &str = "the result depends on an unknown value";
 
-/// Decides a call of an execution.
+/// Determines the verdict of an execution's call.
 pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
     call.hindrance = (call.hindrance.take()).or_else(|| public_access::hindrance(world, &call));
     let other = administrator(world, &call);
@@ -101,7 +101,7 @@ fn judge_one(world: &World<'_>, mut call: Call) -> Decided {
     decided
 }
 
-/// Returns why a call cannot be decided.
+/// Returns why the verdict of a call cannot be determined.
 fn undecidable(world: &World<'_>, call: &Call) -> Option<Doubt> {
     let unknown = call.unknown.as_ref();
     unknown.or(world.opaque.first()).cloned()
@@ -133,7 +133,7 @@ fn undecided(call: Call, because: String, doubts: Vec<Doubt>) -> Decided {
     }
 }
 
-/// Decides the call of an attack. A denied attack has no explanation.
+/// Determines the verdict of an attack's call. A denied attack has no explanation.
 ///
 /// Moves the context of the call into the request. The context of a denied call is not restored.
 pub(super) fn judge_attack(world: &World<'_>, call: &mut Call) -> (Verdict, Option<Decided>) {
@@ -179,7 +179,7 @@ struct Judge<'j, 'w> {
     requests: Vec<Request>,
     caller: Caller,
     is_attack: bool,
-    /// Why the control policies of an account are unknown although those of others were provided.
+    /// The control policies that are unknown, although those of other accounts were provided.
     foreign: Option<&'static str>,
     sets: Sets,
 }
@@ -238,8 +238,8 @@ impl<'j, 'w> Judge<'j, 'w> {
             == Decision::Allowed
     }
 
-    /// Returns the explanation of a verdict: of an allowed call at the lower bound, of a denied
-    /// call at the upper bound.
+    /// Returns the explanation of a verdict. Allowed and unproven calls are explained at the lower
+    /// bound, and denied calls at the upper bound.
     fn reason(&self, verdict: Verdict) -> Explained {
         let bound = match verdict {
             Verdict::Denied | Verdict::NotGranted => Bound::Most,
@@ -269,8 +269,8 @@ impl<'j, 'w> Judge<'j, 'w> {
         {
             let file = self.world.files[self.world.policies[id].place.file].name();
             reason.because = format!(
-                "{file} (level {} of the service control policies) does not allow it: every level \
-                 needs an Allow statement, such as AWS's FullAWSAccess",
+                "{file} (level {} of the service control policies) does not allow the call: every \
+                 level needs an Allow statement, such as the one in AWS's FullAWSAccess",
                 level + 1
             );
         }
@@ -341,7 +341,7 @@ impl<'j, 'w> Judge<'j, 'w> {
     }
 
     /// Returns the policies. The bound determines how to treat policies that were not provided or
-    /// not resolved.
+    /// cannot be resolved.
     fn policies(&self, request: &Request, bound: Bound) -> PolicySet<'j> {
         let policy = |id: PolicyId| -> &'j Policy {
             let document = self.document(id);

@@ -1,8 +1,8 @@
 //! Reads the kind of KMS key that a template declares, and determines whether S3 can use it,
 //! regardless of policies.
 //!
-//! Follows the AWS documents *AWS::KMS::Key*, *Key states of AWS KMS keys*, and *Using server-side
-//! encryption with AWS KMS keys*.
+//! Follows *AWS::KMS::Key*, *Key states of AWS KMS keys*, and *Using server-side encryption with
+//! AWS KMS keys* in the AWS documentation.
 
 use super::resolve::Resolver;
 use super::world::TemplateResource;
@@ -70,7 +70,8 @@ pub(super) fn usable(resolver: &Resolver<'_>, found: &TemplateResource<'_>) -> U
                     let what = format!("`{name}: {text}`");
                     return unusable(None, what, "create a symmetric encryption key");
                 }
-                // The key material may have been imported, or the key store connected.
+                // The key material may have been imported, or the key store may have been
+                // connected.
                 _ => {
                     unknown = doubt(format!(
                         "whether the key material with origin {text} exists"
@@ -81,7 +82,7 @@ pub(super) fn usable(resolver: &Resolver<'_>, found: &TemplateResource<'_>) -> U
                 let why = part.as_str().unwrap_or_default();
                 unknown = doubt(format!("whether the key can be used: `{name}`: {why}"));
             }
-            (None, None) => unknown = doubt(format!("`{name}` of the key is not a string")),
+            (None, None) => unknown = doubt(format!("the key's `{name}` is not a string")),
         }
     }
     unknown

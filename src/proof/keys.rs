@@ -1,10 +1,10 @@
-//! The context keys of a call that its context does not list. Each key has a known value, is absent
+//! The context keys that the context of a call does not list. Each key has a known value, is absent
 //! from the request, or is unknown.
 //!
 //! A statement that depends on an unknown key may or may not apply, so the call is unproven. The
-//! facts about each key follow its section in the AWS documents *AWS global condition context keys*
-//! (`aws:`), *Amazon S3 policy keys* and *Actions, resources, and condition keys for Amazon S3*
-//! (`s3:`), *AWS KMS condition keys* (`kms:`), and *IAM and AWS STS condition context keys*
+//! facts about each key follow its section in the AWS documentation: *AWS global condition context
+//! keys* (`aws:`), *Amazon S3 policy keys* and *Actions, resources, and condition keys for Amazon
+//! S3* (`s3:`), *AWS KMS condition keys* (`kms:`), and *IAM and AWS STS condition context keys*
 //! (`sts:`). Comments name any other source.
 
 use std::borrow::Cow;
@@ -57,8 +57,9 @@ impl Keys<'_> {
                 Caller::Service(_) => self.of_service(key),
                 _ => self.of_role(key),
             },
-            // Service-specific keys are sent with requests to the service, or with credentials that
-            // it issues: those of EC2 instances and federated users, which an attacker may have.
+            // Service-specific keys are sent with requests to the service. They are also sent with
+            // credentials that the service issues to EC2 instances and federated users. An attacker
+            // may have such credentials.
             _ if prefix != service && self.is_attack => UNKNOWN,
             _ if prefix != service => ABSENT,
             "s3" => self.of_s3(key),
@@ -112,8 +113,8 @@ impl Keys<'_> {
         }
     }
 
-    /// Returns the organization of the caller's account. The call's context lists it if it is
-    /// known.
+    /// Returns the organization of the caller's account. If the organization is known, the call's
+    /// context lists it.
     fn organization_of_caller(&self) -> Known {
         // Assume that the attacker is in no organization. Another organization gives no advantage.
         match self.is_attack && self.world.land.organization.is_some() {
@@ -147,7 +148,7 @@ impl Keys<'_> {
             "aws:currenttime" | "aws:epochtime" | "aws:useragent" | "aws:requestedregion" => {
                 PRESENT
             }
-            // An account in no organization, such as the attacker's.
+            // The resource belongs to an account in no organization, such as the attacker's.
             "aws:resourceorgid" if self.is_attack && self.world.land.organization.is_some() => {
                 ABSENT
             }
@@ -168,8 +169,8 @@ impl Keys<'_> {
         only(self.action.starts_with("sts:"), UNKNOWN)
     }
 
-    /// Returns a tag of a resource that a template declares. CloudFormation also applies the tags
-    /// of the stack, which templates do not specify (*AWS CloudFormation Resource tags*).
+    /// Returns a tag of a resource that a template declares. CloudFormation also applies stack
+    /// tags, which templates do not specify (*AWS CloudFormation Resource tags*).
     fn tag(&self, tags: Option<&Tags>, wanted: &str) -> Known {
         let mut tags = tags.into_iter().flatten();
         let found = tags.find(|(key, _)| key.to_lowercase() == wanted);
@@ -185,9 +186,9 @@ impl Keys<'_> {
         }
     }
 
-    /// Returns the tags of the role or key that the call acts on. The tags of a bucket are sent
-    /// with requests only if this feature is enabled for the bucket, which templates do not
-    /// specify.
+    /// Returns the tags of the role or key that the call acts on. A bucket's tags are sent with
+    /// requests only if attribute-based access control (ABAC) is enabled for the bucket, which
+    /// templates do not specify.
     fn resource_tags(&self) -> Option<&Tags> {
         match self.resource.split(':').nth(2) {
             Some("iam") => self.world.role(self.resource)?.tags.as_ref(),
@@ -204,7 +205,7 @@ impl Keys<'_> {
         self.world.land.known_key(self.resource)
     }
 
-    /// Returns the value of an Amazon S3 key, according to the actions that it is listed for.
+    /// Returns the value of an `s3:` key, based on the actions for which AWS lists the key.
     fn of_s3(&self, key: &str) -> Known {
         let action = self.action;
         let puts = action == "s3:PutObject";
@@ -266,7 +267,7 @@ impl Keys<'_> {
         }
     }
 
-    /// Returns the value of an AWS KMS key.
+    /// Returns the value of a `kms:` key.
     fn of_kms(&self, key: &str) -> Known {
         let encrypts = matches!(
             self.action,
@@ -279,8 +280,8 @@ impl Keys<'_> {
             "kms:viaservice" => only(self.action == "kms:DescribeKey", UNKNOWN),
             "kms:encryptioncontextkeys" => match (encrypts, self.is_via_s3()) {
                 (false, _) => ABSENT,
-                // Contains at least `aws:s3:arn`. An upload may add others; whether CodePipeline
-                // does is not documented.
+                // Contains at least `aws:s3:arn`. An upload may add other keys. AWS does not
+                // document whether CodePipeline adds any.
                 (true, true) => PRESENT,
                 (true, false) => UNKNOWN,
             },
@@ -301,9 +302,9 @@ impl Keys<'_> {
             "kms:keyorigin" => self.property(|key| &key.kind.origin),
             "kms:multiregion" => self.property(|key| &key.kind.multi_region),
             _ if key.starts_with("kms:encryptioncontext:") => only(encrypts, UNKNOWN),
-            // Only an AWS service that acts on behalf of a caller sets it to true.
+            // Only an AWS service that acts on behalf of a caller sets this key to `true`.
             "kms:grantisforawsresource" => only(self.action == "kms:CreateGrant", one("false")),
-            // Keys of CreateGrant, PutKeyPolicy, and other operations.
+            // Keys of CreateGrant and other operations.
             _ if ["grant", "retiring", "wrapping", "datakeypair"]
                 .iter()
                 .any(|kind| key["kms:".len()..].starts_with(kind)) =>
@@ -323,7 +324,7 @@ impl Keys<'_> {
     }
 }
 
-/// Returns the value of an AWS STS key.
+/// Returns the value of an `sts:` key.
 fn of_sts(key: &str) -> Known {
     match key {
         // A pipeline action cannot specify an external ID.

@@ -51,7 +51,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Returns the kind of an ARN. `None` if it is another kind of resource.
+    /// Returns the kind of resource that an ARN identifies, or `None` for any other kind.
     pub(super) fn of(arn: &str) -> Option<Self> {
         let parts = Arn::parse(arn)?;
         let resource = parts.resource;
@@ -276,8 +276,8 @@ impl Names {
         }
     }
 
-    /// Returns the names of a kind. For roles with the same name but different origins, returns the
-    /// ARNs.
+    /// Returns the names of all resources of a kind. For roles with the same name but different
+    /// origins, returns the ARNs.
     pub(super) fn names(&self, kind: Kind) -> Vec<String> {
         match kind {
             Kind::Bucket => self.buckets.iter().cloned().collect(),

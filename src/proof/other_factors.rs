@@ -1,5 +1,5 @@
-//! The factors other than policies that decide a call: roles that cannot exist, resources that the
-//! templates define ambiguously, and the principal that administers a key.
+//! The factors other than policies that affect the verdict of a call: roles that cannot exist,
+//! resources that the templates define ambiguously, and the principal that administers a key.
 
 use super::world::World;
 use crate::aws::arn;
@@ -40,7 +40,7 @@ pub(super) fn disputed(world: &World<'_>, call: &Call) -> Option<Doubt> {
     things.find_map(|arn| world.disputed.get(arn).cloned())
 }
 
-/// Returns a [`Doubt`] if another principal of the account can change the key policy but the root
+/// Returns a [`Doubt`] if another principal in the account can change the key policy but the root
 /// user cannot. That principal may be the one that deploys the key.
 pub(super) fn other_administrator(world: &World<'_>, call: &Call) -> Option<Doubt> {
     let (_, policy) = world.key(&call.resource)?;

@@ -24,7 +24,7 @@ pub struct Outcome {
     pub denied_attacks: usize,
     /// The attacks that are allowed but must be denied.
     pub allowed_attacks: usize,
-    /// The attacks that AWS's published procedure allows, as configured.
+    /// The attacks that are allowed because the configuration follows AWS's published procedure.
     pub over_granted_attacks: usize,
     /// The attacks that depend on an unknown.
     pub unproven_attacks: usize,
@@ -102,7 +102,7 @@ impl Outcome {
         }
     }
 
-    /// Returns whether every call is proven to be allowed and every attack to be denied.
+    /// Returns whether every call is proven to be allowed and every attack is proven to be denied.
     pub fn is_proven(&self) -> bool {
         matches!(self.conclusion(), Conclusion::Proven | Conclusion::Excess)
     }

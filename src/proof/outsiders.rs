@@ -1,4 +1,4 @@
-//! Finds the principals that a policy grants access to from accounts outside the deployment.
+//! Finds the principals outside the deployment's accounts that a policy grants access to.
 
 use std::collections::BTreeSet;
 
@@ -44,8 +44,8 @@ const WHO: [&str; 8] = [
     "aws:sourcearn",
 ];
 
-/// Returns the values that the condition of a statement limits its principals to, or `None` if
-/// there is no limit. A negated operator is not a limit.
+/// Returns the values that a statement's condition limits its principals to, or `None` if there is
+/// no limit. A negated operator is not a limit.
 fn limits(statement: &Node) -> Option<Vec<&str>> {
     let operators = statement.get("Condition").and_then(Node::entries)?;
     let mut found = None;

@@ -72,7 +72,7 @@ fn unknown(name: &str, inputs: &Inputs, templates: &[Arc<Node>]) -> InputError {
     let hint = near(name, declared.keys().copied())
         .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
     let help = if declared.is_empty() {
-        "the templates have no parameters that need a value: omit the option".to_owned()
+        "omit the option: the templates have no parameters that need a value".to_owned()
     } else {
         let all = declared.iter().map(|(name, files)| match files.as_slice() {
             [file] => format!("{name} ({file})"),
@@ -84,7 +84,7 @@ fn unknown(name: &str, inputs: &Inputs, templates: &[Arc<Node>]) -> InputError {
     InputError::given(format!("no template has a parameter `{name}`{hint}"), help)
 }
 
-/// Returns why CloudFormation does not accept a value. `None` if it does.
+/// Returns why CloudFormation does not accept a value, or `None` if it does.
 fn refusal(source: &Source, name: &str, parameter: &Node, value: &str) -> Option<InputError> {
     let kind = parameters::type_of(parameter);
     let line = source.position(parameter.span.start).line;

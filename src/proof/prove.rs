@@ -27,7 +27,8 @@ pub struct Proof {
     pub files: Vec<Source>,
     /// Names of the pipelines. Empty before the last step.
     pub pipelines: Vec<String>,
-    /// The calls in execution order, each with the statements that would allow it if it is denied.
+    /// The calls in execution order. Each denied call comes with the statements that would allow
+    /// it.
     pub calls: Vec<(Decided, Vec<Remedy>)>,
     /// The attacks.
     pub attacks: Vec<Attack>,
@@ -52,7 +53,7 @@ pub struct Attack {
     pub result: AttackResult,
     /// The explanation, if the attack is not denied.
     pub decided: Option<Decided>,
-    /// The number of instances of its target where it is denied in the same way.
+    /// The number of its target's instances where the attack is denied in the same way.
     pub instances: usize,
 }
 
@@ -99,7 +100,7 @@ impl Proof {
         found
     }
 
-    /// Returns the attacks with a result.
+    /// Returns the attacks with the given result.
     pub fn attacks_that(&self, result: AttackResult) -> impl Iterator<Item = &Attack> {
         self.attacks
             .iter()
@@ -111,7 +112,7 @@ impl Proof {
 ///
 /// # Errors
 /// Returns an error if a template or another file cannot be read, or if it contains an invalid
-/// policy. Returns every problem, by file.
+/// policy. The errors list every problem, grouped by file.
 pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
     let nodes = read_all(inputs)?;
     parameters::check(inputs, &nodes)?;
@@ -213,8 +214,8 @@ fn result(verdict: Verdict, add: &AttackCall, permissions: Permissions) -> Attac
     }
 }
 
-/// Detects equivalent calls across the instances of a target: the same call, decided by the same
-/// statements.
+/// Detects equivalent calls across the instances of a target. Two calls are equivalent if they
+/// differ only in the instance and the same statements decide them.
 struct Alike {
     expand: bool,
     by_region: bool,

@@ -1,8 +1,8 @@
 //! Determines whether S3 considers a bucket policy public and therefore denies access from other
 //! accounts to a bucket with `RestrictPublicBuckets`.
 //!
-//! Follows the AWS document *Blocking public access to your Amazon S3 storage*, section *The
-//! meaning of "public"*.
+//! Follows *Blocking public access to your Amazon S3 storage*, section *The meaning of "public"*,
+//! in the AWS documentation.
 
 use super::world::World;
 use crate::policy::document::{
@@ -29,9 +29,9 @@ const FIXED: [&str; 14] = [
     "s3:x-amz-server-side-encryption-aws-kms-key-id",
 ];
 
-/// Returns what prevents a principal in another account from accessing a bucket. If a bucket with
-/// `RestrictPublicBuckets` has a public policy, S3 allows access only to the owner's account and to
-/// AWS services.
+/// Returns the hindrance that prevents a principal in another account from accessing a bucket. If a
+/// bucket with `RestrictPublicBuckets` has a public policy, S3 allows access only to the owner's
+/// account and to AWS services.
 pub(super) fn hindrance(world: &World<'_>, call: &Call) -> Option<Hindrance> {
     let (bucket, user) = (bucket_name(&call.resource)?, call.caller.account()?);
     let found = world.land.buckets.get(bucket)?;
@@ -74,7 +74,7 @@ fn public_statement(policy: &Policy) -> Option<(&Statement, bool)> {
     found
 }
 
-/// Returns whether a statement is public. `None` if AWS does not document it.
+/// Returns whether a statement is public, or `None` if AWS does not document the case.
 fn is_public(statement: &Statement) -> Option<bool> {
     let everyone = statement.principal.as_ref().is_some_and(|element| {
         let mut entries = element.entries.iter();
@@ -94,7 +94,7 @@ fn is_public(statement: &Statement) -> Option<bool> {
     public
 }
 
-/// Returns whether a condition limits the principals to fixed values. `None` if AWS does not
+/// Returns whether a condition limits the principals to fixed values, or `None` if AWS does not
 /// document the operator.
 fn narrows(condition: &Condition) -> Option<bool> {
     if !FIXED.contains(&condition.key.to_lowercase().as_str()) {

@@ -22,7 +22,8 @@ pub struct Remedy {
     pub statement: String,
 }
 
-/// Returns the statements that would allow a denied call. Empty if a Deny statement denies it.
+/// Returns the statements that would allow a denied call. The list is empty if a Deny statement
+/// denies the call.
 pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
     if !matches!(decided.verdict, Verdict::Denied | Verdict::NotGranted) {
         return Vec::new();

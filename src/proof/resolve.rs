@@ -17,7 +17,7 @@ pub(super) struct Deployment<'a> {
     pub(super) account: &'a str,
     pub(super) region: &'a str,
     pub(super) partition: &'a str,
-    /// Values of parameters.
+    /// Parameter values.
     pub(super) parameters: Arc<HashMap<String, String>>,
     /// Index of its file.
     pub(super) file: usize,

@@ -1,4 +1,4 @@
-//! The resources of templates in the state after deployment, for comparison with other sources.
+//! The templates' resources as they exist after deployment, for comparison with other sources.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::template::type_of;
 /// [`name`](Self::name) is a placeholder.
 #[derive(Debug, Clone)]
 pub struct Resolved {
-    /// Index of its stack: the instances of [`Inputs::stacks`] in order.
+    /// Index of its stack among all instances of [`Inputs::stacks`], in order.
     pub stack: usize,
     /// Account ID.
     pub account: String,

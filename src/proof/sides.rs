@@ -37,8 +37,8 @@ impl Sets {
     }
 }
 
-/// Returns the control policies that matter to a call but are unknown. The provided control
-/// policies are those of the stacks' accounts. If none are provided, none are assumed to exist.
+/// Returns the control policies that apply to a call but are unknown. The provided control policies
+/// are those of the stacks' accounts. If none are provided, none are assumed to exist.
 pub(super) fn foreign(world: &World<'_>, call: &Call) -> Option<&'static str> {
     let is_foreign = |account: Option<&str>| {
         account.is_none_or(|account| !world.land.accounts.contains(account))

@@ -46,13 +46,14 @@ pub(super) struct Held {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Role {
     pub(super) arn: String,
-    /// Its name as written in a policy that is attached to it. Empty if there is no such policy.
+    /// The role's name as written in a policy that is attached to it. The name is empty if there is
+    /// no such policy.
     pub(super) name: String,
     /// The template that creates it, if any: the index of its resolver.
     pub(super) resolver: Option<usize>,
     /// Whether a file specifies its other policies, so that none are missing.
     pub(super) is_given: bool,
-    /// Whether the user specified its permissions boundary, or that it has none.
+    /// Whether the user specified its permissions boundary or specified that it has none.
     pub(super) is_bounded: bool,
     pub(super) identity: Vec<PolicyId>,
     pub(super) trust: Option<PolicyId>,
@@ -93,12 +94,12 @@ pub(super) struct World<'a> {
     pub(super) resolvers: &'a [Resolver<'a>],
     pub(super) resources: Vec<TemplateResource<'a>>,
     pub(super) policies: Vec<Held>,
-    /// By account and lowercase name.
+    /// The roles, by account and lowercase name.
     pub(super) roles: BTreeMap<(String, String), Role>,
     pub(super) key_files: BTreeMap<String, PolicyId>,
-    /// Service control policies of the accounts of the stacks, by level.
+    /// Service control policies of the stacks' accounts, by level.
     pub(super) scps: Vec<Vec<PolicyId>>,
-    /// Resource control policies of these accounts, by level.
+    /// Resource control policies of the stacks' accounts, by level.
     pub(super) rcps: Vec<Vec<PolicyId>>,
     /// The policy of an administrator, which allows everything.
     pub(super) administrator: PolicyId,
@@ -124,7 +125,7 @@ pub(super) struct World<'a> {
 }
 
 impl World<'_> {
-    /// Returns the role with an ARN.
+    /// Returns the role with the given ARN.
     pub(super) fn role(&self, arn: &str) -> Option<&Role> {
         let role = self.roles.get(&role_key(arn)?)?;
         // The path of a role that no template creates is unknown.

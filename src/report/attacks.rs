@@ -9,7 +9,7 @@ use super::words::breakable;
 use super::{MOST_ROWS, count, table};
 use crate::proof::{Attack, AttackResult, Proof};
 
-/// Attacks of one kind with the same result: the first one and their number.
+/// Attacks of one kind with the same result: the first attack and the number of attacks.
 struct Kind<'p> {
     first: &'p Attack,
     instances: usize,
@@ -23,9 +23,9 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
     let rows: Vec<Vec<Markup>> = kinds.iter().map(|kind| row(kind, links)).collect();
     html! {
         p {
-            "s3ferry evaluated each attack against every policy, like the calls of the run. An \
-             attacker in another account has every permission there, so only these templates \
-             stop the attack."
+            "s3ferry evaluated each attack against every policy, as it did for the calls of the \
+             run. An attacker in another account is assumed to have every permission in that \
+             account, so only these templates can stop the attack."
         }
         details class="group" data-group="attacks" open {
             summary {
@@ -39,8 +39,8 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
     }
 }
 
-/// Groups many attacks: those of one kind that are denied share a row. Attacks that are not denied
-/// come first, each in its own row.
+/// Groups the attacks. If there are many, denied attacks of one kind share a row. Attacks that are
+/// not denied come first, each in its own row.
 fn kinds(proof: &Proof) -> Vec<Kind<'_>> {
     let are_many = proof.attacks.len() > MOST_ROWS;
     let mut kinds: Vec<Kind<'_>> = Vec::new();

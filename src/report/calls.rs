@@ -10,7 +10,7 @@ use crate::policy::evaluation::Layer;
 use crate::proof::{Decided, Proof, Remedy, Verdict};
 use crate::run::Step;
 
-/// The largest number of targets whose calls are open.
+/// The maximum number of targets whose calls are initially expanded.
 const OPENED: usize = 3;
 
 const COLUMNS: [&str; 5] = [
@@ -25,9 +25,10 @@ pub(super) fn diagram(drawn: &Graph, diagrams: &Markup) -> Markup {
     let some_are_alike = drawn.sides.iter().any(|side| !side.alike.is_empty());
     html! {
         p {
-            "Each arrow represents the calls from one box to another. Thick arrows move the artifact. \
-             The numbers show the order of the steps. Dashed red arrows are denied, and dashed amber \
-             arrows are unproven. Select an arrow to see its calls."
+            "Each arrow represents the calls from one box to another. Thick arrows represent calls \
+             that move the artifact. The numbers show the order of the steps. Dashed red arrows \
+             represent denied calls, and dashed amber arrows represent unproven calls. Select an \
+             arrow to see its calls."
             @if some_are_alike {
                 " One target represents all targets with the same calls and findings. The sections \
                  below list the calls of each target."
@@ -131,7 +132,7 @@ fn calls_of(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> M
     }
 }
 
-/// Returns the rows of calls; those that differ only in their action share a row.
+/// Returns the rows for calls. Calls that differ only in their action share a row.
 fn rows(calls: &[&(Decided, Vec<Remedy>)], links: &Links<'_>) -> Vec<Vec<Markup>> {
     let mut rows: Vec<(Verdict, String, [Markup; 3], Vec<&str>)> = Vec::new();
     for (decided, _) in calls {
@@ -143,7 +144,7 @@ fn rows(calls: &[&(Decided, Vec<Remedy>)], links: &Links<'_>) -> Vec<Vec<Markup>
         let text = html! { @for cell in &cells { (cell) } }.into_string();
         let mut known = rows.iter_mut();
         match known.find(|(verdict, known, ..)| *verdict == decided.verdict && *known == text) {
-            // The same action with another encryption context is shown once.
+            // The same action with a different encryption context is shown once.
             Some((.., actions)) if actions.contains(&decided.call.action.as_str()) => {}
             Some((.., actions)) => actions.push(&decided.call.action),
             None => rows.push((decided.verdict, text, cells, vec![&decided.call.action])),
@@ -183,7 +184,7 @@ fn why(decided: &Decided, remedies: &[Remedy], links: &Links<'_>) -> Markup {
             }
             @if let Some(rejection) = decided.rejection() {
                 p {
-                    "To fix it: " (breakable(&rejection.fix)) " ("
+                    "To fix this problem: " (breakable(&rejection.fix)) " ("
                     @if let Some(resource) = &rejection.resource { (breakable(resource)) ", " }
                     (links.place(rejection.place)) ")"
                 }

@@ -1,4 +1,4 @@
-//! The findings of the lint, the suppressed rules with their reasons, and the use of the quotas.
+//! The findings of the lint, the suppressed rules with their reasons, and the quota usage.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::diagnostic::{Severity, Source};
 use crate::lint::quotas::Usage;
 use crate::lint::{Figures, Suppressed, all_findings};
 
-/// The largest number of resources that are listed for a quota.
+/// The maximum number of resources that are listed for a quota.
 const NAMED: usize = 20;
 
 pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
@@ -34,7 +34,7 @@ pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
         .collect();
     html! {
         p {
-            (count(rules, "AWS CloudFormation Guard rule")) " on "
+            (count(rules, "AWS CloudFormation Guard rule")) " evaluated on "
             (count(contents.lint.len(), "template")) ": " (count(findings.len(), "finding")) "."
         }
         @for (source, finding) in findings {
@@ -62,7 +62,8 @@ pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
     }
 }
 
-/// Returns each suppression once, with the first template that has it and the number of those.
+/// Returns each suppression once, with the first template that contains it and the number of such
+/// templates.
 fn suppressed<'a>(contents: &Contents<'a>) -> Vec<(&'a Suppressed, &'a Source, usize)> {
     let mut order = Vec::new();
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
@@ -91,14 +92,14 @@ pub(super) fn quotas(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
     }
     let mut rules: Vec<Vec<(&Source, &Usage)>> = by_rule.into_values().collect();
     for usages in &mut rules {
-        // The sort is stable: equal ones stay in the order of the files.
+        // The sort is stable, so equal usages stay in the order of the files.
         usages.sort_by_key(|(_, usage)| std::cmp::Reverse(usage.percent()));
     }
     let fullest =
         |usages: &[(&Source, &Usage)]| usages.first().map_or(0, |(_, usage)| usage.percent());
     rules.sort_by_key(|usages| std::cmp::Reverse(fullest(usages)));
     html! {
-        p { "The resource with the highest use of each quota." }
+        p { "For each quota, this list shows the resource with the highest usage." }
         ul class="bars" {
             @for usages in &rules {
                 @if let Some((source, usage)) = usages.first() {
@@ -120,7 +121,7 @@ fn bar(source: &Source, usage: &Usage, links: &Links<'_>) -> Markup {
                 (breakable(&usage.what)) " "
                 span class="at" { (links.in_source(source, usage.span)) }
             }
-            // The bar ends at the limit; the text has the real use.
+            // The bar ends at the limit. The text contains the actual usage.
             meter min="0" max=(limit) value=(usage.used.min(limit)) low=(limit * 3 / 4)
                 high=(limit * 9 / 10) optimum="0" aria-label=(format!(
                     "{}, {}: {} of {limit} {}", usage.what, source.name(), usage.used, usage.quota.unit
@@ -145,7 +146,7 @@ fn others(usages: &[(&Source, &Usage)]) -> Markup {
                     }
                 }
                 @if usages.len() > NAMED {
-                    li { "and " (usages.len() - NAMED) " more with a lower use" }
+                    li { "and " (usages.len() - NAMED) " more with lower usage" }
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The purpose of each statement: the calls that need it, and the excess that it grants.
+//! The purpose of each statement: the calls that need it, and its excess permissions.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::words::breakable;
 use super::{Contents, MOST_ROWS, and_others, count, table};
 use crate::proof::{Proof, StatementUse};
 
-/// The largest number of actions that are listed; the rest is counted.
+/// The maximum number of actions that are listed. The other actions are only counted.
 const NAMED: usize = 12;
 
 /// Statements with the same name and use, in one or more templates.
@@ -27,8 +27,9 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'
     let rows: Vec<Vec<Markup>> = uses.iter().map(|found| row(found, links)).collect();
     html! {
         p {
-            "All statements that allow actions, with the calls of a run that need them. A grant that \
-             no call needs is excess, unless it has a documented reason."
+            "This table lists all statements that allow actions, with the calls of the run that \
+             need them. A permission that no call needs is excess, unless it has a documented \
+             reason."
         }
         @for unknown in &proof.excess.unknown {
             p class="why" data-find {
@@ -52,8 +53,8 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'
     }
 }
 
-/// Returns the principals of accounts that are not part of the run: the first question of a
-/// reviewer.
+/// Returns the principals in accounts that are not part of the run. Reviewers usually check these
+/// principals first.
 fn outsiders(survey: &Survey<'_>, links: &Links<'_>) -> Markup {
     html! {
         @for statement in &survey.statements {
@@ -78,8 +79,9 @@ fn unchecked(survey: &Survey<'_>, links: &Links<'_>) -> Markup {
                     h3 { (count(found.len(), "statement")) " outside the policies of the run" }
                 }
                 p {
-                    "These statements are in policies of resources that are not part of the run, or \
-                     in additional files. s3ferry does not check them for excess: review them."
+                    "These statements are in policies of resources that are not part of the run, \
+                     or in additional files. s3ferry does not check them for excess permissions. \
+                     Review these statements."
                 }
                 ul {
                     @for statement in found {
@@ -113,7 +115,7 @@ fn uses(proof: &Proof) -> Vec<Use<'_>> {
             found.documented,
             found.serves.len(),
         );
-        // Two statements of one template are listed separately.
+        // Two statements in one template are listed separately.
         let alike = known.get(&same).filter(|_| are_many);
         match alike.filter(|(_, file)| *file != found.place.file) {
             Some((number, _)) => {

@@ -1,4 +1,4 @@
-//! Places in the templates, as links to the lines in the page.
+//! Links to the lines of the templates in the page.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use crate::run::Place;
 /// The links on a page and their targets.
 pub(super) struct Links<'p> {
     proof: &'p Proof,
-    /// File and first byte of every place that a link leads to.
+    /// File index and first byte of every place that a link leads to.
     wanted: RefCell<BTreeSet<(usize, usize)>>,
 }
 
@@ -38,7 +38,8 @@ impl<'p> Links<'p> {
         html! { a href=(format!("#{}", anchor(place.file, start))) { (breakable(text)) } }
     }
 
-    /// Returns the name of a deciding statement and its place. An assumption of the proof has no place.
+    /// Returns the name and the place of a deciding statement. An assumption of the proof has no
+    /// place.
     pub(super) fn statement(&self, decisive: &Decisive) -> Markup {
         let sid = decisive.sid.as_deref().filter(|sid| !sid.is_empty());
         let name = sid.unwrap_or(&decisive.resource);
@@ -68,7 +69,7 @@ impl<'p> Links<'p> {
         }
     }
 
-    /// Returns the bytes of a file that links lead to.
+    /// Returns the byte offsets in a file that links lead to.
     pub(super) fn into(&self, file: usize) -> Vec<usize> {
         let wanted = self.wanted.borrow();
         wanted

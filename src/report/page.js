@@ -30,7 +30,7 @@
     const pre = document.createElement("pre");
     pre.tabIndex = 0;
     const code = document.createElement("code");
-    // All lines have the indentation of the first, which is before the mark.
+    // All lines have the indentation of the first line, which is before the mark.
     const before = mark.previousSibling?.textContent ?? "";
     const indent = " ".repeat(before.length - before.lastIndexOf("\n") - 1);
     code.textContent = mark.textContent.replaceAll(`\n${indent}`, "\n");
@@ -39,7 +39,7 @@
     return figure;
   };
 
-  // The arrow that gets the focus back.
+  // The arrow that gets the focus again when the user navigates back.
   let opener;
   const show = (calls) => {
     title.textContent = calls.querySelector("summary").textContent;
@@ -129,8 +129,8 @@
   });
   addEventListener("popstate", atHash);
   atHash();
-  // The printed page is complete, whatever the filter hides on the screen. Only templates and details
-  // of quotas stay as they are.
+  // The printed page is complete, regardless of what the filter hides on the screen. Only the
+  // templates and the quota details stay open or closed.
   let openedForPrint = [];
   addEventListener("beforeprint", () => {
     clear();

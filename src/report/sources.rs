@@ -25,12 +25,12 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'
             mark class="deny" { "denies" } "."
         }
         p {
-            "Only open templates are printed: open those that you want on paper. "
-            // Without the script, each template opens by itself.
+            "Only open templates are printed. Open the templates that you want to print. "
+            // Without the script, the user opens each template individually.
             button id="open-templates" type="button" hidden { "Open all templates" }
         }
         @if !given.is_empty() {
-            p { "Additional files, treated as the live state of the accounts:" }
+            p { "s3ferry treated these additional files as the live state of the accounts:" }
             ul {
                 @for file in given {
                     li data-find {
@@ -85,7 +85,7 @@ fn code_of(
     let mut at = 0;
     for statement in statements {
         let span = statement.place.span;
-        // A statement within another one has no mark.
+        // A statement inside another statement is not marked.
         if span.start < at {
             continue;
         }
@@ -130,15 +130,18 @@ fn plain(
     }
 }
 
-/// Returns the class and the title of the mark of a statement.
+/// Returns the class and the title of a statement's mark.
 fn marking(statement: &Statement<'_>) -> (&'static str, String) {
     let serves = statement.proven.map_or(0, |used| used.serves.len());
     let excess = statement.proven.map_or(0, |used| used.excess.len());
     match statement.used_as {
         Use::Denies => ("deny", "denies".to_owned()),
-        Use::Limit => ("limit", "limits what other policies allow".to_owned()),
+        Use::Limit => (
+            "limit",
+            "limits the permissions of other policies".to_owned(),
+        ),
         Use::Unchecked => ("excess", "was not checked against the run".to_owned()),
-        Use::Excess if excess == 0 => ("excess", "needed by no call".to_owned()),
+        Use::Excess if excess == 0 => ("excess", "not needed by any call".to_owned()),
         Use::Excess => (
             "excess",
             format!("allows {} that no call needs", count(excess, "action")),

@@ -27,17 +27,20 @@ pub(super) fn sentence(contents: &Contents<'_>, graph: &Graph) -> String {
     let mut buckets = buckets.filter(|node| node.kind == Kind::OutputBucket);
     let first = buckets.next().map_or("", |bucket| &bucket.name);
     let whose = match contents.proof.pipelines.len() {
-        0 | 1 => format!("The pipeline of account {dev}"),
-        several => format!("The {several} pipelines of account {dev}"),
+        0 | 1 => format!("The pipeline in account {dev}"),
+        several => format!("The {several} pipelines in account {dev}"),
     };
     let into = match (targets, instances) {
-        (0 | 1, 0 | 1) => format!("bucket {first} of account {}", account(1)),
+        (0 | 1, 0 | 1) => format!("bucket {first} in account {}", account(1)),
         (1, several) => format!("{several} buckets, one for each account and region"),
-        (several, _) => format!("{several} targets, {}", count(instances, "output bucket")),
+        (several, _) => format!(
+            "{several} targets with {}",
+            count(instances, "output bucket")
+        ),
     };
     format!(
-        "{whose} may deploy files into {into}. This page lists the permissions for that, and the \
-         access that is denied to others."
+        "{whose} can deploy files to {into}. This page lists the permissions that the deployment \
+         requires, and the access that is denied to others."
     )
 }
 
@@ -46,7 +49,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
     let outcome = proof.outcome();
     let lint = Figures::of(contents.lint);
     let excess = outcome.excess + outcome.unknown_actions;
-    // A template that is too large to be sent inline still deploys, from a bucket.
+    // A template that is too large to be sent inline can still be deployed from a bucket.
     let usages = contents.usages.iter().flat_map(|(_, usages)| usages);
     let usages = usages.filter(|usage| usage.used <= usage.limit || !usage.is_soft());
     let fullest = usages.map(super::Usage::percent).max().unwrap_or(0);
@@ -55,11 +58,11 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         (_, true) => "warn",
         _ => "good",
     };
-    // Figure, words, looks and section of each card.
+    // Figure, words, looks, and section of each card.
     let cards = [
         (
             format!("{} of {}", outcome.allowed, outcome.calls),
-            "calls of a run are allowed".to_owned(),
+            "calls of the run are allowed".to_owned(),
             looks(
                 outcome.denied > 0 || outcome.empty.is_some(),
                 outcome.allowed < outcome.calls,
@@ -105,7 +108,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         ),
         (
             format!("{fullest}%"),
-            "highest use of a quota".to_owned(),
+            "highest quota usage".to_owned(),
             looks(fullest > 100, fullest > 90),
             "#quotas",
         ),
@@ -120,7 +123,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         (
             outcome.over_granted_attacks,
             "attack",
-            "allowed by the procedure that AWS published, as configured",
+            "allowed by AWS's published procedure, as configured",
         ),
         (excess, "statement", "with excess permissions"),
         (outsiders.count(), "statement", "with access for outsiders"),
@@ -152,7 +155,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         (Conclusion::Proven, _) if !reserves.is_empty() => ("warn", look),
         (Conclusion::Proven, _) => (
             "good",
-            "Proven: every call of a run is allowed on both sides, and every attack is denied."
+            "Proven: every call of the run is allowed on both sides, and every attack is denied."
                 .to_owned(),
         ),
     };

@@ -1,5 +1,5 @@
 //! The content to review: the files of a proof and every statement in them, whether the proof
-//! evaluated it or not. So the page has every statement that allows something.
+//! evaluated it or not. The page therefore shows every statement that allows something.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,24 +10,25 @@ use crate::run::Place;
 
 /// A file that the page shows.
 pub(super) struct File {
-    /// Its number in the files of the proof; `None` if the user stated that it does not exist.
+    /// The file's index in the files of the proof; `None` if the user stated that the file does not
+    /// exist.
     pub(super) number: Option<usize>,
-    /// The reason why it was given; `None` for a template.
+    /// The reason why the file was given; `None` for a template.
     pub(super) given_for: Option<String>,
     /// Whether its statements only limit the permissions of others.
     limits: bool,
 }
 
-/// The use of a statement for the run.
+/// The use of a statement in the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     /// It allows actions that calls need or that have a documented reason.
     Needed,
-    /// It allows more.
+    /// It also allows other actions.
     Excess,
     /// It allows something, in a policy that the proof does not evaluate.
     Unchecked,
-    /// It allows nothing by itself: its policy limits others.
+    /// It allows nothing by itself, because its policy only limits other policies.
     Limit,
     Denies,
 }
@@ -39,7 +40,7 @@ pub(super) struct Statement<'p> {
     pub(super) used_as: Use,
     /// The result of the proof.
     pub(super) proven: Option<&'p StatementUse>,
-    /// Principals of accounts that are not part of the run, and `*` without a condition.
+    /// Principals in accounts that are not part of the run, and `*` without a condition.
     pub(super) outsiders: Vec<String>,
 }
 

@@ -1,12 +1,14 @@
-//! Where a line may break in names and ARNs: after a separator, never in the middle of a word.
+//! Determines where lines can break in names and ARNs. Lines break after a separator or between
+//! words if possible.
 
 use maud::{Markup, html};
 
-/// A run of more characters has further breaks, so that it fits on a screen of 400 pixels.
+/// The maximum length of a part without a break, so that the part fits on a screen that is 400
+/// pixels wide.
 const LONGEST: usize = 28;
 
-/// Returns a text in which a long word may break after `:` and `/`, and a long part of it also after
-/// other separators and between its words.
+/// Returns a text in which a long word can break after `:` and `/`. A long part of such a word can
+/// also break after other separators and before uppercase letters.
 pub(super) fn breakable(text: &str) -> Markup {
     let parts = parts(text);
     html! {
@@ -17,7 +19,7 @@ pub(super) fn breakable(text: &str) -> Markup {
     }
 }
 
-/// Splits a text where a line may break, besides its spaces.
+/// Splits a text at the positions where a line can break, except at spaces.
 fn parts(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     for word in text.split_inclusive(char::is_whitespace) {
@@ -46,7 +48,7 @@ fn parts(text: &str) -> Vec<String> {
     parts
 }
 
-/// Splits a word between two characters where a condition holds; what follows is never a space.
+/// Splits a word between two characters that meet a condition. No piece begins with a space.
 fn split(word: &str, is_break: impl Fn(char, char) -> bool) -> Vec<String> {
     let mut pieces = vec![String::new()];
     let mut before = None;
@@ -63,7 +65,7 @@ fn split(word: &str, is_break: impl Fn(char, char) -> bool) -> Vec<String> {
     pieces
 }
 
-/// Splits what has no separator, such as a digest.
+/// Splits text that has no separator, such as a digest.
 fn chunks(word: &str) -> Vec<String> {
     if length(word) <= LONGEST {
         return vec![word.to_owned()];

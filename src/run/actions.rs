@@ -124,8 +124,8 @@ impl Run<'_> {
         let bucket = &self.bucket(&source.bucket);
         self.on_bucket(scope, Needed, &BUCKET_READS[..1], bucket);
         self.on_bucket(scope, Documented, &BUCKET_READS[1..], bucket);
-        // S3 checks this permission for a missing object (*HeadObject*): 403 without it, 404 with
-        // it.
+        // For a missing object, S3 returns 404 with this permission and 403 without it
+        // (*HeadObject*).
         self.on_bucket(scope, Documented, &["s3:ListBucket"], bucket);
         let key = match &source.key {
             Ok(key) => key,
@@ -149,7 +149,7 @@ impl Run<'_> {
         let service_role = Caller::of(&pipeline.service_role);
         let performer = Caller::of(action.performer(pipeline));
         let deploy = action.work.deploy();
-        // A deploy action is identified by its target, other actions by their names.
+        // A deploy action is identified by its target. Other actions are identified by their names.
         let which = match deploy {
             Some(_) => String::new(),
             None => named(common.which, &action.name),
@@ -289,8 +289,8 @@ impl Run<'_> {
         }
     }
 
-    /// Adds the KMS calls that S3 makes for an object in a bucket, according to its default
-    /// encryption.
+    /// Adds the KMS calls that S3 makes for an object in a bucket, according to the bucket's
+    /// default encryption.
     fn by_default(&mut self, scope: &Scope<'_>, actions: &[&str], on: (&Bucket<'_>, &str)) {
         let (bucket, _) = on;
         let land = self.land;

@@ -1,7 +1,7 @@
 //! The calls that store and read artifacts, with their roles and keys.
 //!
-//! The role of an action stores its output and reads its input. An action without a role uses the
-//! pipeline's service role (AWS CodePipeline API Reference, *ActionDeclaration*).
+//! An action's role stores the action's output and reads its input. An action without a role uses
+//! the pipeline's service role (AWS CodePipeline API Reference, *ActionDeclaration*).
 
 use super::encryption::{self, UsedKey};
 use super::pipeline::{Action, Pipeline, Store};
@@ -15,7 +15,7 @@ use Strength::{Documented, Needed};
 
 impl Run<'_> {
     /// Adds the calls that store artifacts. The role of the producing action stores each artifact
-    /// once. CodePipeline copies it to the store of every other region where an action reads it.
+    /// once. CodePipeline copies it to the store in every other region where an action reads it.
     pub(super) fn stores(&mut self, pipeline: &Pipeline, common: &Scope<'_>) {
         let mut is_first = true;
         for action in &pipeline.actions {
@@ -74,7 +74,7 @@ impl Run<'_> {
         self.store(pipeline, store, artifact, &scope, is_service_role);
     }
 
-    /// Adds the calls that copy an artifact to the store of another region. AWS does not document
+    /// Adds the calls that copy an artifact to the store in another region. AWS does not document
     /// the caller. The service role has access to the stores (*Manage the CodePipeline service
     /// role*).
     fn copy(
@@ -111,7 +111,7 @@ impl Run<'_> {
     }
 
     /// Adds the calls that store an artifact: those on the object, those on its key, and the
-    /// remaining entries in the service role's list.
+    /// remaining calls that AWS lists for the service role.
     fn store(
         &mut self,
         pipeline: &Pipeline,
@@ -208,8 +208,8 @@ impl Run<'_> {
     }
 }
 
-/// Returns whether object tags matter: they do if the configuration states that the source object
-/// has tags.
+/// Returns the strength of calls on object tags. They are needed if the configuration states that
+/// the source object has tags.
 pub(super) fn needed_with_tags(pipeline: &Pipeline) -> Strength {
     let mut deployments = (pipeline.actions.iter()).filter_map(|action| action.work.deploy());
     let is_tagged = deployments.any(|deploy| deploy.tagged_objects);

@@ -128,8 +128,8 @@ impl Call {
         }
     }
 
-    /// Returns the part of the ID that distinguishes the call from the other calls of its instance:
-    /// the ID without account, region, and bucket.
+    /// Returns the kind of call: the first part of an attack's ID, or the name of the step for
+    /// other calls.
     pub(crate) fn kind(&self) -> &str {
         let mut parts = self.id.split('/');
         if self.step == Step::Attack {

@@ -1,8 +1,9 @@
 //! Determines whether an execution reaches its last action. Settings that CodePipeline rejects
-//! prevent it, and an entry condition that the previous pipeline does not meet ends it.
+//! prevent the execution. An entry condition ends the execution if the preceding pipeline does not
+//! pass the required value.
 //!
-//! Follows the AWS documents *How do stage conditions work?*, *VariableCheck*, and *AWS
-//! CodePipeline invoke action reference*. The settings that CodePipeline rejects are read with the
+//! Follows *How do stage conditions work?*, *VariableCheck*, and *AWS CodePipeline invoke action
+//! reference* in the AWS documentation. The settings that CodePipeline rejects are read with the
 //! pipelines.
 
 use super::landscape::Place;
@@ -69,7 +70,7 @@ fn obstacle(
     Some(Obstacle {
         place: gate.place,
         resource: gate.resource.clone(),
-        fix: "pass the variable in `Variables` of the invoke action",
+        fix: "pass the variable in the invoke action's `Variables`",
         reason: format!(
             "stage {} of pipeline {} requires {}={}, but pipeline {}, which starts it, {how}: the \
              execution ends before this stage",

@@ -1,4 +1,4 @@
-//! The request context of the calls of an execution: the context keys that the calls set.
+//! The request context of an execution's calls: the context keys that the calls set.
 
 use super::Caller;
 use super::landscape::{Landscape, bucket_name};
@@ -6,8 +6,8 @@ use super::pipeline::Store;
 use crate::aws::partition_of;
 use crate::policy::evaluation::{Context, ContextValue};
 
-/// Returns the context of every request of a caller. The request adds `aws:ResourceAccount`, the
-/// account that owns the resource.
+/// Returns the context that all requests of a caller have in common. The request adds
+/// `aws:ResourceAccount`, the account that owns the resource.
 pub(crate) fn context(land: &Landscape, caller: &Caller, region: Option<&str>) -> Context {
     let mut context = Context::new().with("aws:SecureTransport", "true");
     if let Some(region) = region {

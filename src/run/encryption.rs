@@ -1,9 +1,9 @@
-//! Determines the key that S3 encrypts an object with, and what prevents KMS from using it,
-//! regardless of its policy.
+//! Determines the key that S3 encrypts an object with, and whether anything other than the key
+//! policy prevents its use.
 //!
-//! Follows the AWS documents *Using server-side encryption with AWS KMS keys*, *Setting default
-//! server-side encryption behavior for Amazon S3 buckets*, *Create a pipeline in CodePipeline that
-//! uses resources from another AWS account*, and *Key states of AWS KMS keys*.
+//! Follows *Using server-side encryption with AWS KMS keys*, *Setting default server-side
+//! encryption behavior for Amazon S3 buckets*, *Create a pipeline in CodePipeline that uses
+//! resources from another AWS account*, and *Key states of AWS KMS keys* in the AWS documentation.
 
 use super::landscape::{
     Landscape, MANAGED_KEY, Usable, Value, account_of, is_managed_key, region_of,
@@ -83,7 +83,7 @@ pub(crate) fn managed(land: &Landscape, on: Use<'_>, said: Said) -> UsedKey {
     let (Some(owner), Some(region)) = (on.owner, on.region) else {
         return UsedKey::unknown(
             said,
-            "the account of the AWS managed key: the owner and region of the bucket are unknown",
+            "the account of the AWS managed key: the owner or region of the bucket is unknown",
         );
     };
     let arn = arn::regional(&land.partition, "kms", region, owner, MANAGED_KEY);
@@ -115,7 +115,10 @@ pub(crate) fn default_key(land: &Landscape, key: Option<&str>, on: Use<'_>, said
         return by_arn(land, key, on, said);
     }
     let (Some(owner), Some(user), Some(region)) = (on.owner, on.user, on.region) else {
-        let reason = format!("the key `{key}`: the owner and region of the bucket are unknown");
+        let reason = format!(
+            "the key `{key}`: the caller's account, or the owner or region of the bucket, is \
+             unknown"
+        );
         return UsedKey::unknown(said, reason);
     };
     if key == MANAGED_KEY {
@@ -148,8 +151,8 @@ pub(crate) fn default_key(land: &Landscape, key: Option<&str>, on: Use<'_>, said
 /// Returns the key that the `EncryptionKey` of an artifact store identifies for a caller. Without
 /// `EncryptionKey`, CodePipeline uses the AWS managed key for S3.
 ///
-/// An alias is recognized only in the account of the key. An ID identifies a key in the account of
-/// the role. Across accounts, only an ARN identifies the pipeline's key.
+/// An alias is recognized only in the key's account. An ID identifies a key in the role's account.
+/// Across accounts, only an ARN identifies the pipeline's key.
 pub(crate) fn store_key(
     land: &Landscape,
     key: Option<&Value>,
@@ -201,7 +204,7 @@ pub(crate) fn store_key(
         return UsedKey::unknown(said, reason);
     }
     let because = format!(
-        "CodePipeline looks for the key `{key}` in account {user}, the account of the role, and \
+        "CodePipeline looks for the key `{key}` in account {user}, the account of the role, but \
          does not find it there"
     );
     UsedKey::rejected(arn, said, because, BY_ARN.to_owned())
@@ -232,8 +235,7 @@ fn by_arn(land: &Landscape, key: &str, on: Use<'_>, said: Said) -> UsedKey {
     })
 }
 
-/// Returns the key that an alias identifies, by the ARN of the alias. KMS authorizes access to the
-/// key, not the alias.
+/// Returns the key that an alias ARN identifies. KMS authorizes access to the key, not the alias.
 fn by_alias(land: &Landscape, alias: &str, said: Said, reason: impl FnOnce() -> String) -> UsedKey {
     match land.known_key(alias) {
         Some(known) => UsedKey::by_alias(&known.arn),
@@ -258,9 +260,9 @@ fn bare_id(land: &Landscape, id: &str, account: &str, region: &str) -> String {
     arn::key(&land.partition, region, account, id)
 }
 
-/// Returns what prevents an operation on a key: the kind, state, or region of the key. `region` is
-/// the region of the bucket that S3 uses the key for, if any. `Some(None)` means that the region is
-/// unknown.
+/// Returns the hindrance that prevents an operation on a key: the key's kind, state, or region.
+/// `region` is the region of the bucket that S3 uses the key for, if any. `Some(None)` means that
+/// the region is unknown.
 #[expect(
     clippy::option_option,
     reason = "no bucket and an unknown region are different"

@@ -1,6 +1,6 @@
-//! Determines whether AWS KMS allows the use of a key in its state, regardless of policies.
+//! Determines whether AWS KMS allows the use of a key in its current state, regardless of policies.
 //!
-//! Follows the AWS document *Key states of AWS KMS keys*.
+//! Follows *Key states of AWS KMS keys* in the AWS documentation.
 
 /// The state of a KMS key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum KeyState {
     Creating,
     /// The key is a multi-Region key whose primary Region is being updated.
     Updating,
-    /// A state that this version does not know.
+    /// A state that this version of s3ferry does not recognize.
     Other,
 }
 
@@ -42,7 +42,7 @@ impl KeyState {
     }
 
     /// Returns the state in words, and the exception with which KMS rejects the use of the key.
-    /// `None` if KMS does not reject it.
+    /// Returns `None` if KMS does not reject it.
     pub(crate) fn rejection(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Enabled | Self::Updating => return None,
@@ -60,7 +60,7 @@ impl KeyState {
 }
 
 /// Returns whether an operation uses the key material. KMS rejects such an operation unless the
-/// state of the key allows it. A key can be described and administered in any state.
+/// key's state allows it. A key can be described and administered in any state.
 pub(crate) fn is_cryptographic(action: &str) -> bool {
     matches!(
         action.strip_prefix("kms:").unwrap_or_default(),

@@ -8,7 +8,7 @@ use crate::aws::arn;
 use crate::diagnostic::Span;
 use crate::policy::document::{Arn, Effect};
 
-/// An account and region of a stack set.
+/// The account and region of a stack instance.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
 )]
@@ -126,7 +126,7 @@ pub(crate) struct DefaultKey {
     /// The key as the bucket specifies it; `None` for the AWS managed key.
     pub(crate) key: Option<String>,
     /// The location in the template, and the logical ID of the bucket. `None` if the configuration
-    /// specifies it for an existing bucket.
+    /// specifies the key for an existing bucket.
     pub(crate) said: Option<(Place, String)>,
 }
 
@@ -180,7 +180,7 @@ pub(crate) struct Unusable {
     pub(crate) resource: String,
 }
 
-/// Properties of a key that condition keys expose. `None` if unknown.
+/// Properties of a key that condition keys expose; `None` if unknown.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeyKind {
     pub(crate) spec: Option<String>,
@@ -207,7 +207,7 @@ pub(crate) struct Landscape {
 }
 
 impl Landscape {
-    /// Returns the bucket of a bucket ARN or object ARN.
+    /// Returns the bucket in a bucket ARN or object ARN.
     pub(crate) fn bucket_of(&self, arn: &str) -> Option<&Bucket> {
         self.buckets.get(bucket_name(arn)?)
     }
@@ -217,7 +217,7 @@ impl Landscape {
         self.buckets.get(name.as_ref().ok()?)
     }
 
-    /// Returns the account of a bucket ARN or object ARN, if it is specified.
+    /// Returns the owner's account of the bucket in a bucket ARN or object ARN, if it is specified.
     pub(crate) fn owner(&self, arn: &str) -> Option<&str> {
         self.bucket_of(arn)?.account.as_deref()
     }
@@ -268,12 +268,12 @@ pub(crate) fn is_managed_key(arn: &str) -> bool {
     Arn::parse(arn).is_some_and(|arn| arn.service == "kms" && arn.resource == MANAGED_KEY)
 }
 
-/// Returns the region of an ARN.
+/// Returns the region in an ARN.
 pub(crate) fn region_of(arn: &str) -> &str {
     Arn::parse(arn).map_or("", |arn| arn.region)
 }
 
-/// Returns the account of an ARN.
+/// Returns the account in an ARN.
 pub(crate) fn account_of(arn: &str) -> &str {
     Arn::parse(arn).map_or("", |arn| arn.account)
 }

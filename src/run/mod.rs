@@ -1,10 +1,11 @@
 //! A pipeline execution: its steps and calls, in order, with the context that AWS sets.
 //!
-//! Follows the AWS documents *Amazon S3 source action reference*, *Amazon S3 deploy action
-//! reference*, *Manage the CodePipeline service role*, *ActionDeclaration*, *Using server-side
-//! encryption with AWS KMS keys*, *Add a cross-Region action*, *Enabling Amazon S3 server access
-//! logging*, and *Default key policy*. AWS publishes lists of permissions, not traces of calls.
-//! [`Strength`] records for each entry whether executions are known to succeed without it.
+//! Follows *Amazon S3 source action reference*, *Amazon S3 deploy action reference*, *Manage the
+//! CodePipeline service role*, *ActionDeclaration*, *Using server-side encryption with AWS KMS
+//! keys*, *Add a cross-Region action*, *Enabling Amazon S3 server access logging*, and *Default key
+//! policy* in the AWS documentation. AWS publishes lists of permissions, not traces of calls. For
+//! each permission in these lists, [`Strength`] records whether executions are known to succeed
+//! without it.
 //!
 //! This file contains the order of the calls and the parts that all calls share. Other files
 //! contain the calls on artifacts ([`artifacts`]), the calls of actions ([`actions`]), and the
@@ -51,10 +52,10 @@ const BUCKET_READS: [&str; 3] = [
 
 const TAG_READS: [&str; 2] = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"];
 
-/// The end of artifact keys in the proof. CodePipeline generates a new one for each artifact.
+/// The last part of artifact keys in the proof. CodePipeline generates a new one for each artifact.
 const ARTIFACT_ID: &str = "aB3dE5f";
 
-/// The end of the key of the artifact that the source action of a generated pipeline stores.
+/// The last two parts of the artifact key that the source action of a generated pipeline uses.
 pub(crate) const ARTIFACT: &str = "SourceArti/aB3dE5f";
 
 /// Returns the key of an artifact. CodePipeline truncates the pipeline name to 20 characters and
@@ -201,7 +202,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Returns a bucket by its name.
+    /// Returns the bucket with the given name.
     fn bucket<'b>(&self, name: &'b Value) -> Bucket<'b>
     where
         'r: 'b,
@@ -214,7 +215,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Returns the bucket of a store. It is in the region of the store (AWS CodePipeline, *Add a
+    /// Returns the bucket of a store. The bucket is in the store's region (AWS CodePipeline, *Add a
     /// cross-Region action*).
     fn bucket_of<'b>(&self, store: &'b Store) -> Bucket<'b>
     where
@@ -251,7 +252,7 @@ impl<'r> Run<'r> {
         self.on_s3(scope, strength, actions, (bucket, Some(key)), &context);
     }
 
-    /// Adds S3 calls on a bucket, or on the object with a key.
+    /// Adds S3 calls on a bucket, or on the object with the given key.
     fn on_s3(
         &mut self,
         scope: &Scope<'_>,
@@ -300,7 +301,7 @@ impl<'r> Run<'r> {
             if bucket_key.is_some_and(|known| known != is_bucket_key) {
                 continue;
             }
-            // If both are possible, the calls need different names.
+            // If both are possible, the calls need different IDs.
             let which = match bucket_key {
                 None if is_bucket_key => named(scope.which, "bucket-key"),
                 _ => scope.which.to_owned(),

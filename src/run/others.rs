@@ -29,7 +29,7 @@ impl Run<'_> {
         }
     }
 
-    /// Adds the delivery of access logs, which the S3 logging service makes.
+    /// Adds the delivery of access logs, which the S3 logging service performs.
     pub(super) fn log_delivery(&mut self) {
         let land = self.land;
         let caller = Caller::Service("logging.s3.amazonaws.com".to_owned());

@@ -125,7 +125,7 @@ pub(crate) struct Invoke {
     pub(crate) variables: Option<Vec<(String, String)>>,
 }
 
-/// An entry condition that fails the execution unless a pipeline variable has a value.
+/// An entry condition that fails the execution unless a pipeline variable has a specific value.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate {
     pub(crate) stage: String,
@@ -147,8 +147,8 @@ pub(crate) struct Target<'p> {
 }
 
 impl Deploy {
-    /// Returns the key of an object that the action writes. `None` if it is unknown. Slashes in the
-    /// path are preserved (recorded responses of CodePipeline).
+    /// Returns the key of an object that the action writes, or `None` if the key is unknown.
+    /// Slashes in the path are preserved (recorded responses of CodePipeline).
     pub(crate) fn written_key(&self) -> Option<String> {
         let key = match &self.object_key {
             None => "",
@@ -180,7 +180,7 @@ impl Action {
 }
 
 impl Pipeline {
-    /// Returns the store of a region, or otherwise the pipeline's own store.
+    /// Returns the store in a region, or otherwise the store in the pipeline's region.
     pub(crate) fn store(&self, region: &str) -> Option<&Store> {
         let here = |region: &str| self.stores.iter().find(|store| store.region == region);
         here(region)
@@ -225,7 +225,7 @@ impl Pipeline {
         })
     }
 
-    /// Returns the known pipelines that it starts.
+    /// Returns the known pipelines that this pipeline starts.
     pub(crate) fn invokes(&self) -> impl Iterator<Item = (&str, &Invoke)> {
         self.actions.iter().filter_map(|action| match &action.work {
             Work::Invoke(invoke) => Some((invoke.name.as_deref().ok()?, invoke)),

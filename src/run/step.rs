@@ -4,13 +4,13 @@ use std::fmt;
 
 /// A step of a pipeline execution.
 ///
-/// Each variant names the AWS document that lists the step's calls.
+/// Each variant names the page of the AWS documentation that lists the step's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// The calls of an action or rule whose provider is not modeled.
     Action,
-    /// KMS checks that the policy of a key can still be changed later (*Default key policy*).
+    /// KMS checks that the key policy can still be changed later (*Default key policy*).
     Administer,
     /// CodePipeline checks that the roles of a pipeline can be assumed (recorded responses of
     /// CodePipeline).
@@ -20,8 +20,8 @@ pub enum Step {
     Start,
     /// The source action reads the source object (*Amazon S3 source action reference*).
     Source,
-    /// S3 decrypts the source object with the key of its bucket (*Using server-side encryption with
-    /// AWS KMS keys*).
+    /// S3 decrypts the source object with its bucket's key (*Using server-side encryption with AWS
+    /// KMS keys*).
     SourceKey,
     /// A role uploads an artifact (*Manage the CodePipeline service role*).
     Store,
@@ -30,7 +30,7 @@ pub enum Step {
     /// CodePipeline copies an artifact to the store in another region (*Add a cross-Region
     /// action*).
     Copy,
-    /// The service role assumes the role of an action (*ActionDeclaration*).
+    /// The service role assumes an action's role (*ActionDeclaration*).
     Assume,
     /// An action downloads an artifact (*Create a pipeline in CodePipeline that uses resources from
     /// another AWS account*).
@@ -39,8 +39,8 @@ pub enum Step {
     Decrypt,
     /// The deploy action uploads to the output bucket (*Amazon S3 deploy action reference*).
     Deploy,
-    /// S3 encrypts the deployed objects with the key of the output bucket (*Using server-side
-    /// encryption with AWS KMS keys*).
+    /// S3 encrypts the deployed objects with the output bucket's key (*Using server-side encryption
+    /// with AWS KMS keys*).
     OutputKey,
     /// An action starts another pipeline (*AWS CodePipeline invoke action reference*).
     Invoke,
@@ -117,8 +117,8 @@ impl Step {
         names.join(", ")
     }
 
-    /// Returns the step's number in the path of an artifact, starting at 1. `None` for a step that
-    /// does not handle artifacts.
+    /// Returns the step's number in the path of an artifact, starting at 1, or `None` for a step
+    /// that does not handle artifacts.
     pub(crate) const fn number(self) -> Option<u8> {
         Some(match self {
             Self::Start => 1,

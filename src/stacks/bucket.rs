@@ -18,7 +18,7 @@ pub(super) struct BucketOptions<'a> {
     pub(super) key: Option<Value>,
     /// Whether the bucket sends its events to EventBridge.
     pub(super) events: bool,
-    /// Whether access is logged to the log bucket of the same stack.
+    /// Whether access is logged to the log bucket in the same stack.
     pub(super) log_bucket: bool,
 }
 
@@ -103,9 +103,9 @@ pub(super) fn bucket_policy(id: &str, bucket: Value, statements: &[Statement]) -
     Resource::new(id, "AWS::S3::BucketPolicy", "", properties)
 }
 
-/// Builds the log bucket of a stack and its policy, which allows the S3 logging service to write
-/// logs only for these buckets in this account (Amazon S3, *Enabling Amazon S3 server access
-/// logging*).
+/// Builds the log bucket of a stack and the bucket policy. The policy allows the S3 logging service
+/// to write logs only for these buckets in this account. Follows *Enabling Amazon S3 server access
+/// logging* in the AWS documentation.
 pub(super) fn log_bucket(
     plan: &Plan,
     account: Value,

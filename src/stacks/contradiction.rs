@@ -6,8 +6,8 @@ use crate::plan::Plan;
 use crate::policy::document::Policy;
 use crate::policy::evaluation::{Context, Decision, PolicySet, Request, Verdict, explain};
 
-/// AWS chooses the ID of the key. A statement that denies all keys except one also denies this
-/// placeholder.
+/// A placeholder for the key ID, which AWS chooses. A statement that denies all keys except one
+/// also denies this key.
 const ANY_KEY_ID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Returns the statements of an existing bucket policy that deny a call of a pipeline execution.

@@ -1,4 +1,5 @@
-//! The dev stack: key, buckets, service role, and the pipeline after its targets are deployed.
+//! The dev stack: the key, the buckets, the service role, and, after the targets are deployed, the
+//! pipeline.
 
 use crate::config::DetectChanges;
 use crate::plan::Plan;
@@ -11,7 +12,7 @@ use super::{
     store, values,
 };
 
-/// Builds the template of the dev account.
+/// Builds the template of the dev stack.
 pub(super) fn template(plan: &Plan) -> Template {
     let mut resources: Vec<Resource> = key::key(plan).into();
     resources.extend(buckets(plan));
@@ -35,8 +36,8 @@ pub(super) fn template(plan: &Plan) -> Template {
         ),
         parameters: vec![Parameter {
             id: CREATE_PIPELINE.to_owned(),
-            description: "Whether to create the pipeline; set to true after the targets are \
-                          deployed, and never back to false"
+            description: "Whether to create the pipeline; set it to true after the targets are \
+                          deployed, and never set it back to false"
                 .to_owned(),
             label: "Create the pipeline".to_owned(),
             default: Some("false".to_owned()),
@@ -112,7 +113,11 @@ fn outputs(plan: &Plan) -> Vec<Output> {
             Value::from(bucket.name.as_str())
         }
     };
-    let mut pipeline = output(PIPELINE_NAME, "The pipeline", Value::reference("Pipeline"));
+    let mut pipeline = output(
+        PIPELINE_NAME,
+        "Name of the pipeline",
+        Value::reference("Pipeline"),
+    );
     pipeline.condition = Some(pipeline::CONDITION.to_owned());
     let mut pipeline_arn = output(
         "PipelineArn",
@@ -123,7 +128,7 @@ fn outputs(plan: &Plan) -> Vec<Output> {
     vec![
         output(
             KEY_ID,
-            "ID of the key; a parameter of every target's stack",
+            "ID of the key, which all other stacks receive as a parameter",
             Value::reference(values::key_logical_id(plan)),
         ),
         output(
@@ -138,12 +143,12 @@ fn outputs(plan: &Plan) -> Vec<Output> {
         ),
         output(
             "SourceBucketName",
-            "Source bucket",
+            "Name of the source bucket",
             bucket("SourceBucket", &dev.source_bucket),
         ),
         output(
             "ArtifactBucketName",
-            "Artifact bucket",
+            "Name of the artifact bucket",
             bucket("ArtifactBucket", &dev.artifact_bucket),
         ),
         output(

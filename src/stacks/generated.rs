@@ -20,8 +20,8 @@ pub(crate) fn is_generated(text: &str) -> bool {
         || text.lines().take(4).any(is_our_description)
 }
 
-/// Pairs of a description prefix and a string that occurs after it. Never remove the pairs of
-/// earlier versions.
+/// Pairs of a description prefix and a string that occurs after the prefix. Never remove the pairs
+/// of earlier versions.
 const DESCRIPTIONS: [(&str, &str); 5] = [
     ("Dev side of pipeline ", ": "),
     ("Target ", " of pipeline "),

@@ -40,8 +40,9 @@ pub(super) fn key(plan: &Plan) -> [Resource; 2] {
     [suppressed(plan, key), alias(plan, id)]
 }
 
-/// Builds the replica of the key in another region and its alias there (AWS KMS, *Multi-Region
-/// keys*). The replica has the same ID as the key and a separate policy.
+/// Builds the replica of the key in another region and the replica's alias. According to the AWS
+/// documentation, *Multi-Region keys*, the replica has the same ID as the key and a separate
+/// policy.
 pub(super) fn replica(plan: &Plan, region: &str) -> [Resource; 2] {
     let dev = &plan.dev;
     let service_role = Value::from(dev.service_role.arn.as_str());
@@ -82,7 +83,8 @@ fn alias(plan: &Plan, key: &str) -> Resource {
     Resource::new("DeployKeyAlias", "AWS::KMS::Alias", comment, alias)
 }
 
-/// Builds the statements of the key policy in a region, which allows the targets of that region.
+/// Builds the statements of the key policy in a region. The only targets that they allow are those
+/// in that region.
 fn statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Statement> {
     match plan.permissions {
         Permissions::Least => least_statements(plan, region, service_role),
@@ -184,8 +186,8 @@ fn least_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Stat
     statements
 }
 
-/// Builds the statements that the KMS console writes for the choices in the procedure (AWS KMS,
-/// *Default key policy*).
+/// Builds the statements that the KMS console writes for the choices in the AWS procedure. Follows
+/// *Default key policy* in the AWS documentation.
 fn article_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Statement> {
     let users = || {
         let accounts: BTreeSet<&str> = (plan.instances())
@@ -221,7 +223,7 @@ fn article_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<St
     statements.push(
         Statement::allow(
             "Allow attachment of persistent resources",
-            "AWS services can use grants on their behalf.",
+            "AWS services can use grants on behalf of these principals.",
         )
         .aws(users())
         .actions(["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"])

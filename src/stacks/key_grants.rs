@@ -1,5 +1,5 @@
 //! The access that the policies of existing keys must allow. No template contains these policies,
-//! so their owners must change them.
+//! so the owners of the keys must change them.
 
 use serde_json::{Value, json};
 
@@ -13,11 +13,11 @@ pub struct KeyGrant {
     pub key: String,
     /// Account that owns the key.
     pub account: String,
-    /// ARN of the role that uses it.
+    /// ARN of the role that uses the key.
     pub role: String,
-    /// The actions that the role calls.
+    /// The actions that the role uses.
     pub actions: &'static [&'static str],
-    /// A statement for the key policy that allows them.
+    /// A statement for the key policy that allows these actions.
     ///
     /// Its principal is the account, and a condition names the role: KMS rejects a principal that
     /// does not exist yet.
@@ -87,9 +87,9 @@ impl KeyGrant {
     /// Returns the instruction for the owner of the key. The statement follows it.
     pub(crate) fn instruction(&self) -> String {
         format!(
-            "the policy of key {} in account {} must allow {} to call {}. The default policy does, \
-             because it delegates the decision to the IAM policies of the account. If the key \
-             has another policy, add this statement:",
+            "the policy of key {} in account {} must allow {} to call {}. The default key policy \
+             already does, because it delegates the decision to the IAM policies of the account. \
+             If the key has a different policy, add this statement:",
             self.key,
             self.account,
             self.role,

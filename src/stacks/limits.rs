@@ -1,4 +1,5 @@
-//! Finds policies that are too long for all targets before any file is written, and suggests fixes.
+//! Finds policies that are too long because there are many targets, and suggests fixes. The check
+//! runs before any file is written.
 
 use super::{Side, Stack};
 use crate::aws::quotas::{BUCKET_POLICY, KEY_POLICY, MANAGED_POLICY, grouped};
@@ -7,7 +8,8 @@ use crate::lint::quotas::policy_length;
 use crate::plan::Plan;
 use crate::template::Resource;
 
-/// Returns the quotas that the stacks exceed because of the number of targets and accounts.
+/// Returns a complaint for each quota that the stacks exceed because of the number of targets and
+/// accounts.
 ///
 /// Like the sizes in [`crate::lint::quotas`], the sizes are upper bounds.
 pub fn complaints(plan: &Plan, stacks: &[Stack]) -> Vec<Complaint> {

@@ -11,7 +11,7 @@ use super::contradiction::contradictions;
 use super::policy::document;
 use super::store::statements as store_statements;
 
-/// The problems that prevent a merge, with their locations in the file of the policy.
+/// The problems that prevent a merge, with their positions in the policy file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the existing bucket policy cannot be merged")]
 pub struct MergeError(pub Vec<Diagnostic>);
@@ -20,7 +20,7 @@ pub struct MergeError(pub Vec<Diagnostic>);
 /// statements stay unchanged and in order. Missing statements are appended.
 ///
 /// # Errors
-/// The existing policy is invalid or denies a call of the pipeline.
+/// Returns an error if the existing policy is invalid or denies a call of the pipeline.
 pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, MergeError> {
     let node = diagnostic::read(existing).map_err(|problem| MergeError(vec![problem]))?;
     let parsed = Policy::parse(&node, PolicyKind::Resource).map_err(MergeError)?;
@@ -56,7 +56,8 @@ pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, Me
     Ok(escape::json(&format!("{policy:#}\n")).into_owned())
 }
 
-/// Returns whether an earlier run merged this policy: it contains one of the required statements.
+/// Returns whether an earlier run merged this policy. Such a policy contains one of the required
+/// statements or a statement whose Sid begins with `DeployRole`.
 pub fn is_merged_bucket_policy(plan: &Plan, text: &str) -> bool {
     let Ok(policy) = serde_json::from_str::<Json>(text) else {
         return false;

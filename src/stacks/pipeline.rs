@@ -26,13 +26,13 @@ pub(super) struct Surroundings {
     pub(super) service_role: Value,
     /// Artifact bucket of the pipeline's region.
     pub(super) bucket: Value,
-    /// ARN of the key of each region.
+    /// Returns the ARN of a store's key.
     pub(super) key: fn(&Plan, Store<'_>) -> Value,
 }
 
-/// Builds the first pipeline. If events detect changes, also builds the rule that starts the
-/// pipeline, and the role of the rule. `policies` are the logical IDs of the service role's
-/// policies.
+/// Builds the first pipeline. If the configuration detects changes with events, also builds the
+/// rule that starts the pipeline, and the rule's role. `policies` are the logical IDs of the
+/// service role's policies.
 pub(super) fn first(plan: &Plan, policies: Vec<String>) -> Vec<Resource> {
     let dev = &plan.dev;
     let mut depends_on = policies;
@@ -85,8 +85,8 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
         .with_some("Tags", tags(plan));
     let comment = if number == 0 {
         "The pipeline. It is created last, after the targets: CodePipeline checks on every change \
-         that the service role can assume the role of each action. Creating the pipeline starts \
-         it with the newest version of the source."
+         that the service role can assume each action's role. Creating the pipeline starts it with \
+         the newest version of the source."
             .to_owned()
     } else {
         format!(
@@ -138,8 +138,8 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
     resource
 }
 
-/// Adds the artifact store. If actions are in other regions, adds one store for each region (AWS
-/// CodePipeline, *Add a cross-Region action*).
+/// Adds the artifact store. If actions are in other regions, adds one store for each region.
+/// Follows *Add a cross-Region action* in the AWS documentation.
 fn stores(
     plan: &Plan,
     pipeline: &PipelinePlan,
@@ -258,7 +258,7 @@ fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -
         .with("InputArtifacts", list([map([("Name", "SourceArtifact")])]))
 }
 
-/// Returns the source revisions of *StartPipelineExecution* as JSON. `version` is also JSON.
+/// Returns the source revisions for *StartPipelineExecution* as JSON. `version` is also JSON.
 fn source_revisions(version: &str) -> String {
     format!(
         "[{{\"actionName\":\"{SOURCE_ACTION}\",\"revisionType\":\"S3_OBJECT_VERSION_ID\",\
@@ -273,15 +273,16 @@ fn started_by() -> Value {
         ("DefaultValue", STARTED_DIRECTLY),
         (
             "Description",
-            "What started the execution. The previous pipeline sets it.",
+            "The cause of the execution. The previous pipeline sets this variable.",
         ),
     ])])
 }
 
 /// Builds the entry condition of the first deploy stage of an additional pipeline. CodePipeline
 /// starts a pipeline when it is created, and this execution must not deploy. The condition fails
-/// the execution instead of skipping the stage, because a skipped stage is followed by the next one
-/// (AWS CodePipeline, *How do stage conditions work?*, *VariableCheck*). The rule makes no call.
+/// the execution instead of skipping the stage, because CodePipeline continues with the next stage
+/// after a skipped one. The rule of the condition does not call AWS. Follows *How do stage
+/// conditions work?* and *VariableCheck* in the AWS documentation.
 fn started_by_previous() -> Value {
     let kind = map([
         ("Category", "Rule"),
@@ -300,8 +301,8 @@ fn started_by_previous() -> Value {
     map([("Result", "FAIL")]).with("Rules", list([rule]))
 }
 
-/// Builds the stage that starts the next pipeline with the same version of the source (AWS
-/// CodePipeline, *AWS CodePipeline invoke action reference*).
+/// Builds the stage that starts the next pipeline with the same version of the source. Follows *AWS
+/// CodePipeline invoke action reference* in the AWS documentation.
 fn next_stage(next: &PipelinePlan) -> Value {
     let configuration = map([
         ("PipelineName", next.name.to_string()),
@@ -342,7 +343,7 @@ pub(super) fn further(plan: &Plan, number: usize) -> Template {
         outputs: vec![
             Output {
                 id: PIPELINE_NAME.to_owned(),
-                description: "The pipeline".to_owned(),
+                description: "Name of the pipeline".to_owned(),
                 value: Value::reference("Pipeline"),
                 condition: None,
             },
@@ -371,7 +372,7 @@ pub(super) fn transformer() -> Value {
 
 fn change_rule(plan: &Plan) -> [Resource; 3] {
     let dev = &plan.dev;
-    // EventBridge documents both source conditions for the role of a rule.
+    // AWS documents both source conditions for the role of an EventBridge rule.
     let conditions = map([
         (
             "ArnEquals",

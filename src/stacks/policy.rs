@@ -107,7 +107,8 @@ pub(super) fn document(statements: &[Statement]) -> Value {
     map([("Version", "2012-10-17")]).with("Statement", statements)
 }
 
-/// Builds a policy document with a single object as `Statement`, as in one policy of the procedure.
+/// Builds a policy document with a single object as `Statement`, as in one of the policies in the
+/// AWS procedure.
 pub(super) fn single_statement_document(statement: &Statement) -> Value {
     let item = statement.to_item();
     Value::Map(vec![

@@ -1,7 +1,8 @@
-//! The targets' roles that read an artifact store, and the statements that allow them.
+//! The targets' roles that read an artifact store, and the principals and conditions of the
+//! statements that allow them.
 //!
 //! A principal must exist, but the role of a target may not exist yet. The principal is therefore
-//! the account of the role. For several accounts in an organization, the principal is everyone. A
+//! the role's account. For several accounts in an organization, the principal is everyone. A
 //! condition requires the caller to be the role.
 
 use std::collections::BTreeSet;
@@ -17,8 +18,8 @@ const MOST_SEPARATE_STATEMENTS: usize = 20;
 
 const BY_CONDITION: &str = "A condition names the role, because AWS rejects a principal that does \
                             not exist yet and this stack is deployed first.";
-const BY_ORGANIZATION: &str = "Conditions name them, because a list of all accounts could be too \
-                               long.";
+const BY_ORGANIZATION: &str = "Conditions name the role and the organization, because a list of \
+                               all accounts could be too long.";
 
 /// A group of roles that read a store and share a statement.
 pub(super) struct Readers {
@@ -36,7 +37,7 @@ pub(super) struct Readers {
     pub(super) is_one: bool,
 }
 
-/// Returns the roles of the targets that `which` selects and that read the store of a region.
+/// Returns the roles that read the store of a region, for the targets that `which` selects.
 pub(super) fn readers(
     plan: &Plan,
     region: &str,

@@ -28,9 +28,9 @@ pub(super) fn template(plan: &Plan, here: Store<'_>) -> Template {
     };
     Template {
         header: format!(
-            "{GENERATED}\n\nAccount {}, region {}. Deployed after the first deployment of the \
-             dev stack and before the targets. The parameter is the output DeployKeyId of the dev \
-             stack.",
+            "{GENERATED}\n\nAccount {}, region {}. Deployed after the first deployment of the dev \
+             stack and before the targets. The parameter's value is the output DeployKeyId of the \
+             dev stack.",
             dev.account, here.region
         ),
         description: format!(
@@ -48,7 +48,7 @@ pub(super) fn template(plan: &Plan, here: Store<'_>) -> Template {
             ),
             output(
                 "ArtifactBucketName",
-                "Artifact bucket",
+                "Name of the artifact bucket",
                 Value::reference("ArtifactBucket"),
             ),
         ],

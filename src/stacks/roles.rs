@@ -29,8 +29,8 @@ pub(super) fn service_role(plan: &Plan) -> Vec<Resource> {
     let mut resources = Vec::new();
     let role = &plan.dev.service_role;
     if role.create {
-        // CodePipeline documents no source condition for this trust policy. A condition on a key
-        // that it does not send would block every execution.
+        // CodePipeline documents no source condition for this trust policy. A condition key that
+        // CodePipeline does not send would block every execution.
         let trust = Statement::allow("CodePipelineAssumesTheRole", "Only CodePipeline.")
             .service("codepipeline.amazonaws.com")
             .actions(["sts:AssumeRole"]);
@@ -64,7 +64,7 @@ pub(super) fn service_role(plan: &Plan) -> Vec<Resource> {
     resources
 }
 
-/// Builds a managed policy of a role.
+/// Builds a managed policy and attaches it to a role.
 pub(super) fn managed_policy(
     id: &str,
     name: impl Into<Value>,
@@ -103,9 +103,9 @@ fn source_policy(plan: &Plan) -> Resource {
         Statement::allow(
             "ListSourceBucket",
             "Without this permission, S3 returns 403 for a missing source object, as for a \
-             forbidden one. It also allows listing the bucket. No condition names the object, \
-             because AWS does not document that s3:prefix is set when S3 checks this permission \
-             for a missing object.",
+             forbidden one. This permission also allows listing the bucket. No condition names the \
+             object, because AWS does not document that s3:prefix is set when S3 checks this \
+             permission for a missing object.",
         )
         .actions(["s3:ListBucket"])
         .on(bucket)
@@ -139,18 +139,18 @@ fn source_policy(plan: &Plan) -> Resource {
     )
 }
 
-/// Builds the statement that allows decrypting the source with the key of its bucket (Amazon S3,
-/// *Using server-side encryption with AWS KMS keys*, sections *Permissions* and *Encryption
-/// context*).
+/// Builds the statement that allows decrypting the source with the source bucket's key. Follows the
+/// sections *Permissions* and *Encryption context* of *Using server-side encryption with AWS KMS
+/// keys* in the AWS documentation.
 fn decrypt_source(plan: &Plan, key: &str) -> Statement {
     let contexts = list(plan.source_encryption_contexts());
     let context = map([(ENCRYPTED_ARN, contexts)]);
     Statement::allow(
         "DecryptSource",
-        "The bucket encrypts with this key. S3 decrypts on behalf of the role and passes the \
-         bucket or object as the encryption context, so the role cannot decrypt other data. The \
-         key policy is not in a template. It must delegate to the account's IAM policies or allow \
-         the role.",
+        "The bucket encrypts objects with this key. S3 decrypts on behalf of the role and passes \
+         the bucket or object as the encryption context, so the role cannot decrypt other data. \
+         The key policy is not in a template. It must delegate to the account's IAM policies or \
+         allow the role.",
     )
     .actions(["kms:Decrypt"])
     .on(key)
@@ -216,7 +216,8 @@ fn artifact_policy(plan: &Plan) -> Resource {
     )
 }
 
-/// Returns the ARN of a store's key, for the stack that creates the key. A replica has the same ID.
+/// Returns the ARN of a store's key, for the stack that creates the primary key. A replica has the
+/// same ID.
 pub(super) fn key_arn(plan: &Plan, store: Store<'_>) -> Value {
     if store.is_main {
         return Value::attribute(values::key_logical_id(plan), "Arn");
@@ -331,8 +332,8 @@ fn by_organization<'p>(plan: &'p Plan, organization: &str) -> (Vec<Statement>, N
     (statements, named.collect())
 }
 
-/// Builds the policy that allows each pipeline to start the next one (AWS CodePipeline, *AWS
-/// CodePipeline invoke action reference*).
+/// Builds the policy that allows each pipeline to start the next one. Follows *AWS CodePipeline
+/// invoke action reference* in the AWS documentation.
 fn invoke_policy(plan: &Plan) -> Option<Resource> {
     let next: Vec<String> = plan
         .pipelines

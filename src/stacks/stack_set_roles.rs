@@ -1,7 +1,7 @@
-//! The roles of a self-managed stack set: the administration role in the administrator account,
-//! and the execution role in every target account (AWS CloudFormation, *Grant self-managed
-//! permissions*). AWS's templates give the execution role administrator access. These give it only
-//! the permissions that the target's template requires.
+//! The roles of a self-managed stack set: the administration role in the administrator account, and
+//! the execution role in every target account. Follows *Grant self-managed permissions* in the AWS
+//! documentation. AWS's templates give the execution role administrator access. The templates in
+//! this module give it only the permissions that the target's template requires.
 
 mod execution;
 
@@ -16,12 +16,13 @@ use super::roles::managed_policy;
 use super::{GENERATED, tags};
 use execution::execution;
 
-/// The account that a template is deployed to.
+/// Pseudo parameter for the account that a template is deployed to.
 const ACCOUNT: &str = "${AWS::AccountId}";
 /// Number of accounts that a managed policy can name within its 6,144 characters.
 const ACCOUNTS_PER_POLICY: usize = 60;
-/// Regions of the `aws` partition that are enabled by default. Each other region has a separate
-/// service principal (AWS CloudFormation, *Enable AWS Regions that are disabled by default*).
+/// Regions of the `aws` partition that are enabled by default. According to the AWS documentation,
+/// *Enable AWS Regions that are disabled by default*, each other region has a separate service
+/// principal.
 const ENABLED_BY_DEFAULT: [&str; 17] = [
     "us-east-1",
     "us-east-2",
@@ -49,8 +50,8 @@ struct Group<'p> {
     targets: Vec<&'p TargetPlan>,
 }
 
-/// Builds the templates of the roles, each with the path of its file without the extension. There
-/// are two templates for each pair of roles.
+/// Builds the templates of the roles, each with its file path without the extension. There are two
+/// templates for each pair of roles.
 pub(crate) fn stack_set_roles(plan: &Plan) -> Vec<(String, Template)> {
     let groups = groups(plan);
     let only = groups.len() == 1;
@@ -119,8 +120,8 @@ fn unique(of: impl IntoIterator<Item = String>) -> Value {
 fn warning(own: &SelfManaged) -> &'static str {
     if own.default_names {
         "\n\nThe role has the default name of StackSets. Other stack sets in the account might \
-         also use this role and then lack permissions. In this case, set different names \
-         (`administration_role` and `execution_role`)."
+         also use this role, which would lack permissions for them. In this case, set different \
+         names (`administration_role` and `execution_role`)."
     } else {
         ""
     }
@@ -215,7 +216,7 @@ fn administration_policies(plan: &Plan, group: &Group<'_>) -> Vec<Resource> {
     if let Some(organization) = &plan.organization {
         let statement = Statement::allow(
             "AssumeExecutionRoles",
-            "The execution role in any account of the organization.",
+            "The execution role in any account in the organization.",
         )
         .actions(["sts:AssumeRole"])
         .on(arn::role(partition, "*", role))
@@ -226,7 +227,8 @@ fn administration_policies(plan: &Plan, group: &Group<'_>) -> Vec<Resource> {
         return vec![
             policy("AssumeExecutionRolesPolicy", &name, statement).suppress(
                 "IAM_ASSUME_ROLE_EXACT",
-                "The role name is exact, and the condition limits it to the organization.",
+                "The role name is exact, and the condition requires an account in the \
+                 organization.",
             ),
         ];
     }

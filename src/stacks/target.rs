@@ -1,4 +1,4 @@
-//! The stack of a target: output bucket, deploy role, and the policies of the role.
+//! The stack of a target: the output bucket, the deploy role, and the policies of the role.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
     Template {
         header: format!(
             "{GENERATED}\n\n{}. Deployed after the first deployment of the dev stack. The \
-             parameter is the output DeployKeyId of the dev stack.",
+             parameter's value is the output DeployKeyId of the dev stack.",
             where_to(target)
         ),
         description: format!(
@@ -74,7 +74,7 @@ fn where_to(target: &TargetPlan) -> String {
     }
 }
 
-/// The names of the target in its template.
+/// The names in a target's template.
 struct Names<'p> {
     plan: &'p Plan,
     target: &'p TargetPlan,
@@ -172,8 +172,8 @@ fn output_policy(names: &Names<'_>) -> Resource {
         statements.push(
             Statement::allow(
                 "TagDeployedFiles",
-                "tagged_objects is set in the configuration. AWS documents these actions for the \
-                 S3 deploy action if the objects have tags.",
+                "tagged_objects is set in the configuration. AWS documents these permissions for \
+                 the S3 deploy action if the objects have tags.",
             )
             .actions([
                 "s3:GetObjectTagging",
@@ -188,7 +188,7 @@ fn output_policy(names: &Names<'_>) -> Resource {
         statements.push(
             Statement::allow(
                 "EncryptDeployedFiles",
-                "Encrypts the files with the key of the bucket.",
+                "Encrypts the files with the bucket's key.",
             )
             .actions(["kms:Decrypt", "kms:GenerateDataKey"])
             .on(key),
@@ -207,7 +207,7 @@ fn output_policy(names: &Names<'_>) -> Resource {
             "OutputBucketDeployAccess",
             names.text(&target.names.output_policy),
             &comment,
-            "Deploys into the output bucket",
+            "Deploys to the output bucket",
             Value::reference("DeployRole"),
             document(&statements),
         ),
@@ -233,8 +233,8 @@ fn least_output_statements(names: &Names<'_>, bucket: &Value) -> Vec<Statement> 
             .owned_by(names.account()),
         Statement::allow(
             "ReadOutputBucket",
-            "Reads the bucket's settings. AWS documents these permissions for the action, but they are \
-             not known to be required.",
+            "Reads the bucket's settings. AWS documents these permissions for the S3 deploy \
+             action, but they are not known to be required.",
         )
         .actions([
             "s3:GetBucketAcl",
@@ -373,6 +373,6 @@ fn outputs(names: &Names<'_>) -> Vec<Output> {
             "ARN of the deploy role",
             Value::attribute("DeployRole", "Arn"),
         ),
-        output("OutputBucketName", "Output bucket", bucket),
+        output("OutputBucketName", "Name of the output bucket", bucket),
     ]
 }

@@ -7,8 +7,8 @@ use crate::template::{Value, list};
 /// Logical ID of the dev stack's key.
 ///
 /// A key cannot be changed to or from a multi-Region key: CloudFormation fails such an update. The
-/// two kinds therefore have different logical IDs. A change creates a new key, and the old one is
-/// retained.
+/// two kinds therefore have different logical IDs. Changing the setting creates a new key and
+/// retains the old one.
 pub(super) fn key_logical_id(plan: &Plan) -> &'static str {
     if plan.dev.multi_region {
         "MultiRegionDeployKey"
@@ -17,8 +17,8 @@ pub(super) fn key_logical_id(plan: &Plan) -> &'static str {
     }
 }
 
-/// Returns the ARN of the key of a region as the text of a `!Sub`. `id` is the reference that gives
-/// the ID of the key.
+/// Returns the ARN of a region's key as the text of a `!Sub`. `id` is the name of the parameter or
+/// resource whose reference returns the key ID.
 pub(super) fn key_arn_text(plan: &Plan, region: &str, id: &str) -> String {
     let id = format_args!("${{{id}}}");
     arn::key(plan.partition, region, &plan.dev.account, id)

@@ -23,7 +23,7 @@ struct Tree {
 }
 
 impl TemplateFile {
-    /// Returns the tree of the template. The first call reads it.
+    /// Returns the tree of the template. The first call parses the text.
     ///
     /// # Errors
     ///
@@ -35,7 +35,8 @@ impl TemplateFile {
         }
     }
 
-    /// Returns the repeated keys of the template, in order, or no keys if it cannot be read.
+    /// Returns the repeated keys of the template, in order, or no keys if the template cannot be
+    /// read.
     pub(crate) fn repeated_keys(&self) -> &[RepeatedKey] {
         self.tree().as_ref().map_or(&[], |tree| &tree.repeated)
     }

@@ -1,13 +1,14 @@
 //! Expands the loops of a template (`Fn::ForEach`).
 //!
-//! Follows the AWS document *CloudFormation template reference guide*, section *`Fn::ForEach`*.
+//! Follows *CloudFormation template reference guide*, section *`Fn::ForEach`*, in the AWS
+//! documentation.
 
 use std::borrow::Cow;
 
 use super::{Deployment, Marker, Resolver, function, unknown_in};
 use crate::diagnostic::{Entry, Node, Span, Value};
 
-/// The prefix of the key of a loop, before its name.
+/// The prefix of a loop's key, before the loop's name.
 const LOOP: &str = "Fn::ForEach::";
 
 /// The maximum number of entries that the loops of a template can generate. It exceeds the maximum
@@ -25,8 +26,8 @@ pub(crate) struct OpenLoop {
     pub(crate) reason: &'static str,
 }
 
-/// Returns a template with expanded loops, and the loops that are left out because their items are
-/// unknown. Each copy has the position of the loop's text.
+/// Returns a template with expanded loops, and the loops that are left out because they cannot be
+/// expanded. Each copy has the position of the loop's text.
 pub(crate) fn without_loops(template: &Node) -> (Cow<'_, Node>, Vec<OpenLoop>) {
     if !has_loop(template) {
         return (Cow::Borrowed(template), Vec::new());

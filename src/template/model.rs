@@ -1,4 +1,4 @@
-//! The model of a template and its sections (AWS CloudFormation, *Template sections*).
+//! The model of a template and its sections. Follows *Template sections* in the AWS documentation.
 
 use serde_json::Value as Json;
 
@@ -49,11 +49,11 @@ pub struct Resource {
     pub condition: Option<String>,
     /// Resources that must exist before it.
     pub depends_on: Vec<String>,
-    /// Whether the resource is retained when its stack is deleted or when it is replaced. If its
-    /// first creation is rolled back, it is still deleted, so that it does not conflict with the
-    /// next attempt.
+    /// Whether the resource is retained when its stack is deleted or when the resource is replaced.
+    /// If its first creation is rolled back, the resource is still deleted, so that it does not
+    /// conflict with the next attempt.
     pub retained: bool,
-    /// The Guard rules that are suppressed on it, each with a reason.
+    /// The Guard rules that are suppressed for it, each with a reason.
     pub suppressed: Vec<(String, String)>,
     pub properties: Value,
 }
@@ -83,7 +83,8 @@ impl Resource {
         }
     }
 
-    /// Returns the resource, retained when its stack is deleted or when it is replaced.
+    /// Returns the resource, which is retained when its stack is deleted or when the resource is
+    /// replaced.
     #[must_use]
     pub(crate) fn retained(mut self) -> Self {
         self.retained = true;
@@ -121,7 +122,7 @@ impl Resource {
 }
 
 impl Template {
-    /// Returns the resource with a logical ID.
+    /// Returns the resource with this logical ID.
     pub(crate) fn resource(&self, id: &str) -> Option<&Resource> {
         self.resources.iter().find(|resource| resource.id == id)
     }

@@ -1,6 +1,7 @@
 //! The types of parameters, and the values that CloudFormation accepts for them.
 //!
-//! Follows the AWS document *CloudFormation template reference guide*, section *Parameters*.
+//! Follows *CloudFormation template reference guide*, section *Parameters*, in the AWS
+//! documentation.
 
 use crate::diagnostic::Node;
 
@@ -29,7 +30,7 @@ pub(crate) fn refusal<'v>(parameter: &Node, value: &'v str) -> Option<(&'v str, 
     })
 }
 
-/// Returns whether a type is a list, which is specified with commas.
+/// Returns whether a type is a list, whose items are separated by commas.
 pub(super) fn is_list(kind: &str) -> bool {
     kind == "CommaDelimitedList" || kind.starts_with("List<")
 }
@@ -42,7 +43,7 @@ fn unfit(parameter: &Node, kind: &str, value: &str) -> Option<(String, String)> 
     if let Some(allowed) = parameter.get("AllowedValues").and_then(Node::items) {
         let allowed: Vec<&str> = allowed.iter().filter_map(Node::scalar_text).collect();
         if !allowed.contains(&value) {
-            let help = format!("the allowed values are: {}", allowed.join(", "));
+            let help = format!("specify one of the allowed values: {}", allowed.join(", "));
             return Some(("it is not an allowed value".to_owned(), help));
         }
     }

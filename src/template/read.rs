@@ -1,5 +1,5 @@
-//! Reads templates as trees with positions, and deployed templates as the model, which is required
-//! to merge them with new templates.
+//! Reads templates as trees with positions. Also reads deployed templates into the model, so that
+//! they can be merged with new templates.
 //!
 //! The model does not have the sections that s3ferry never writes (mappings, rules, transforms).
 //! [`Template::read`] rejects a template with such a section, because it cannot be merged.
@@ -33,7 +33,7 @@ pub fn read_template(source: &Source) -> Result<Node, Diagnostic> {
 ///
 /// # Errors
 ///
-/// Returns the same errors as [`read_template`].
+/// Returns an error if [`read_template`] would return one.
 pub(super) fn read_with_repeated_keys(
     source: &Source,
 ) -> Result<(Node, Vec<RepeatedKey>), Diagnostic> {
@@ -53,8 +53,8 @@ pub(super) fn read_with_repeated_keys(
 }
 
 impl Value {
-    /// Returns the value of a node of a template. The short and the long form of an intrinsic
-    /// function have the same value.
+    /// Returns the value of a template node. The short and the long form of an intrinsic function
+    /// have the same value.
     pub(crate) fn from_node(node: &Node) -> Self {
         let plain = match &node.value {
             diagnostic::Value::Null => Self::String(String::new()),
@@ -135,8 +135,8 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not a template, or if it has a section that the model does
-    /// not represent.
+    /// Returns an error if the text is not a template, has no resources, or has a section that the
+    /// model does not represent.
     pub(crate) fn read(source: &Source) -> Result<Self, Diagnostic> {
         let (root, _) = diagnostic::read_last_values(source)?;
         let Some(sections) = root.entries() else {

@@ -70,7 +70,7 @@ impl Value {
         })
     }
 
-    /// Returns the value with each part replaced for which `change` returns a replacement.
+    /// Returns a copy of the value. Replaces each part for which `change` returns a replacement.
     pub(crate) fn mapped(&self, change: &impl Fn(&Self) -> Option<Self>) -> Self {
         if let Some(changed) = change(self) {
             return changed;
@@ -97,7 +97,7 @@ impl Value {
     }
 }
 
-/// Returns the text of a `!Sub`. Replaces each reference if `with` returns a replacement for it.
+/// Returns the text of a `!Sub`. Replaces each reference for which `with` returns a replacement.
 /// The literal `${!…}` stays unchanged.
 fn replace_references(text: &str, with: &impl Fn(&str) -> Option<String>) -> String {
     let parts = sub_parts(text).map(|part| match part {

@@ -9,7 +9,7 @@ pub enum Value {
     Bool(bool),
     Integer(i64),
     List(Vec<Item>),
-    /// A mapping, in this order.
+    /// A mapping with ordered fields.
     Map(Vec<Field>),
     /// `!Ref`: a parameter, or the main identifier of a resource.
     Ref(String),

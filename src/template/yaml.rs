@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::value::{Field, Item, Value};
 use crate::escape::{is_hidden, shown};
 
-/// Comments are wrapped to this column.
+/// The column at which comments are wrapped.
 const WIDTH: usize = 100;
 
 /// Words that YAML 1.1 or 1.2 reads as a boolean or as null, in lowercase.

@@ -1,5 +1,5 @@
-//! The properties that a pipeline and its targets must agree on, from the template of the dev
-//! stack.
+//! The properties that a pipeline and its targets must agree on, as declared in the dev stack's
+//! template.
 
 use super::piece::Piece;
 use crate::template::{Template, Value};
@@ -19,7 +19,7 @@ pub(super) fn interface(template: &Template) -> Vec<serde_json::Value> {
     let mut found: Vec<serde_json::Value> = Vec::new();
     for pipeline in pipelines {
         let name = |key: &str| resolved(template, pipeline.properties.field(key));
-        // The keys of the artifacts contain the name of the pipeline.
+        // Artifact keys contain the pipeline name.
         found.extend(["Name", "RoleArn", "ArtifactStore", "ArtifactStores"].map(name));
         let stages = pipeline.properties.to_json();
         let stages = stages["Stages"].as_array().cloned().unwrap_or_default();

@@ -13,11 +13,12 @@ use crate::template::{Renames, Resource, Template, Value};
 /// same time.
 const SIDE_BY_SIDE: [&str; 3] = ["AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::IAM::Role"];
 
-/// The account and region of a template's pseudo parameters; `None` for a stack set, whose template
-/// serves several.
+/// The account and region that a template's pseudo parameters resolve to; `None` for a stack set,
+/// whose template serves several accounts or regions.
 pub(crate) type Place<'a> = Option<(&'a str, &'a str)>;
 
-/// Returns the logical IDs of `new` that differ in the stack that was deployed from `deployed`.
+/// Returns the logical IDs in `new` that differ from those in the stack, which was deployed from
+/// `deployed`.
 pub(crate) fn renames(deployed: &Template, new: &Template, place: Place<'_>) -> Renames {
     let mut found = Renames::new();
     let taken: HashSet<&str> = (deployed.resources.iter().chain(&new.resources))
@@ -65,8 +66,8 @@ fn free(id: &str, is_taken: impl Fn(&str) -> bool) -> String {
     }
 }
 
-/// Returns the name of a resource that is used outside of the stack; `None` for other types and for
-/// a name that is unknown before the deployment.
+/// Returns the name of a resource that is used outside the stack; `None` for other types and for a
+/// name that is unknown before the deployment.
 pub(super) fn name(template: &Template, resource: &Resource, place: Place<'_>) -> Option<String> {
     if !SIDE_BY_SIDE.contains(&resource.kind.as_str()) {
         return None;
@@ -85,7 +86,7 @@ pub(super) fn name(template: &Template, resource: &Resource, place: Place<'_>) -
     }
 }
 
-/// Returns a string in which the pseudo parameters are replaced.
+/// Returns a value as text, with its pseudo parameters replaced.
 pub(super) fn text(value: &Value, place: Place<'_>) -> Option<String> {
     let Some((account, region)) = place else {
         return match value {

@@ -15,7 +15,8 @@ const RUN: [&str; 2] = [PIPELINE, "AWS::Events::Rule"];
 
 const PIPELINE: &str = "AWS::CodePipeline::Pipeline";
 
-/// The output of a transitional dev stack with the ID of the key that the pipeline still uses.
+/// The output of a transitional dev stack that contains the ID of the key that the pipeline still
+/// uses.
 pub(crate) const PREVIOUS_KEY_ID: &str = "PreviousDeployKeyId";
 
 /// The beginning of the header of a transitional template.
@@ -40,11 +41,11 @@ pub(crate) enum PipelineOf {
     New,
 }
 
-/// Builds a transitional template from the new and the deployed one. Its policies allow what either
-/// template allows and deny only what both deny. It keeps the resources that the new template no
-/// longer contains.
+/// Builds a transitional template from the new template and the deployed one. Its policies allow
+/// what either template allows and deny only what both deny. It keeps the resources that the new
+/// template no longer contains.
 ///
-/// The logical IDs of `new` are those of the deployed stack ([`super::ids::renames`]).
+/// `new` has the logical IDs of the deployed stack ([`super::ids::renames`]).
 pub(crate) fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Template {
     let mut template = new.clone();
     template.header = format!("{TRANSITIONAL}\n\n{}", new.header);
@@ -135,7 +136,8 @@ fn keep_grants(resource: &mut Resource, old: &Resource) {
             continue;
         };
         let both = policy::both(new, old);
-        // A policy must have at least one statement. The old ones work for the deployed pipeline.
+        // A policy must have at least one statement. The old statements work for the deployed
+        // pipeline.
         let is_empty = matches!(both.field("Statement"), Some(Value::List(all)) if all.is_empty());
         let both = if is_empty { old.clone() } else { both };
         resource.properties.set(name, both);
@@ -224,8 +226,9 @@ fn refers_to(value: &Value, id: &str) -> bool {
     }
 }
 
-/// Replaces parameters in a deployed template with their deployed values, if they change or are
-/// missing in the new template. One template can then contain both versions of a statement.
+/// Replaces parameters in a deployed template with their deployed values, if the new template omits
+/// the parameters or if their values change. One template can then contain both versions of a
+/// statement.
 pub(crate) fn with_values(
     deployed: &Template,
     values: &HashMap<String, String>,

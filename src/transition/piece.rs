@@ -17,24 +17,24 @@ const POLICY_NAME: &str = "ManagedPolicyName";
 pub struct SetInstances {
     /// Accounts and regions with a stack instance.
     pub existing: Vec<(String, String)>,
-    /// The existing ones that are not in the new configuration.
+    /// Existing instances that are not in the new configuration.
     pub leaving: Vec<(String, String)>,
-    /// Whether the remaining ones have the current template of the stack set.
+    /// Whether the remaining instances have the current template of the stack set.
     pub are_current: bool,
 }
 
 /// A deployed stack.
 #[derive(Debug, Clone)]
 pub struct Deployed {
-    /// Its template.
+    /// Template of the stack.
     pub template: Template,
-    /// The template's text.
+    /// Text of the template.
     pub text: Arc<str>,
-    /// Values of its parameters.
+    /// Values of the parameters.
     pub parameters: BTreeMap<String, String>,
-    /// Its outputs.
+    /// Outputs of the stack.
     pub outputs: BTreeMap<String, String>,
-    /// The instances of a stack set.
+    /// The instances, if this is a stack set.
     pub set: Option<SetInstances>,
 }
 
@@ -42,7 +42,8 @@ impl Deployed {
     /// Reads the template of a deployed stack.
     ///
     /// # Errors
-    /// The text is not a template, or a new template cannot be merged with it.
+    /// Returns an error if the text is not a template or if a new template cannot be merged with
+    /// it.
     pub fn read(
         name: &str,
         text: &str,
@@ -59,8 +60,8 @@ impl Deployed {
         })
     }
 
-    /// Returns the ID of the key in the output of a new dev template; `None` if the stack does not
-    /// have this key yet.
+    /// Returns the ID of the key that a new dev template outputs; `None` if the stack does not have
+    /// this key yet.
     pub(crate) fn next_key(&self, new: &Template) -> Option<String> {
         match new.output(KEY_ID)? {
             Value::Ref(id) => self.key_ids().remove(id),
@@ -68,7 +69,7 @@ impl Deployed {
         }
     }
 
-    /// Returns the key IDs in its outputs by logical ID.
+    /// Returns the key IDs in the outputs, by logical ID.
     pub(super) fn key_ids(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for name in [KEY_ID, PREVIOUS_KEY_ID] {
@@ -89,7 +90,7 @@ pub enum Found {
     Deployed(Box<Deployed>),
     /// The stack does not exist.
     Absent,
-    /// A new template cannot be merged with its template, for this reason.
+    /// The new template cannot be merged with the deployed one. Contains the reason.
     Foreign(String),
     /// The stack cannot be read with the current credentials.
     Unknown {
@@ -104,7 +105,7 @@ pub enum Found {
 pub struct Piece {
     /// Name of the template.
     pub name: String,
-    /// Account and region of the stack.
+    /// Part of the deployment that the stack belongs to.
     pub side: Side,
     /// Account and region of the stack, or of each instance of a stack set.
     pub instances: Vec<(String, String)>,
@@ -138,12 +139,12 @@ impl Piece {
         }
     }
 
-    /// Returns the instances of its stack set, if it is one.
+    /// Returns the existing instances if the piece is a deployed stack set.
     pub(super) fn set(&self) -> Option<&SetInstances> {
         self.deployed()?.set.as_ref()
     }
 
-    /// Returns the accounts and regions in which it is currently deployed.
+    /// Returns the accounts and regions in which the piece is currently deployed.
     pub(super) fn places(&self) -> &[(String, String)] {
         self.set().map_or(&self.instances, |set| &set.existing)
     }
@@ -163,7 +164,7 @@ impl Piece {
     }
 }
 
-/// Returns whether two templates differ in more than descriptions and comments.
+/// Returns whether the resources, outputs, or conditions of two templates differ.
 pub(super) fn differ(first: &Template, second: &Template) -> bool {
     let (first, second) = (first.to_json(), second.to_json());
     let sections = ["Resources", "Outputs", "Conditions"];
@@ -172,7 +173,7 @@ pub(super) fn differ(first: &Template, second: &Template) -> bool {
         .any(|section| first[section] != second[section])
 }
 
-/// Adds the name of the target to the name of a policy, to make it unique.
+/// Adds the target's name to a policy's name to make the policy name unique.
 fn distinguish(policy: &mut Resource, target: &str) {
     if let Some(name) = policy.properties.field(POLICY_NAME) {
         let name = name.suffixed(&format!("-{target}"));
@@ -180,8 +181,9 @@ fn distinguish(policy: &mut Resource, target: &str) {
     }
 }
 
-/// Returns a new template with the unique policy names of the deployed stack. The stack keeps them
-/// after the other stack with the same names is removed. Returns `None` if it has no such names.
+/// Returns a new template with the unique policy names of the deployed stack. The stack keeps these
+/// names even after the stack that used the original names is removed. Returns `None` if the
+/// deployed stack has no such names.
 pub fn with_policy_names(new: &Template, deployed: &Template, target: &str) -> Option<Template> {
     let mut template = new.clone();
     let mut is_same = true;

@@ -21,7 +21,7 @@ const NEGATED: [&str; 8] = [
     "DateNotEquals",
 ];
 
-/// Merges the new document and the permissions of the old one.
+/// Merges the permissions of the old document into the new one.
 pub(super) fn both(new: &Value, old: &Value) -> Value {
     let (Some(new_statements), Some(old_statements)) = (statements(new), statements(old)) else {
         return new.clone();
@@ -124,8 +124,8 @@ fn is_sibling(old: &Value, new: &Value) -> bool {
     sid(old).is_some() && sid(old) == sid(new) && effect(old) == effect(new)
 }
 
-/// Returns the elements in which two statements differ; `None` if one lacks an element of the
-/// other.
+/// Returns the elements in which two statements differ; `None` if one statement lacks an element of
+/// the other.
 fn differences<'v>(new: &'v Value, old: &Value) -> Option<Vec<&'v str>> {
     let (new, old) = (elements(new), elements(old));
     if new.len() != old.len() {
@@ -160,8 +160,8 @@ fn joined(new: &Value, old: &Value) -> Option<Value> {
     Some(statement)
 }
 
-/// Builds a `Deny` for what both versions deny, if they differ in only one list of alternatives or
-/// in the values that they exclude.
+/// Builds a `Deny` statement for the calls that both versions deny, if the versions differ in only
+/// one list of alternatives or in the values that they exclude.
 fn denied_by_both(new: &Value, old: &Value) -> Option<Value> {
     let differences = differences(new, old)?;
     let [only] = differences.as_slice() else {

@@ -1,8 +1,8 @@
 //! The order of the steps from the deployed templates to the new ones.
 //!
 //! The first steps add what the new pipeline needs. Then the pipeline switches, and the last steps
-//! remove what only the old pipeline needed. A stack goes directly to its new template if the proof
-//! of the resulting state permits it.
+//! remove what only the old pipeline needed. A stack gets its new template directly if the proof of
+//! the resulting state permits it.
 
 mod moves;
 
@@ -25,10 +25,11 @@ pub use moves::{Break, Conflict, Leaving, Move, Sequence};
 
 /// Plans the transition of a live pipeline. The first piece is the dev stack.
 ///
-/// With `forced`, the user confirms that targets that cannot be read are deployed.
+/// If `forced` is true, the user has confirmed that the targets that cannot be read are deployed.
 ///
 /// # Errors
-/// The proof cannot read a template. The message names the template and the reason.
+/// Returns an error if the proof cannot read a template. The message names the template and the
+/// reason.
 pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, String> {
     let pieces = &distinct_policies(pieces);
     let key_changes = pieces.first().is_some_and(key_changes);
@@ -36,8 +37,8 @@ pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, Str
         .iter()
         .map(|piece| versions(piece, key_changes && piece.side != Side::Dev))
         .collect();
-    // A stack that is recorded with the new template has at least its permissions, but not for a
-    // key that does not exist yet.
+    // A stack that is recorded with the new template has at least the permissions in that template,
+    // but not for a key that does not exist yet.
     let current = pieces.iter().map(|piece| match piece.found {
         Found::Unknown { is_recorded: true } if !key_changes => Version::New,
         _ => Version::Deployed,
@@ -168,8 +169,8 @@ impl Planner<'_> {
     }
 
     /// Returns whether the dev stack must get its additions before the other stacks are deployed.
-    /// They need the ID of a new key, a trust policy can name only an existing role, and additional
-    /// pipelines switch before the first one.
+    /// The other stacks need the ID of a new key, a trust policy can name only an existing role,
+    /// and additional pipelines switch before the first one.
     fn dev_first(&self, pipelines: &[usize]) -> bool {
         let dev = &self.pieces[0];
         let versions = &self.versions[0];
@@ -201,8 +202,9 @@ impl Planner<'_> {
             let versions = &self.versions[*piece];
             let template = versions.template(version).unwrap_or(&versions.new);
             // Steps that an interrupted run completed are skipped. The last step of each stack is
-            // not skipped, because its tags may change even if it already has its new template.
-            // The template of a stack set does not show whether all of its instances have it.
+            // not skipped, because the stack's tags may change even if the stack already has its
+            // new template. The template of a stack set does not show whether all of its instances
+            // have it.
             let is_done = match version {
                 Version::Both => !versions.both_changes && !self.pieces[*piece].is_set,
                 Version::Switched => versions
@@ -259,7 +261,7 @@ impl Planner<'_> {
         Ok(found.beyond(&self.before, &self.after).is_empty())
     }
 
-    /// Returns whether a group of stacks can get its new templates, which grant no more than the
+    /// Returns whether a group of stacks can get their new templates, which grant no more than the
     /// new pipeline needs.
     fn can_finish(&self, group: &[usize], can_prove: bool) -> Result<bool, String> {
         if !can_prove {
@@ -294,8 +296,8 @@ impl Planner<'_> {
             })
     }
 
-    /// Returns whether the new pipeline and the targets use resources of each other that the
-    /// deployed pipeline does not use or grant.
+    /// Returns whether the switch changes a property that the pipeline and its targets must agree
+    /// on.
     fn targets_are_needed(&self) -> bool {
         let dev = &self.pieces[0];
         let Some(deployed) = dev.deployed() else {
@@ -350,7 +352,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Records the names of new resources that another stack uses.
+    /// Records the names in new templates that another stack already uses.
     fn conflicts(&mut self) {
         let owners = owners(self.pieces);
         for (number, piece) in self.pieces.iter().enumerate() {
@@ -426,7 +428,8 @@ impl Planner<'_> {
                 Side::Target(number) => self.plan.targets.get(number),
                 _ => None,
             };
-            // The new setting applies after the switch. Before it, the deployed setting must match.
+            // The new setting applies after the switch. Before the switch, the deployed template
+            // must also have the setting.
             let held_before = || {
                 let deployed = piece.deployed();
                 deployed.is_some_and(|deployed| deployed.text.contains("s3:PutObjectTagging"))
@@ -447,7 +450,8 @@ impl Planner<'_> {
     }
 }
 
-/// Returns the pipeline that is replaced. Its history is lost.
+/// Returns the deployed pipeline if the new template replaces it. A replaced pipeline loses its
+/// history.
 fn renamed_pipeline(piece: usize, deployed: &Template, new: &Template) -> Option<Leaving> {
     let (pipeline, old) = pipeline(deployed)?;
     let (_, new) = self::pipeline(new)?;

@@ -14,7 +14,7 @@ use crate::stacks::{CREATE_PIPELINE, Side};
 pub(crate) struct StackState {
     /// Name of the template.
     pub name: String,
-    /// Account and region of the stack.
+    /// Part of the deployment that the stack belongs to.
     pub side: Side,
     /// Accounts and regions.
     pub instances: Vec<(String, String)>,
@@ -33,7 +33,7 @@ pub(crate) struct StackState {
 pub struct Fault {
     /// Stable ID of the call.
     pub id: String,
-    /// Whether a policy denies the call. Otherwise, it depends on unknown values.
+    /// Whether the call is denied. If not, its result depends on unknown values.
     pub is_denied: bool,
     /// Description of the call.
     pub what: String,
@@ -44,7 +44,8 @@ pub struct Fault {
 pub(crate) struct Faults(BTreeMap<String, Fault>);
 
 impl Faults {
-    /// Returns the faults that exist neither before nor after the transition.
+    /// Returns the faults that the transition adds: denied calls that are not denied before it, and
+    /// undecided calls that are faults neither before nor after it.
     pub(crate) fn beyond<'f>(&'f self, before: &'f Self, after: &'f Self) -> Vec<&'f Fault> {
         let is_known = |fault: &Fault| {
             let known = |faults: &Self| faults.0.get(&fault.id).map(|known| known.is_denied);
@@ -57,7 +58,7 @@ impl Faults {
         self.0.values().filter(|fault| !is_known(fault)).collect()
     }
 
-    /// Returns whether a policy denies a call of the pipeline.
+    /// Returns whether a call of the pipeline is denied.
     pub(crate) fn has_denials(&self) -> bool {
         self.0.values().any(|fault| fault.is_denied)
     }
@@ -66,7 +67,7 @@ impl Faults {
 /// Proves a state. The first stack is the dev stack.
 ///
 /// # Errors
-/// The proof cannot read a template. The message gives the reason.
+/// Returns an error if the proof cannot read a template. The message gives the reason.
 pub(crate) fn faults(plan: &Plan, stacks: &[StackState]) -> Result<Faults, String> {
     let inputs = inputs(plan, stacks);
     let proof = proof::prove(&inputs).map_err(|errors| {
@@ -112,8 +113,8 @@ pub(crate) fn faults(plan: &Plan, stacks: &[StackState]) -> Result<Faults, Strin
     Ok(Faults(found))
 }
 
-/// Builds the inputs for the proof of a state. Equal stacks become one input with several
-/// instances.
+/// Builds the inputs for the proof of a state. Equal stacks of a target become one input with
+/// several instances.
 pub(crate) fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
     let mut inputs = Inputs::base(plan);
     let mut found: Vec<Stack> = Vec::new();
@@ -141,7 +142,7 @@ pub(crate) fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
         found.push(Stack {
             name: stack.name.clone(),
             is_target: matches!(stack.side, Side::Target(_)),
-            // The names of its calls include the account and region in every state.
+            // The call IDs of a target include the account and region in every state.
             is_generic: matches!(stack.side, Side::Target(_)),
             tagged_objects: stack.tagged_objects,
             instances: instances.collect(),

@@ -1,4 +1,5 @@
-//! The templates of a stack during a transition, and its accounts and regions with each of them.
+//! The templates of a stack during a transition, and the stack's accounts and regions in each
+//! version.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,11 +40,11 @@ pub(super) struct Versions {
     /// Whether the transitional template differs from the deployed one.
     pub(super) both_changes: bool,
     /// The transitional template of the dev stack after the switch, and whether it differs from the
-    /// deployed one; `None` if it is equal to the new one.
+    /// deployed one; `None` if it is equal to the new template.
     pub(super) switched: Option<(Arc<Template>, bool)>,
 }
 
-/// Returns the accounts and regions of a piece with a version.
+/// Returns the accounts and regions of a piece in a version.
 pub(super) fn places(piece: &Piece, version: Version) -> Vec<(String, String)> {
     let Some(set) = piece.set() else {
         return piece.instances.clone();

@@ -1,4 +1,4 @@
-"""A headless Chromium, and the real binary in a separate folder."""
+"""Runs a headless Chromium, and the real binary in a separate folder."""
 
 import os
 import pathlib
@@ -9,9 +9,9 @@ import unittest
 from playwright.sync_api import sync_playwright
 
 BINARY = os.environ["S3FERRY"]
-# A function that returns the faults of the layout of a page.
+# A function that returns the layout faults of a page.
 MEASURE = (pathlib.Path(__file__).parent / "measure.js").read_text()
-# Without a network, requests by the browser itself would fail with noise.
+# Without a network, the browser's own requests would fail and log messages.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -39,7 +39,7 @@ class Folder:
         (self.path / "s3ferry.yaml").write_text(config)
 
     def run(self, *arguments, code=0):
-        """Runs the binary; returns its standard output."""
+        """Runs the binary, and returns its standard output."""
         done = subprocess.run(
             [BINARY, *arguments],
             cwd=self.path,
@@ -51,14 +51,14 @@ class Folder:
         return done.stdout
 
     def edit(self, file, old, new):
-        """Replaces a text that is in a file exactly once."""
+        """Replaces a text that occurs exactly once in a file."""
         path = self.path / file
         text = path.read_text()
-        assert text.count(old) == 1, f"{old!r} is in {file} {text.count(old)} times"
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {file}"
         path.write_text(text.replace(old, new))
 
     def report(self, *arguments, code=0):
-        """Writes a report; returns its address."""
+        """Writes a report, and returns its address."""
         self.run("report", *arguments, code=code)
         return (self.path / "report.html").as_uri()
 
@@ -67,7 +67,7 @@ class Folder:
 
 
 class BrowserTest(unittest.TestCase):
-    """A test with pages that must not log messages or request other files."""
+    """A test of pages that must not log messages or request other files."""
 
     @classmethod
     def setUpClass(cls):

@@ -1,4 +1,4 @@
-// Measures an open page: returns its faults as sentences. With `svg`, the page is a diagram.
+// Measures an open page, and returns its faults as sentences. The page can also be an SVG document.
 () => {
   const faults = [];
   const root = document.documentElement;
@@ -27,7 +27,7 @@
       if (lines.size > 1) faults.push(`the word is broken: ${word[0]}`);
     }
   }
-  // A marked place for a line break is after a separator, unless the name is long.
+  // A permitted line break must follow a separator, unless the name is long.
   for (const mark of document.querySelectorAll("wbr")) {
     const before = (mark.previousSibling?.textContent ?? "").split(/\s/).at(-1);
     const after = mark.nextSibling?.textContent ?? "";
@@ -37,7 +37,7 @@
       faults.push(`a line may break in a word: ${before}|${after}`);
     }
   }
-  // Content that is cut off or leaves its box.
+  // Content that is cut off or overflows its box.
   for (const element of document.querySelectorAll("main *, header *, dialog[open] *")) {
     if (!isShown(element) || element.closest("svg")) continue;
     const { overflowX, display } = getComputedStyle(element);

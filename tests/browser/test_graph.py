@@ -1,4 +1,4 @@
-"""The diagrams, read by the programs for their formats."""
+"""Tests the diagrams with the programs that render their formats."""
 
 import json
 import os
@@ -41,7 +41,7 @@ class GraphTest(BrowserTest):
             shape = json.loads(folder.run("graph", "--format", "json"))
             yield folder, len(shape["sides"]), len(shape["nodes"]), len(shape["arrows"])
 
-    def test_mermaid_renders_it(self):
+    def test_mermaid_renders_the_diagram(self):
         script = os.environ["S3FERRY_MERMAID"]
         for folder, sides, nodes, arrows in self.each():
             page = self.open("about:blank")
@@ -59,7 +59,7 @@ class GraphTest(BrowserTest):
             self.assertEqual(page.locator("path.flowchart-link").count(), arrows)
             self.assertIn("prods3role" if sides == 2 else "canarys3role", svg)
 
-    def test_graphviz_renders_it(self):
+    def test_graphviz_renders_the_diagram(self):
         for folder, sides, nodes, arrows in self.each():
             done = subprocess.run(
                 ["dot", "-Tsvg"],

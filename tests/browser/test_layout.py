@@ -1,6 +1,6 @@
-"""The layout of the report on screens and on paper, measured with the fonts of the browser.
+"""Tests the layout of the report on screens and on paper, with the fonts of the browser.
 
-Every test keeps what it saw in `target/screenshots/` (or `$CARGO_TARGET_DIR/screenshots/`).
+The screenshots and PDF files are in `target/screenshots/` (or `$CARGO_TARGET_DIR/screenshots/`).
 """
 
 import os
@@ -15,7 +15,7 @@ SCREENSHOTS = (
     pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent.parent / "target")) / "screenshots"
 )
 WIDTHS = [400, 800, 1400]
-# A4 landscape without its margins of 10 mm.
+# A4 landscape without margins of 10 mm, in CSS pixels.
 PAPER = {"width": 1046, "height": 718}
 
 LONG = f"""\
@@ -68,7 +68,7 @@ class LayoutTest(BrowserTest):
                 page.evaluate(
                     "document.querySelectorAll('details:not(.source)').forEach(it => it.open = true)"
                 )
-                # Sections that are not on the screen have their real size, too.
+                # Gives sections that are not on the screen their real size, too.
                 page.add_style_tag(content=".group, .source { content-visibility: visible; }")
                 page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=True)
                 self.assertEqual(page.evaluate(MEASURE), [])
@@ -84,7 +84,7 @@ class LayoutTest(BrowserTest):
         return self.print(name, address)
 
     def print(self, name, address, prepare=None, **options):
-        """Prints a report to a PDF file; returns its pages."""
+        """Prints a report to a PDF file, and returns the number of its pages."""
         page = self.open(address, **options)
         if prepare:
             prepare(page)

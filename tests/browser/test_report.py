@@ -1,4 +1,4 @@
-"""The report, as a reviewer uses it."""
+"""Tests the report as a reviewer uses it."""
 
 import re
 
@@ -10,7 +10,7 @@ from browser import BrowserTest, Folder
 
 
 def find(page, words, found):
-    """Filters the page, and waits for the number of entries."""
+    """Filters the page, and waits for the number of matches to appear."""
     page.fill("#find", words)
     # The largest pages take a while on a busy machine.
     expect(page.locator("#found")).to_have_text(re.compile(found), timeout=30_000)
@@ -33,7 +33,7 @@ class ReportTest(BrowserTest):
         cls.folder.close()
         super().tearDownClass()
 
-    def test_it_asks_for_nothing_but_itself(self):
+    def test_the_report_requests_no_other_file(self):
         page = self.open(self.address)
         page.click(".diagram.wide a text >> nth=0")
         self.assertEqual(self.requests, [self.address])
@@ -52,7 +52,7 @@ class ReportTest(BrowserTest):
             arrow.focus()
             page.keyboard.press("Enter")
             self.assertTrue(page.is_visible("#panel"), label)
-            # The panel has the text of the page.
+            # The panel repeats the text of the page.
             calls = page.locator(arrow.get_attribute("href"))
             self.assertEqual(
                 page.inner_text("#panel-title").strip(),
@@ -76,7 +76,7 @@ class ReportTest(BrowserTest):
         self.assertIn("DeployRoleDecryptsArtifactsProd stacks/dev.yaml", excerpts[1])
         self.assertIn("aws:PrincipalArn: arn:aws:iam::222222222222:role/prods3role", excerpts[1])
 
-    def test_a_statement_leads_to_its_line(self):
+    def test_a_statement_links_to_its_line(self):
         page = self.open(self.address)
         page.click(".diagram.wide a[aria-label^='4: check, assume'] text")
         at = page.locator("#panel .at").first.inner_text()
@@ -94,7 +94,7 @@ class ReportTest(BrowserTest):
         self.assertIn(f"Sid: {sid}", written)
         self.assertTrue(mark.inner_text().startswith(f"Sid: {sid}"))
 
-    def test_the_templates_are_whole(self):
+    def test_the_templates_are_complete(self):
         page = self.open(self.address)
         for number, name in enumerate(["dev", "prod"]):
             written = (self.folder.path / f"stacks/{name}.yaml").read_text()
@@ -131,7 +131,7 @@ class ReportTest(BrowserTest):
         focused = page.evaluate("document.activeElement.textContent")
         self.assertTrue(focused.startswith("Sid: DecryptArtifacts"), focused[:80])
 
-    def test_every_link_leads_somewhere(self):
+    def test_every_link_has_a_target(self):
         page = self.open(self.address)
         dead = page.evaluate("""[...document.querySelectorAll("a[href^='#']")]
             .map(link => link.getAttribute("href"))
@@ -140,7 +140,7 @@ class ReportTest(BrowserTest):
         ids = page.evaluate("[...document.querySelectorAll('[id]')].map(it => it.id)")
         self.assertEqual(len(ids), len(set(ids)))
 
-    def test_it_is_complete_without_scripts(self):
+    def test_the_report_is_complete_without_scripts(self):
         page = self.open(self.address, java_script_enabled=False)
         self.assertFalse(page.is_visible("#finder"))
         self.assertFalse(page.is_visible("#panel"))
@@ -154,7 +154,7 @@ class ReportTest(BrowserTest):
         calls.locator("summary").click()
         self.assertTrue(calls.locator("table").is_visible())
 
-    def test_it_is_accessible(self):
+    def test_the_report_is_accessible(self):
         for scheme in ["light", "dark"]:
             page = self.open(self.address, color_scheme=scheme)
             page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
@@ -164,7 +164,7 @@ class ReportTest(BrowserTest):
             found = Axe().run(page)
             self.assertEqual(found.violations_count, 0, found.generate_report())
 
-    def test_light_and_dark_differ(self):
+    def test_the_light_and_dark_colors_differ(self):
         colors = set()
         for scheme in ["light", "dark"]:
             page = self.open(self.address, color_scheme=scheme)
@@ -173,7 +173,7 @@ class ReportTest(BrowserTest):
 
 
 class BrokenTest(BrowserTest):
-    """A report of edited templates."""
+    """Reports about edited templates."""
 
     def setUp(self):
         super().setUp()
@@ -181,7 +181,7 @@ class BrokenTest(BrowserTest):
         self.addCleanup(self.folder.close)
         self.folder.run("synth")
 
-    def test_a_denied_call_is_seen_and_explained(self):
+    def test_a_denied_call_is_shown_and_explained(self):
         self.folder.edit("stacks/prod.yaml", "- kms:Decrypt", "- kms:Encrypt")
         page = self.open(self.folder.report(code=1))
         self.assertEqual(page.locator(".diagram.wide a.denied").count(), 1)
@@ -196,7 +196,7 @@ class BrokenTest(BrowserTest):
         marked = page.locator(".code mark.excess").all_text_contents()
         self.assertEqual(len([text for text in marked if "kms:Encrypt" in text]), 1)
 
-    def test_an_attack_that_is_allowed_is_seen(self):
+    def test_an_allowed_attack_is_shown(self):
         self.folder.edit(
             "stacks/prod.yaml",
             "Action: s3:PutObject\n            Resource: arn:aws:s3:::codepipeline-output-bucket/*",
@@ -208,7 +208,7 @@ class BrokenTest(BrowserTest):
         self.assertIn("ALLOWED", row.inner_text())
         self.assertIn("s3:DeleteObject", row.inner_text())
 
-    def test_names_stay_text(self):
+    def test_markup_in_a_template_is_shown_as_text(self):
         nasty = "x</code></script><script>alert(1)</script><img src=x onerror=alert(2)>"
         self.folder.edit(
             "stacks/prod.yaml",
@@ -230,7 +230,7 @@ class ManyTargetsTest(BrowserTest):
         self.addCleanup(folder.close)
         return self.open(folder.report())
 
-    def test_one_target_represents_many_and_each_has_its_calls(self):
+    def test_one_target_represents_many_and_each_target_lists_its_calls(self):
         targets = "".join(
             f"""\
   - name: site-{number}
@@ -246,7 +246,7 @@ dev:
 targets:
 {targets}""")
         self.assertEqual(page.locator(".diagram.wide .side").count(), 2)
-        self.assertIn("and 149 alike", page.locator(".diagram.wide").text_content())
+        self.assertIn("and 149 similar", page.locator(".diagram.wide").text_content())
         self.assertEqual(page.locator("#calls .group").count(), 151)
         find(page, "200000000077 decrypt", "^[1-9][0-9]* of ")
         groups = visible(page, "#calls .group")
@@ -256,7 +256,7 @@ targets:
         visible(page, "#calls .arrow-calls a[href^='#f']")[-1].click()
         self.assertIn("Sid", page.evaluate("document.activeElement.textContent"))
 
-    def test_a_thousand_accounts_stay_usable(self):
+    def test_a_report_for_many_accounts_is_usable(self):
         accounts = ", ".join(f'"{200000000000 + number}"' for number in range(500))
         page = self.report(f"""\
 organization: o-exampleorg1
@@ -270,10 +270,10 @@ targets:
     bucket: "site-{{account}}-{{region}}"
 """)
         self.assertIn("1000 accounts and regions", page.locator(".diagram.wide").text_content())
-        # A role and a bucket for each region, with its own artifact store.
+        # Each region has an artifact bucket and a deploy role.
         self.assertEqual(page.locator(".diagram.wide .node.bucket", has_text="artifact").count(), 2)
         self.assertEqual(page.locator(".diagram.wide .node", has_text="deploy role").count(), 2)
-        # Each of the accounts can be found.
+        # The filter finds each account.
         find(page, "200000000432 eu-west-1", "^[1-9][0-9]* of ")
         listed = [item.inner_text() for item in visible(page, "#calls li")]
         self.assertEqual(listed, ["200000000432 eu-west-1"])

@@ -44,7 +44,7 @@ CURRENT = {
     },
 }
 
-#: Name: configuration, additional files, stacks, and facts about existing resources.
+#: By name: configuration, additional files, stacks, and facts about existing resources.
 BASES = {
     "default": (config(), {}, TWO, {}),
     "article": (config(top="permissions: article"), {}, TWO, {}),

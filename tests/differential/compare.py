@@ -1,8 +1,8 @@
 """Compares the decisions of the proof with those of the second evaluator, world by world.
 
-`compare.py BINARY FIRST COUNT` writes `world {…}` lines, reads a line of decisions for each, and
-reports the disagreements. `compare.py BINARY SEED` writes the world of a seed, indented, and the
-decisions of the second evaluator.
+`compare.py BINARY FIRST COUNT` writes `world {…}` lines, reads a line of decisions for each world,
+and reports the disagreements. `compare.py BINARY SEED` writes a seed's world as indented JSON, and
+the decisions of the second evaluator.
 """
 
 import json
@@ -16,7 +16,8 @@ from evaluator import verdicts
 from templates import World
 from worlds import world as make_world
 
-#: The minimum share of each decision. A comparison of only allowed calls would show little.
+#: The minimum share of each decision. A comparison that contains only allowed calls would prove
+#: little.
 LEAST_SHARE = {"Allowed": 0.2, "Denied": 0.03, "Unproven": 0.03}
 #: Limits the mutations to these kinds, for debugging.
 ONLY = os.environ.get("S3FERRY_MUTATIONS", "").split() or None
@@ -30,7 +31,7 @@ def key_names(world, ours):
     for arn, stack, account, region, name in ours["keys"]:
         theirs = templates[(stack, account, region)].attribute(name, "Arn")
         if found.setdefault(arn, theirs) != theirs:
-            found[arn] = f"{arn} (also another key's)"
+            found[arn] = f"{arn} (also the ARN of another key)"
     return found
 
 
@@ -40,7 +41,7 @@ def by_call(calls, names):
     for call in calls:
         resource = re.sub(r"-logs/.*", "-logs/log", call["resource"])
         resource = names.get(resource, resource)
-        # A key ID in an ARN of another account.
+        # The ID of a key can occur in an ARN with another account.
         for ours, theirs in names.items():
             resource = resource.replace(ours.rsplit("/", 1)[-1], theirs.rsplit("/", 1)[-1])
         made = (call["caller"], call["action"], resource)
@@ -49,7 +50,7 @@ def by_call(calls, names):
 
 
 def disagreements(world, ours):
-    """Yields every call that the two sides decide differently, or that only one side has."""
+    """Yields each call that only one side has, or on which the sides disagree."""
     names = key_names(world, ours)
     theirs, mine = by_call(verdicts(world), {}), by_call(ours["calls"], names)
     for made in sorted(theirs.keys() | mine.keys()):
@@ -103,7 +104,7 @@ def main():
     shares = {name: decided[name] / calls for name in LEAST_SHARE}
     unbalanced = count >= 100 and any(shares[name] < least for name, least in LEAST_SHARE.items())
     if unbalanced:
-        print(f"too few calls with one of the decisions: {shares}")
+        print(f"too few calls with some decisions: {shares}")
     return 1 if found or refused or unbalanced else 0
 
 

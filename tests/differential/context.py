@@ -52,7 +52,7 @@ class Request:
         if prefix == "aws":
             return self.of_service(name) if self.caller.service else self.of_role(name)
         if prefix != service:
-            return ABSENT  # Service-specific keys apply only to requests to the service.
+            return ABSENT  # Service-specific keys apply only to requests to that service.
         if prefix == "s3":
             return self.of_s3(name, action)
         if prefix == "kms":
@@ -80,10 +80,10 @@ class Request:
             return [call.organization]
         if name.startswith("aws:resourcetag/"):
             if call.key is not None and call.key.managed:
-                return ABSENT  # It cannot be tagged.
+                return ABSENT  # An AWS managed key cannot be tagged.
             return self.tag(call.tags, name)
         if name.startswith("aws:requesttag/") or name == "aws:tagkeys":
-            # No call on a bucket or key passes tags. Session tags are not documented.
+            # Calls on buckets and keys do not pass tags. Session tags are not documented.
             return UNKNOWN if self.action.startswith("sts:") else ABSENT
         return UNKNOWN
 
@@ -101,8 +101,8 @@ class Request:
             "aws:principalaccount": caller.account,
             "aws:principaltype": "Account" if caller.root else "AssumedRole",
             "aws:principalisawsservice": "false",
-            # The calls of a service role are not made "via" a service, but the KMS calls that S3
-            # makes on its behalf are ("Forward access sessions").
+            # A service role does not make its calls "via" a service. S3 makes the KMS calls on
+            # behalf of the role, so these are "via" S3 ("Forward access sessions").
             "aws:viaawsservice": "true" if call.via_s3 else "false",
         }
         if name in known:
@@ -134,7 +134,7 @@ class Request:
         if name in ("aws:principalarn", "aws:principalaccount", "aws:username", "aws:referer"):
             return ABSENT
         if name.startswith("aws:calledvia") or name == "aws:federatedprovider":
-            return ABSENT  # Only in calls with the credentials of an IAM principal.
+            return ABSENT  # Present only in calls with the credentials of an IAM principal.
         if name == "aws:principalservicenameslist":
             return PRESENT
         if name.startswith("aws:principaltag/") or name.startswith("aws:principalorg"):
@@ -171,7 +171,7 @@ class Request:
         if name in ("s3:dataaccesspointarn", "s3:dataaccesspointaccount", "s3:accesspointnetworkorigin"):
             return ABSENT  # The pipeline uses buckets, not access points.
         if name == "s3:locationconstraint":
-            return ABSENT  # Only in s3:CreateBucket.
+            return ABSENT  # Present only in s3:CreateBucket.
         return UNKNOWN
 
     def of_kms(self, name, action):
@@ -189,7 +189,7 @@ class Request:
                 return UNKNOWN
             return call.encryption_context or PRESENT
         if name == "kms:encryptioncontextkeys":
-            # Contains at least aws:s3:arn. An upload may add others.
+            # Contains at least aws:s3:arn. An upload may add other keys.
             return PRESENT if action in CRYPTOGRAPHIC else ABSENT
         if name == "kms:encryptionalgorithm":
             return ["SYMMETRIC_DEFAULT"] if action in CRYPTOGRAPHIC else ABSENT

@@ -28,8 +28,8 @@ def decide(call, options):
     if call.unknown:
         return None, [call.unknown]
     if call.step == "administer":
-        # Organizations often deny all actions to root users. An administrator of the account is
-        # sufficient.
+        # Organizations often deny all actions to root users. It is sufficient that an
+        # administrator of the account can make the call.
         root, reasons = decide_with(call, options)
         administrator = Role(f"arn:aws:iam::{call.owner}:role/administrator", call.owner,
                              identity=[FULL_ACCESS])  # fmt: skip
@@ -116,7 +116,7 @@ def decide_with(call, options):
 
 
 def foreign(call, options, note):
-    """The provided control policies are those of the stacks' accounts. Those of others are unknown."""
+    """Control policies are provided only for the accounts of the stacks."""
     if options.get("scps") and not call.caller.service and call.caller.account not in call.accounts:
         yield note("allowed by the SCPs of the caller's account", None)
     if options.get("rcps") and not call.caller.service and call.owner not in call.accounts:
@@ -124,7 +124,7 @@ def foreign(call, options, note):
 
 
 def names_another(call, request):
-    """Whether a key policy lets another principal of the account change it. It may deploy the key."""
+    """Returns whether another principal, which may deploy the key, can change the key policy."""
     for document in call.policy:
         for statement in as_list((document or {}).get("Statement", [])):
             if statement["Effect"] == "Allow" and action_matches(statement, call.action):
@@ -135,7 +135,7 @@ def names_another(call, request):
     return False
 
 
-#: Keys that make a grant to everyone not public if their values are fixed.
+#: With a fixed value of one of these keys, S3 does not consider a grant to everyone public.
 FIXED = ("aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths",
          "aws:sourceip", "aws:sourcearn", "aws:sourcevpc", "aws:sourcevpce", "aws:sourceowner",
          "aws:sourceaccount", "aws:userid", "s3:x-amz-server-side-encryption-aws-kms-key-id",
@@ -143,7 +143,7 @@ FIXED = ("aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:
 
 
 def is_public(document):
-    """Whether S3 considers a bucket policy public (S3 User Guide, "The meaning of 'public'")."""
+    """Returns whether S3 considers a bucket policy public (S3 User Guide, "The meaning of 'public'")."""
     found = [False]
     for statement in as_list(document.get("Statement", [])):
         named = principals(statement.get("Principal", {}))
@@ -168,7 +168,7 @@ def is_public(document):
 
 
 def limits(call, note):
-    """Yields the reasons for which AWS rejects a call, regardless of policies."""
+    """Yields the conditions that AWS checks for a call, regardless of policies."""
     key = call.key
     if key is not None:
         if not key.exists:

@@ -154,7 +154,7 @@ class Resources(Mutator):
         return f"{stack['name']}/{name}: {kind}"
 
     def make_conditional(self):
-        """Puts a resource or a statement under a condition that is true or false."""
+        """Makes a resource or a statement depend on a condition that is true or false."""
         stack, name, resource = self.rng.choice(self.resources("IAM::ManagedPolicy", "S3::BucketPolicy"))
         value = self.rng.choice(["no", "yes"])
         conditions = stack["template"].setdefault("Conditions", {})

@@ -46,7 +46,7 @@ ROLES = [
 ARTIFACTS = "codepipeline-us-east-1-0123456789"
 YES_NO = ["true", "false", True, False]
 ORGANIZATION = ["o-exampleorg1", "o-exampleorg2"]
-#: Key: its operators and values.
+#: The operators and values for each key.
 KEYS = {
     "aws:PrincipalArn": (ARN, ROLES),
     "aws:PrincipalAccount": (STRING, ACCOUNTS[:3] + ["${aws:ResourceAccount}", "${aws:PrincipalAccount}"]),
@@ -119,8 +119,8 @@ SETS = {
 IDENTITY_SETS = {"kms:ResourceAliases": (STRING, ["alias/s3deploykey", "alias/other", "alias/*"])}
 
 
-#: Keys with known values in most requests. Conditions on them are decided; conditions on others are
-#: often unknown.
+#: Keys with known values in most requests, so that most conditions on them are decided. Conditions
+#: on other keys are often undecided.
 KNOWN = ["aws:PrincipalArn", "aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalTag/team",
          "aws:PrincipalIsAWSService", "aws:ResourceAccount", "aws:RequestedRegion", "aws:SecureTransport",
          "aws:SourceArn", "aws:ViaAWSService", "s3:ResourceAccount", "s3:x-amz-server-side-encryption",

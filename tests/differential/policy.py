@@ -175,8 +175,8 @@ def compare(operator, policy, value, request, version):
 
 
 def has_no_value(text, request, version):
-    """Whether a variable in a text has no value. It "might cause the entire statement to be invalid",
-    so a negation that holds only for this reason may or may not hold."""
+    """Returns whether a variable in a text has no value. Such a variable "might cause the entire
+    statement to be invalid", so the result of a negation is unknown if it depends on the variable."""
     return expand(text, request, version) is None
 
 

@@ -1,7 +1,7 @@
 """The calls in a pipeline run, each with its strength.
 
-*Needed*: the run fails without it. *Documented*: AWS's permission lists contain it, but runs are
-known to succeed without it.
+*Needed*: the run fails without the call. *Documented*: the permission lists of AWS contain the call,
+but runs are known to succeed without it.
 """
 
 from dataclasses import dataclass, field
@@ -97,12 +97,13 @@ class Run:
         )  # fmt: skip
 
     def key_call(self, step, caller, action, key, strength, region, bucket=None, object_key=None):
-        """S3 calls KMS on behalf of the caller. The encryption context is the object, or with an S3 Bucket
-        Key, the bucket (S3 User Guide, "Using server-side encryption with AWS KMS keys")."""
+        """Adds a KMS call that S3 makes on behalf of the caller. The encryption context is the object, or
+        the bucket if it has an S3 Bucket Key (S3 User Guide, "Using server-side encryption with AWS KMS
+        keys")."""
         contexts = [None]
         if bucket is not None and bucket.name:
             arn = f"arn:aws:s3:::{bucket.name}"
-            # If it is unknown whether there is an S3 Bucket Key, both must be allowed.
+            # If the S3 Bucket Key setting is unknown, both contexts must be allowed.
             contexts = {None: [[f"{arn}/{object_key}"], [arn]], True: [[arn]]}.get(
                 bucket.bucket_key, [[f"{arn}/{object_key}"]]
             )
@@ -144,7 +145,8 @@ class Run:
             if named_by_pipeline and account != caller.account:
                 return Key(alias, account, exists=False)
             if arn is None:
-                # It may have been created outside the templates, but not across accounts.
+                # The alias may exist outside the templates, but an alias does not work across
+                # accounts.
                 if named_by_pipeline and account != owner:
                     return Key(alias, account, exists=False)
                 return unknown
@@ -166,7 +168,7 @@ class Run:
         return Key(arn, account, policy=given)
 
     def default_key(self, bucket, caller):
-        """Returns the key of a bucket's default encryption for a caller, or None without KMS."""
+        """Returns the key of a bucket's default encryption for a caller, or None if it does not use KMS."""
         if bucket.encryption is None:
             return Key(None, None)
         if bucket.encryption == "AES256":
@@ -177,7 +179,7 @@ class Run:
         return self.find_key(text, caller, bucket.region, bucket.account, False)
 
     def store_key(self, store, caller):
-        """Returns the key of an artifact store. Without EncryptionKey, it is the AWS managed key,
+        """Returns the key of an artifact store. A store without EncryptionKey uses the AWS managed key,
         regardless of the bucket's default (CodePipeline API Reference, "ArtifactStore"; S3 API
         Reference, "PutObject": aws:kms without a key ID)."""
         if not store.encrypted:
@@ -191,13 +193,14 @@ class Run:
     def put(self, step, key_step, caller, bucket, object_key, key, headers):
         self.bucket_call(step, caller, "s3:PutObject", bucket, object_key, NEEDED, headers)
         if key is not None:
-            # Decrypt: a multipart upload reads its own parts.
+            # A multipart upload reads its own parts, so it needs kms:Decrypt.
             for action in ("kms:GenerateDataKey", "kms:Decrypt"):
                 self.key_call(key_step, caller, action, key, NEEDED, bucket.region, bucket, object_key)
 
     def store_headers(self, store):
-        """CodePipeline requests SSE-KMS in the header (its own bucket policies deny other uploads). The
-        ACL that it sets on artifacts is not documented."""
+        """Returns the headers of an upload to an artifact store. CodePipeline requests SSE-KMS, because the
+        bucket policies that it creates deny other uploads. AWS does not document the ACL that
+        CodePipeline sets on artifacts."""
         headers = {"encryption": ["aws:kms"], "acl": "unknown"}
         if not store.encrypted:
             return {**headers, "key": "unknown"}
@@ -214,11 +217,11 @@ class Run:
             # CodePipeline User Guide, "Manage the CodePipeline service role".
             for action in BUCKET_READS:
                 self.bucket_call(step, caller, action, bucket, None, DOCUMENTED)
-            # The last three are for source objects with tags.
+            # The last three actions are for source objects with tags.
             for action in ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObjectTagging",
                            "s3:GetObjectTagging", "s3:GetObjectVersionTagging"):  # fmt: skip
                 self.bucket_call(step, caller, action, bucket, object_key, DOCUMENTED)
-        # A role in another account grants the bucket owner access (aws-cdk#14260).
+        # A role in another account grants access to the bucket owner (aws-cdk#14260).
         other = bucket.account is not None and caller.account not in (None, bucket.account)
         strength = NEEDED if other else DOCUMENTED
         if other or is_service_role:
@@ -238,7 +241,7 @@ class Run:
             self.key_call("decrypt", caller, "kms:DescribeKey", key, DOCUMENTED, bucket.region)
 
     def source(self, caller, template, configuration):
-        """CodePipeline User Guide, "Amazon S3 source action reference"."""
+        """Adds the calls of a source action (CodePipeline User Guide, "Amazon S3 source action reference")."""
         bucket = self.world.bucket(template.maybe(configuration.get("S3Bucket")))
         object_key = template.maybe(configuration.get("S3ObjectKey")) or "*"
         for action in BUCKET_READS:
@@ -256,7 +259,7 @@ class Run:
             self.key_call("source", caller, "kms:Decrypt", key, NEEDED, bucket.region, bucket, object_key)
 
     def deploy(self, caller, template, configuration):
-        """CodePipeline User Guide, "Amazon S3 deploy action reference"."""
+        """Adds the calls of a deploy action (CodePipeline User Guide, "Amazon S3 deploy action reference")."""
         get = lambda name: template.maybe(configuration.get(name)) or ""
         bucket = self.world.bucket(template.maybe(configuration.get("BucketName")))
         path = get("ObjectKey")
@@ -279,9 +282,9 @@ class Run:
             self.bucket_call("deploy", caller, action, bucket, None, DOCUMENTED)
 
     def copy(self, service_role, main, regional, object_key):
-        """CodePipeline User Guide, "Add a cross-Region action": CodePipeline copies the input
-        artifacts to the store in the action's region. The caller is not documented. The service role
-        has access to the stores ("Manage the CodePipeline service role")."""
+        """Adds the calls that copy an input artifact to the store in the action's region (CodePipeline
+        User Guide, "Add a cross-Region action"). AWS does not document the caller. The service role has
+        access to the stores ("Manage the CodePipeline service role")."""
         key = self.store_key(main, service_role)
         self.bucket_call("copy", service_role, "s3:GetObject", main.bucket, object_key, NEEDED)
         self.bucket_call("copy", service_role, "s3:GetObjectVersion", main.bucket, object_key, DOCUMENTED)
@@ -336,7 +339,7 @@ class Run:
         for region, store in declared:
             bucket = self.world.bucket(template.maybe(store["Location"]))
             if bucket.region is None:
-                bucket.region = region  # The bucket of a store must be in the action's region.
+                bucket.region = region  # The bucket must be in the region of the actions.
             key = store.get("EncryptionKey")
             found[region] = Store(
                 bucket, region, key is not None, template.maybe(key["Id"]) if key else None, template.account
@@ -394,8 +397,9 @@ class Run:
             self.start(role, arn.rsplit(":", 1)[-1], template, "start")
 
     def administer(self, key):
-        """KMS API Reference, "CreateKey": the key policy must allow the caller to change it later. The
-        principal that deploys is unknown, so the root user of the account is checked."""
+        """Adds the call that changes a key policy. KMS API Reference, "CreateKey": the key policy must allow
+        its creator to change it later. The principal that deploys is unknown, so the call is made by the
+        root user of the account."""
         root = Role(f"arn:aws:iam::{key.account}:root", key.account, root=True)
         self.calls.append(
             Call("administer", root, "kms:PutKeyPolicy", key.arn, NEEDED, key.account,
@@ -403,7 +407,7 @@ class Run:
         )  # fmt: skip
 
     def logs(self, bucket):
-        """S3 User Guide, "Enabling Amazon S3 server access logging": the logging service writes the logs."""
+        """Adds the call that writes access logs (S3 User Guide, "Enabling Amazon S3 server access logging")."""
         name, prefix = bucket.logging
         target = self.world.bucket(name)
         source = {"aws:sourcearn": f"arn:aws:s3:::{bucket.name}", "aws:sourceaccount": bucket.account}

@@ -1,4 +1,4 @@
-"""The resources of CloudFormation templates (buckets, keys, and roles), including unknown properties."""
+"""Reads buckets, keys, and roles from CloudFormation templates, including their unknown properties."""
 
 import re
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Role:
     boundary: list = field(default_factory=list)
     tags: dict | None = None
     service: str | None = None
-    #: The root user of the account.
+    #: Whether this is the root user of the account.
     root: bool = False
     #: False if another role has this name.
     exists: bool = True
@@ -54,7 +54,7 @@ class Bucket:
     bucket_key: bool | None = None
     block: dict = field(default_factory=dict)
     logging: tuple | None = None
-    #: The templates define it ambiguously.
+    #: Whether the templates define the bucket ambiguously.
     disputed: bool = False
 
 
@@ -63,15 +63,15 @@ class Key:
     arn: str | None
     account: str | None
     policy: list = field(default_factory=lambda: [None])
-    #: Whether S3 can encrypt with it: enabled, symmetric, and with key material.
+    #: Whether S3 can encrypt with the key: it is enabled and symmetric, and has key material.
     usable: bool | None = True
     tags: dict | None = None
     aliases: list | None = None
     #: Condition keys for the properties of the key.
     properties: dict = field(default_factory=dict)
-    #: The AWS managed key aws/s3 of an account.
+    #: Whether this is the AWS managed key aws/s3 of an account.
     managed: bool = False
-    #: The caller specifies it by an alias.
+    #: Whether the caller specifies the key by an alias.
     by_alias: bool = False
     #: False if the caller specifies a key that does not exist in its account.
     exists: bool = True
@@ -97,14 +97,14 @@ class Template:
         return self.value(self.body["Conditions"][name]) in (True, "true")
 
     def parameter(self, name):
-        """A parameter without a value or default takes the output of the dev stack with the same name.
-        The generated stacks exchange values in this way."""
+        """Returns the value of a parameter. If it has neither a value nor a default, returns the dev
+        stack's output with the same name, because the generated stacks exchange values in this way."""
         parameter = self.body["Parameters"][name]
         given = self.world.options.get("parameters", {})
         if name in given:
             return given[name]
         if name == "CreatePipeline":
-            return "true"  # The last step of the deployment.
+            return "true"  # The proof covers the state after the last deployment step.
         if "Default" in parameter and not parameter["Type"].startswith("AWS::SSM::"):
             return parameter["Default"]
         dev = self.world.world["stacks"][0]
@@ -422,8 +422,8 @@ class World:
         if arn not in self.roles:
             account = arn.split(":")[4]
             role = Role(arn, account)
-            # "IAM and AWS STS quotas": names are unique in an account, regardless of paths. A role
-            # with that name and another path therefore rules out this one.
+            # "IAM and AWS STS quotas": role names are unique in an account, regardless of
+            # paths. If a role has this name and another path, this role does not exist.
             if any(r.account == account and r.name == role.name for r in self.roles.values()):
                 role.trust, role.exists, self.roles[arn] = [], False, role
                 return role
@@ -463,9 +463,10 @@ class World:
 
 
 def usable(template, get):
-    """S3 User Guide, "Using server-side encryption with AWS KMS keys": only symmetric encryption keys.
-    AWS KMS Developer Guide, "Key states of AWS KMS keys": a disabled key is unusable, and so is a key
-    that waits for its key material. The key material may have been imported in the meantime."""
+    """Returns whether S3 can encrypt with a key. S3 User Guide, "Using server-side encryption with AWS
+    KMS keys": S3 supports only symmetric encryption keys. AWS KMS Developer Guide, "Key states of AWS
+    KMS keys": a disabled key is unusable, and so is a key without imported key material. The key
+    material may have been imported after the deployment."""
     enabled = template.maybe(get("Enabled", True))
     spec = template.maybe(get("KeySpec", "SYMMETRIC_DEFAULT"))
     material = template.maybe(get("Origin", "AWS_KMS")) == "AWS_KMS" or None
@@ -479,7 +480,7 @@ def usable(template, get):
 
 
 def key_properties(template, kind, get):
-    """AWS KMS Developer Guide, "Condition keys for AWS KMS": keys that expose properties of the key."""
+    """Returns the condition keys for key properties (AWS KMS Developer Guide, "Condition keys for AWS KMS")."""
     if kind != "AWS::KMS::Key":
         return {}
     defaults = {

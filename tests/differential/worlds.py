@@ -74,7 +74,7 @@ class Mutations(Policies, Resources, Pipeline):
 
 
 def name_no_policies(world):
-    """Avoids `--identity ROLE=none` for a role with a policy that no template creates: it is an error."""
+    """Replaces `--identity ROLE=none` if the role has a policy that no template creates, which is an error."""
     nothing = {"Effect": "Allow", "Action": "codepipeline:ListPipelines", "Resource": "*"}
     given = world["options"]["identities"]
     for stack in world["stacks"]:

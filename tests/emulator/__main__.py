@@ -1,9 +1,10 @@
-"""Runs the AWS emulator of the tests: ministack, with additions that the templates and the tests need.
+"""Runs the AWS emulator of the tests: ministack with additions for the templates and the tests.
 
 usage: python tests/emulator PORT
-       AUTH=true python tests/emulator PORT    with enforced policies; the secret key is `test`
+       AUTH=true python tests/emulator PORT    enforces policies; the secret key is `test`
 
-It listens on 127.0.0.1 and exits when its standard input is closed, so it never outlives the tests.
+The emulator listens on 127.0.0.1. It exits when its standard input is closed, so it never outlives the
+tests.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""Makes ministack's CloudFormation as strict as AWS: states of a stack, repeated requests, conditions
+"""Makes ministack's CloudFormation as strict as AWS about stack states, repeated requests, conditions
 and parameters in change sets, capabilities, and imports.
 
-The responses follow the API reference of AWS and reports of its users.
+The responses follow the AWS API reference and reports of AWS users.
 """
 
 import asyncio
@@ -23,8 +23,9 @@ _UPDATABLE = {
     "IMPORT_ROLLBACK_COMPLETE",
 }
 
-# Properties whose change replaces a resource, from the documentation of the resource types. Changes of
-# other properties are updated in place. For a key, the update fails instead.
+# Properties whose change replaces a resource, according to the documentation of the resource types.
+# A change to any other property updates the resource in place. A key is never replaced: the update
+# fails instead.
 _REPLACING = {
     "AWS::CodePipeline::Pipeline": ("Name",),
     "AWS::Events::Rule": ("Name", "EventBusName"),
@@ -85,7 +86,7 @@ def _described(list_stacks):
 
 
 def _once(parameter, action):
-    """Returns the first response again for a repeated request with the same token."""
+    """Repeats the first response if a request with the same token is repeated."""
 
     def asked(params):
         token = _p(params, parameter)

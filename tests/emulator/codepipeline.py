@@ -1,5 +1,5 @@
-"""The part of CodePipeline that a deployment uses: the resource type with AWS's checks of a definition,
-and the calls that read pipelines and their executions (executions.py).
+"""Simulates the part of CodePipeline that a deployment uses: the resource type with AWS's checks of a
+definition, and the calls for pipelines and their executions (executions.py).
 """
 
 import time
@@ -68,7 +68,7 @@ def _delete(name, props):
 
 
 def _check(props):
-    """Makes the checks of CodePipeline for a created or updated pipeline."""
+    """Checks a created or updated pipeline like CodePipeline."""
     stores = [entry["ArtifactStore"] for entry in props.get("ArtifactStores", [])]
     for store in stores or [props["ArtifactStore"]]:
         owner = s3._bucket_owner_account(store["Location"])

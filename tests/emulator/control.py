@@ -1,14 +1,15 @@
-"""Requests that tests can send to the emulator in addition to AWS calls: failures and delays of
-resources, executions of a pipeline, and sessions of services.
+"""Requests that tests can send to the emulator in addition to AWS calls. They cause failures and delays
+of resources, add pipeline executions and credentials for services, and share keys.
 
-POST /_test/failures    {"account", "type", "name", "operation", "reason"}; and {"after", "times"}
-                        if the failure is not only the first time
+POST /_test/failures    {"account", "type", "name", "operation", "reason"}; also {"after", "times"}
+                        if not only the first operation fails
 POST /_test/pace        {"account", "seconds"}          delay for each resource
-POST /_test/propagation {"account", "role", "times"}    the role is unknown to CodePipeline for this
-                        number of saved pipelines of the account
+POST /_test/propagation {"account", "role", "times"}    CodePipeline does not know the role for the next
+                        `times` saves of pipelines in the account
 POST /_test/executions  {"account", "region", "pipeline", "status"}; for a failed execution also
                         {"stage", "action", "message", "code"}, or {"stage", "action", "failure"}
-                        with a failure in `failures.json`; a null status: not in the history
+                        with a failure from `failures.json`; with a null status, the execution does
+                        not appear in the history
 POST /_test/sessions    {"role", "service"}             credentials for the service
 POST /_test/shares      {"account", "region", "key", "policy"}  AWS RAM shares a key
 """
@@ -19,7 +20,7 @@ import threading
 
 import asgi
 
-# The messages of AWS for a failed action, by the kind of the failure.
+# The errors of AWS for failed actions, by kind of failure.
 _known = json.loads((pathlib.Path(__file__).parent / "failures.json").read_text())
 _lock = threading.Lock()
 _failures = []

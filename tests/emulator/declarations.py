@@ -1,9 +1,9 @@
-"""The checks of CodePipeline for the definition of a created or updated pipeline: whether it can assume
-the roles, and the configuration of each S3 deploy action.
+"""Checks the definition of a created or updated pipeline like CodePipeline: its roles, its entry
+conditions, and the configuration of each S3 deploy action.
 
-The codes and messages of the role errors are from responses of AWS. For the configuration of an S3
-deploy action, only the codes are known: AWS rejects a missing `BucketName` or `Extract` and unknown
-keys. It accepts any value of `Extract`, and `false` without `ObjectKey`.
+The codes and messages of the role errors are from AWS responses. For the configuration of an S3
+deploy action, only the codes are known: AWS rejects a missing `BucketName` or `Extract`, and
+unknown keys. It accepts any value of `Extract`, and does not require `ObjectKey` for `false`.
 """
 
 import uuid
@@ -30,7 +30,7 @@ class Refused(ValueError):
 
 
 def check(definition):
-    """Raises `Refused` for an invalid definition, which has the property names of CloudFormation."""
+    """Raises `Refused` if a definition, with the property names of CloudFormation, is invalid."""
     service_role = definition["RoleArn"]
     actions = [action for stage in definition["Stages"] for action in stage["Actions"]]
     for action in actions:
@@ -56,7 +56,7 @@ def _is_known(role):
 
 
 def _check_condition(entry):
-    """See the AWS documents *BeforeEntryConditions* and *How do stage conditions work?*."""
+    """Follows *BeforeEntryConditions* and *How do stage conditions work?* in the AWS documentation."""
     if entry is None:
         return
     if len(entry["Conditions"]) != 1:

@@ -1,7 +1,12 @@
-"""Changes the emulator to enforce policies (`AUTH=true`) like AWS: `aws:PrincipalArn` is the ARN of the
-role, `aws:ResourceAccount` is the account that owns the bucket, a bucket policy is evaluated for the
-exact caller in another account, S3 returns 403 for a missing object to callers without s3:ListBucket,
-plain HTTP on this machine counts as TLS, and services can assume roles.
+"""Changes how the emulator enforces policies (`AUTH=true`), to match AWS:
+
+- `aws:PrincipalArn` is the ARN of the role.
+- `aws:ResourceAccount` is the account that owns the bucket.
+- A bucket policy is evaluated for the exact caller in another account.
+- S3 returns 403 for a missing object if the caller cannot list the bucket.
+- Services can assume roles.
+
+Plain HTTP counts as TLS, because the tests call the emulator over plain HTTP.
 """
 
 import dataclasses
@@ -39,7 +44,7 @@ def install():
 
     def evaluated(document, context, *rest, **named):
         caller = iam_evaluator.caller_arn()
-        # For a caller in another account, ministack's S3 keeps only the account.
+        # For a caller in another account, ministack's S3 passes only the account.
         if context.principal_type == "Root" and caller.split(":")[4] == context.principal_account:
             context = dataclasses.replace(context, principal_arn=caller)
         return evaluate(document, context, *rest, **named)
@@ -50,7 +55,7 @@ def install():
 
 
 def _hiding_what_is_missing(answer):
-    """Returns 403 for a missing object if the caller cannot list the bucket (*HeadObject*)."""
+    """Makes S3 return 403 for a missing object if the caller cannot list the bucket (*HeadObject*)."""
 
     def answered(bucket, key, headers=None, query=None):
         found = answer(bucket, key, headers, query)

@@ -1,8 +1,8 @@
-"""The part of pipeline executions that the tests need: their triggers, source versions, stages, and
-results. Actions do not do their work.
+"""Simulates pipeline executions as far as the tests need them: their triggers, source versions, stages,
+and results. The actions do no work.
 
-The source action of a real pipeline runs some time after the start. Here, it runs when a client reads
-the pipeline. Until then, an execution without a source revision uses the newest version.
+The source action of a real pipeline runs some time after the start. In the emulator, it runs when a
+client reads the pipeline. Until then, an execution without a source revision uses the newest version.
 """
 
 import contextvars
@@ -23,7 +23,7 @@ class Refused(Exception):
 
 
 def install(pipelines):
-    """Makes S3 events start pipelines. `pipelines` returns those of the account and region by name."""
+    """Makes S3 events start pipelines. `pipelines` contains the account and region's pipelines by name."""
     fire, dispatch, invoke = s3._fire_s3_event, eventbridge._dispatch_event, eventbridge._invoke_target
 
     def fired(*arguments, version_id=None, **named):
@@ -101,7 +101,7 @@ def start(pipeline, given, trigger):
 
 
 def created(pipeline):
-    """Starts a created pipeline (*Start a pipeline*). Without a source object, no execution appears."""
+    """Starts a new pipeline (*Start a pipeline*). If there is no source object, no execution appears."""
     if all(_newest(action) for action in pipeline["definition"]["Stages"][0]["Actions"]):
         start(pipeline, {}, "CreatePipeline")
 
@@ -206,7 +206,7 @@ def _resolved(text, values):
 
 
 def _newest(action):
-    """Returns the version ID that an S3 source action uses, or None without an object."""
+    """Returns the version ID that an S3 source action uses, or None if the object does not exist."""
     configuration = action.get("Configuration", {})
     bucket = s3._buckets.get(configuration.get("S3Bucket"), {})
     found = bucket.get("objects", {}).get(configuration.get("S3ObjectKey"))

@@ -1,5 +1,5 @@
-"""The second policy of a key, `AWS_RAM`, which exists while AWS RAM shares the key. ListKeyPolicies
-returns one name per page, so that a caller must read all pages."""
+"""Adds the second policy of a key, `AWS_RAM`, which exists while AWS RAM shares the key. ListKeyPolicies
+returns one name per page, so a caller must read all pages."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Treats policies that name roles like AWS: a policy is rejected if the role does not exist, and a trust
+"""Makes policies that name roles behave as in AWS. A policy is rejected if the role does not exist. A
 policy stores the unique ID of the role, so it stops working when the role is deleted.
 """
 

@@ -1,4 +1,4 @@
-"""Adds the values of properties before and after a change, which ministack omits (CloudFormation API
+"""Adds the property values before and after a change, which ministack omits (CloudFormation API
 Reference, *DescribeChangeSet* with `IncludePropertyValues`, *ResourceTargetDefinition*,
 *ResourceChange*).
 """

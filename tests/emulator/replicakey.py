@@ -1,4 +1,4 @@
-"""Replicas of multi-Region keys as a resource type, based on the emulator's ReplicateKey."""
+"""Adds the resource type of multi-Region replica keys, based on the emulator's ReplicateKey."""
 
 import json
 

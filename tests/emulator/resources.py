@@ -1,5 +1,5 @@
-"""Makes the resource types of the templates as strict as AWS: existing names, non-empty buckets, the
-single policy of a bucket, and stack policies. Also adds the failures and delays that a test requests.
+"""Makes the resource types of the templates as strict as AWS about existing names, non-empty buckets,
+second bucket policies, and stack policies. Also adds the failures and delays that a test requests.
 """
 
 import fnmatch
@@ -46,7 +46,7 @@ def install():
 
 
 def refused(text, service, status, code):
-    """Returns the message of CloudFormation for an error of a service."""
+    """Returns CloudFormation's message for an error from a service."""
     return (
         f'Resource handler returned message: "{text} (Service: {service}, Status Code: {status}, '
         f'Request ID: {uuid.uuid4()}) (SDK Attempt Count: 1)" (RequestToken: {uuid.uuid4()}, '

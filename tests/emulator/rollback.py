@@ -1,10 +1,10 @@
-"""The errors of a stage rollback (CodePipeline API Reference, *RollbackStage*): the target must be an
-execution of the pipeline's current version. The emulator never rolls back.
+"""Returns the errors of a stage rollback (CodePipeline API Reference, *RollbackStage*). The target must
+be an execution of the pipeline's current version. The emulator never rolls back.
 """
 
 
 def outdate(pipeline):
-    """Makes all previous executions invalid targets, because the definition changes."""
+    """Makes all previous executions invalid as targets, because the definition has changed."""
     pipeline["outdated"] = {found["pipelineExecutionId"] for found in pipeline["executions"]}
 
 

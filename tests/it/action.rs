@@ -19,7 +19,7 @@ fn yaml(name: &str) -> Value {
 }
 
 #[test]
-fn the_action_is_valid_for_the_public_schema() {
+fn the_action_is_valid_against_the_public_schema() {
     let action = yaml("action.yml");
     let schema = std::fs::read_to_string(root().join("tests/fixtures/github-action-schema.json"))
         .expect("a file");
@@ -110,7 +110,7 @@ fn has(found: &BTreeSet<(String, String)>, rule: &str, file: &str) -> bool {
 }
 
 #[test]
-fn the_check_runs_everything_and_gives_the_findings() {
+fn the_check_runs_everything_and_reports_the_findings() {
     let project = Project::with(SMALL);
     project.expect("synth", 0);
     let good = run(&project, "check", "");
@@ -145,7 +145,7 @@ fn the_check_runs_everything_and_gives_the_findings() {
             .iter()
             .all(|(_, file)| file == "bad.json")
     );
-    // The findings of the proof are about the templates, regardless of the lint arguments.
+    // The proof reports findings in the templates, regardless of the lint arguments.
     let proven = findings(&project, 1);
     assert!(
         has(&proven, "PROVE_EXCESS", "stacks/prod.yaml"),
@@ -154,7 +154,7 @@ fn the_check_runs_everything_and_gives_the_findings() {
 }
 
 #[test]
-fn a_template_that_was_edited_by_hand_gives_findings_where_it_is() {
+fn a_manually_edited_template_has_findings_in_its_file() {
     let project = Project::with("");
     project.write("infra/s3ferry.yaml", SMALL);
     project.expect(

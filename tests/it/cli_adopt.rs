@@ -62,7 +62,7 @@ fn init_from_a_pipeline_writes_a_configuration_for_adopt() {
         "{}",
         run.stdout
     );
-    // Only the reported changes: three lines of the action, the key, and the preceding commas.
+    // Only the reported lines change: three lines of the action, the key, and the preceding commas.
     assert!(added.len() <= 10 && removed.len() <= 10, "{}", run.stdout);
 }
 
@@ -318,7 +318,7 @@ fn a_changed_or_running_pipeline_is_not_modified() {
         "{}",
         run.stderr
     );
-    // The pipeline changes while the user is asked.
+    // The pipeline changes while the command waits for the answer.
     played.plays([("GetPipeline", vec![answer.clone(), newer])]);
     project.expect(&write, 1);
     played.plays([

@@ -408,7 +408,7 @@ fn a_path_gives_keys_that_the_action_and_browsers_support() {
             "such as `site/assets`",
         );
     };
-    // With a slash at an end, the action would create keys with a double slash.
+    // With a slash at either end, the action would create keys with a double slash.
     wrong("site/", "must not begin or end with `/`");
     wrong("/site", "must not begin or end with `/`");
     for path in ["a//b", "a\\b", "./a", "a/..", "a/../b", "v1../b"] {
@@ -1004,7 +1004,7 @@ fn other_values() {
 }
 
 #[test]
-fn several_at_once_in_the_order_of_the_file() {
+fn several_problems_are_reported_in_the_order_of_the_file() {
     let config = "\
 dev:
   account: \"1\"
@@ -1029,7 +1029,7 @@ tags:
             "s3ferry.yaml:10:10"
         ]
     );
-    // All structural problems are also reported together.
+    // Structural problems are also all reported at once.
     let found = problems("dev:\n  acount: 1\n  region: [x]\ntargts: 1\n");
     assert!(found.len() >= 4, "{found:#?}");
 }
@@ -1143,7 +1143,7 @@ fn a_key_without_its_colon_or_the_space_after_it() {
         let config = SMALL.replace("account: \"111111111111\"", line);
         one(&config, "2:3", line, message, "write `account: …`");
     }
-    // Text that does not begin with a key.
+    // The text does not begin with a key.
     let found = problems(&SMALL.replace("account: \"111111111111\"", "accountant"));
     assert!(
         found[0].message.contains("`dev` must be a mapping"),
@@ -1171,7 +1171,7 @@ fn an_unquoted_account_that_is_not_only_digits_is_not_counted_in_digits() {
 }
 
 #[test]
-fn an_empty_file_is_named_as_such() {
+fn an_empty_file_is_reported_as_empty() {
     for text in ["", "\n", "# a comment\n", "---\n"] {
         let found = problems(text);
         assert_eq!(found.len(), 1, "{found:?}");

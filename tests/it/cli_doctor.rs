@@ -9,7 +9,7 @@ use crate::support::Project;
 const PIPELINE: &str = "crossaccountdeploy";
 const SERVICE_ROLE: &str = "AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy";
 
-/// A separate deployment.
+/// A deployment that only one test uses.
 pub(crate) struct Deployment {
     pub(crate) accounts: Accounts,
     pub(crate) project: Project,
@@ -118,7 +118,7 @@ pub(crate) fn rules(diagnosis: &Value) -> Vec<String> {
     findings.map(|finding| text(&finding["rule"])).collect()
 }
 
-/// Returns the steps of a pipeline execution that a finding blocks.
+/// Returns the steps of a pipeline execution that are blocked by a finding.
 fn steps(finding: &Value) -> Vec<String> {
     let consequences = finding["consequences"]
         .as_array()
@@ -644,7 +644,7 @@ fn a_missing_source_object_is_reported_without_a_failed_execution() {
         finding["fixes"].to_string().contains("s3ferry push"),
         "{finding:#}"
     );
-    // The same action with a permission error.
+    // The same action fails with a permission error.
     let denied = "Access Denied (Service: Amazon S3; Status Code: 403)";
     emulator.failed_source(dev, PIPELINE, "PermissionError", denied);
     let diagnosis = deployment.diagnosis();
@@ -751,7 +751,7 @@ fn the_suggested_command_for_denied_calls_works() {
 }
 
 #[test]
-fn nothing_deployed_and_nothing_reachable_are_distinguished() {
+fn undeployed_and_unreachable_stacks_are_distinguished() {
     let accounts = Accounts::fresh();
     let project = accounts.project(&Emulator::shared().endpoint());
     let run = project.expect("doctor --format json", 1);

@@ -33,12 +33,12 @@ fn a_known_failure_is_explained_with_its_next_step() {
             "archive-malformed",
             "(JobFailed): The archive is malformed.",
             "the source object is not a zip file",
-            "upload it again with `s3ferry push`",
+            "upload the file again with `s3ferry push`",
         ),
         (
             "deploy-configuration",
             "(ConfigurationError): ",
-            "the name of a file in the artifact contains `../`",
+            "a file name in the artifact contains `../`",
             "upload the site again with `s3ferry push`",
         ),
         (
@@ -92,7 +92,7 @@ fn a_denied_call_explains_a_denied_put_but_not_a_broken_archive() {
 }
 
 #[test]
-fn an_accepted_configuration_with_which_every_execution_fails_is_the_cause() {
+fn an_accepted_configuration_that_fails_every_execution_is_the_cause() {
     let deployment = Deployment::new();
     let good = deployment.pipeline();
     for (configuration, message) in [

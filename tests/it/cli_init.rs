@@ -22,7 +22,8 @@ fn it_writes_a_configuration_that_synthesizes() {
     let run = project.expect("synth --no-lint", 0);
     // The next step of the example is `init`.
     assert!(
-        run.stderr.contains("then `s3ferry deploy --profile dev`"),
+        run.stderr
+            .contains("then run `s3ferry deploy --profile dev`"),
         "the configuration is treated as the example: {}",
         run.stderr
     );
@@ -165,7 +166,7 @@ fn all_invalid_options_are_reported_at_once() {
 }
 
 #[test]
-fn one_account_for_both_sides_is_warned_of() {
+fn the_same_account_for_both_sides_causes_a_warning() {
     let project = Project::empty();
     let run = project.expect(
         "init --dev-account 111111111111 --prod-account 111111111111",

@@ -108,7 +108,7 @@ fn text_shows_the_finding_with_its_position_and_fix() {
 }
 
 #[test]
-fn a_clean_template_passes() {
+fn a_template_without_findings_passes() {
     let run = project().expect(&format!("{OURS} good.json"), 0);
     assert!(
         run.stdout.contains("0 errors, 0 warnings, 0 suppressed"),
@@ -141,7 +141,7 @@ fn a_warning_is_not_a_failure() {
 }
 
 #[test]
-fn verbose_shows_what_is_suppressed_and_why() {
+fn verbose_shows_suppressed_findings_with_their_reasons() {
     let run = project().expect(&format!("{OURS} bad.yaml -v"), 1);
     let line = run
         .stdout
@@ -361,7 +361,7 @@ fn nothing_to_check_is_an_error() {
         ),
         (
             "lint --rules missing bad.yaml",
-            "cannot read rules file `missing`",
+            "cannot read rule file `missing`",
         ),
         ("lint --rules empty.guard bad.yaml", "contains no rule"),
         (

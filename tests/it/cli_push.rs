@@ -1,5 +1,5 @@
 //! Tests of `s3ferry push` and `s3ferry sample` with the binary, a bucket in the emulator, and a
-//! scripted CodePipeline, because the emulator does not run pipelines.
+//! scripted CodePipeline, which reports the status and the failures that each test needs.
 
 use std::process::Command;
 use std::thread;
@@ -234,7 +234,7 @@ fn the_version_is_the_result_and_quiet_does_not_hide_it() {
     let versions = stage.versions();
     assert_eq!(run.stdout, format!("{}\n", versions[0]));
     assert_eq!(run.stderr, "");
-    // The same for an object that already exists, and if the pipeline fails.
+    // The result is the same if the object already exists, and if the pipeline fails.
     stage.plays("Failed", &[action("Deploy", "Deploy", "Failed", "no")]);
     let run = stage.project.expect("push site", 1);
     assert_eq!(run.stdout, format!("{}\n", versions[0]));
@@ -257,8 +257,7 @@ fn the_policy_for_a_push_allows_only_the_calls_of_a_push() {
     stage.project.expect("push site.zip", 3);
     let mut called: Vec<String> = (stage.pipeline.iam_names().into_iter())
         .filter(|name| name != "sts:GetCallerIdentity")
-        // The permissions of calls without an action of the same name (*Service Authorization
-        // Reference*).
+        // These calls have no action of the same name (*Service Authorization Reference*).
         .map(|name| match name.as_str() {
             "s3:ListMultipartUploads" => "s3:ListBucketMultipartUploads".to_owned(),
             "s3:CreateMultipartUpload" | "s3:UploadPart" | "s3:CompleteMultipartUpload" => {
@@ -267,7 +266,7 @@ fn the_policy_for_a_push_allows_only_the_calls_of_a_push() {
             _ => name,
         })
         .collect();
-    // Without it, a missing object looks like a forbidden one.
+    // Without this permission, S3 reports a missing object as forbidden.
     called.push("s3:ListBucket".to_owned());
     called.sort();
     called.dedup();
@@ -353,7 +352,7 @@ fn denied_tags_suggest_the_option_of_the_target() {
             "{help}"
         );
         assert!(help.contains("s3ferry deploy --all"), "{help}");
-        // With the option, it is an ordinary denial, because the deployed stack is older.
+        // With the option, the failure is an ordinary denial, because the deployed stack is older.
         let config = stage.project.read("s3ferry.yaml");
         let config = config.replacen(
             "  - name: prod\n",
@@ -609,7 +608,7 @@ fn a_large_file_is_uploaded_in_parts() {
     // The second push recognizes the same content.
     let run = stage.project.expect("push site --no-watch", 0);
     assert!(run.stderr.contains("Not uploaded"), "{}", run.stderr);
-    // A failed part leaves no unfinished upload.
+    // A failed part does not leave an unfinished upload.
     stage.project.write("site/more.txt", "other content");
     stage.pipeline.refuses("UploadPart");
     let run = stage.project.expect("push site --no-watch", 3);
@@ -775,7 +774,7 @@ fn an_unversioned_bucket_is_rejected_before_the_upload() {
 }
 
 #[test]
-fn the_wrong_account_does_not_upload() {
+fn nothing_is_uploaded_from_the_wrong_account() {
     let stage = Stage::new();
     let run = stage.project.expect("push site --profile prod", 2);
     assert!(

@@ -95,7 +95,7 @@ fn failures_without_a_policy_cause_have_their_own_explanation() {
         (
             ("Deploy", "Deploy"),
             "deploy-configuration",
-            "`Extract` of the live pipeline is neither `true` nor `false`",
+            "`Extract` in the live pipeline is neither `true` nor `false`",
             "run `s3ferry doctor` to compare the live pipeline with the templates; then run the \
              same push",
         ),

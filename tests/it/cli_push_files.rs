@@ -84,7 +84,7 @@ fn each_case_of_a_zip_file_is_reported_once_with_a_count_and_names() {
             json!(["javascript", "note", ["n.js", "o.JS"], 2]),
         ]
     );
-    // The entry of a folder does not create an object.
+    // A folder entry does not create an object.
     assert_eq!(found["source"]["files"], 26);
     assert_eq!(stage.versions().len(), 1);
     for part in [
@@ -196,7 +196,7 @@ fn a_site_in_one_folder_is_reported_with_its_location() {
     let below = "all files in `z.zip` are in `dist/`, so the site is deployed to s3://";
     let text = said("entries('dist/index.html', 'dist/b')");
     assert!(text.contains(below), "{text}");
-    // Files that a desktop adds next to the folder have no effect, and neither does `\`.
+    // Files that a desktop adds next to the folder have no effect. `\` also separates folders.
     let text = said("entries('dist/index.html', '__MACOSX/dist/._index.html', '.DS_Store')");
     assert!(text.contains(below), "{text}");
     let text = said("entries('dist\\\\index.html', 'dist\\\\b.css')");
@@ -293,7 +293,7 @@ fn archives_that_the_action_cannot_extract_are_rejected() {
             "`a\\u{a}b` cannot be deployed: it contains U+000A LINE FEED",
         ),
         ("entries('n' * 1025)", "its object key is 1025 bytes"),
-        // The directory contains a wrong size. The contents are neither extracted completely nor
+        // The directory contains a wrong size. The contents are neither completely extracted nor
         // trusted.
         (&size("10"), "`a` is damaged"),
         (

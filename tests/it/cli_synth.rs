@@ -40,8 +40,7 @@ fn the_table_names_files_resources_bytes_and_the_nearest_quota() {
             .expect("a header")
             .contains("nearest quota")
     );
-    let next =
-        "Next: review the templates with `s3ferry report`, then `s3ferry deploy --profile dev`.\n";
+    let next = "Next: review the templates with `s3ferry report`, then run `s3ferry deploy --profile dev`.\n";
     assert!(run.stderr.ends_with(next), "{}", run.stderr);
     assert!(
         run.stderr
@@ -343,7 +342,7 @@ fn nothing_is_written_if_a_quota_is_exceeded() {
     assert!(!project.exists("stacks"));
 }
 
-/// More accounts than the policies can name: the error is at the target and suggests a fix.
+/// If the policies cannot name all accounts, the error points to the target and suggests a fix.
 #[test]
 fn too_many_accounts_for_the_policies_are_rejected() {
     let config = |count: usize| {
@@ -390,7 +389,7 @@ fn an_accounts_file() {
     let project = Project::with(config);
     let run = project.expect("synth --no-lint", 2);
     assert!(run.stderr.contains("lists/accounts.csv"), "{}", run.stderr);
-    // The file format of a spreadsheet.
+    // Spreadsheet programs write files in this format.
     project.write(
         "lists/accounts.csv",
         "\u{feff}name,account,region\r\n\"Shop, blue\",\"222222222222\",us-east-1\r\n\r\n, 012345678901 ,eu-west-1\r\n",
@@ -460,7 +459,7 @@ fn an_accounts_file() {
             "account\n222222222222\n\n222222222222\n",
             "4:1",
             "222222222222",
-            "duplicate entry `222222222222`: first on line 2",
+            "duplicate entry `222222222222`, first listed on line 2",
             "remove one",
         ),
         (

@@ -62,7 +62,7 @@ fn number(element: &BytesStart<'_>, name: &str) -> f64 {
     attribute(element, name).parse().expect("a number")
 }
 
-/// The corners of a path; a round corner counts as its control point.
+/// Returns the corners of a path. The control point of a rounded corner counts as the corner.
 fn points(path: &str) -> Vec<(f64, f64)> {
     let mut points = Vec::new();
     let mut after_curve = false;
@@ -78,7 +78,7 @@ fn points(path: &str) -> Vec<(f64, f64)> {
     points
 }
 
-/// Reads a diagram. Widths of texts are estimates for a common font.
+/// Reads a diagram. The widths of texts are estimates for a common font.
 fn groups(svg: &str) -> Vec<Group> {
     let mut reader = quick_xml::Reader::from_str(svg);
     let mut groups: Vec<Group> = Vec::new();
@@ -129,7 +129,7 @@ fn groups(svg: &str) -> Vec<Group> {
     }
 }
 
-/// The parts of a line as rectangles of its width.
+/// Returns the segments of a line as rectangles with the width of the line.
 fn strokes(points: &[(f64, f64)]) -> Vec<Rect> {
     const HALF: f64 = 1.5;
     let lines = points.windows(2).map(|ends| {
@@ -144,7 +144,7 @@ fn strokes(points: &[(f64, f64)]) -> Vec<Rect> {
     lines.collect()
 }
 
-/// Every overlap in a diagram, in words.
+/// Returns a description of every overlap in a diagram.
 fn overlaps(groups: &[Group]) -> Vec<String> {
     let of = |class: &'static str| groups.iter().filter(move |group| group.is(class));
     let mut found = Vec::new();
@@ -195,7 +195,7 @@ fn overlaps(groups: &[Group]) -> Vec<String> {
                 }
             }
             for node in &nodes {
-                // A line ends at its box, and its head is in front of it.
+                // A line ends at the edge of a box, and the head of its arrow touches the box.
                 let Rect(left, top, right, bottom) = node.rect();
                 if Rect(left + 4.0, top + 4.0, right - 4.0, bottom - 4.0).touches(&stroke) {
                     found.push(format!("the line {:?} crosses a box", arrow.points));
@@ -206,8 +206,8 @@ fn overlaps(groups: &[Group]) -> Vec<String> {
     found
 }
 
-/// The same text in two boxes of a side would be ambiguous.
-fn names_are_whole(groups: &[Group], graph: &Value) {
+/// Asserts that each box shows a complete name, and that no two boxes on a side show the same name.
+fn assert_complete_names(groups: &[Group], graph: &Value) {
     let nodes = graph["nodes"].as_array().expect("nodes");
     let boxes: Vec<&Group> = groups.iter().filter(|group| group.is("node")).collect();
     assert_eq!(boxes.len(), nodes.len());
@@ -254,13 +254,13 @@ fn check(project: &Project, targets: usize) {
         let arrows = graph["arrows"].as_array().expect("arrows").len();
         let drawn = groups.iter().filter(|group| group.points.len() > 1).count();
         assert_eq!(drawn, arrows);
-        names_are_whole(&groups, &graph);
+        assert_complete_names(&groups, &graph);
         let found = overlaps(&groups);
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
 }
 
-/// A name of a length.
+/// Returns a name with this length.
 fn long(word: &str, length: usize) -> String {
     word.chars().cycle().take(length).collect()
 }
@@ -312,7 +312,7 @@ targets:
 }
 
 #[test]
-fn six_targets_and_many_alike() {
+fn six_targets_and_many_equal_ones() {
     for (count, drawn) in [(6, 6), (9, 1)] {
         let targets: String = (0..count)
             .map(|number| {

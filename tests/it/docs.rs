@@ -108,7 +108,7 @@ impl Block {
             .map(|(_, value)| value)
     }
 
-    /// Whether the block is a whole configuration.
+    /// Returns whether the block is a complete configuration.
     fn is_configuration(&self) -> bool {
         let has = |key: &str| self.text.lines().any(|line| line.starts_with(key));
         self.language == "yaml" && self.flags.is_empty() && has("dev:") && has("targets:")
@@ -195,7 +195,7 @@ fn printed(output: &Output) -> String {
     format!("{}{}", text(&output.stdout), text(&output.stderr))
 }
 
-/// Whether a page shows what was printed. An ellipsis omits any text.
+/// Returns whether a page shows the printed text. An ellipsis omits any text.
 fn shows(shown: &str, printed: &str) -> bool {
     let pieces: Vec<&str> = shown.split('…').map(str::trim).collect();
     let mut rest = printed.trim();
@@ -452,7 +452,7 @@ fn the_repository_has_one_address() {
             let Some(owner) = owner_before(before) else {
                 continue;
             };
-            // A longer name is another repository.
+            // A longer name belongs to another repository.
             if after.starts_with(|next: char| next.is_alphanumeric() || "-_".contains(next)) {
                 continue;
             }
@@ -469,7 +469,7 @@ fn splits<'t>(text: &'t str, part: &'t str) -> impl Iterator<Item = (&'t str, &'
         .map(move |(at, _)| (&text[..at], &text[at + part.len()..]))
 }
 
-/// Returns the owner if the text ends with the start of an address of a repository or of an action.
+/// Returns the owner if the text ends with the start of a repository's or an action's address.
 fn owner_before(text: &str) -> Option<&str> {
     ["https://github.com/", "uses: "].iter().find_map(|start| {
         let (_, owner) = text.rsplit_once(*start)?;

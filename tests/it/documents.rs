@@ -13,7 +13,7 @@ fn problem(text: &str) -> String {
 }
 
 #[test]
-fn every_node_knows_its_text() {
+fn every_node_has_its_text() {
     let text = "é: 1\na:\n  - x y\n  - {b: \"q\"}\nc: !Sub 'z'\nd:\n";
     let node = parse(text);
     let of = |path: &[&str]| {
@@ -88,7 +88,7 @@ fn fits(kind: Kind, text: &str) -> bool {
 const SHADOW: &str = "root:$6$abc:19000:0:99999:7:::\ndev:$6$abc:19000:0:99999:7:::\n";
 
 #[test]
-fn another_file_fits_no_kind() {
+fn an_unrelated_file_has_no_kind() {
     let secrets = [
         SHADOW,
         "[default]\naws_secret_access_key = abc\n",
@@ -115,7 +115,7 @@ fn another_file_fits_no_kind() {
 }
 
 #[test]
-fn a_file_with_a_mistake_is_still_of_its_kind() {
+fn the_kind_of_an_invalid_file_is_recognized() {
     for (kind, text) in [
         (Kind::Configuration, "dev:\n\taccount: \"1\"\n"),
         (Kind::Configuration, "dev: 1\n"),

@@ -136,7 +136,7 @@ fn the_order_of_the_stacks_matters_as_in_aws() {
     }
     assert!(!trusted().contains("service-role"), "{}", trusted());
 
-    // The names of the retained buckets are taken. Only DescribeEvents reports it.
+    // The names of the retained buckets are taken. Only DescribeEvents reports this.
     dev.parameter = None;
     assert_eq!(dev.put("CreateStack"), "ROLLBACK_COMPLETE");
     let events = dev.call("DescribeEvents", &[]);
@@ -333,7 +333,7 @@ fn refusal(account: &str, definition: &Value) -> String {
 }
 
 #[test]
-fn codepipeline_checks_a_definition_as_in_aws() {
+fn the_emulator_checks_a_definition_like_codepipeline() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let project = accounts.project(&emulator.endpoint());

@@ -225,8 +225,8 @@ fn the_encryption_context_is_the_bucket_with_a_bucket_key_and_otherwise_the_obje
 }
 
 #[test]
-fn the_managed_key_serves_its_own_account_only() {
-    // There is no key: in the same account, the AWS policy of `aws/s3` allows its use.
+fn the_managed_key_serves_only_its_own_account() {
+    // No key is named. In the same account, the AWS policy of `aws/s3` allows the use of that key.
     let managed = || json!({ "SSEAlgorithm": "aws:kms" });
     let inputs = edited("", DEV, |template| {
         default_encryption(template, "SourceBucket", managed());
@@ -380,7 +380,6 @@ fn a_disabled_key_stops_only_its_own_use() {
         assert_eq!(key.expect("the key").detail, "us-east-1, disabled");
     }
     // The proof does not rely on a disabled key: an attack that the policy allows is still
-    // reported.
     // reported.
     let inputs = edited("", DEV, |template| {
         let key = &mut template["Resources"]["DeployKey"]["Properties"];

@@ -150,7 +150,7 @@ fn without_a_policy_file_the_policy_is_a_resource() {
 }
 
 #[test]
-fn an_invalid_policy_is_an_error_at_its_place_and_nothing_is_written() {
+fn an_invalid_policy_is_an_error_at_its_position_and_nothing_is_written() {
     for (policy, place, message) in [
         ("{\"Statement\": [}", "current.json:1:", "closed by"),
         ("", "current.json:1:1", ""),
@@ -204,7 +204,7 @@ fn its_path_is_relative_to_the_configuration() {
 }
 
 #[test]
-fn a_statement_that_would_stop_the_pipeline_is_an_error_at_its_place() {
+fn a_statement_that_would_stop_the_pipeline_is_an_error_at_its_position() {
     let deny = |action: &str, condition: &str| {
         format!(
             r#"{{

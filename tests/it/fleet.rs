@@ -824,7 +824,7 @@ fn prove_groups_instances_with_equal_results_and_shows_one_account_on_demand() {
         "{expanded}"
     );
     assert!(expanded.lines().count() > 2 * grouped.lines().count());
-    // The last line is the same.
+    // The last lines are the same.
     assert_eq!(grouped.lines().last(), expanded.lines().last());
     let one = project.expect("prove --account 200000007919", 0).stdout;
     assert!(

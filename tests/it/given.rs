@@ -105,7 +105,7 @@ fn arns_are_accepted_and_other_kinds_of_arns_are_rejected() {
             &[&wrong],
         );
     }
-    // The right kind of ARN, but the resource does not exist.
+    // The ARN is of the right kind, but the resource does not exist.
     for other in [
         "arn:aws-cn:s3:::codepipeline-output-bucket",
         "arn:aws:iam::222222222222:role/other/prods3role",
@@ -190,12 +190,12 @@ fn keys_and_roles_always_have_a_policy() {
     refused(
         &project,
         &format!("prove --policy {key}=none"),
-        &["every key has a policy: specify the policy file"],
+        &["specify the policy file: every key has a policy"],
     );
     refused(
         &project,
         "prove --policy prods3role=none",
-        &["every role has a trust policy: specify the policy file"],
+        &["specify the policy file: every role has a trust policy"],
     );
     refused(
         &project,

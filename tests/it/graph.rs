@@ -1,5 +1,5 @@
-//! `s3ferry graph`: no arrow without calls, no call without an arrow. `tests/browser` checks that the
-//! programs for each format can read it, and `diagram.rs` checks the geometry of the SVG.
+//! `s3ferry graph`: every arrow has calls, and every call has an arrow. `tests/browser` checks that
+//! the programs for each format can read it, and `diagram.rs` checks the geometry of the SVG.
 
 use std::collections::BTreeSet;
 
@@ -126,7 +126,7 @@ fn a_denied_call_makes_its_arrow_denied() {
 }
 
 #[test]
-fn one_target_represents_many_that_are_alike() {
+fn one_target_represents_all_equal_targets() {
     let project = Project::with(&targets(9));
     let graph = json(&project, "");
     assert_eq!(graph["sides"].as_array().expect("sides").len(), 2);
@@ -135,7 +135,7 @@ fn one_target_represents_many_that_are_alike() {
     let all = json(&project, "--expand");
     assert_eq!(all["sides"].as_array().expect("sides").len(), 10);
 
-    // A target that is different is drawn, too.
+    // A different target is drawn separately.
     project.expect("synth", 0);
     let template = project.read("stacks/t5.yaml");
     project.write(
@@ -148,7 +148,7 @@ fn one_target_represents_many_that_are_alike() {
     assert_eq!(sides[2]["target"], "t5");
     assert_eq!(texts(&sides[1]["alike"]).len(), 7);
 
-    // So is a target with the same calls and excess permissions.
+    // A target with the same calls, but with excess permissions, is also drawn separately.
     let template = project.read("stacks/t7.yaml");
     let before = "          - Sid: DecryptArtifacts";
     let more = "          - Effect: Allow\n            Action: iam:PassRole\n            Resource: \"*\"\n";
@@ -165,7 +165,7 @@ fn one_target_represents_many_that_are_alike() {
 }
 
 #[test]
-fn a_target_can_be_picked() {
+fn a_target_can_be_selected() {
     let project = Project::with(&targets(3));
     let graph = json(&project, "--target t1");
     let sides = graph["sides"].as_array().expect("sides");

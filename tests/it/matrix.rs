@@ -448,7 +448,7 @@ fn synth(case: &Case, folder: &Path, format: &str) -> Run {
     run
 }
 
-/// Returns every YAML template of every case, with the case.
+/// Returns every case's YAML templates, each with its case.
 fn templates() -> Vec<(&'static Case, PathBuf)> {
     let (root, cases) = matrix();
     let found: Vec<(&Case, PathBuf)> = cases
@@ -503,7 +503,7 @@ fn there_are_many_cases_with_unique_names() {
 
 #[test]
 fn cfn_lint_finds_nothing() {
-    // Many cases share a template. cfn-lint checks each text only once for a region.
+    // Many cases share a template. cfn-lint checks each text only once per region.
     let mut by_region: BTreeMap<&str, BTreeMap<String, PathBuf>> = BTreeMap::new();
     for (case, path) in templates() {
         let texts = by_region.entry(case.region).or_default();
@@ -567,8 +567,8 @@ fn cloudformation_validate_finds_nothing() {
         .collect();
     let (count, mut found) = validated(&folders);
     assert_eq!(count, templates().len() as u64);
-    // The only exception is an ARN from the configuration. It is written out, because no resource
-    // in the template provides it.
+    // The only exceptions are literal ARNs from the configuration. No resource in the template
+    // provides these ARNs.
     found.retain(|fault| {
         let is_about_arns = matches!(fault["rule"].as_str(), Some("W9002" | "W9013"));
         !is_about_arns || !has_configured_arn(fault)
@@ -680,7 +680,7 @@ fn plain(value: serde_yaml::Value) -> Json {
 fn our_reader_reads_what_the_json_says() {
     for (case, path) in templates() {
         let source = Source::new("template", read(&path));
-        let node = diagnostic::read(&source).expect("our own YAML");
+        let node = diagnostic::read(&source).expect("generated YAML");
         assert_eq!(node.to_json(), json_of(&path), "{}: {path:?}", case.name);
     }
 }
@@ -689,8 +689,8 @@ fn our_reader_reads_what_the_json_says() {
 fn all_are_within_the_quotas() {
     for (case, path) in templates() {
         let source = Source::new("template", read(&path));
-        let node = diagnostic::read(&source).expect("our own YAML");
-        // No case raises a quota and then uses it.
+        let node = diagnostic::read(&source).expect("generated YAML");
+        // No case exceeds a default quota.
         let mut found = quotas::findings(&source, &node, &Default::default());
         // A large template is deployed from a bucket.
         found.retain(|finding| finding.severity == diagnostic::Severity::Error);
@@ -703,7 +703,7 @@ fn the_embedded_rules_find_nothing_that_is_not_suppressed_with_a_reason() {
     let rules = lint::embedded();
     for (case, path) in templates() {
         let source = Source::new(path.display().to_string(), read(&path));
-        let node = diagnostic::read(&source).expect("our own YAML");
+        let node = diagnostic::read(&source).expect("generated YAML");
         let reports = lint::check(&rules, &[(&source, &node)]).expect("Guard answers");
         assert_eq!(reports[0].findings, [], "{}: {path:?}", case.name);
         for suppressed in &reports[0].suppressed {
@@ -713,7 +713,7 @@ fn the_embedded_rules_find_nothing_that_is_not_suppressed_with_a_reason() {
 }
 
 #[test]
-fn a_second_run_changes_nothing_and_says_so() {
+fn a_second_run_changes_nothing_and_reports_this() {
     let (root, cases) = matrix();
     for case in cases {
         let folder = root.join(case.name);

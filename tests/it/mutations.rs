@@ -1,5 +1,5 @@
 //! Changes every statement of every policy in the example's templates, one at a time. Each change
-//! must deny a call or allow an attack, and must be reported at its place. Changes without an
+//! must deny a call or allow an attack, and must be reported at its position. Changes without an
 //! effect are listed here with a reason.
 
 use s3ferry::diagnostic::Severity;
@@ -156,8 +156,8 @@ fn mutations(stack: &'static str, template: &Json) -> Vec<Mutation> {
     found
 }
 
-/// Returns the places of the errors that a mutation causes, and of the documented permissions that
-/// it removes. The list is empty if the mutation has no effect.
+/// Returns the positions of the errors that a mutation causes, and of the documented permissions
+/// that it removes. The list is empty if the mutation has no effect.
 fn errors(inputs: &Inputs, number: usize, mutation: &Mutation) -> Vec<String> {
     let mut inputs = inputs.clone();
     let text = format!("{:#}", mutation.template);
@@ -180,7 +180,7 @@ fn errors(inputs: &Inputs, number: usize, mutation: &Mutation) -> Vec<String> {
 }
 
 #[test]
-fn every_mutation_is_caught_at_its_place_or_equivalent() {
+fn every_mutation_is_caught_at_its_position_or_equivalent() {
     each_is_caught_or_equivalent("");
 }
 

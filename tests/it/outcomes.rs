@@ -243,7 +243,7 @@ fn an_execution_that_ends_early_is_an_error() {
 }
 
 #[test]
-fn an_empty_proof_fails_and_says_so() {
+fn an_empty_proof_fails_and_reports_this() {
     let project = Project::with(SMALL);
     let topic = "Resources: {Topic: {Type: AWS::SNS::Topic}}\n";
     project.write("empty/dev.yaml", topic);

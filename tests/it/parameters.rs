@@ -122,9 +122,9 @@ fn an_unused_value_is_rejected() {
     refused(
         &project,
         "--parameter ServiceRoleArn",
-        &["write NAME=VALUE"],
+        &["expected NAME=VALUE"],
     );
-    refused(&project, "--parameter =x", &["write NAME=VALUE"]);
+    refused(&project, "--parameter =x", &["expected NAME=VALUE"]);
     refused(
         &project,
         "--parameter ServiceRoleArn=a --parameter ServiceRoleArn=b",
@@ -143,7 +143,7 @@ fn a_value_that_cloudformation_would_reject_is_rejected() {
         (
             "{Type: String, AllowedValues: [s3:PutObject, s3:GetObject]}",
             "s3:DeleteObject",
-            "the allowed values are: s3:PutObject, s3:GetObject",
+            "specify one of the allowed values: s3:PutObject, s3:GetObject",
         ),
         (
             "{Type: CommaDelimitedList, AllowedValues: [s3:PutObject]}",

@@ -85,8 +85,8 @@ impl PlayedPipeline {
         self.server.endpoint()
     }
 
-    /// Sets the responses to operations. The last response repeats. `VERSION` in a response is
-    /// replaced by the version of the last upload.
+    /// Sets the responses to operations. The last response repeats. The version of the last upload
+    /// replaces `VERSION` in a response.
     pub(crate) fn plays<const N: usize>(&self, answers: [(&str, Vec<Value>); N]) {
         for (action, answers) in answers {
             let answers = answers.into_iter().map(Played::Value).collect();
@@ -94,7 +94,7 @@ impl PlayedPipeline {
         }
     }
 
-    /// Sets a response to a text that a JSON value cannot represent.
+    /// Sets the response to an operation as text that a JSON value cannot represent.
     pub(crate) fn plays_text(&self, action: &str, text: &str) {
         let text = Played::Text(text.to_owned());
         self.state().answers.insert(action.to_owned(), vec![text]);
@@ -114,17 +114,17 @@ impl PlayedPipeline {
         answers.insert(0, error);
     }
 
-    /// Denies an operation of any service.
+    /// Denies calls of an operation, in any service.
     pub(crate) fn refuses(&self, action: &str) {
         self.state().refused.push(action.to_owned());
     }
 
-    /// Delays an operation.
+    /// Delays calls of an operation.
     pub(crate) fn holds(&self, action: &str) {
         self.state().held.push(action.to_owned());
     }
 
-    /// Returns how often an operation was called.
+    /// Returns the number of calls of an operation.
     pub(crate) fn count(&self, action: &str) -> usize {
         let state = self.state();
         state

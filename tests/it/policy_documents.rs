@@ -1,4 +1,5 @@
-//! The policies that AWS accepts are accepted. Others are rejected, with the place of the error.
+//! The parser accepts the policies that AWS accepts, and rejects others with the position of the
+//! error.
 
 use s3ferry::diagnostic::{Source, read};
 use s3ferry::policy::document::{Policy, PolicyKind};
@@ -73,7 +74,7 @@ fn policies_that_aws_accepts_are_accepted() {
 }
 
 #[test]
-fn policies_that_aws_rejects_are_rejected_with_the_place() {
+fn policies_that_aws_rejects_are_rejected_with_the_position() {
     use PolicyKind::{Identity, Key, Resource, ResourceControl, ServiceControl, Session, Trust};
     let refused = [
         (
@@ -389,7 +390,7 @@ fn unresolved_intrinsics_are_not_text() {
 }
 
 #[test]
-fn every_statement_and_value_knows_its_place() {
+fn every_statement_and_value_has_its_position() {
     let text = statement("\"Condition\": {\"StringLike\": {\"s3:prefix\": [\"a\", \"b*\"]}}");
     let policy = parse(&text, PolicyKind::Identity).expect("a policy");
     let statement = &policy.statements[0];

@@ -263,7 +263,7 @@ fn article_suppresses_the_findings_that_it_causes_with_a_reason() {
 }
 
 #[test]
-fn the_example_has_the_procedures_names() {
+fn the_example_has_the_names_of_the_procedure() {
     let (dev, prod) = templates("");
     let name = |template: &Json, id: &str, key: &str| {
         properties(template, id)[key].as_str().map(str::to_owned)
@@ -327,13 +327,13 @@ fn the_example_has_the_procedures_names() {
 }
 
 #[test]
-fn the_pipeline_is_the_procedures() {
+fn the_pipeline_matches_the_procedure() {
     let (dev, _) = templates("");
     let pipeline = properties(&dev, "Pipeline");
     let wanted = json!({
         "Type": "S3",
         "Location": { "Ref": "ArtifactBucket" },
-        // By ARN: an alias or a bare ID would be looked up in the other account.
+        // The key has an ARN, because an alias or an ID would be resolved in the other account.
         "EncryptionKey": { "Id": get_att("DeployKey"), "Type": "KMS" }
     });
     assert_same(&pipeline["ArtifactStore"], &wanted);
@@ -610,7 +610,8 @@ fn least_the_service_role_assumes_the_deploy_role_and_starts_nothing() {
     });
     let role = properties(&prod, "DeployRole");
     assert_same(&role["AssumeRolePolicyDocument"], &wanted);
-    // There is no source condition: AWS does not document that CodePipeline sends its key.
+    // There is no source condition, because AWS does not document that CodePipeline sends one of
+    // its condition keys.
     let wanted = json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -625,7 +626,7 @@ fn least_the_service_role_assumes_the_deploy_role_and_starts_nothing() {
 }
 
 #[test]
-fn least_the_rule_starts_this_pipeline_only() {
+fn least_the_rule_starts_only_this_pipeline() {
     let (dev, _) = templates("");
     assert_grants(
         policy(&dev, "ChangeRulePolicy"),
@@ -763,9 +764,9 @@ fn least_the_source_of_an_existing_pipeline_is_listed_too() {
 }
 
 #[test]
-fn article_the_service_role_is_limited_to_its_own_account_too() {
+fn article_the_service_role_is_also_limited_to_its_own_account() {
     let (mut dev, _) = article();
-    // This policy of the procedure does not cover a bucket, and its only statement is not in a
+    // This policy of the procedure does not apply to a bucket, and its only statement is not in a
     // list.
     let resources = dev["Resources"].as_object_mut().expect("resources");
     resources.remove("AssumeDeployRolesPolicy");

@@ -370,7 +370,7 @@ fn follow(text: &str) -> bool {
         let yaml = stack.template.to_yaml();
         assert_eq!(yaml, stack.template.to_yaml());
         let source = Source::new("template", yaml);
-        let node = read_template(&source).expect("our own template");
+        let node = read_template(&source).expect("a generated template");
         assert_eq!(
             node.to_json(),
             stack.template.to_json(),
@@ -379,7 +379,7 @@ fn follow(text: &str) -> bool {
         );
         serde_yaml::from_str::<serde_yaml::Value>(source.text()).expect("YAML");
         let json = Source::new("template", stack.template.to_json_text());
-        let again = diagnostic::read(&json).expect("our own JSON").to_json();
+        let again = diagnostic::read(&json).expect("generated JSON").to_json();
         assert_eq!(again, stack.template.to_json());
         // A large template is deployed from a bucket. No other quota may be exceeded.
         let mut beyond = quotas::findings(&source, &node, &plan.quotas);
@@ -396,7 +396,7 @@ proptest! {
     #![proptest_config(settings(200))]
 
     #[test]
-    fn a_configuration_gives_problems_or_good_templates(config in configuration()) {
+    fn a_configuration_results_in_problems_or_valid_templates(config in configuration()) {
         follow(&config.to_string());
         let yaml = serde_yaml::to_string(&config).expect("YAML");
         follow(&yaml);
@@ -441,7 +441,7 @@ proptest! {
 
 /// The generator is useful only if enough of its configurations are valid.
 #[test]
-fn many_generated_configurations_are_good() {
+fn many_generated_configurations_are_valid() {
     use proptest::strategy::ValueTree as _;
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
@@ -452,5 +452,8 @@ fn many_generated_configurations_are_good() {
             follow(&tree.current().to_string())
         })
         .count();
-    assert!((20..180).contains(&good), "{good} of 200 are good");
+    assert!(
+        (20..180).contains(&good),
+        "{good} of 200 configurations are valid"
+    );
 }

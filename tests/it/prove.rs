@@ -59,7 +59,7 @@ fn none(name: &str) -> NamedFile {
 }
 
 #[test]
-fn the_example_proves_with_twenty_attacks_a_target() {
+fn the_example_is_proven_with_twenty_attacks_per_target() {
     for json in [false, true] {
         let proof = prove(&inputs_of(&plan_of(""), json)).expect("a proof");
         assert_proven(&proof);
@@ -95,7 +95,7 @@ fn attack_names_are_stable_and_unique() {
 }
 
 #[test]
-fn varieties_of_configuration_prove() {
+fn various_configurations_are_proven() {
     let target = "targets:\n  - name: prod\n    account: \"222222222222\"\n";
     let dev = "dev:\n  account: \"111111111111\"\n";
     let varieties = [
@@ -147,7 +147,7 @@ fn namesakes(proof: &Proof, result: AttackResult) -> Vec<&str> {
 }
 
 #[test]
-fn a_bucket_of_the_same_name_in_another_account_gets_and_gives_nothing() {
+fn a_bucket_with_the_same_name_in_another_account_receives_and_provides_nothing() {
     let by_service_role = [
         "service-role-lists-namesake-of-source",
         "service-role-looks-at-namesake-of-source",
@@ -273,8 +273,8 @@ fn tag_calls_are_proven_for_targets_with_tagged_objects() {
     let proof = proven(&article);
     assert!(!proof.has_errors(), "{:?}", findings(&proof));
     assert_eq!(tagging(&proof), wanted);
-    // The option is set, but the templates are from before: the permissions are missing. Without
-    // two of them, the action fails.
+    // The option is set, but the permissions are missing in the older templates. Without two of
+    // these permissions, the action fails.
     let mut inputs = inputs_of(&plan_of(&tagged), false);
     let before = inputs_of(&plan_of(""), false);
     for (stack, other) in inputs.stacks.iter_mut().zip(before.stacks) {
@@ -389,7 +389,7 @@ fn a_merged_bucket_policy_is_read_from_its_file() {
 }
 
 #[test]
-fn boundaries_and_service_control_policies_limit() {
+fn boundaries_and_service_control_policies_limit_access() {
     let config = "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \"222222222222\"\n    permissions_boundary: arn:aws:iam::222222222222:policy/limit\n";
     let mut inputs = inputs_of(&plan_of(config), false);
     let proof = prove(&inputs).expect("a proof");
@@ -452,7 +452,7 @@ fn long_forms_and_conditions_of_other_tools_resolve() {
         "Action: s3:PutObject\n            Resource: arn:aws:s3:::codepipeline-output-bucket/*",
         "Action: {\"Fn::If\": [Never, \"s3:DeleteObject\", \"s3:PutObject\"]}\n            Resource: {\"Fn::Sub\": \"${OutputBucket.Arn}/*\"}",
     );
-    // `Never` is not defined yet.
+    // The template does not define `Never` yet.
     assert_eq!(
         with(&proof, Verdict::Unproven),
         ["prod/deploy/s3:PutObject"]
@@ -498,7 +498,7 @@ fn an_unresolved_value_is_reported_and_proves_nothing() {
 }
 
 #[test]
-fn a_denied_call_names_the_statement_to_add_and_its_place() {
+fn a_denied_call_names_the_statement_to_add_and_its_position() {
     let proof = changed(1, WRITES, &WRITES.replace("s3:PutObject", "s3:PutObjekt"));
     let (decided, remedies) = proof.denied().next().expect("a denied call");
     assert_eq!(decided.call.id, "prod/deploy/s3:PutObject");
@@ -549,11 +549,11 @@ fn control_policies_do_not_bind_other_accounts() {
     inputs.scps.push(Source::new("scp.json", scp));
     assert!(
         allowed(&inputs, attack),
-        "our SCP does not apply to the attacker"
+        "the SCP does not apply to the attacker"
     );
     let rcp = deny("\"Principal\":\"*\",");
     inputs.rcps.push(Source::new("rcp.json", &rcp));
-    assert!(!allowed(&inputs, attack), "our RCP applies to the role");
+    assert!(!allowed(&inputs, attack), "the RCP applies to the role");
 
     // The same applies to the owner of a role that trusts the service role.
     let attack = "service-role-assumes-namesake";
@@ -631,7 +631,7 @@ fn excess_names_the_actions() {
 }
 
 #[test]
-fn a_broken_policy_is_a_problem_with_its_place() {
+fn an_invalid_policy_is_a_problem_with_its_position() {
     let mut inputs = inputs_of(&plan_of(""), false);
     let text = inputs.stacks[1]
         .template
@@ -652,7 +652,7 @@ fn s3ferry(folder: &std::path::Path, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn the_command_proves_and_fails_by_its_exit_code() {
+fn the_exit_code_of_the_command_reports_the_result() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
     assert_eq!(

@@ -31,7 +31,7 @@ fn project(template: &str) -> Project {
     project
 }
 
-/// Returns the place and the message of each finding about a repeated key.
+/// Returns the position and the message of each finding about a repeated key.
 fn repeated(run: &Run) -> Vec<(String, String)> {
     assert!(!run.stdout.contains("LINT_UNKNOWN_SUPPRESSION"), "{run:?}");
     let found = shown(&run.stdout).into_iter();
@@ -128,7 +128,7 @@ fn overridden_values_are_not_checked() {
 }
 
 #[test]
-fn the_same_key_of_two_mappings_is_not_repeated() {
+fn the_same_key_in_two_mappings_is_not_repeated() {
     let template = TAGS.replace("      Tags: [{Key: a, Value: b}]\n", "");
     let run = project(&template).expect("lint template.yaml", 0);
     assert_eq!(repeated(&run), []);

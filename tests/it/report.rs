@@ -2,7 +2,7 @@
 
 use crate::support::{Project, SMALL};
 
-/// Reads a page without the marks where lines may break.
+/// Reads a page without the marks for line breaks.
 fn read(project: &Project, file: &str) -> String {
     project.read(file).replace("<wbr>", "")
 }
@@ -24,7 +24,7 @@ fn it_writes_one_self_contained_page() {
     ] {
         assert!(page.contains(part), "{part}");
     }
-    // The digest is the one that `sha256sum` prints.
+    // The digest is equal to the output of `sha256sum`.
     project.expect("synth", 0);
     let sum = std::process::Command::new("sha256sum")
         .arg(project.path("stacks/prod.yaml"))
@@ -258,5 +258,5 @@ fn the_introduction_has_the_number_of_buckets() {
     ));
     project.expect("report", 0);
     let page = read(&project, "report.html");
-    assert!(page.contains("may deploy files into 11 targets, 11 output buckets."));
+    assert!(page.contains("can deploy files to 11 targets with 11 output buckets."));
 }

@@ -267,7 +267,7 @@ const OWNERS: &[Mutation] = &[
             deploy(template)["Configuration"]["BucketName"] = json!("somebodys-bucket")
         },
         denied: &[],
-        // Its policy could allow the role, and it could encrypt with any key.
+        // The policy of the bucket could allow the role, and the bucket could encrypt with any key.
         unproven: &[
             "prod/deploy/s3:GetBucketVersioning",
             "prod/deploy/s3:GetBucketAcl",

@@ -1,4 +1,4 @@
-//! The settings of a target's stack set, and every error with its place.
+//! The settings of a target's stack set, and every error with its position.
 
 use crate::support::{Project, SMALL, Shown};
 
@@ -18,7 +18,7 @@ fn problems(settings: &str) -> Vec<Shown> {
     run.problems()
 }
 
-/// Asserts that there is one problem, with this place, underlined text, message, and help.
+/// Asserts that there is one problem, with this position, underlined text, message, and help.
 #[track_caller]
 fn one(settings: &str, place: &str, underlined: &str, message: &str, help: &str) {
     let found = problems(settings);

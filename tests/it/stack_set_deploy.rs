@@ -237,7 +237,7 @@ fn a_first_deployment_creates_the_set_and_all_instances_in_one_operation() {
 #[test]
 fn without_a_difference_only_reads_are_called() {
     let mut project = project(&[ONE, TWO], "");
-    // In another format: JSON.
+    // The deployed template is in another format.
     project.expect("synth --no-lint --no-prove --format json --out other", 0);
     let template = project.read("other/prod.json");
     let script = Script::start([
@@ -266,7 +266,7 @@ fn without_a_difference_only_reads_are_called() {
         script.actions(),
         [
             "GetCallerIdentity",
-            // The preparation.
+            // The preparation makes these two calls.
             "DescribeStackSet",
             "ListStackInstances",
             "DescribeStackSet",
@@ -334,7 +334,7 @@ fn a_deployment_waits_for_an_operation_in_progress() {
         (
             "ListStackInstances",
             vec![
-                // The preparation.
+                // The preparation reads the first list.
                 instances(&[(ONE, "CURRENT")]),
                 instances(&[(ONE, "CURRENT")]),
                 instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")]),
@@ -551,7 +551,7 @@ fn unreadable_events_of_a_failed_instance_are_reported_next_to_the_reason_of_sta
         (
             "ListStackInstances",
             vec![
-                // The preparation.
+                // The preparation reads the first list.
                 instances(&[]),
                 instances(&[]),
                 instances(&[(ONE, "OUTDATED"), (TWO, "OUTDATED")]),
@@ -663,7 +663,7 @@ fn a_bucket_retained_by_an_earlier_instance_is_rejected_before_anything_changes(
 }
 
 #[test]
-fn missing_and_inaccessible_buckets_stop_nothing() {
+fn missing_and_inaccessible_buckets_do_not_prevent_a_deployment() {
     let mut project = project(&[ONE, TWO], "");
     for (answer, said) in [
         (no_bucket(), ""),
@@ -1031,7 +1031,7 @@ fn the_deployer_policy_allows_all_calls() {
         "destroy --profile admin --confirm crossaccountdeploy-prod",
         0,
     );
-    let stay = "The buckets of the instances of stack set crossaccountdeploy-prod are retained: \
+    let stay = "These buckets of stack set crossaccountdeploy-prod are retained: \
                 out-x-{account}-logs, out-x-{account}. StackSets cannot import them";
     assert!(run.stdout.contains(stay), "{}", run.stdout);
     nothing_unscripted(&script);
@@ -1162,7 +1162,8 @@ fn a_thousand_instances_need_short_output_and_few_calls() {
     let read = count("ListStackSetOperationResults");
     assert!((20..=40).contains(&read), "{read}");
     assert_eq!(count("ListStackInstances"), 10);
-    // Measured on Linux. The program with all its rules and templates needs most of the memory.
+    // The limit was measured on Linux. Most of the memory holds the program with its rules and
+    // templates.
     assert!(memory < 200 * 1024, "{memory} KiB");
 }
 
@@ -1216,7 +1217,8 @@ fn an_operation_is_followed_by_its_status_when_its_results_cannot_be_read() {
     let run = project.expect(DEPLOY, 0);
     nothing_unscripted(&script);
     for part in [
-        "Cannot read the results of operation theirs; following its status instead",
+        "Cannot read the results of operation theirs: ",
+        "Following its status instead.",
         "2 instances current",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);

@@ -53,7 +53,8 @@ impl Site {
         self.project.expect("synth --no-lint --no-prove", 0);
     }
 
-    /// Deploys, and then removes one account, adds one, and adds a tag in the configuration.
+    /// Deploys the stack set. Then removes an account, adds another one, and adds a tag in the
+    /// configuration.
     fn before_update(self) -> Self {
         self.project.expect(DEPLOY, 0);
         self.configure(AFTER, "tags: {team: web}\n");
@@ -84,7 +85,7 @@ struct Point {
 }
 
 /// Returns the calls of an undisturbed run. A write has two points: before and after its execution.
-/// Most of the calls that only follow an operation are left out.
+/// Omits most of the calls that only follow an operation.
 fn points(site: &Site) -> Vec<Point> {
     site.project.expect(DEPLOY, 0);
     let mut seen: HashMap<String, usize> = HashMap::new();

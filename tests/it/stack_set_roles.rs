@@ -179,8 +179,8 @@ fn the_execution_role_allows_what_the_template_needs() {
     );
 }
 
-/// Two commands produce the permissions that CloudFormation needs in a target account. They must
-/// agree.
+/// Two commands print the permissions that CloudFormation needs in a target account. The results
+/// must agree.
 #[test]
 fn the_execution_role_has_what_a_service_role_of_cloudformation_needs() {
     let project = synthesized(&own_roles());
@@ -198,7 +198,7 @@ fn the_execution_role_has_what_a_service_role_of_cloudformation_needs() {
 
 #[test]
 fn the_execution_role_can_create_every_resource_of_the_target() {
-    // From the handlers of the AWS resource types.
+    // The actions are those that the handlers of the resource types call.
     let creates = [
         ("AWS::S3::Bucket", "s3:CreateBucket"),
         ("AWS::S3::BucketPolicy", "s3:PutBucketPolicy"),

@@ -109,7 +109,7 @@ fn a_truncated_answer_is_described() {
 }
 
 #[test]
-fn a_stack_without_a_status_is_not_an_answer_of_aws() {
+fn a_stack_without_a_status_is_not_an_answer_from_aws() {
     let (project, proxy) = behind_a_proxy();
     let strange = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>a\
                    </StackName></member></Stacks></DescribeStacksResult></DescribeStacksResponse>";

@@ -171,7 +171,7 @@ impl Run {
     }
 }
 
-/// Parses printed problems: message, place, underlined text, and help.
+/// Parses printed problems: message, position, underlined text, and help.
 pub(crate) fn shown(text: &str) -> Vec<Shown> {
     let mut found: Vec<Shown> = Vec::new();
     let mut line_above = "";

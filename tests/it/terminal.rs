@@ -27,8 +27,8 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// Runs the binary on a terminal of this size. When the screen shows the next text of
-    /// `answers`, the answer is typed.
+    /// Runs the binary on a terminal of this size. Each of the `answers` is a text and an answer,
+    /// which is typed when the text appears on the screen.
     fn run(
         project: &Project,
         arguments: &str,
@@ -204,7 +204,7 @@ fn check(terminal: &mut Terminal, columns: u16) {
 }
 
 #[test]
-fn two_stacks_leave_their_lines_once_and_in_order() {
+fn the_lines_of_two_stacks_remain_once_and_in_order() {
     thread::scope(|scope| {
         for size in [(80, 24), (120, 40), (120, 10)] {
             scope.spawn(move || {
@@ -223,7 +223,7 @@ fn two_stacks_leave_their_lines_once_and_in_order() {
 }
 
 #[test]
-fn questions_keep_the_lines_above_them() {
+fn the_lines_above_a_question_remain() {
     thread::scope(|scope| {
         for size in [(80, 24), (120, 40)] {
             scope.spawn(move || {
@@ -244,7 +244,7 @@ fn questions_keep_the_lines_above_them() {
 #[test]
 fn init_asks_again_after_an_invalid_answer() {
     let project = Project::empty();
-    // The cursor is in the line of the prompt, which appears again.
+    // The cursor is on the line of the prompt, which appears again.
     let dev = "Dev account ID (12 digits): ";
     let prod = "Prod account ID (12 digits): ";
     let region = "Region [us-east-1]: ";
@@ -296,11 +296,12 @@ fn a_terminal_that_cannot_move_its_cursor_gets_plain_lines() {
 }
 
 #[test]
-fn an_interruption_removes_the_animation() {
+fn the_time_limit_removes_the_animation() {
     let accounts = Accounts::fresh();
     let project = accounts.project(&Emulator::shared().endpoint());
     Emulator::shared().slow(&accounts.dev, Duration::from_secs(60));
-    // The terminal has no foreground process here, so the time limit ends the wait.
+    // The terminal has no foreground process, so Ctrl-C has no effect. The time limit ends the
+    // wait.
     let run = "deploy --profile dev --yes --wait-timeout 2s";
     let mut terminal = Terminal::run(&project, run, (80, 24), "xterm", &[]);
     let text = terminal.text();

@@ -111,7 +111,7 @@ const LITTLE_INDENTATION: [(&str, &str, &str); 16] = [
 ];
 
 #[test]
-fn little_indentation_means_the_same() {
+fn text_with_little_indentation_has_the_same_meaning() {
     for (what, strict, loose) in LITTLE_INDENTATION {
         for loose in [loose.to_owned(), loose.replace('\n', "\r\n")] {
             assert_eq!(parse(strict).to_json(), parse(&loose).to_json(), "{what}");
@@ -120,7 +120,7 @@ fn little_indentation_means_the_same() {
 }
 
 #[test]
-fn text_with_little_indentation_has_the_right_place() {
+fn text_with_little_indentation_has_the_right_position() {
     let text = "A:\n  é: [ # é\n!Ref a,\n{b: 'c\nd'}\n]\n  e: \"f\ng\" # h\n";
     let node = parse(text);
     let of = |path: &[&str]| {
@@ -227,7 +227,7 @@ fn tree(text: &str, node: &Node) -> Json {
 }
 
 #[test]
-fn random_documents_are_read_like_pyyaml_reads_them() {
+fn random_documents_are_read_as_pyyaml_reads_them() {
     const COUNT: usize = 4000;
     let script = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -353,7 +353,7 @@ fn a_template_of_five_megabytes_is_read() {
 }
 
 #[test]
-fn deep_documents_and_alias_bombs_are_refused() {
+fn deep_documents_and_alias_bombs_are_rejected() {
     let levels = 1_000_000;
     for text in [
         "[".repeat(levels),

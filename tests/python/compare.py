@@ -1,4 +1,4 @@
-"""Parses the YAML templates like CloudFormation (YAML 1.1) and compares them with the JSON templates.
+"""Parses YAML templates like CloudFormation (YAML 1.1), and compares them with the JSON templates.
 
 usage: compare.py FOLDER...   (each with yaml/NAME.yaml and json/NAME.json)
 """
@@ -11,7 +11,7 @@ import yaml
 
 
 class Loader(yaml.SafeLoader):
-    """YAML 1.1 with CloudFormation's short-form tags, and without repeated keys."""
+    """A loader of YAML 1.1 that supports CloudFormation's short-form tags and rejects repeated keys."""
 
 
 def intrinsic(loader, suffix, node):

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Check the links of the documentation.
+"""Checks the links in the documentation.
 
 usage: python3 tests/python/docs_links.py [BOOK]
 
 Checks that every relative link and anchor in the Markdown files of the repository's root and in
 docs/src exists, and that docs/src/SUMMARY.md lists every page. Also checks every internal link,
-image, and anchor of the HTML pages of the book. BOOK is the folder into which mdBook built it; the
-default is target/book or docs/book, if it exists. Prints each broken link and exits with code 1 if
+image, and anchor of the HTML pages of the book. BOOK is the folder into which mdBook built the
+book. The default is target/book or docs/book, if one exists. Prints each broken link and exits with code 1 if
 there is one.
 """
 
@@ -23,21 +23,21 @@ LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^()\s>]+)>?(?:\s+\"[^\"]
 
 
 def prose(text):
-    """Return the text of a page without fenced blocks, comments, and code spans."""
+    """Returns the text of a page without fenced blocks, comments, and code spans."""
     text = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
     return text
 
 
 def slug(heading):
-    """Return the anchor of a heading, as mdBook and GitHub derive it."""
+    """Returns the anchor of a heading, as mdBook and GitHub derive it."""
     heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading.strip())
     kept = "".join(c for c in heading.lower() if c.isalnum() or c in "_- ")
     return kept.strip().replace(" ", "-")
 
 
 def anchors(path):
-    """Return the anchors of a Markdown page."""
+    """Returns the anchors of a Markdown page."""
     found = set()
     for heading in re.findall(r"^#{1,6} +(.+?) *#*$", prose(path.read_text()), re.M):
         name, number = slug(heading), 0
@@ -48,12 +48,12 @@ def anchors(path):
 
 
 def is_external(target):
-    """Return whether a link leaves the documentation."""
+    """Returns whether a link leaves the documentation."""
     return bool(urllib.parse.urlsplit(target).scheme) or target.startswith("//")
 
 
 def check_markdown(path, broken):
-    """Check the links of a Markdown page."""
+    """Checks the links on a Markdown page."""
     text = re.sub(r"`[^`\n]*`", "`code`", prose(path.read_text()))
     for target in LINK.findall(text):
         if is_external(target):
@@ -69,7 +69,7 @@ def check_markdown(path, broken):
 
 
 def check_summary(broken):
-    """Check that the summary lists every page."""
+    """Checks that the summary lists every page."""
     summary = SOURCES / "SUMMARY.md"
     listed = {(SOURCES / target).resolve() for target in LINK.findall(summary.read_text())}
     for path in SOURCES.rglob("*.md"):
@@ -94,7 +94,7 @@ class Html(html.parser.HTMLParser):
 
 
 def check_book(book, broken):
-    """Check the links of the HTML pages of the book."""
+    """Checks the links on the HTML pages of the book."""
     pages = {path.resolve(): Html(path.read_text()) for path in sorted(book.rglob("*.html"))}
     if not pages:
         broken.append(f"{book} has no pages: run `mdbook build docs`")

@@ -2,9 +2,9 @@
 
 usage: lint_oracle.py --binary FILE [COUNT [FIRST_SEED]]
 
-For each seed, the oracle generates a template, decides from its values which (rule, resource) pairs
-must be reported, writes each value in a random equivalent form (functions, lists or single values,
-letter case, JSON or YAML), and compares the findings of the binary with its decisions.
+For each seed, the oracle generates a template and decides from its values which (rule, resource) pairs
+must be reported. It then writes each value in a random equivalent form (functions, lists or single
+values, letter case, JSON or YAML), and compares the findings of the binary with its decisions.
 
 The decisions are based on the `What` sentences of the rules and the AWS documentation, not on the
 implementation. The templates contain no unknown values (parameters without a default, or results of
@@ -640,7 +640,8 @@ class Oracle:
         allows = allowed(properties.get("KeyPolicy"))
         stars = [s for s in allows if every_action(s, "kms")]
         others = [s for s in allows if s not in stars]
-        # An account with all actions is treated as the own account, whose ID is not in the template.
+        # The ID of the key's account is not in the template. An account with all actions is treated
+        # as the key's account.
         own = set().union(*map(accounts, stars))
         unclear = len(own | ({"AccountId"} & set(re.findall("AccountId", str(allows))))) > 1
         crossing = any(whole_account(s, own) for s in others)
@@ -685,7 +686,7 @@ class Oracle:
             rules = [s for d in documents for s in allowed(d)]
             starts = any(covers(s, "codepipeline:StartPipelineExecution") for s in rules)
             more = not all(map(only_starts, rules))
-            # An exception that excludes the start is also reported.
+            # The rule also reports a statement whose exceptions exclude the start.
             excepted = any("NotAction" in s for s in rules)
             yield "EVENTS_ROLE_STARTS_ONLY_PIPELINE", None if excepted else starts and more
 
@@ -821,7 +822,7 @@ class Oracle:
 
 
 def not_assumable(documents, roles):
-    """Returns whether one of the roles cannot be assumed; None if this depends on the own account ID."""
+    """Returns whether one of the roles cannot be assumed, or None if this depends on the account ID."""
     answers = set()
     for account in ("AccountId", "222222222222"):
         known = deep(lambda text: text.replace("AccountId", account), [documents, roles])
@@ -1037,7 +1038,7 @@ IDENTITY_RESOURCES = [
 
 
 def comparable(operator, values):
-    """Returns the distinct values that the operator can match; `StringEquals` has no wildcards."""
+    """Returns the distinct values that the operator can match. `StringEquals` has no wildcards."""
     exact = "StringEquals" in operator
     return sorted({value for value in values if not (exact and re.search("[*?]", value))})
 
@@ -1588,7 +1589,7 @@ def run(binary, folder, cases):
 
 
 def differences(case, findings):
-    """Returns the differences from the expected findings: a rule, a resource, and a message each."""
+    """Returns the differences from the expected findings, each with a rule, a resource, and a message."""
     serious = [f for f in findings if f["severity"] in ("error", "warning")]
     reported = {(f["rule"], f["resource"]) for f in serious} - case.undecided
     for rule, resource in sorted(case.expected - reported):

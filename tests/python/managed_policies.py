@@ -1,7 +1,7 @@
-"""Prints a case of `s3ferry authorize` for each AWS managed policy, one per line.
+"""Prints a case for `s3ferry authorize` for each AWS managed policy, one per line.
 
-The policies are data in moto, which gets them from AWS. Only the data file is loaded, because the
-package itself requires other packages.
+The policies come from a data file in moto, which gets them from AWS. The script loads only this file,
+because moto itself requires other packages.
 """
 
 import importlib.util

@@ -1,5 +1,5 @@
-"""Prints the data of botocore, which AWS maintains, about regions: the partition, its domain, and
-whether CodePipeline has an endpoint. The output is a JSON object by region."""
+"""Prints facts about each region from the data in botocore, which AWS maintains: the partition, the
+partition's domain, and whether CodePipeline has an endpoint. The output is a JSON object by region."""
 
 import importlib.util
 import json

@@ -1,5 +1,5 @@
-"""A TLS proxy for a server on 127.0.0.1. The arguments are the certificate, the key, and the port.
-Prints its own port, and exits when standard input is closed."""
+"""A TLS proxy for a server on 127.0.0.1. The arguments are the certificate, the key, and the
+server's port. Prints its own port, and exits when standard input is closed."""
 
 import asyncio
 import ssl

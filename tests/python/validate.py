@@ -1,4 +1,4 @@
-"""Validates all templates in the folders with AWS's cloudformation-validate, and prints its warnings
+"""Validates all templates in the folders with AWS's cloudformation-validate, and prints the warnings
 and errors as JSON.
 
 usage: validate.py FOLDER...

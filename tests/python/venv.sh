@@ -1,6 +1,7 @@
 #!/bin/sh
-# Creates the virtual environment of the tests (.venv, with pinned versions of cfn-lint, the AWS CLI,
-# ministack, zizmor, and data of moto) if it is missing or its requirements changed. Prints only errors.
+# Creates the virtual environment of the tests if it is missing or its requirements have changed.
+# The environment, .venv, contains pinned versions of cfn-lint, the AWS CLI, ministack, zizmor, and
+# the data of moto. Prints only errors.
 set -eu
 cd "$(dirname "$0")/../.."
 requirements=tests/python/requirements.txt
@@ -20,7 +21,7 @@ if command -v flock >/dev/null; then
     if is_ready; then exit 0; fi
 fi
 rm -f "$ready"
-# An environment with other requirements would keep packages that are no longer required.
+# Without this, an existing environment would keep packages that are no longer required.
 rm -rf .venv/bin .venv/lib .venv/lib64 .venv/pyvenv.cfg
 python3 -m venv .venv >&2
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2

@@ -1,4 +1,4 @@
-"""Checks the action and all workflows, those in the documentation too, with zizmor and with the
+"""Checks the action and all workflows, including those in the documentation, with zizmor and the
 published schemas.
 
 usage: workflows.py
@@ -15,7 +15,7 @@ BIN = pathlib.Path(sys.executable).parent
 
 
 def documented():
-    """Returns the workflows in fenced code blocks, by the place of the block."""
+    """Returns the workflows in fenced code blocks, by the position of the block."""
     found = {}
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     for page in pages:

@@ -1,11 +1,11 @@
 """Generates random YAML documents with the indentation that CloudFormation accepts, and parses them
 with PyYAML.
 
-Usage: yaml_documents.py FIRST_SEED COUNT
+usage: yaml_documents.py FIRST_SEED COUNT
 
-Prints a line of JSON for each document: `text`; `faulty`, whether random characters were inserted;
-`tree`, which has the last value of a repeated key; and `repeated`, the positions of the first and last
-occurrence of each repeated key and the number of occurrences. In the tree, a scalar is
+Prints a JSON object for each document, one per line: `text`; `faulty`, whether random characters were
+inserted; `tree`, which has the last value of each repeated key; and `repeated`, the positions of the
+first and last occurrences of each repeated key, and the number of occurrences. In the tree, a scalar is
 `[tag, text, start, end]`, an empty value is `[tag, ""]`, a list is `[tag, [items]]`, and a mapping is
 `[tag, {key: [start, end, value]}]`. Positions are byte offsets. If PyYAML rejects the text, the tree is
 `null`.
@@ -120,7 +120,7 @@ class Tree:
     def __init__(self, text):
         self.repeated = []
         self.text = text
-        # PyYAML counts characters.
+        # PyYAML counts characters, but the positions are byte offsets.
         self.bytes = [0]
         for character in text:
             self.bytes.append(self.bytes[-1] + len(character.encode()))

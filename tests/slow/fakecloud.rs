@@ -1,4 +1,5 @@
-//! A running fakecloud, with separate keys per account, stack sets, and an organization.
+//! A running fakecloud, which supports accounts with separate access keys, stack sets, and an
+//! organization.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

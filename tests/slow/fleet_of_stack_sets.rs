@@ -121,7 +121,7 @@ fn current(accounts: &[&str]) -> Vec<(String, String, String)> {
 }
 
 #[test]
-fn three_accounts_in_two_regions_then_one_more_then_one_less() {
+fn accounts_in_two_regions_are_deployed_then_one_is_added_and_one_is_removed() {
     let fleet = Fleet::new();
     fleet.configure(&ACCOUNTS[..3], "");
     fleet.project.expect(DEPLOY, 0);
@@ -223,7 +223,8 @@ fn a_tolerated_failure_is_reported_and_the_next_run_fixes_it() {
     );
     assert!(line.contains("already exists"), "{line}");
     assert!(
-        run.stderr.contains("StackSets cannot import it"),
+        run.stderr
+            .contains("StackSets cannot import existing resources"),
         "{}",
         run.stderr
     );

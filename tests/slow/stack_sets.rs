@@ -3,7 +3,7 @@
 use crate::emulator::Accounts;
 use crate::fakecloud::Fakecloud;
 
-/// The template of a target works in a stack set, with an instance and a bucket in each account.
+/// The template of a target works in a stack set that has an instance and a bucket in each account.
 #[test]
 fn the_template_of_a_target_deploys_as_a_stack_set() {
     let cloud = Fakecloud::start();

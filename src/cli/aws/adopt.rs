@@ -129,7 +129,7 @@ fn explained(error: DeployError) -> Failure {
     }
 }
 
-/// An adoption, and the account of the live pipeline.
+/// An adoption, and the profile for the live pipeline's account.
 struct Adoption<'a> {
     options: &'a AdoptOptions,
     project: &'a Project,

@@ -32,7 +32,8 @@ Examples:
                                only the permissions for `s3ferry doctor`
 
 The policy covers deploy, diff, status, events, and destroy. Without a service role, CloudFormation
-uses the caller's permissions. The policy then includes them, limited to the planned names.";
+uses the caller's permissions. The policy then includes the permissions that CloudFormation needs,
+but only for resources with the planned names.";
 
 /// The trust policy of a CloudFormation service role.
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudformation.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
@@ -45,23 +46,23 @@ const PROFILE: &str = "Print the policy for the stacks assigned to this AWS prof
 pub(crate) struct DeployerPolicyOptions {
     #[command(flatten)]
     profile: ProfileOption,
-    /// Print the policy of the CloudFormation service role
+    /// Print the policy for the CloudFormation service role
     #[arg(long, conflicts_with = "role_arn", help_heading = "Selection")]
     service_role: bool,
-    /// Print the policy of a user who only runs `push`
+    /// Print the policy for a user who only runs `push`
     #[arg(long, conflicts_with_all = ["role_arn", "service_role", "template_bucket"], help_heading = "Selection")]
     push: bool,
-    /// Print the read-only policy of a user who only runs `doctor`
+    /// Print the read-only policy for a user who only runs `doctor`
     #[arg(long, conflicts_with_all = ["push", "role_arn", "service_role", "template_bucket"], help_heading = "Selection")]
     doctor: bool,
     #[command(flatten)]
     example: ExampleOption,
-    /// Print the policy of a user who passes this service role (`deploy --role-arn`)
+    /// Print the policy for a user who passes this service role (`deploy --role-arn`)
     #[arg(long, value_name = "ARN", value_parser = role_arn, help_heading = "Behavior")]
     role_arn: Option<String>,
     #[command(flatten)]
     bucket: BucketOption,
-    /// Print only the document with this number, starting at 1
+    /// Print only the document with this number; numbers start at 1
     #[arg(long, value_name = "NUMBER", help_heading = "Output")]
     document: Option<usize>,
 }

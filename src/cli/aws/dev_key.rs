@@ -14,7 +14,7 @@ use crate::cli::shell::with_profile;
 
 /// Returns the outputs of the dev stack, from AWS or from the outputs file.
 ///
-/// The second value is `true` if they come from the outputs file.
+/// The second value is `true` if the outputs come from the outputs file.
 async fn dev_outputs(
     accounts: &mut Accounts<'_>,
 ) -> Result<(BTreeMap<String, String>, bool), Failure> {
@@ -68,8 +68,8 @@ async fn dev_outputs(
     }
 }
 
-/// Returns the outputs of the dev stack, with the key ID that its new template will output. The key
-/// IDs differ until a key change is complete.
+/// Returns the outputs of the dev stack, with the key ID that its new template will output. This ID
+/// differs from the deployed one until a key change is complete.
 async fn with_next_key(
     accounts: &mut Accounts<'_>,
     dev: &StackStep,

@@ -33,7 +33,7 @@ use crate::cli::{Failure, Global, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry diff --profile dev            show the changes of `deploy --profile dev`
+  s3ferry diff --profile dev            show the changes that `deploy --profile dev` makes
   s3ferry diff --all --format json      compare every stack, for a pull request check
 
 The command creates a change set and deletes it. It does not execute the change set.
@@ -88,7 +88,7 @@ struct StackEntry {
     place: StackPlace,
     /// Stack status; empty if the stack does not exist.
     status: String,
-    /// Whether a deployment would change it.
+    /// Whether a deployment would change the stack.
     differs: bool,
     /// Comparison of the deployed template with the new one; null if no template is deployed.
     template_comparison: Option<TemplateComparison>,
@@ -152,7 +152,7 @@ struct PolicyComparison {
 struct SetEntry {
     #[serde(flatten)]
     place: SetPlace,
-    /// Whether a deployment would change it.
+    /// Whether a deployment would change the stack set.
     differs: bool,
     /// Changes that a deployment would make.
     changes: SetChanges,

@@ -99,7 +99,7 @@ struct Operation {
     status: String,
     /// Start time, in UTC.
     begin: String,
-    /// Duration.
+    /// Duration in seconds.
     seconds: f64,
     /// Whether the operation failed.
     failed: bool,
@@ -126,7 +126,7 @@ struct Resource {
     rolled_back: Option<String>,
     /// The reason that AWS gave for a failure; may be empty.
     reason: String,
-    /// Total time in progress.
+    /// Total time in progress, in seconds.
     seconds: f64,
     /// Time spans in progress.
     spans: Vec<Span>,

@@ -13,7 +13,7 @@ use terminal_size::{Height, Width, terminal_size_of};
 pub(crate) const TICK: Duration = Duration::from_millis(120);
 /// The frames of the spinner before a line.
 const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
-/// The size of a terminal that does not report it.
+/// The size to assume for a terminal that does not report its size.
 const SIZE: (usize, usize) = (80, 24);
 
 static REGION: Mutex<Region> = Mutex::new(Region {

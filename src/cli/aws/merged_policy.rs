@@ -9,7 +9,7 @@ use similar::TextDiff;
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::{Failure, files};
 
-/// The comparison of the live policy of an existing artifact bucket with the merged policy.
+/// The comparison between an existing artifact bucket's live policy and the merged policy.
 pub(crate) struct Examined {
     pub(crate) bucket: String,
     /// Path of the original policy file, as written in the configuration.

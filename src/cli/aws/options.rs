@@ -19,7 +19,7 @@ pub(crate) struct AwsOptions {
     /// Send all AWS requests to this endpoint, such as an emulator; same as AWS_ENDPOINT_URL
     #[arg(long, value_name = "URL", value_parser = endpoint)]
     endpoint_url: Option<String>,
-    /// Set the timeout for each attempt of an AWS call
+    /// Set the timeout for each attempt at an AWS call
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     read_timeout: Duration,
     /// Set the timeout for each AWS operation, such as 90s, 30m, or 2h

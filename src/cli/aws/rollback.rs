@@ -334,8 +334,8 @@ impl Candidate {
         text
     }
 
-    /// Returns the confirmation question. The outer `None` means that there is nothing to do, the
-    /// inner `None` that no confirmation is needed.
+    /// Returns the confirmation question. The outer `None` means that there is nothing to do. The
+    /// inner `None` means that no confirmation is needed.
     fn question(&self) -> Option<Option<String>> {
         let name = &self.step.stack;
         match &self.state {

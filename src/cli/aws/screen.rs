@@ -158,7 +158,7 @@ impl<'g> Screen<'g> {
         output::error(&said);
     }
 
-    /// Adds to a failure the work that continues in AWS, and the command that resumes it.
+    /// Adds a note to a failure: the work that continues in AWS, and the command that resumes it.
     pub(crate) fn explain(&self, failure: Failure) -> Failure {
         let state = self.state.borrow();
         match &state.executing {
@@ -227,7 +227,7 @@ impl<'g> Screen<'g> {
         self.says(said);
     }
 
-    /// Shows a row. On a terminal, it replaces the previous row of the item. Otherwise, each state
+    /// Shows a row. On a terminal, the row replaces the item's previous row. Otherwise, each state
     /// is a separate line.
     pub(crate) fn row(&self, row: &Row<'_>) {
         let is_failure = row.state == RowState::Failed && !row.reason.is_empty();

@@ -26,7 +26,7 @@ pub(crate) enum Presence {
 pub(crate) enum Seen<T> {
     /// The stack was read.
     Read(T),
-    /// The stack cannot be read, with the cause.
+    /// The reason why the stack cannot be read.
     Unreadable(Failure),
     /// The profile of the stack is not in the AWS configuration files.
     NoProfile,

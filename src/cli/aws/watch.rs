@@ -1,4 +1,4 @@
-//! Displays a pipeline execution: a row for each action, and the reasons why it waits.
+//! Displays a pipeline execution: a row for each action, and the reasons why the execution waits.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ impl<'s> Watcher<'s> {
             && !self.is_warned.replace(true)
         {
             self.screen.says(format!(
-                "Cannot read the actions of execution {}, following only its status: {unread}.",
+                "Cannot read the actions of execution {}; following only its status: {unread}.",
                 state.execution.id
             ));
         }
@@ -167,7 +167,7 @@ pub(crate) struct ExecutionEntry {
     /// Summary from AWS; may be empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) summary: Option<String>,
-    /// Version of the source object that it uses; null until AWS reports it.
+    /// Version of the source object that the execution uses; null until AWS reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version_id: Option<Option<String>>,
     /// URL in the AWS console.
@@ -187,7 +187,7 @@ pub(crate) struct ActionEntry {
     action: String,
     /// Status from AWS.
     status: String,
-    /// Duration.
+    /// Duration in seconds.
     seconds: f64,
     /// Error code from AWS; may be empty.
     code: String,

@@ -37,8 +37,8 @@ pub(crate) fn is_replaced(path: &Path) -> bool {
 /// output.
 ///
 /// # Errors
-/// The path is a folder or an input of the command, or cannot be written. In this case, the file
-/// does not change.
+/// Returns an error if the path is a folder, is an input of the command, or cannot be written. In
+/// this case, the file does not change.
 pub(crate) fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<bool, Failure> {
     let bytes = content.as_ref();
     let written = match destination(path)? {

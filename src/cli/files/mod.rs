@@ -33,7 +33,7 @@ const fn limit_of(kind: Kind) -> u64 {
 /// Reads a text file.
 ///
 /// # Errors
-/// The file does not exist, cannot be read, is too large, or is not UTF-8 text.
+/// Returns an error if the file does not exist, cannot be read, is too large, or is not UTF-8 text.
 pub(crate) fn read(path: &Path, what: &str, kind: Kind) -> Result<Source, Failure> {
     let shown = path.display().to_string();
     let bytes = bytes_of(path, what, limit_of(kind))?;
@@ -44,7 +44,7 @@ pub(crate) fn read(path: &Path, what: &str, kind: Kind) -> Result<Source, Failur
 /// Reads a text file that only s3ferry writes. Such a file needs no [`Kind`].
 ///
 /// # Errors
-/// The file does not exist, cannot be read, is too large, or is not UTF-8 text.
+/// Returns an error if the file does not exist, cannot be read, is too large, or is not UTF-8 text.
 pub(crate) fn read_text(path: &Path, what: &str) -> Result<Source, Failure> {
     let shown = path.display().to_string();
     text(bytes_of(path, what, SIZE_LIMIT)?, shown, what)
@@ -53,7 +53,7 @@ pub(crate) fn read_text(path: &Path, what: &str) -> Result<Source, Failure> {
 /// Reads standard input.
 ///
 /// # Errors
-/// It cannot be read, is too large, or is not UTF-8 text.
+/// Returns an error if standard input cannot be read, is too large, or is not UTF-8 text.
 pub(crate) fn read_stdin(what: &str, kind: Kind) -> Result<Source, Failure> {
     let name = "standard input";
     let bytes = bounded(io::stdin().lock(), what, name, limit_of(kind))?;
@@ -63,7 +63,8 @@ pub(crate) fn read_stdin(what: &str, kind: Kind) -> Result<Source, Failure> {
 /// Returns the bytes of a regular file, or `None` if the file does not exist.
 ///
 /// # Errors
-/// It is not a regular file, cannot be read, or is too large.
+/// Returns an error if the path is not a regular file, or if the file cannot be read or is too
+/// large.
 pub(crate) fn bytes_if_any(path: &Path, what: &str) -> Result<Option<Vec<u8>>, Failure> {
     match fs::metadata(path) {
         Ok(data) if data.is_file() => bytes_of(path, what, SIZE_LIMIT).map(Some),
@@ -106,7 +107,7 @@ pub(crate) fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     found.is_some_and(|found| extensions.contains(&found))
 }
 
-/// Returns the text of an operating system error, without its number and the name of a temporary
+/// Returns the text of an operating system error, without its number or the name of a temporary
 /// file.
 pub(crate) fn reason(error: &io::Error) -> String {
     if let Some(code) = error.raw_os_error() {
@@ -129,7 +130,7 @@ pub(crate) fn reason(error: &io::Error) -> String {
 /// The files that this process has read as input. None of them may be replaced by output.
 static INPUTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// Returns whether a path names a file that was read as input, also through a link.
+/// Returns whether a path names a file that was read as input, even through a link.
 fn is_input(path: &Path) -> bool {
     let inputs = INPUTS.lock().unwrap_or_else(PoisonError::into_inner);
     fs::canonicalize(path).is_ok_and(|real| inputs.contains(&real))

@@ -27,7 +27,7 @@ const MOST_LINKS: usize = 40;
 /// Replaces or creates a file.
 ///
 /// # Errors
-/// The folder or the file cannot be written. In this case, nothing changes.
+/// Returns an error if the folder or the file cannot be written. In this case, nothing changes.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     Writer::lock(&[path.to_path_buf()])?.replace(&[(path, text.as_bytes())])
 }
@@ -44,7 +44,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 /// have to exist.
 ///
 /// # Errors
-/// The links form a loop, or a link cannot be read.
+/// Returns an error if the links form a loop.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, Failure> {
     let mut found = path.to_path_buf();
     for _ in 0..MOST_LINKS {
@@ -84,7 +84,7 @@ impl Writer {
     /// files of killed runs.
     ///
     /// # Errors
-    /// A folder cannot be created, or another run holds the lock for too long.
+    /// Returns an error if a folder cannot be created or another run holds the lock for too long.
     pub(crate) fn lock(files: &[PathBuf]) -> Result<Self, Failure> {
         let mut folders = Vec::new();
         for file in files {
@@ -123,7 +123,7 @@ impl Writer {
     /// allows that.
     ///
     /// # Errors
-    /// A file cannot be written. In this case, nothing changes.
+    /// Returns an error if a file cannot be written.
     pub(crate) fn replace(&self, files: &[(&Path, &[u8])]) -> Result<(), Failure> {
         let mut staged = Vec::new();
         for (path, bytes) in files {
@@ -194,7 +194,7 @@ fn keep(_: &Metadata, _: &File) -> io::Result<()> {
 /// Locks a folder. Returns `None` if the file system does not support the lock.
 ///
 /// # Errors
-/// Another run holds the lock for too long.
+/// Returns an error if another run holds the lock for too long.
 #[cfg(unix)]
 fn lock(folder: &Path) -> Result<Option<File>, Failure> {
     use rustix::fs::{FlockOperation, flock};

@@ -13,8 +13,8 @@ use crate::cli::{Failure, Global, files, output, shell};
 /// Creates the configuration, and asks for values that the definition does not contain.
 ///
 /// # Errors
-/// The file is not a pipeline definition, no configuration can describe the pipeline, or an account
-/// is missing.
+/// Returns an error if the file is not a pipeline definition, no configuration can describe the
+/// pipeline, or an account is missing.
 pub(super) fn configuration(
     global: &Global,
     options: &InitOptions,
@@ -92,8 +92,8 @@ pub(super) fn configuration(
     Ok(text)
 }
 
-/// Checks the new configuration. The definition causes any problems, so they are reported at
-/// positions in the definition.
+/// Checks the new configuration. Every problem comes from the definition, so the problems are
+/// reported at positions in the definition.
 fn check(draft: &Draft, text: &str) -> Result<(), Vec<Diagnostic>> {
     let source = Source::new("s3ferry.yaml", text);
     let problems = match Document::read(source.clone()) {

@@ -38,7 +38,7 @@ pub(crate) fn complaints(proof: &Proof, strict: bool) -> Text {
     out.trim_end()
 }
 
-/// The maximum number of items shown of each kind. The JSON output contains all items.
+/// The maximum number of items shown for each kind. The JSON output contains all items.
 const MOST_SHOWN: usize = 20;
 
 /// Shows the first items of a kind, and counts the others.

@@ -90,7 +90,7 @@ impl Row {
         }
     }
 
-    /// Adds a call that differs only in its action.
+    /// Adds a call if it differs only in its action. Returns whether it was added.
     fn takes(&mut self, other: &Self) -> bool {
         let key = |row: &Self| (row.step, row.verdict);
         let texts = |row: &Self| [&row.caller, &row.resource, &row.by].map(String::clone);

@@ -16,27 +16,27 @@ use crate::cli::{Failure, files};
 pub(crate) struct ProofInput {
     #[command(flatten)]
     pub(crate) example: ExampleOption,
-    /// Folder of the templates [default: stacks, if it contains templates]
+    /// Use the templates in this folder [default: stacks, if it contains templates]
     #[arg(long, value_name = "DIR", help_heading = "Input")]
     dir: Option<PathBuf>,
-    /// Service control policies of the accounts; one file per level, from the root
+    /// Add the accounts' service control policies; one file per level, from the root
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     scp: Vec<PathBuf>,
-    /// Resource control policies, in the same order; every level includes RCPFullAWSAccess
+    /// Add resource control policies, in the same order; every level includes RCPFullAWSAccess
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     rcp: Vec<PathBuf>,
-    /// Permissions boundary of a role, by name or ARN; `none` for an existing role without one
+    /// Add the permissions boundary of a role, by name or ARN; `none` if a role has no boundary
     #[arg(long, value_name = "ROLE=FILE", help_heading = "Input")]
     boundary: Vec<String>,
-    /// Policy of a bucket, trust policy of a role, or key policy, by name, ARN, or alias; `none`
-    /// for a bucket without one
+    /// Add a bucket policy, trust policy, or key policy, by the name, ARN, or alias of the
+    /// resource; `none` if a bucket has no policy
     #[arg(long, value_name = "RESOURCE=FILE", help_heading = "Input")]
     policy: Vec<String>,
-    /// All other identity-based policies of a role, by name or ARN; `none` for a role without
+    /// Add all other identity-based policies of a role, by name or ARN; `none` if there are no
     /// others
     #[arg(long, value_name = "ROLE=FILE", help_heading = "Input")]
     identity: Vec<String>,
-    /// Value of a template parameter; separate the items of a list with commas
+    /// Set a template parameter; separate the items of a list with commas
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, help_heading = "Input")]
     parameters: Vec<(String, String)>,
 }
@@ -46,7 +46,7 @@ impl ProofInput {
     /// deployment of the dev stack.
     ///
     /// # Errors
-    /// A file does not exist or cannot be read.
+    /// Returns an error if a file does not exist or cannot be read.
     pub(crate) fn read(&self, project: &Project, dev_step: bool) -> Result<Inputs, Failure> {
         let mut inputs = templates(project, self.dir.as_deref(), dev_step)?;
         let levels = |paths: &[PathBuf], what| -> Result<Vec<Source>, Failure> {
@@ -79,7 +79,8 @@ impl From<Vec<InputError>> for Failure {
 /// synthesizes them if `stacks/` contains none.
 ///
 /// # Errors
-/// A template does not exist or cannot be read.
+/// Returns an error if a template does not exist or cannot be read, or if the folder contains a
+/// template that belongs to no stack.
 pub(crate) fn templates(
     project: &Project,
     dir: Option<&Path>,
@@ -153,7 +154,7 @@ pub(crate) const TEMPLATES: [&str; 4] = ["yaml", "yml", "json", "template"];
 /// Returns the template of a stack in a folder, if there is one.
 ///
 /// # Errors
-/// There are several.
+/// Returns an error if the folder contains several templates for the stack.
 fn template_path(dir: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
     let mut found = TEMPLATES
         .into_iter()
@@ -216,10 +217,10 @@ fn named(options: &[String], option: &str) -> Result<Vec<NamedFile>, Failure> {
 /// Parses a template parameter: `NAME=VALUE`.
 ///
 /// # Errors
-/// The name or the equals sign is missing.
+/// Returns an error if the name or the equals sign is missing.
 pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE".to_owned()),
+        _ => Err("expected NAME=VALUE".to_owned()),
     }
 }

@@ -10,12 +10,12 @@ use quick_junit::{
 
 use super::{NO_REASON, is_checked, place};
 
-/// Returns a suite for each template. It has a case for each rule, which fails if the rule has an
-/// error; one for each other check with findings; and a skipped one for each suppressed rule of a
-/// resource.
+/// Returns a suite for each template. A suite has a case for each rule and for each other check
+/// with findings. A case fails if it has an error. Each suppressed rule of a resource is a skipped
+/// case.
 ///
 /// # Errors
-/// The report cannot be written as XML.
+/// Returns an error if the report cannot be written as XML.
 pub(crate) fn junit(
     reports: &[(Source, Report)],
     rules: &[Rule],
@@ -40,8 +40,8 @@ pub(crate) fn junit(
         whole.add_test_suite(suite);
     }
     let text = whole.to_string()?;
-    // The writer counts the skipped cases of all suites too, in an attribute that the common schema does
-    // not have. It is in the first element.
+    // The writer also counts the skipped cases of all suites, in an attribute of the first element.
+    // The common schema does not have this attribute.
     Ok(text.replacen(&format!(" skipped=\"{}\"", whole.skipped), "", 1))
 }
 

@@ -9,7 +9,7 @@ use serde_sarif::sarif;
 
 use super::is_checked;
 
-/// A rule in SARIF. Another text replaces an empty one.
+/// A rule in SARIF. An empty text is replaced with another text of the rule.
 pub(crate) struct SarifRule<'r> {
     pub(crate) name: &'r str,
     /// The severity of its findings, if they all have the same.
@@ -19,7 +19,8 @@ pub(crate) struct SarifRule<'r> {
     pub(crate) fix: &'r str,
 }
 
-/// The findings and the suppressed rules as results, and every rule that is checked or has a result.
+/// Returns the findings and the suppressed rules as results, with every rule that is checked or has
+/// a result.
 pub(crate) fn sarif<'r>(
     reports: &'r [(Source, Report)],
     rules: impl IntoIterator<Item = SarifRule<'r>>,
@@ -95,7 +96,7 @@ pub(crate) fn sarif<'r>(
 }
 
 fn descriptor(rule: &SarifRule) -> sarif::ReportingDescriptor {
-    // A user rule can have no header, but the schema requires a description.
+    // A user's rule may have no header, but the schema requires a description.
     let or = |text, other| if str::is_empty(text) { other } else { text };
     let what = or(rule.what, rule.name);
     let text = |text: &str| {
@@ -184,8 +185,8 @@ fn uri(name: &str, here: Option<&Path>) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// Percent-encodes characters with a special meaning in a URI. A colon has one in the first part of a
-/// path.
+/// Percent-encodes characters with a special meaning in a URI. A colon has a special meaning in the
+/// first segment of a relative path.
 fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

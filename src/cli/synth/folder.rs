@@ -42,11 +42,12 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// Writes stale and missing files, and removes obsolete ones. Returns for each generated file
-    /// whether it was written.
+    /// Writes stale and missing files, and removes obsolete ones. Returns whether each generated
+    /// file was written.
     ///
     /// # Errors
-    /// A file was not written by s3ferry, or the folder cannot be written.
+    /// Returns an error if s3ferry did not write an existing file, or if the folder cannot be
+    /// written.
     pub(super) fn write(&self, global: &Global) -> Result<Vec<bool>, Failure> {
         let paths: Vec<PathBuf> = self.generated.iter().map(|file| self.path(file)).collect();
         self.refuse_own_input(&paths)?;
@@ -87,7 +88,7 @@ impl<'a> Folder<'a> {
     /// Prints the differences between the files and the generated ones.
     ///
     /// # Errors
-    /// A file cannot be read.
+    /// Returns an error if a file cannot be read.
     pub(super) fn check(&self, global: &Global) -> Result<Outcome, Failure> {
         let mut stale = 0;
         for (file, state) in self.generated.iter().zip(self.states()?) {

@@ -35,7 +35,7 @@ Examples:
 pub(crate) struct SynthOptions {
     #[command(flatten)]
     example: ExampleOption,
-    /// Write nothing; print a diff and exit with 1 if a file is stale, missing, or obsolete
+    /// Write nothing; print a diff and exit with code 1 if a file is stale, missing, or obsolete
     #[arg(long, help_heading = "Checks")]
     check: bool,
     /// Skip the Guard rules
@@ -50,7 +50,7 @@ pub(crate) struct SynthOptions {
     /// Overwrite files that s3ferry did not write
     #[arg(long, conflicts_with_all = ["check", "stdout"], help_heading = "Behavior")]
     force: bool,
-    /// Folder for the templates; `-` prints them
+    /// Write the templates to this folder, or to standard output if `-`
     #[arg(
         long,
         value_name = "DIR",
@@ -58,7 +58,7 @@ pub(crate) struct SynthOptions {
         help_heading = "Output"
     )]
     out: PathBuf,
-    /// Template format
+    /// Set the template format
     #[arg(long, value_enum, default_value = "yaml", help_heading = "Output")]
     format: FormatOption,
     /// Print the templates instead of writing them
@@ -78,7 +78,7 @@ pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Fa
     let to_stdout = options.stdout || files::is_stdout(&options.out);
     if to_stdout && options.check {
         return Err(Failure::new(
-            "--check cannot be used with `--out -`: it compares the files of a folder",
+            "--check cannot be used with `--out -`: it compares the files in a folder",
             "specify the folder with --out",
         ));
     }
@@ -181,7 +181,7 @@ fn warn_of_one_account(global: &Global, project: &Project) {
 /// The next step after the templates are written.
 fn next(global: &Global, options: &SynthOptions, project: &Project) -> String {
     if options.example.example {
-        return "`s3ferry init` writes a configuration for your accounts".to_owned();
+        return "run `s3ferry init` to write a configuration for your accounts".to_owned();
     }
     let folder = options.out.to_string_lossy();
     let mut report = vec!["report"];
@@ -192,7 +192,7 @@ fn next(global: &Global, options: &SynthOptions, project: &Project) -> String {
     }
     let report = shell::command(global, &report);
     let deploy = shell::command(global, &deploy);
-    format!("review the templates with `{report}`, then `{deploy}`")
+    format!("review the templates with `{report}`, then run `{deploy}`")
 }
 
 fn row(project: &Project, one: &SynthesizedFile, state: &str) -> Result<Vec<String>, Failure> {

@@ -25,8 +25,8 @@ impl Adoption<'_> {
             .filter(|other| other.output_bucket() == action.output_bucket())
             .count()
             > 1;
-        let own_bucket = "another action for this bucket needs the current settings of the target: \
-                          deploy to a separate bucket with a separate target";
+        let own_bucket = "deploy to a separate bucket with a separate target: another action for \
+                          this bucket requires the current settings of the target";
         if extracts == target.object_key.is_some() {
             let (does, says) = if extracts {
                 ("extracts the artifact", "does not")
@@ -77,7 +77,7 @@ impl Adoption<'_> {
         } else if extracts && key.trim_matches('/') != wanted {
             // The policies allow everything below the target's path.
             self.notes.push(format!(
-                "The {place} deploys only to {}; the deploy role can write to all of {}.",
+                "{place} deploys only to {}; the deploy role can write to all of {}.",
                 shown(key),
                 if wanted.is_empty() {
                     "the bucket".to_owned()
@@ -93,7 +93,7 @@ impl Adoption<'_> {
             self.contradicts(
                 action,
                 format!(
-                    "it sets the canned ACL `{found}`, but the deploy role is not allowed to set it"
+                    "it sets the canned ACL `{found}`, but its target does not specify this ACL"
                 ),
                 format!("set `canned_acl: {found}` for the target and deploy it again"),
             );
@@ -104,7 +104,8 @@ impl Adoption<'_> {
             self.contradicts(
                 action,
                 format!(
-                    "it encrypts with key `{found}`, but the deploy role is not allowed to use it"
+                    "it encrypts with key `{found}`, but the deploy role is not allowed to use \
+                     this key"
                 ),
                 "set the target's `encryption_key` and deploy it again".to_owned(),
             );

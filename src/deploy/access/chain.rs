@@ -1,10 +1,10 @@
-//! Resolves the source of the credentials for a profile, in the same way as the AWS CLI, or for the
-//! environment.
+//! Resolves the source of the credentials for a profile or the environment, in the same way as the
+//! AWS CLI.
 //!
 //! The `source_profile` settings of a profile lead to one source, such as access keys or a process.
-//! With these first credentials, s3ferry assumes each role of the chain. The SDK can also resolve
-//! profiles, but it limits a process to five seconds, cannot read names with spaces, and panics on
-//! an empty endpoint.
+//! Starting with these credentials, s3ferry assumes the roles in the chain one after another. The
+//! SDK can also resolve profiles, but it limits a process to five seconds, cannot read names with
+//! spaces, and panics on an empty endpoint.
 
 use aws_credential_types::Credentials;
 use aws_types::os_shim_internal::Env;
@@ -75,7 +75,7 @@ pub(super) fn variable_of(env: &Env) -> Option<&'static str> {
     .find(|name| variable(env, name).is_some())
 }
 
-/// Variable with the access key ID.
+/// Environment variable that contains the access key ID.
 pub(super) const KEY: &str = "AWS_ACCESS_KEY_ID";
 const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
@@ -133,7 +133,8 @@ impl Chain {
             if visited.contains(&holder) {
                 return Err(DeployError::input(
                     format!(
-                        "profile `{name}` refers back to profile `{holder}` with `source_profile`"
+                        "profile `{name}` refers back to profile `{holder}` through \
+                         `source_profile`"
                     ),
                     "specify a source profile that has credentials",
                 ));

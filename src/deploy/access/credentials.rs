@@ -21,7 +21,7 @@ use super::endpoints::{Endpoints, Service};
 use crate::deploy::DeployError;
 use crate::deploy::error::{innermost, login};
 
-/// A provider of the credentials of a chain.
+/// A provider of the credentials that a chain describes.
 #[derive(Debug)]
 pub(super) struct Provider {
     chain: Chain,
@@ -169,7 +169,7 @@ impl Provider {
                 if error.is_denied() {
                     error.help = format!(
                         "allow the principal in the trust policy of {}, and allow sts:AssumeRole \
-                         in its policies",
+                         in the principal's policies",
                         role.arn
                     );
                 }

@@ -64,10 +64,10 @@ impl Endpoints {
         self.0.get(&service).map(String::as_str)
     }
 
-    /// Resolves the endpoints. `given` is the endpoint on the command line.
+    /// Resolves the endpoints. `given` is the endpoint from the command line.
     ///
     /// # Errors
-    /// Returns an error if a configured endpoint is not a URL, or a `services` section does not
+    /// Returns an error if a configured endpoint is not a URL, or if a `services` section does not
     /// exist.
     pub(super) fn resolve(
         given: Option<&str>,
@@ -96,7 +96,7 @@ impl Endpoints {
                         "the AWS configuration has no section [services {}], which {} refers to",
                         named.value, named.place
                     ),
-                    "add the section, or remove the setting `services`",
+                    "add the section, or remove the `services` setting",
                 )
             })?),
             None => None,

@@ -39,7 +39,7 @@ pub(super) struct Setting {
     pub(super) place: Place,
     /// Whether the setting is in the credentials file.
     pub(super) is_credentials: bool,
-    /// Indented settings below it, such as those of a service.
+    /// Indented settings below this setting, such as those of a service.
     nested: BTreeMap<String, (String, Place)>,
 }
 
@@ -218,7 +218,7 @@ impl AwsFiles {
 }
 
 impl Setting {
-    /// Adds an indented line: a nested setting if the value is empty, or else a continuation.
+    /// Adds an indented line: a nested setting if the value is empty, otherwise a continuation.
     fn continues(&mut self, line: &str, place: Place) -> Result<(), (usize, &'static str)> {
         if self.value.is_empty() {
             let (name, value) = (line.split_once('='))

@@ -39,8 +39,8 @@ const ATTEMPTS: u32 = 6;
 const FIRST_ATTEMPTS: u32 = 3;
 const POLLING_ATTEMPTS: u32 = 2;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time limit for getting credentials. Each call for credentials has a separate limit. A process
-/// that waits for the user has no limit, as in the AWS CLI.
+/// Time limit for getting credentials. It is long because a credential process may wait for the
+/// user, for which the AWS CLI sets no limit. Each call for credentials has a separate limit.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// User settings for connections.
@@ -57,7 +57,7 @@ pub(crate) struct Settings {
 pub(crate) struct Access {
     profile: String,
     origin: Origin,
-    /// Variable that provides the credentials instead of the profile.
+    /// Environment variable that provides the credentials instead of the profile.
     variable: Option<&'static str>,
     /// Option of `deployer-policy` that prints the required policy. Empty for a deployer.
     policy: &'static str,
@@ -129,7 +129,7 @@ impl Access {
         Self::open_as(profile, Origin::Explicit, region, settings).await
     }
 
-    /// Does the same as [`Self::open`] for a profile of either origin.
+    /// Does the same as [`Self::open`] for a profile name from either origin.
     pub(crate) async fn open_as(
         profile: &str,
         origin: Origin,
@@ -274,7 +274,7 @@ impl Access {
         }
     }
 
-    /// Returns an s3ferry command with the profile, such as `deploy`.
+    /// Returns an s3ferry command, such as `deploy`, with this profile.
     pub(crate) fn command(&self, name: &str) -> Command {
         Command::s3ferry(name).option("--profile", &self.profile)
     }
@@ -321,7 +321,8 @@ impl Access {
     /// Verifies that the profile belongs to the configured account.
     ///
     /// # Errors
-    /// Returns an error if it belongs to another account, or if [`identity`](Self::identity) fails.
+    /// Returns an error if the profile belongs to another account, or if
+    /// [`identity`](Self::identity) fails.
     pub(crate) async fn verify_account(&self, account: &str) -> Result<Identity, DeployError> {
         let identity = self.identity().await?;
         if identity.account == account {
@@ -331,7 +332,8 @@ impl Access {
         let (found, arn) = (&identity.account, &identity.arn);
         Err(DeployError::input(
             format!(
-                "{whose} is in account {found} ({arn}), but the configuration specifies {account}"
+                "{whose} belongs to account {found} ({arn}), but the configuration specifies \
+                 {account}"
             ),
             match self.variable {
                 Some(_) => format!("nothing was changed: {}", self.not_from_profile()),

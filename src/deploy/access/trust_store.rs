@@ -1,5 +1,5 @@
 //! The certificate authorities for connections to AWS: those of the machine, or those in the file
-//! that `AWS_CA_BUNDLE` or the `ca_bundle` of the profile names, as in the AWS CLI.
+//! that `AWS_CA_BUNDLE` or the profile's `ca_bundle` setting names, as in the AWS CLI.
 
 use std::path::PathBuf;
 
@@ -70,7 +70,7 @@ impl Bundle {
     }
 }
 
-/// Returns the certificates of a bundle that can be trust anchors, in PEM format. The SDK panics on
+/// Returns the certificates in a bundle that can be trust anchors, in PEM format. The SDK panics on
 /// other certificates. The AWS CLI accepts bundles that contain unusable certificates.
 fn certificates(text: &str) -> Result<Vec<&str>, String> {
     let mut found = Vec::new();

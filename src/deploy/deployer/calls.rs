@@ -25,7 +25,7 @@ const OF_STACKS: [&str; 18] = [
     "cloudformation:DescribeStackResourceDrifts",
     "cloudformation:DescribeStacks",
     "cloudformation:DetectStackDrift",
-    // Drift detection of a stack detects the drift of its resources.
+    // Drift detection on a stack also detects the drift of each resource.
     "cloudformation:DetectStackResourceDrift",
     "cloudformation:ExecuteChangeSet",
     "cloudformation:GetStackPolicy",
@@ -51,7 +51,8 @@ const OF_VALIDATION: [&str; 3] = [
     "servicequotas:GetServiceQuota",
 ];
 
-/// Actions on a stack set. Actions on instances also apply to their accounts and resource types.
+/// Actions on a stack set. Actions on stack instances also apply to the instances' accounts and
+/// resource types.
 const OF_STACK_SETS: [&str; 12] = [
     "cloudformation:CreateStackInstances",
     "cloudformation:DeleteStackInstances",
@@ -85,7 +86,7 @@ pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
         of_a_pipeline.push("codepipeline:GetPipeline");
     }
     let mut found = vec![
-        // Without `s3:ListBucket`, S3 does not report that an object is missing, but denies access.
+        // Without `s3:ListBucket`, S3 denies access instead of reporting a missing object.
         Statement::new(
             "SourceBucket",
             [
@@ -171,8 +172,8 @@ pub(super) fn statements(
     found
 }
 
-/// Returns the permission to check for buckets of an earlier stack whose names are dynamic. The
-/// permissions for bucket resources already include it.
+/// Returns the permission to check whether buckets with dynamic names already exist, because an
+/// earlier stack created them. The permissions for bucket resources already include it.
 pub(super) fn of_existing_buckets(plan: &Plan, stacks: &[&StackStep]) -> Option<Statement> {
     let buckets: Vec<String> = (stacks.iter())
         .filter(|step| !step.stack_set)
@@ -197,7 +198,7 @@ fn of_executions(plan: &Plan) -> [Statement; 3] {
         Statement::new("PipelineExecutions", OF_AN_EXECUTION, &pipelines),
         Statement::new(
             "SourceBucket",
-            // Without it, S3 returns the same error for missing and forbidden objects.
+            // Without this action, S3 returns the same error for missing and forbidden objects.
             ["s3:ListBucket"],
             &[plan.bucket_arn(&plan.dev.source_bucket.name)],
         ),
@@ -259,7 +260,7 @@ fn of_stack_sets(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
     if organization {
         let actions = [
             "cloudformation:DescribeOrganizationsAccess",
-            // StackSets calls it for a delegated administrator.
+            // StackSets performs this action for a delegated administrator.
             "organizations:ListDelegatedAdministrators",
         ];
         found.push(Statement::new("Organization", actions, &["*".to_owned()]));

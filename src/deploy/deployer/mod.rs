@@ -41,7 +41,7 @@ pub(crate) enum Holder<'a> {
 pub(crate) struct Statement {
     sid: String,
     effect: &'static str,
-    /// Sorted.
+    /// Actions, sorted.
     #[serde(rename = "Action", serialize_with = "one_or_many")]
     actions: Vec<String>,
     #[serde(rename = "Resource", serialize_with = "one_or_many")]
@@ -50,7 +50,7 @@ pub(crate) struct Statement {
     condition: Option<Value>,
 }
 
-/// Returns the statements of a holder for the given stacks of one account. `template_bucket` is the
+/// Returns the statements of a holder for the given stacks in one account. `template_bucket` is the
 /// bucket for templates that are too long to send inline.
 pub(crate) fn statements(
     plan: &Plan,
@@ -117,7 +117,7 @@ fn divided(whole: &Statement) -> Vec<Statement> {
     if parts <= 1 {
         return vec![whole.clone()];
     }
-    // Each part repeats everything except the resources, so use twice the required number.
+    // Each part repeats everything except the resources, so use twice the required number of parts.
     let most = whole.resources.len().div_ceil(parts * 2).max(1);
     let parts = whole.resources.chunks(most).enumerate();
     parts
@@ -165,7 +165,7 @@ fn one_or_many<S: Serializer>(all: &[String], to: S) -> Result<S::Ok, S::Error> 
     }
 }
 
-/// Returns a statement that allows passing roles to one service only.
+/// Returns a statement that allows passing roles only to one service.
 fn pass_role(sid: &str, roles: &[String], service: &str) -> Statement {
     Statement::new(sid, ["iam:PassRole"], roles)
         .when(json!({ "StringEquals": { "iam:PassedToService": service } }))

@@ -16,7 +16,7 @@ use crate::template::function;
 struct Arns {
     buckets: Vec<String>,
     bucket_policies: Vec<String>,
-    /// All keys of the account and region, because AWS assigns key IDs.
+    /// All keys in the account and region, because AWS assigns key IDs.
     keys: Vec<String>,
     primary_keys: Vec<String>,
     multi_region: bool,

@@ -8,7 +8,8 @@ use super::{ActionRun, Execution, State, Wait, trigger};
 
 /// Returns the current state of an execution.
 pub(crate) async fn state(access: &Access, pipeline: &str, id: &str) -> Result<State, DeployError> {
-    // The status is read before the actions, so that the actions are complete if it has ended.
+    // The status is read before the actions, so that the actions are complete if the execution has
+    // ended.
     let answer = access
         .codepipeline()
         .get_pipeline_execution()

@@ -7,8 +7,8 @@ use crate::doctor::live::{Grant, Key, Policy, Reading};
 
 const MISSING: [&str; 1] = ["NotFoundException"];
 
-/// Name of the policy that every key has. A key that is shared through AWS RAM has another policy
-/// (AWS KMS API Reference, *ListKeyPolicies*).
+/// Name of the policy that every key has. A key that is shared through AWS RAM also has another
+/// policy (AWS KMS API Reference, *ListKeyPolicies*).
 const DEFAULT: &str = "default";
 
 /// Returns the metadata of a key. `name` is its ARN, ID, or alias.

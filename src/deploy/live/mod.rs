@@ -1,6 +1,6 @@
-//! Reads the live state of the accounts for the doctor. Several resources are read at the same
-//! time. The clients retry failed calls, and calls that still fail are recorded. This module never
-//! changes a resource. If a read aborts, the diagnosis lists the resource as not read.
+//! Reads the live state of the accounts for `s3ferry doctor`. Several resources are read at the
+//! same time. The clients retry failed calls, and calls that still fail are recorded. This module
+//! never changes a resource. If a read aborts, the diagnosis lists the resource as not read.
 
 mod bucket;
 mod key;
@@ -75,7 +75,7 @@ pub(crate) async fn read(
     live
 }
 
-/// Returns the keys that are expected, that pipelines refer to, or that output buckets use.
+/// Returns the keys that are expected, that pipelines refer to, or that buckets use for encryption.
 fn keys(expected: &Expected, live: &Live) -> Vec<(String, String, Thing)> {
     let mut wanted: BTreeSet<(String, String, String)> = BTreeSet::new();
     let mut want = |name: &str, account: &str, region: &str| {
@@ -164,7 +164,7 @@ async fn read_all(wanted: Vec<(String, String, Thing)>, accesses: &Accesses, liv
     found.into_values().for_each(|found| found(live));
 }
 
-/// Evaluates to the value of a reading, or returns from the function if it has no value.
+/// Evaluates to the value of a reading, or returns from the function if the reading has no value.
 macro_rules! known {
     ($reading:expr) => {
         match $reading {

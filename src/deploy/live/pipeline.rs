@@ -1,4 +1,4 @@
-//! Reads a pipeline: its definition, with the names of the CloudFormation type, and its status.
+//! Reads a pipeline: its definition, with CloudFormation's property names, and its status.
 
 use aws_sdk_codepipeline::operation::get_pipeline_state::GetPipelineStateOutput;
 use aws_sdk_codepipeline::types::{
@@ -75,7 +75,7 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Pipeline> {
     })
 }
 
-/// Returns the definition in a response, with the names of the CloudFormation type.
+/// Returns the definition in a response, with CloudFormation's property names.
 fn definition(answer: &str) -> Option<Json> {
     let answer: Json = serde_json::from_str(answer).ok()?;
     Some(in_cloudformation(answer.get("pipeline")?))
@@ -91,7 +91,7 @@ fn has_ended(execution: &PipelineExecutionSummary) -> bool {
 }
 
 /// Returns the failed action of the first stage if the history does not contain the execution. The
-/// history stays empty if the source object of a pipeline does not exist.
+/// history stays empty if a pipeline's source object does not exist.
 fn without_execution(
     state: &GetPipelineStateOutput,
     executions: &[PipelineExecutionSummary],
@@ -164,7 +164,7 @@ fn failure(
     }
 }
 
-/// Converts a declaration of the API to the spelling of CloudFormation.
+/// Converts a declaration from the API to CloudFormation's property names.
 fn in_cloudformation(declaration: &Json) -> Json {
     match declaration {
         Json::Object(members) => {

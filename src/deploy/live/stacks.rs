@@ -14,7 +14,8 @@ pub(crate) struct Wanted {
     pub account: String,
     pub region: String,
     pub stack: String,
-    /// Stack set to read instead of a stack. Account and region are those of the administrator.
+    /// Stack set to read instead of a stack. The account and region are then those of the stack
+    /// set's administrator.
     pub stack_set: Option<StackSetPlan>,
 }
 

@@ -110,7 +110,7 @@ impl Units {
     }
 }
 
-/// Returns the minimum number of operations that create the instances. An operation creates an
+/// Returns the operations that create the instances, as few as possible. An operation creates an
 /// instance for each of its accounts in each of its regions.
 pub(crate) fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> Vec<Targets> {
     let missing: Vec<&Instance> = (found.add.iter())
@@ -124,7 +124,8 @@ pub(crate) fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> 
     if units.filter == AccountFilter::Intersection {
         return groups(missing, order, Some(units_with_filter));
     }
-    // For whole organizational units, one operation creates all missing instances of a region.
+    // For whole organizational units, one operation creates the missing instances in all affected
+    // regions.
     let missing: BTreeSet<&str> = missing.iter().map(|one| one.region.as_str()).collect();
     let regions: Vec<String> = (found.regions.iter())
         .filter(|region| !found.add_units.is_empty() || missing.contains(region.as_str()))

@@ -29,8 +29,8 @@ pub(crate) struct SetOptions {
     pub template_bucket: Option<String>,
     /// Whether the stacks of removed instances are retained.
     pub retain_stacks: bool,
-    /// Prefix of the operation IDs: letters, digits, and hyphens. It must be unique for each
-    /// deployment.
+    /// Prefix of the operation IDs. It consists of letters, digits, and hyphens, and must be unique
+    /// for each deployment.
     pub token: String,
 }
 
@@ -98,8 +98,8 @@ impl<'a> Deployment<'a> {
     /// the configuration.
     ///
     /// # Errors
-    /// Returns an error if trusted access is off, the stack set has another permission model, AWS
-    /// rejects a call, or the wait expires.
+    /// Returns an error if trusted access is off, the stack set has a different permission model,
+    /// AWS rejects a call, or the wait expires.
     pub(crate) async fn prepare(&self) -> Result<Prepared, DeployError> {
         let plan = &self.wanted.plan;
         if let StackSetPermissions::ServiceManaged(own) = &plan.permissions {

@@ -36,7 +36,7 @@ impl Instance {
 pub(crate) enum Health {
     /// The stack is up to date with the stack set.
     Current,
-    /// The stack was not created or updated. Another operation tries again.
+    /// The stack was not created or updated. The next operation tries again.
     Outdated,
     /// A deletion failed, and the instance can no longer be updated.
     Inoperable,
@@ -167,14 +167,14 @@ pub(crate) struct Targets {
     pub regions: Vec<String>,
 }
 
-/// The number of instances of an operation, by status.
+/// The number of instances in an operation, by status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub pending: usize,
     pub running: usize,
     pub succeeded: usize,
     pub failed: usize,
-    /// Not attempted because too many other instances failed.
+    /// Instances that were not attempted because too many other instances failed.
     pub canceled: usize,
 }
 

@@ -75,8 +75,8 @@ impl Operations<'_> {
         let mut waited = false;
         while let Some((id, action)) = in_progress(self.access, self.plan).await? {
             self.observer.says(&shown(&format!(
-                "Operation {id} ({action}) of stack set {} is in progress, started by another \
-                 or an earlier deployment. Waiting for it to end.",
+                "Operation {id} ({action}) of stack set {} is in progress. Another deployment \
+                 or an earlier one started it. Waiting for the operation to end.",
                 self.plan.name
             )));
             self.observer.executing(&self.continues(&id));
@@ -146,7 +146,7 @@ impl Operations<'_> {
         Ok(ended)
     }
 
-    /// Describes the operation that continues in AWS if s3ferry exits.
+    /// Returns a statement that the operation continues in AWS if s3ferry exits.
     fn continues(&self, id: &str) -> String {
         format!(
             "operation {id} of stack set {} continues in CloudFormation",
@@ -165,7 +165,7 @@ impl Operations<'_> {
     }
 
     /// Follows an operation until it ends. The more instances it has, the less often its results
-    /// are read, so that the number of calls does not grow with the instances.
+    /// are read, so that the number of calls does not grow with the number of instances.
     async fn follow(&self, id: &str) -> Result<Ended, DeployError> {
         let mut pace = Pace::new(self.wait);
         let what = format!("operation {id} of stack set `{}`", self.plan.name);
@@ -205,15 +205,15 @@ impl Operations<'_> {
     }
 
     /// Returns the results. If they cannot be read, reports this once and returns empty results.
-    /// The status of the operation and its instances then determines the outcome.
+    /// The statuses of the operation and of its instances then determine the outcome.
     async fn results_or_none(&self, id: &str, reported: &mut bool) -> (Counts, usize, Vec<Failed>) {
         match self.results(id).await {
             Ok(results) => results,
             Err(error) => {
                 if !std::mem::replace(reported, true) {
                     self.observer.says(&format!(
-                        "Cannot read the results of operation {id}; following its status instead: \
-                         {error}."
+                        "Cannot read the results of operation {id}: {error}. Following its status \
+                         instead."
                     ));
                 }
                 (Counts::default(), MOST_QUESTIONS, Vec::new())

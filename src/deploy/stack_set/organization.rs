@@ -9,10 +9,10 @@ use crate::shell::Command;
 
 use super::request::call_as;
 
-/// Checks that trusted access is activated (AWS CloudFormation, *DescribeOrganizationsAccess*).
+/// Checks that trusted access is enabled (AWS CloudFormation, *DescribeOrganizationsAccess*).
 ///
 /// # Errors
-/// Returns an error with the required command if trusted access is not activated. Also returns an
+/// Returns an error with the required command if trusted access is not enabled. Also returns an
 /// error if AWS rejects the call.
 pub(crate) async fn trusted_access(
     access: &Access,
@@ -32,14 +32,14 @@ pub(crate) async fn trusted_access(
     let profile = &plan.profile;
     let help = match own.call_as {
         CallAs::ItSelf => format!(
-            "activate it once from the organization's management account: `{}`; if {} is a \
-             delegated administrator, set `call_as: delegated-admin`",
+            "enable trusted access once from the organization's management account: `{}`; if {} \
+             is a delegated administrator, set `call_as: delegated-admin`",
             Command::aws("cloudformation activate-organizations-access")
                 .option("--profile", profile),
             plan.account
         ),
         CallAs::DelegatedAdmin => format!(
-            "in the organization's management account, activate it (`aws cloudformation \
+            "in the organization's management account, enable trusted access (`aws cloudformation \
              activate-organizations-access`) and register account {}: `aws organizations \
              register-delegated-administrator --account-id {} --service-principal \
              member.org.stacksets.cloudformation.amazonaws.com`",
@@ -49,8 +49,7 @@ pub(crate) async fn trusted_access(
     Err(DeployError::failed(
         format!(
             "trusted access for StackSets is not enabled in the organization, so StackSets cannot \
-             deploy stack set \
-             `{}` with service-managed permissions",
+             deploy stack set `{}` with service-managed permissions",
             plan.name
         ),
         help,

@@ -59,7 +59,8 @@ pub(crate) fn hint(reason: &str) -> String {
     }
     if lower.contains("already exist") {
         return "the name is already in use in that account, for example by a bucket of an earlier \
-                instance; StackSets cannot import it: empty and delete it, or choose another name"
+                instance; StackSets cannot import existing resources: delete the resource (empty a \
+                bucket first), or choose another name"
             .to_owned();
     }
     if lower.contains("region") && (lower.contains("not enabled") || lower.contains("opt-in")) {
@@ -127,7 +128,7 @@ mod tests {
             (
                 "ResourceLogicalId:OutputBucket, ResourceType:AWS::S3::Bucket, \
                  ResourceStatusReason:out-x already exists.",
-                "StackSets cannot import it",
+                "StackSets cannot import existing resources",
             ),
             (
                 "User: arn:aws:sts::222222222222:assumed-role/x/y is not authorized to perform: \

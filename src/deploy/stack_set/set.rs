@@ -96,7 +96,7 @@ pub(crate) async fn create(
     let request = with_set!(access.cloudformation().create_stack_set(), wanted, body);
     match request.client_request_token(token).send().await {
         Ok(_) => Ok(()),
-        // An earlier attempt of this call succeeded, but its response was lost.
+        // An earlier attempt at this call succeeded, but its response was lost.
         Err(error) if error.code() == Some("NameAlreadyExistsException") => Ok(()),
         Err(error) => Err(access.error("cloudformation:CreateStackSet", &error)),
     }
@@ -139,8 +139,8 @@ fn permission_model(plan: &StackSetPlan) -> PermissionModels {
     }
 }
 
-/// Returns the roles. Every update must include a custom administration role, even if it does not
-/// change.
+/// Returns the roles. Every update must include a custom administration role, even if the role does
+/// not change.
 fn roles(plan: &StackSetPlan) -> (Option<String>, Option<String>) {
     match &plan.permissions {
         StackSetPermissions::SelfManaged(own) => (
@@ -153,7 +153,7 @@ fn roles(plan: &StackSetPlan) -> (Option<String>, Option<String>) {
 
 fn auto_deployment(wanted: &Wanted) -> Option<AutoDeployment> {
     let own = wanted.auto_deployment()?;
-    // AWS accepts the other setting only if this one is on.
+    // AWS accepts the retention setting only if automatic deployment is on.
     let retain = own.enabled.then_some(own.retain_stacks_on_account_removal);
     let builder = AutoDeployment::builder().enabled(own.enabled);
     Some(builder.set_retain_stacks_on_account_removal(retain).build())

@@ -133,7 +133,7 @@ impl Checks<'_> {
             "it does not send events to EventBridge, so a new version does not start the pipeline",
         )
         .advise(
-            "the command replaces the notification configuration of the bucket: if the bucket has \
+            "the command replaces the bucket's notification configuration: if the bucket has \
              other notifications, include them",
         )
         .fix(fix);
@@ -142,7 +142,7 @@ impl Checks<'_> {
     fn ownership(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
         let live = match &found.ownership {
             Reading::Read(live) => live.as_str(),
-            // The default of buckets that are older than the setting.
+            // The default for buckets that are older than the setting.
             Reading::Missing => "ObjectWriter",
             Reading::Refused(_) => return,
         };

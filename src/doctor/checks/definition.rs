@@ -80,8 +80,8 @@ fn part<'p>(node: &'p Json, name: &str) -> &'p Json {
     member(node, name).unwrap_or(&Json::Null)
 }
 
-/// Returns a member of an action with CodePipeline's default values (AWS CodePipeline User Guide,
-/// *Action structure reference*).
+/// Returns a member of an action with CodePipeline's default values. Follows *Action structure
+/// reference* in the AWS documentation.
 fn normal(action: ActionPart<'_, Json>, key: &str) -> Json {
     let mut value = action.get(key).cloned().unwrap_or_default();
     match key {
@@ -124,8 +124,8 @@ fn has_finding(wanted: ActionPart<'_, Json>, found: ActionPart<'_, Json>, key: &
     same(&without(wanted), &without(found))
 }
 
-/// Returns whether a value is empty. CodePipeline returns some members that a template omits as
-/// empty.
+/// Returns whether a value is empty. CodePipeline returns empty values for some members that a
+/// template omits.
 fn is_empty(value: &Json) -> bool {
     match value {
         Json::Null => true,

@@ -48,7 +48,8 @@ impl Checks<'_> {
         let mut intended = stages(&pipeline.properties).iter();
         let is_guarded = intended.any(|stage| member(stage, "BeforeEntry").is_some());
         if is_guarded && failure.trigger == "CreatePipeline" && failure.action.is_empty() {
-            // The stage condition fails the execution that the creation starts; no action fails.
+            // The stage condition fails the execution that starts when the pipeline is created. No
+            // action fails.
             return;
         }
         let failed = (stages(&found.definition).iter())
@@ -134,7 +135,7 @@ impl Checks<'_> {
             .fix(run(&["push", "DIR"]));
     }
 
-    /// Reports that the source object has tags that a target's deploy role may not copy.
+    /// Reports that the source object has tags that a target's deploy role is not allowed to copy.
     fn tags_refused(&mut self, pipeline: &Resolved, failure: &Failure, target: &str) {
         self.error(
             Rule::ObjectTags,

@@ -52,14 +52,15 @@ impl Checks<'_> {
             .blocking(Block::Resource(key.arn.clone()))
             .named(last(&key.arn))
             .advise(
-                "a deleted key cannot be recovered, and the data that it encrypted cannot be decrypted: let the dev \
-                 stack create another key, deploy the targets with its ID, then deploy dev again",
+                "a deleted key cannot be recovered, and the data that it encrypted cannot be \
+                 decrypted: let the dev stack create another key, deploy the targets with the new \
+                 key ID, then deploy dev again",
             );
     }
 
     fn state(&mut self, key: &Key) {
         if key.is_aws_managed {
-            // The check of the pipeline reports the use of an AWS managed key.
+            // The pipeline check reports the use of an AWS managed key.
             return;
         }
         let id = last(&key.arn);
@@ -122,8 +123,7 @@ impl Checks<'_> {
         self.policy(&subject, key.policy.as_ref(), live);
     }
 
-    /// Reports the principals that a policy of the key allows from outside the deployment's
-    /// accounts.
+    /// Reports the principals outside the deployment's accounts that a policy of the key allows.
     fn key_outsiders(&mut self, key: &Key) {
         let others = key.others.read().into_iter().flatten();
         let others = others.map(|other| (other.name.as_str(), &other.document));
@@ -152,14 +152,14 @@ impl Checks<'_> {
                 cause.advise("remove the statement, unless the principal is meant to use the key");
             } else {
                 cause.advise(
-                    "AWS RAM manages this policy: remove the principal from the resource share of \
-                     the key, unless it is meant to use the key",
+                    "AWS RAM manages this policy: remove the principal from the key's resource \
+                     share, unless the principal is meant to use the key",
                 );
             }
         }
     }
 
-    /// Returns the principals that a policy allows from outside the deployment's accounts.
+    /// Returns the principals outside the deployment's accounts that a policy allows.
     fn outsiders(&self, policy: &Json) -> BTreeSet<String> {
         let places = self.expected.places.iter();
         // A deployed pipeline may name the role of a target that was removed from the

@@ -38,9 +38,10 @@ pub(super) struct Cause {
 /// A set of calls that a cause blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Block {
-    /// Every call of a missing role, by its ARN.
+    /// Every call that a role makes. The role is identified by its ARN.
     Caller(String),
-    /// Every call on a resource: a role or key by its ARN, a bucket and its objects by its name.
+    /// Every call on a resource: a role or key by its ARN, or a bucket and its objects by the
+    /// bucket name.
     Resource(String),
     /// Every call that encrypts or decrypts with an unusable key, by its ARN.
     Use(String),

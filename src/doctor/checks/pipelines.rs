@@ -71,8 +71,8 @@ impl Checks<'_> {
         .named(pipeline.known_name())
         .advise(
             "if no deployment has finished yet, the next one creates the pipeline; if the pipeline \
-             was deleted manually, CloudFormation does not detect it: change its definition in the \
-             configuration first",
+             was deleted manually, CloudFormation does not detect the deletion: first change its \
+             definition in the configuration",
         )
         .fix(fix);
     }

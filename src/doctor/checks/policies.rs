@@ -84,7 +84,7 @@ impl Checks<'_> {
         let what = &subject.what;
         let message = format!("its {what} references a deleted principal ({ids}): {who}");
         let unchanged = self.is_unchanged(subject.stack);
-        // If calls fail because of it, it becomes an error.
+        // If calls fail because of this cause, the warning becomes an error.
         let cause = self.warn(Rule::DeadPrincipal, subject.of.clone(), message);
         cause.blocking(subject.block.clone()).named(subject.name);
         for id in meant {
@@ -104,7 +104,7 @@ impl Checks<'_> {
         cause.fixes(subject.additions(repaired))
     }
 
-    /// Describes what happened to the role behind a deleted principal.
+    /// Describes the fate of the role behind a deleted principal.
     fn fate(&self, arn: &str, dead: &[String]) -> String {
         use super::super::live::Reading;
         match self.live.roles.get(arn) {
@@ -143,7 +143,7 @@ impl Checks<'_> {
                 true => {
                     "the template is unchanged, so deploying it again does not restore the policy"
                 }
-                false => "restore the statements of the deployed template",
+                false => "restore the statements from the deployed template",
             });
         }
         cause.fixes(subject.additions(whole));

@@ -222,7 +222,7 @@ impl Checks<'_> {
         self.policy(&subject, Some(expected), live);
     }
 
-    /// Reports the policies that no template attaches to a role of the templates.
+    /// Reports the policies that no template attaches. Checks only roles that a template creates.
     fn extra(
         &mut self,
         role: &ExpectedRole,
@@ -263,14 +263,14 @@ impl Checks<'_> {
                 cause.advise("unless it is intended, remove it:").fix(fix);
             } else {
                 cause.advise(
-                    "not every template of this account was read, so another stack may need the \
+                    "not every template in this account was read, so another stack may need the \
                      policy: run `s3ferry doctor` again with access to all of them",
                 );
             }
         }
     }
 
-    /// Returns whether every stack of an account was compared with its deployed template.
+    /// Returns whether every stack in an account was compared with its deployed template.
     fn is_known(&self, account: &str) -> bool {
         let places = self.expected.places.iter();
         let mut places = places.filter(|place| place.account == account);
@@ -308,7 +308,7 @@ impl Checks<'_> {
             .named(&role.arn)
             .advise(
                 "if your organization requires the boundary, set `permissions_boundary` in the \
-                 configuration, and make sure that it allows the calls of the role; otherwise:",
+                 configuration, and make sure that it allows the role's calls; otherwise:",
             )
             .fix(fix);
     }

@@ -1,4 +1,4 @@
-//! Checks of EventBridge rules: whether a change of the source starts the pipeline.
+//! Checks of EventBridge rules: whether a change to the source starts the pipeline.
 
 use serde_json::{Value as Json, json};
 
@@ -36,8 +36,8 @@ impl Checks<'_> {
         }
     }
 
-    /// Returns whether a pipeline of the rule exists. A missing pipeline is reported instead of its
-    /// rule.
+    /// Returns whether a pipeline that the rule starts exists. If the pipeline is missing, only the
+    /// pipeline is reported.
     fn has_pipeline(&self, rule: &Resolved) -> bool {
         let targets = list(&rule.properties["Targets"]);
         let pipelines = self.expected.pipelines();
@@ -156,8 +156,8 @@ fn same_input(a: &Input, b: &Input) -> bool {
 }
 
 /// Returns the template of an input transformer as JSON, with the paths in place of their names.
-/// EventBridge adds quotation marks around a string without them (Amazon EventBridge API reference,
-/// *InputTransformer*).
+/// According to the AWS documentation, *InputTransformer*, EventBridge adds quotation marks around
+/// a string without them.
 fn meaning(input: &Input) -> Option<Json> {
     let Input::Transformed { paths, template } = input else {
         return None;

@@ -23,8 +23,8 @@ impl Checks<'_> {
     fn missing_stack(&mut self, number: usize, place: &Place) {
         self.absent.push(number);
         let fix = self.deploy(place);
-        // Resources with the names of this stack belong to another stack, or an earlier stack left
-        // them behind.
+        // Existing resources with the names from this stack's template belong to another stack, or
+        // an earlier stack left them behind.
         let is_taken = self.has_anything(number);
         let cause = self.error(
             Rule::Stack,
@@ -39,7 +39,7 @@ impl Checks<'_> {
                 .advise(
                     "roles or buckets of this stack already exist, so another stack may own them: \
                      if you renamed the pipeline, restore `dev.pipeline.name` or the \
-                     .s3ferry/outputs.json of the last deployment",
+                     .s3ferry/outputs.json from the last deployment",
                 )
                 .advise("otherwise, check what a deployment would change:")
                 .fix(run(&["diff", "--profile", &place.profile]));
@@ -104,7 +104,7 @@ impl Checks<'_> {
         stacks.all(Reading::is_missing) && pipelines.any(|one| one.read().is_some())
     }
 
-    /// Returns whether any role or bucket that the stack creates exists.
+    /// Returns whether any role or bucket that the stack creates may exist.
     fn has_anything(&self, number: usize) -> bool {
         let roles = self.expected.roles.iter();
         let roles = roles.filter(|role| role.stack == number && role.trust.is_some());

@@ -91,14 +91,10 @@ fn a_key_whose_policies_may_not_be_listed_leaves_its_use_undecided() {
     };
     assert_eq!(unread.refusal.action, "kms:ListKeyPolicies");
     assert!(PERMISSIONS.contains(&"kms:ListKeyPolicies"));
-    assert!(
-        unread.what.starts_with("names of the policies"),
-        "{}",
-        unread.what
-    );
+    assert!(unread.what.starts_with("policy names"), "{}", unread.what);
     let (what, count) = diagnosis.undecided.first_key_value().expect("undecided");
     assert!(what.contains("the other policies of the key"), "{what}");
-    // The calls that encrypt with, decrypt with, and describe the key, by both roles, and the
+    // The calls by both roles that encrypt with, decrypt with, or describe the key, and the
     // administration of the key.
     assert_eq!(*count, 6, "{:?}", diagnosis.undecided);
     // The same applies if a listed policy cannot be read.

@@ -108,7 +108,7 @@ fn a_policy_that_an_unread_stack_may_give_is_not_detached() {
 fn nothing_that_was_not_looked_at_counts_as_healthy() {
     let site = Site::new();
     assert_eq!(site.diagnosis().health(), Health::Healthy);
-    // An interrupted reading leaves no entry.
+    // An interrupted read leaves no entry.
     let mut broken = Site::new();
     broken.live.roles.remove(DEPLOY);
     let diagnosis = broken.diagnosis();

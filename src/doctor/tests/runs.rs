@@ -9,7 +9,7 @@ use crate::doctor::finding::Fix;
 
 const RULE: &str = "crossaccountdeploy-us-east-1-start";
 
-/// A fleet whose quota of actions requires two pipelines.
+/// A fleet whose action quota requires two pipelines.
 const FLEET: &str = "dev:\n  account: \"111111111111\"\nquotas:\n  actions_per_pipeline: 4\n\
                      targets:\n  - name: canary\n    account: \"222222222222\"\n    bucket: \
                      site-canary\n  - name: fleet\n    accounts: [\"333333333333\", \

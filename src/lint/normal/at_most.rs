@@ -1,10 +1,10 @@
 //! The widest permissions that the policies of a resource can grant: unknown actions, resources,
 //! and managed policies that can have any value are `*`.
 //!
-//! If a resource violates a rule in this form but not in the normal form, or only in the normal
-//! form, the result is undecided. Unknown principals are not replaced, because the facts of a
-//! statement cover their possible values. Values of conditions and parts of ARNs are not replaced
-//! either; they are treated as names.
+//! If a resource violates a rule in this form or in the normal form, but not in both, the result is
+//! undecided. Unknown principals are not replaced, because the facts of a statement cover their
+//! possible values. Condition values and parts of ARNs are not replaced either; they are treated as
+//! names.
 
 use super::nodes::{starred, text, whole_marker};
 use super::policy::{Parameters, from_text};

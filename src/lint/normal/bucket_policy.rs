@@ -125,7 +125,7 @@ fn denies_plain_requests(statement: &Node) -> Option<bool> {
     conditions.into_iter().reduce(and)?
 }
 
-/// Returns whether one of the values is in `wanted`, or `None` if only an unknown value may be.
+/// Returns whether one of the values is in `wanted`, or `None` if this depends on an unknown value.
 fn one_of(found: Option<&Node>, wanted: &[&str], is_unknown: fn(&str) -> bool) -> Option<bool> {
     let found = found.map(Node::one_or_many).unwrap_or_default();
     let any = |fits: &dyn Fn(&str) -> bool| found.iter().filter_map(Node::as_str).any(fits);

@@ -3,8 +3,8 @@
 //! Conditions compare parameters with strings. For each parameter, the lint tries every compared
 //! value and one other value. Only the conditions that a resource uses are combined.
 //!
-//! Follows the AWS document *CloudFormation template reference guide*, section *Condition
-//! functions*.
+//! Follows *CloudFormation template reference guide*, section *Condition functions*, in the AWS
+//! documentation.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::template::{Deployment, Marker, Resolver, function, known_text};
 /// is tried with the defaults of the others, followed by pairs of values up to this number.
 const COMBINATIONS: usize = 128;
 
-/// The maximum number of a parameter's `AllowedValues` to try.
+/// The maximum length of an `AllowedValues` list whose values are all tried.
 const ALLOWED_VALUES: usize = 8;
 
 /// The maximum nesting depth. Conditions that are nested more deeply are considered circular.
@@ -54,13 +54,13 @@ struct Variable {
 /// The values that tests compare variables with.
 type Compared<'s> = BTreeMap<&'s str, BTreeSet<&'s str>>;
 
-/// Values of variables; `None` is a value that no test compares with.
+/// Values of variables; `None` is a value that no test uses.
 type Values<'v> = HashMap<&'v str, Option<&'v str>>;
 
 /// The value of an opaque comparison that holds.
 const HOLDS: &str = "true";
 
-/// A possible outcome of the conditions of a resource.
+/// A possible outcome of a resource's conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
     /// The outcomes of conditions by name.
@@ -74,7 +74,7 @@ pub(super) struct Outcome {
 /// The outcomes of some conditions.
 pub(super) struct Outcomes {
     pub(super) list: Vec<Outcome>,
-    /// Whether there are too many combinations to try them all.
+    /// Whether there are too many combinations to try all of them.
     pub(super) is_incomplete: bool,
 }
 
@@ -170,7 +170,8 @@ impl<'t> Conditions<'t> {
     }
 
     /// Returns the possible outcomes of conditions without duplicates, starting with the defaults.
-    /// Each of the `parameters` with few allowed values takes each of these values.
+    /// Each of the `parameters` that has no default and few allowed values takes each of these
+    /// values.
     pub(super) fn outcomes(&self, names: &BTreeSet<&str>, parameters: &BTreeSet<&str>) -> Outcomes {
         let mut used = Compared::new();
         let mut missing = Vec::new();
@@ -407,7 +408,7 @@ impl Outcome {
 #[derive(Default)]
 pub(super) struct Used<'n> {
     pub(super) conditions: BTreeSet<&'n str>,
-    /// Names that the node refers to, such as those of parameters.
+    /// Names that the node refers to, such as parameter names.
     pub(super) names: BTreeSet<&'n str>,
 }
 

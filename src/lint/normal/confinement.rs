@@ -4,8 +4,8 @@
 //! A condition confines a statement if it holds only for fixed values of a key. It must not use a
 //! wildcard, match an absent key, or depend on values of the request.
 //!
-//! Follows the AWS documents *Amazon S3 User Guide*, section *The meaning of "public"*, and *IAM
-//! JSON policy elements: Condition operators*.
+//! Follows *Amazon S3 User Guide*, section *The meaning of "public"*, and *IAM JSON policy
+//! elements: Condition operators* in the AWS documentation.
 
 use super::nodes::{MARKER, is_open, whole_marker};
 use super::policy::Parameters;

@@ -6,7 +6,7 @@
 //! that rules cannot find by comparing text is in the facts under `Derived`. Every value keeps its
 //! position in the template.
 //!
-//! The rules decide what is wrong, not this module.
+//! This module does not decide whether a resource violates a rule.
 
 mod at_most;
 mod bucket_policy;
@@ -42,7 +42,7 @@ pub(super) struct Resource<'t> {
     pub(super) kind: &'t str,
     /// Its type, properties, deletion and replacement policies, and facts.
     pub(super) node: Node,
-    /// The same with the widest permissions of its policies, if they depend on unknown values.
+    /// The resource with the widest permissions of its policies, if they depend on unknown values.
     pub(super) at_most: Option<Node>,
 }
 
@@ -227,7 +227,7 @@ impl<'t> Normal<'t> {
         }
     }
 
-    /// Returns a resource for an outcome of its conditions, and the same with the widest
+    /// Returns a resource for an outcome of its conditions, and the same resource with the widest
     /// permissions if they differ.
     fn one(
         &mut self,

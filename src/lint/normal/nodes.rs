@@ -125,7 +125,7 @@ pub(in crate::lint) fn head(node: &Node) -> Span {
     }
 }
 
-/// Returns a resolved node as plain text, lists, and mappings, without tags and null values.
+/// Returns a resolved node as plain text, lists, and mappings, without tags or null values.
 pub(super) fn plain(node: &Node) -> Option<Node> {
     let value = match &node.value {
         Value::Null => return None,

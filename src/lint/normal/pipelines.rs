@@ -19,7 +19,7 @@ pub(super) fn actions(properties: &Node) -> impl Iterator<Item = &Node> {
     actions.flatten()
 }
 
-/// Adds facts about source actions outside of the first stage.
+/// Adds facts about source actions outside the first stage.
 pub(super) fn late_sources(pipeline: &Resource<'_>, into: &mut Facts) {
     let stages = pipeline.properties.get("Stages").and_then(Node::items);
     for stage in stages.unwrap_or_default().iter().skip(1) {
@@ -71,7 +71,8 @@ pub(super) fn setting<'n>(action: &'n Node, key: &str) -> Option<&'n str> {
 
 /// Returns whether an event pattern can match uploads to one of these buckets.
 ///
-/// Follows the AWS document *Comparison operators for use in event patterns in Amazon EventBridge*.
+/// Follows *Comparison operators for use in event patterns in Amazon EventBridge* in the AWS
+/// documentation.
 pub(super) fn hears_uploads(pattern: &Node, buckets: &[&str]) -> bool {
     let may_be = |path: &[&str], wanted: &[&str]| {
         let Some(values) = pattern.at(path.iter().copied()) else {
@@ -83,7 +84,7 @@ pub(super) fn hears_uploads(pattern: &Node, buckets: &[&str]) -> bool {
             match (value.as_str(), value.get("prefix").and_then(Node::as_str)) {
                 (Some(text), _) => fits(text),
                 (None, Some(prefix)) => is_prefix(prefix) || is_open(prefix),
-                // Other comparisons can match.
+                // Any other comparison may match.
                 (None, None) => true,
             }
         })

@@ -3,7 +3,7 @@
 //! Every value is a list, actions and condition keys are in lowercase, and principals are ARNs. A
 //! statement has facts under `Derived` that rules cannot find by comparing text.
 //!
-//! Follows the AWS document *IAM JSON policy element reference*.
+//! Follows *IAM JSON policy element reference* in the AWS documentation.
 
 use super::confinement::{Loose, Service, To, confined};
 use super::nodes::{
@@ -88,10 +88,10 @@ const NAMED_ACTIONS: [&str; 3] = [
 /// The end of a service principal with a pseudo parameter.
 const URL_SUFFIX: &str = ".@{AWS.URLSuffix}";
 
-/// The fact that a statement may be a Deny.
+/// The name of the fact that a statement may be a Deny.
 pub(super) const UNKNOWN_EFFECT: &str = "UnknownEffect";
 
-/// The account of the template in ARNs.
+/// The marker for the template's account in ARNs.
 const OWN_ACCOUNT: &str = "@{AWS.AccountId}";
 
 /// Returns a policy document in normal form. Unknown parts are text.
@@ -250,7 +250,8 @@ fn whole_service(action: &str) -> Option<String> {
     }
 }
 
-/// Returns a pattern for resources with `*` for every part that has only wildcards and separators.
+/// Returns a pattern for resources with `*` for every part that contains only wildcards and
+/// separators.
 fn resource(node: &Node) -> Node {
     let Some(written) = node.as_str().filter(|text| text.contains('*')) else {
         return node.clone();
@@ -323,8 +324,8 @@ fn with_facts(written: &[Node], kind: Kind, parameters: Parameters<'_>) -> Vec<N
     with_facts.collect()
 }
 
-/// Returns the account that a key policy belongs to: that of the template, or else the first
-/// account that it names.
+/// Returns the account that a key policy belongs to: the template's account, or else the first
+/// account that the policy allows to perform every action.
 fn own_account(statements: &[Node], kind: Kind) -> String {
     if kind != Kind::Key {
         return OWN_ACCOUNT.to_owned();
@@ -374,7 +375,7 @@ fn facts(
         Kind::Identity | Kind::Trust => Service::Iam,
     };
     let is_loose = |to| confined(statement, to, service, parameters, place).err();
-    // A fact with an unknown value is unknown.
+    // An unknown condition value makes the fact unknown.
     let loose_fact = |name: &str, loose: Loose| match loose.open {
         Some(open) => entry(name, open),
         None => fact(name, loose.span),

@@ -1,8 +1,8 @@
 //! Determines the relations between the resources of a template: the policy of a bucket, the
 //! policies of a pipeline's role, and the rules that start a pipeline.
 //!
-//! No fact follows from a relation that depends on an unknown value. Relations are determined for
-//! every outcome of the conditions that they depend on.
+//! If a relation depends on an unknown value, its fact is unknown or omitted. Relations are
+//! determined for every outcome of the conditions that they depend on.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -23,7 +23,7 @@ const EVENTS: &str = "events.amazonaws.com";
 /// The facts that follow from the relations of a template's resources, by outcome of conditions.
 pub(super) struct Relations {
     worlds: Vec<(Outcome, Facts)>,
-    /// Whether there are too many outcomes to try them all.
+    /// Whether there are too many outcomes to try all of them.
     pub(super) is_incomplete: bool,
 }
 
@@ -109,7 +109,7 @@ struct Reader<'r, 't> {
     resolver: &'r Resolver<'t>,
     parameters: Parameters<'t>,
     resources: Vec<Resource<'t>>,
-    /// The resources that a resource is created after, by logical ID.
+    /// The resources that each resource depends on, by its logical ID.
     after: HashMap<&'t str, BTreeSet<&'t str>>,
 }
 
@@ -356,7 +356,7 @@ impl<'r, 't> Reader<'r, 't> {
         for policy in inline.unwrap_or_default() {
             documents.push(policy.get("PolicyDocument")?);
         }
-        // If a role has no policies in this template, it has policies elsewhere.
+        // A role without policies in this template presumably has policies elsewhere.
         if documents.is_empty() {
             return None;
         }
@@ -382,7 +382,7 @@ impl<'r, 't> Reader<'r, 't> {
         Some(allowed)
     }
 
-    /// Returns whether a pipeline has an S3 source that does not poll, and nothing else starts it.
+    /// Returns whether nothing starts a pipeline that has an S3 source without polling.
     fn nothing_starts(&self, pipeline: &Resource<'_>) -> bool {
         let is_silent = actions(&pipeline.properties).any(|action| {
             is_action(action, "Source", "S3")
@@ -417,7 +417,7 @@ impl<'r, 't> Reader<'r, 't> {
         })
     }
 
-    /// Adds facts about the roles that EventBridge assumes and their policies.
+    /// Adds facts about the roles that EventBridge assumes and about their policies.
     fn policies(&self, into: &mut Facts) {
         for role in self.of_type("AWS::IAM::Role") {
             let trust = role.properties.get("AssumeRolePolicyDocument");

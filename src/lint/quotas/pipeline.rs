@@ -41,7 +41,7 @@ impl Meter<'_> {
         self.configuration_values(resource, items);
     }
 
-    /// Measures one quota of a stage: the quota that it exceeds, or the number of its actions.
+    /// Measures one quota of a stage: an exceeded quota, or else the number of its actions.
     fn stage(&mut self, resource: &Entry, index: usize, stage: &Node) {
         let actions = actions(stage);
         let mut steps: BTreeMap<u64, usize> = BTreeMap::new();
@@ -104,7 +104,7 @@ impl Meter<'_> {
         self.add(
             "QUOTA_CONFIGURATION_VALUE",
             CONFIGURATION_VALUE,
-            (&format!("`{}` of action {name} of", entry.key), length),
+            (&format!("`{}` in action {name} of", entry.key), length),
             "shorten the value, or store it where the action can read it",
             (resource, "Stages", entry.value.span),
         );

@@ -40,7 +40,7 @@ fn a_stage_has_a_limit_and_a_lower_one_of_an_older_row() {
     let stage = |actions: Vec<usize>| pipeline(&[actions]);
     assert_eq!(findings_of(&stage(vec![1; 50]), &Quotas::default()), []);
     let warning = "stage 2 of P has 51 actions; *Quotas in AWS CodePipeline* allows 100, but an \
-                   older row allows only 50";
+                   older table row allows only 50";
     one(&stage(vec![1; 51]), Severity::Warning, warning);
     one(&stage(vec![1; 100]), Severity::Warning, "100 actions");
     // A configured value replaces the lower limit.
@@ -96,15 +96,15 @@ fn configuration_values_are_measured_one_by_one() {
         []
     );
     let long = configuration(&[text(10), text(1_001)]);
-    let message = "`K1` of action a0 of P has 1,001 characters, but AWS allows 1,000";
+    let message = "`K1` in action a0 of P has 1,001 characters, but AWS allows 1,000";
     let found = one(&long, Severity::Error, message);
     assert_eq!(found.code(), "QUOTA_CONFIGURATION_VALUE");
     assert_eq!(&long[found.span.start..found.span.end], text(1_001));
     let long = configuration(&[text(2_000), text(10), text(1_001)]);
     assert_eq!(findings_of(&long, &Quotas::default()).len(), 2);
-    // A function counts with its maximum length, and a variable of the pipeline as written.
+    // A function counts with its maximum length, and a pipeline variable counts as written.
     let long = configuration(&[format!("!Sub \"{}${{P}}\"", "x".repeat(990))]);
-    one(&long, Severity::Error, "`K0` of action a0 of P has");
+    one(&long, Severity::Error, "`K0` in action a0 of P has");
 }
 
 #[test]

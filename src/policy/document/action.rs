@@ -5,7 +5,7 @@ use crate::diagnostic::{Diagnostic, Span};
 
 /// `Action` or `NotAction`.
 ///
-/// Follows the AWS documents *IAM JSON policy elements: Action* and *NotAction*.
+/// Follows *IAM JSON policy elements: Action* and *NotAction* in the AWS documentation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Actions {
     /// `NotAction`.
@@ -24,7 +24,7 @@ impl Actions {
     }
 }
 
-/// One action in a policy: `s3:GetObject`, `s3:Get*`, `*`.
+/// One action in a policy, such as `s3:GetObject`, `s3:Get*`, or `*`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionPattern {
     /// The action as written.
@@ -80,7 +80,7 @@ impl ActionPattern {
         matches!(self.text.as_str(), "*" | "*:*") || glob(self.pattern.tokens(), action)
     }
 
-    /// Returns the service prefix in lowercase; `*` for every service.
+    /// Returns the service prefix in lowercase, or `*` for every service.
     pub fn service(&self) -> &str {
         self.pattern
             .text()

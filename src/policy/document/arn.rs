@@ -1,13 +1,13 @@
 //! Amazon Resource Names (ARNs) and account IDs, as in policies and requests.
 //!
-//! Follows the AWS document *Identify AWS resources with Amazon Resource Names (ARNs)*.
+//! Follows *Identify AWS resources with Amazon Resource Names (ARNs)* in the AWS documentation.
 
 use std::fmt::{self, Display};
 
 /// An ARN, split into the parts after `arn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arn<'a> {
-    /// `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov`…
+    /// The partition, such as `aws` or `aws-cn`.
     pub partition: &'a str,
     /// The service prefix, such as `s3`.
     pub service: &'a str,
@@ -20,7 +20,7 @@ pub struct Arn<'a> {
 }
 
 impl<'a> Arn<'a> {
-    /// Splits an ARN. `None` if it has fewer than six parts or does not begin with `arn`.
+    /// Splits an ARN. Returns `None` if it has fewer than six parts or does not begin with `arn`.
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         if parts.next()? != "arn" {

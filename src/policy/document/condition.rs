@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Span};
 
 /// One operator and key in a `Condition`, with the values to compare the key with.
 ///
-/// Follows the AWS document *IAM JSON policy elements: Condition*.
+/// Follows *IAM JSON policy elements: Condition* in the AWS documentation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     /// The operator.

@@ -3,12 +3,12 @@
 //! This module contains the document model, its strict parser, and the values that conditions
 //! compare ([`value`]). [`crate::policy::evaluation`] decides whether a document allows a request.
 //!
-//! Follows the AWS documents *Grammar of the IAM JSON policy language* and *IAM JSON policy element
-//! reference*. Strict means that nothing is ignored: each element that AWS would reject is reported
-//! as a [`Diagnostic`](crate::diagnostic::Diagnostic) with its position, and all problems are
-//! reported at once. The parser is not stricter than AWS: an empty or repeated `Sid`, `Condition:
-//! {}`, a single object as `Statement`, and a single string instead of a list have the same meaning
-//! as in AWS.
+//! Follows *Grammar of the IAM JSON policy language* and *IAM JSON policy element reference* in the
+//! AWS documentation. Strict means that nothing is ignored: each element that AWS would reject is
+//! reported as a [`Diagnostic`](crate::diagnostic::Diagnostic) with its position, and all problems
+//! are reported at once. The parser is not stricter than AWS: an empty or repeated `Sid`,
+//! `Condition: {}`, a single object as `Statement`, and a single string instead of a list have the
+//! same meaning as in AWS.
 
 mod action;
 mod arn;

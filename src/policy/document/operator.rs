@@ -4,8 +4,8 @@ use crate::diagnostic::may_be_name;
 
 /// A condition operator, such as `ForAllValues:StringNotLikeIfExists`.
 ///
-/// Follows the AWS documents *IAM JSON policy elements: Condition operators* and *Single-valued vs.
-/// multivalued context keys*. Names are case-insensitive.
+/// Follows *IAM JSON policy elements: Condition operators* and *Single-valued vs. multivalued
+/// context keys* in the AWS documentation. Names are case-insensitive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operator {
     /// `ForAllValues:` or `ForAnyValue:`.
@@ -120,7 +120,7 @@ const NAMES: [(&str, Comparison, bool); 27] = {
 };
 
 impl Operator {
-    /// Parses the name of an operator. `None` if AWS does not know the name.
+    /// Parses the name of an operator. Returns `None` if AWS has no such operator.
     pub fn parse(name: &str) -> Option<Self> {
         let (quantifier, rest) = match name.split_once(':') {
             None => (None, name),

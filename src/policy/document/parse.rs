@@ -1,5 +1,6 @@
-//! Parses a document tree into a policy. It reads the elements, checks which of them the kind of
-//! policy can have, and reports all problems at once. The modules of the elements parse the values.
+//! Parses a document tree into a policy. This module reads the elements, checks which elements the
+//! kind of policy can have, and reports all problems at once. The modules of the elements parse the
+//! values.
 
 mod elements;
 
@@ -31,7 +32,8 @@ impl Policy {
     /// Reads a policy.
     ///
     /// # Errors
-    /// Returns all problems, in document order.
+    /// Returns an error if AWS would reject the policy. The error lists all problems, in document
+    /// order.
     pub fn parse(node: &Node, kind: PolicyKind) -> Result<Self, Vec<Diagnostic>> {
         let mut reader = Reader {
             kind,
@@ -54,7 +56,7 @@ struct Reader {
     problems: Vec<Diagnostic>,
 }
 
-/// Each method returns `None` only after it reports a problem.
+/// Each method that reads a required part returns `None` only after it reports a problem.
 impl Reader {
     fn policy(&mut self, node: &Node) -> Option<Policy> {
         let entries = self.mapping(node, "a policy")?;
@@ -176,7 +178,7 @@ impl Reader {
                     self.fault(
                         entry.key_span,
                         format!("{name} cannot have a `{}`", entry.key),
-                        "it applies to the identities that it is attached to: remove the element",
+                        "remove the element: the policy applies to its identities",
                     );
                 }
                 return None;
@@ -195,7 +197,7 @@ impl Reader {
             self.fault(
                 entry.key_span,
                 "`NotPrincipal` is used with `Allow`",
-                "AWS supports it only with `Deny`: list the allowed principals in `Principal`",
+                "list the allowed principals in `Principal`: `NotPrincipal` requires `Deny`",
             );
         }
         if negated && matches!(self.kind, PolicyKind::Trust | PolicyKind::ResourceControl) {
@@ -229,7 +231,7 @@ impl Reader {
             self.fault(
                 node.span,
                 "the principal is neither `*` nor a mapping",
-                "write `{\"AWS\": …}`, `{\"Service\": …}` or `\"*\"`",
+                "write `{\"AWS\": …}`, `{\"Service\": …}`, or `\"*\"`",
             );
             return None;
         };
@@ -293,13 +295,14 @@ impl Reader {
                 self.fault(
                     entry.key_span,
                     format!("a role trust policy cannot have a `{}`", entry.key),
-                    "its resource is the role: remove the element",
+                    "remove the element: the policy's resource is the role",
                 );
             }
             return None;
         }
         let Some((entry, negated)) = found else {
-            // KMS accepts a key policy statement without it, but the statement has no effect.
+            // KMS accepts a key policy statement without `Resource`, but the statement has no
+            // effect.
             if self.kind != PolicyKind::Key {
                 self.fault(
                     node.span,

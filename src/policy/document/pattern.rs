@@ -3,8 +3,8 @@
 
 /// A value in a policy that may contain wildcards and policy variables.
 ///
-/// Follows the AWS documents *IAM policy elements: Variables and tags* and *IAM JSON policy
-/// elements: Resource*.
+/// Follows *IAM policy elements: Variables and tags* and *IAM JSON policy elements: Resource* in
+/// the AWS documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: Box<str>,
@@ -51,13 +51,13 @@ enum Syntax {
 }
 
 impl Pattern {
-    /// Creates a pattern where only variables are special, and only with `variables`: a value of
-    /// `StringEquals`.
+    /// Creates a pattern without wildcards, such as a value of `StringEquals`. Variables are
+    /// recognized only with `variables`.
     pub(crate) fn exact(text: &str, variables: bool) -> Self {
         Self::new(text, Syntax::Exact, variables)
     }
 
-    /// Creates a pattern with wildcards: a value of `StringLike`, or an action.
+    /// Creates a pattern with wildcards, such as an action or a value of `StringLike`.
     pub(crate) fn wild(text: &str, variables: bool) -> Self {
         Self::new(text, Syntax::Wild, variables)
     }
@@ -104,7 +104,8 @@ impl Pattern {
     }
 }
 
-/// Splits tokens at their first five colons into the parts of an ARN. `None` if there are fewer.
+/// Splits tokens at their first five colons into the parts of an ARN. Returns `None` if there are
+/// fewer colons.
 pub(crate) fn arn_parts(tokens: &[Token]) -> Option<[Vec<Token>; 6]> {
     let mut parts: [Vec<Token>; 6] = Default::default();
     let mut at = 0;

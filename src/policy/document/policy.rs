@@ -20,8 +20,8 @@ pub struct Policy {
 
 /// The kind of a policy, which determines its elements.
 ///
-/// Follows the AWS documents *Policies and permissions in AWS Identity and Access Management*, *Key
-/// policies in AWS KMS*, *SCP syntax*, and *RCP syntax*.
+/// Follows *Policies and permissions in AWS Identity and Access Management*, *Key policies in AWS
+/// KMS*, *SCP syntax*, and *RCP syntax* in the AWS documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyKind {
     /// An identity-based policy, or a permissions boundary, which has the same elements.
@@ -43,7 +43,7 @@ pub enum PolicyKind {
 
 /// The version of the policy language.
 ///
-/// Follows the AWS document *IAM JSON policy elements: Version*.
+/// Follows *IAM JSON policy elements: Version* in the AWS documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Version {
     /// `2008-10-17`, the default version. It does not support variables.

@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Span};
 
 /// `Principal` or `NotPrincipal`.
 ///
-/// Follows the AWS documents *AWS JSON policy elements: Principal* and *NotPrincipal*.
+/// Follows *AWS JSON policy elements: Principal* and *NotPrincipal* in the AWS documentation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrincipalElement {
     /// `NotPrincipal`.
@@ -65,7 +65,7 @@ impl PrincipalEntry {
     /// Reads a principal of the type `AWS`, `Service`, `Federated`, or `CanonicalUser`.
     ///
     /// # Errors
-    /// Returns an error if the text does not identify a principal of that type, or contains a
+    /// Returns an error if the text does not identify a principal of that type, or if it contains a
     /// partial wildcard.
     pub fn parse(kind: &str, text: &str, span: Span) -> Result<Self, Diagnostic> {
         let id = match kind {
@@ -163,7 +163,7 @@ fn aws(text: &str) -> Result<PrincipalId, Fault> {
     }
 }
 
-/// Follows the AWS document *IAM identifiers*, section *Unique identifiers*.
+/// Follows *IAM identifiers*, section *Unique identifiers*, in the AWS documentation.
 fn is_unique_id(text: &str) -> bool {
     text.len() >= 16
         && [

@@ -15,7 +15,7 @@ pub(crate) const AS_OF: &str = "2026-09-26";
 /// Trimmed from iam-data; see `data/README.md`.
 const TEXT: &str = include_str!("../../../data/service-reference.json");
 
-/// The actions without resource types of all other services: one line per service, with its prefix
+/// The actions without resource types in all other services: one line per service, with its prefix
 /// and the action names. Trimmed from iam-data; see `data/README.md`.
 const STAR_ONLY: &str = include_str!("../../../data/star-only-actions.txt");
 
@@ -62,15 +62,16 @@ fn services() -> &'static BTreeMap<String, Vec<Action>> {
     })
 }
 
-/// Returns whether a service has an action, which is in lowercase. `None` if the reference does not
-/// contain the service.
+/// Returns whether a service has an action, which is in lowercase. Returns `None` if the reference
+/// does not contain the service.
 pub(crate) fn has(action: &str) -> Option<bool> {
     let (service, _) = action.split_once(':')?;
     let found = actions(service)?.binary_search_by(|known| known.lower.as_str().cmp(action));
     Some(found.is_ok())
 }
 
-/// Returns the sorted actions of a service. `None` if the reference does not contain it.
+/// Returns the sorted actions of a service, or `None` if the reference does not contain the
+/// service.
 fn actions(service: &str) -> Option<&'static [Action]> {
     services().get(service).map(Vec::as_slice)
 }
@@ -80,7 +81,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Action> {
     services().values().flatten()
 }
 
-/// Returns the actions that a pattern covers. `None` if the reference does not contain its service.
+/// Returns the actions that a pattern covers, or `None` if the reference does not contain its
+/// service.
 pub(crate) fn expand(pattern: &ActionPattern) -> Option<Vec<&'static Action>> {
     if pattern.service() == "*" {
         return Some(all().collect());
@@ -93,12 +95,12 @@ pub(crate) fn expand(pattern: &ActionPattern) -> Option<Vec<&'static Action>> {
     )
 }
 
-/// Actions that AWS documents with `*` as their resource, although the reference lists resource
-/// types: *Using condition keys to limit access to CloudWatch namespaces*.
+/// Actions that AWS documents with `*` as their resource, although iam-data lists resource types
+/// for them (*Using condition keys to limit access to CloudWatch namespaces*).
 const DOCUMENTED_WITH_STAR: [&str; 1] = ["cloudwatch:PutMetricData"];
 
 /// Returns whether a pattern covers only actions whose only supported resource is `*`. For services
-/// outside the reference, actions with wildcards are unknown.
+/// outside the reference, returns false for a pattern with wildcards.
 pub(crate) fn supports_only_star(pattern: &ActionPattern) -> bool {
     if pattern.service() == "*" {
         return false;
@@ -121,7 +123,7 @@ pub(crate) fn supports_only_star(pattern: &ActionPattern) -> bool {
     actions.any(|action| action.eq_ignore_ascii_case(name))
 }
 
-/// Returns the action that is most similar to an unknown one.
+/// Returns the action that is most similar to an unknown action.
 pub(crate) fn near(action: &str) -> Option<&'static str> {
     if !may_be_name(action) {
         return None;

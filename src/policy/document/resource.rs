@@ -5,7 +5,7 @@ use crate::diagnostic::{Diagnostic, Span};
 
 /// `Resource` or `NotResource`.
 ///
-/// Follows the AWS documents *IAM JSON policy elements: Resource* and *NotResource*.
+/// Follows *IAM JSON policy elements: Resource* and *NotResource* in the AWS documentation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resources {
     /// `NotResource`.
@@ -27,7 +27,7 @@ pub struct ResourcePattern {
 }
 
 impl ResourcePattern {
-    /// Reads a resource of a policy of this kind. Variables are recognized only with `variables`.
+    /// Reads a resource in a policy of this kind. Variables are recognized only with `variables`.
     ///
     /// An ARN with fewer than six parts is completed with wildcards if AWS does so. Its last part
     /// can be empty.
@@ -83,10 +83,10 @@ enum Incomplete {
     Rejected,
 }
 
-/// Follows the IAM User Guide, *Identify AWS resources with Amazon Resource Names (ARNs)*: AWS
-/// completes an incomplete ARN in an identity-based policy and rejects it in a session policy. The
-/// document does not cover other policies. For these, the behavior follows observations in the
-/// tests of cloud-copilot/iam-simulate.
+/// Follows *Identify AWS resources with Amazon Resource Names (ARNs)* in the AWS documentation: AWS
+/// completes an incomplete ARN in an identity-based policy and rejects it in a session policy. That
+/// page does not cover other policies. For these, the behavior follows observations in the tests of
+/// cloud-copilot/iam-simulate.
 fn incomplete(kind: PolicyKind, text: &str) -> Incomplete {
     match kind {
         PolicyKind::Identity => Incomplete::Completed,

@@ -5,7 +5,7 @@ use crate::diagnostic::Span;
 
 /// A statement.
 ///
-/// Follows the AWS document *IAM JSON policy elements: Statement*.
+/// Follows *IAM JSON policy elements: Statement* in the AWS documentation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     /// `Sid`, as written.

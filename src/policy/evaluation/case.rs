@@ -80,7 +80,7 @@ impl Case {
         }
     }
 
-    /// Decides the case.
+    /// Evaluates the case.
     pub fn evaluate(&self) -> CaseResult {
         let reason = explain(&self.request, &self.policies());
         CaseResult {
@@ -319,7 +319,7 @@ impl Reader {
                 self.fault(
                     entry.key_span,
                     format!("duplicate context key `{}`", entry.key),
-                    "context keys are case-insensitive: keep one of them",
+                    "keep one of them: context keys are case-insensitive",
                 );
             }
             context.set(&entry.key, value);
@@ -444,8 +444,8 @@ fn member<'e>(entries: &'e [Entry], name: &str) -> Option<&'e Node> {
         .filter(|node| node.value != Value::Null)
 }
 
-/// Returns the kind of the resource's policy if the request is invalid, so that the problems of the
-/// policy are reported as well.
+/// Returns the kind of the resource's policy if the request is invalid, so that the policy's
+/// problems are also reported.
 fn guessed_kind(node: &Node) -> PolicyKind {
     let text = |name| node.at(["request", name]).and_then(Node::as_str);
     match (text("action"), text("resource")) {

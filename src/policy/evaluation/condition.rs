@@ -1,4 +1,4 @@
-//! Evaluates the conditions of a statement for a request.
+//! Evaluates the conditions of a statement against a request.
 
 use super::matching::{self, Match};
 use super::request::ContextValue;
@@ -10,16 +10,16 @@ use crate::policy::document::{
 
 /// Returns whether a condition holds.
 ///
-/// Follows the AWS documents *IAM JSON policy elements: Condition operators* and *Single-valued
-/// vs. multivalued context keys*:
+/// Follows *IAM JSON policy elements: Condition operators* and *Single-valued vs. multivalued
+/// context keys* in the AWS documentation:
 ///
 /// - Values are alternatives. For a negated operator, none of them may match.
 /// - With a missing key, a positive operator is false, and a negated operator and `…IfExists` are
-///   true. `ForAllValues` is true and `ForAnyValue` is false. For these two, a set that is empty or
-///   contains only empty strings counts as missing.
+///   true. `ForAllValues` is true and `ForAnyValue` is false. For these two quantifiers, a set that
+///   is empty or contains only empty strings counts as missing.
 /// - A multivalued key requires `ForAllValues` or `ForAnyValue`. Without them, neither a positive
-///   nor a negated operator holds. AWS does not document this case, so for a partly known request
-///   the result is unknown.
+///   nor a negated operator holds. AWS does not document this case, so the result is unknown for a
+///   partly known request.
 ///
 /// A value that the operator cannot compare (such as `soon` for a date) matches nothing. For
 /// variables without a value, see [`matching::one_of`].

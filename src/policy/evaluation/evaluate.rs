@@ -8,12 +8,12 @@ use super::request::{PrincipalKind, Request, is_alias};
 use super::truth::Knowledge;
 use crate::policy::document::PolicyKind;
 
-/// Decides a request with a complete context.
+/// Evaluates a request with a complete context.
 pub fn evaluate(request: &Request, policies: &PolicySet<'_>) -> Decision {
     evaluate_within(request, policies, Knowledge::COMPLETE)
 }
 
-/// Decides a partly known request: the least or the most that AWS can allow.
+/// Evaluates a partly known request at its bound: the least or the most that AWS can allow.
 pub fn evaluate_within(
     request: &Request,
     policies: &PolicySet<'_>,
@@ -50,7 +50,7 @@ pub(super) enum Because {
 /// The required layers that do not allow a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Lacking {
-    /// Either the identity's policies or the resource's policy would be sufficient.
+    /// Whether either the identity's policies or the resource's policy would be sufficient.
     pub(super) either: bool,
     pub(super) identity: bool,
     pub(super) resource: bool,
@@ -72,7 +72,7 @@ impl Lacking {
     }
 }
 
-/// Decides from the results of the layers.
+/// Derives the decision from the results of the layers.
 pub(super) fn decide(request: &Request, found: &Findings) -> (Decision, Because) {
     use Decision::{Allowed, ExplicitlyDenied, ImplicitlyDenied};
     // GetCallerIdentity works even with an explicit deny (*AWS STS API Reference*).
@@ -169,7 +169,7 @@ fn lacking(lacking: Lacking) -> (Decision, Because) {
 
 /// Returns whether a KMS operation (in lowercase) works on a key in another account.
 ///
-/// Follows the AWS document *Allowing users in other accounts to use a KMS key*.
+/// Follows *Allowing users in other accounts to use a KMS key* in the AWS documentation.
 fn is_cross_account_operation(action: &str) -> bool {
     matches!(
         action.strip_prefix("kms:").unwrap_or_default(),

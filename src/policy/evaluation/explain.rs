@@ -13,12 +13,12 @@ use super::truth::Knowledge;
 use crate::diagnostic::Span;
 use crate::policy::document::{Condition, Effect, PolicyKind, Statement};
 
-/// Decides and explains a request with a complete context.
+/// Evaluates a request with a complete context, and explains the decision.
 pub fn explain(request: &Request, policies: &PolicySet<'_>) -> Reason {
     explain_within(request, policies, Knowledge::COMPLETE)
 }
 
-/// Decides and explains a partly known request: the least or the most that AWS can allow.
+/// Evaluates a partly known request at its bound, and explains the decision.
 pub fn explain_within(
     request: &Request,
     policies: &PolicySet<'_>,
@@ -134,7 +134,7 @@ impl Observer for Writer {
     }
 }
 
-/// Returns every element of a statement that does not match the request, with the action first.
+/// Returns a statement's elements that do not match the request, starting with the action.
 fn failures(scope: &Scope<'_>, statement: &Statement) -> Vec<Failure> {
     let request = scope.request;
     let mut failed = Vec::new();
@@ -233,7 +233,10 @@ fn sentence(request: &Request, because: Because) -> String {
         Because::Denied => "a statement denies it explicitly".to_owned(),
         Because::ScpLevel(level) => {
             let level = level + 1;
-            format!("the service control policies at level {level} from the root do not allow it")
+            format!(
+                "the service control policies at level {level}, counted from the root, do not \
+                 allow it"
+            )
         }
         Because::RootAssumesNoRole => "a root user cannot assume a role".to_owned(),
         Because::NotAcrossAccounts => {

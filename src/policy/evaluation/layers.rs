@@ -41,8 +41,8 @@ pub(super) trait Observer {
     /// Whether the observer needs the statements after the first denial.
     const WANTS_ALL: bool;
 
-    /// Called for each evaluated statement. The grant states how directly it names the principal;
-    /// `None` if it does not apply.
+    /// Called for each evaluated statement. The last argument is how directly the statement names
+    /// the principal, or `None` if the statement does not apply.
     fn statement(&mut self, _place: Place, _scope: &Scope<'_>, _is: &Statement, _: Option<Grant>) {}
 
     /// Called for a layer or level that does not apply to the request.
@@ -126,10 +126,10 @@ pub(super) fn gather<O: Observer>(
     found
 }
 
-/// Returns why service control policies do not apply, if they do not.
+/// Returns why service control policies do not apply, or `None` if they apply.
 ///
-/// Follows the AWS document *Service control policies (SCPs)*, section *Tasks and entities not
-/// restricted by SCPs*.
+/// Follows *Service control policies (SCPs)*, section *Tasks and entities not restricted by SCPs*,
+/// in the AWS documentation.
 fn no_scps(request: &Request) -> Option<&'static str> {
     if request.principal().account().is_none() {
         Some("service control policies do not apply to service principals")
@@ -140,11 +140,11 @@ fn no_scps(request: &Request) -> Option<&'static str> {
     }
 }
 
-/// Returns why resource control policies do not apply, if they do not.
+/// Returns why resource control policies do not apply, or `None` if they apply.
 ///
-/// Follows the AWS documents *Resource control policies (RCPs)*, sections *List of AWS services
-/// that support RCPs* and *Resources and entities not restricted by RCPs*, and *Resource control
-/// policies in AWS KMS*.
+/// Follows *Resource control policies (RCPs)*, sections *List of AWS services that support RCPs*
+/// and *Resources and entities not restricted by RCPs*, and *Resource control policies in AWS KMS*,
+/// in the AWS documentation.
 fn no_rcps(request: &Request) -> Option<&'static str> {
     const SERVICES: [&str; 10] = [
         "aoss",
@@ -236,8 +236,8 @@ impl Scope<'_> {
         Self { bound, ..self }
     }
 
-    /// Returns whether a statement with this action applies, and how directly it names the
-    /// principal.
+    /// Returns how directly a statement names the principal, or `None` if the statement does not
+    /// apply. The caller checks the action.
     pub(super) fn applies(&self, statement: &Statement) -> Option<Grant> {
         let grant = self.principal(statement)?;
         (self.resource(statement)
@@ -282,7 +282,7 @@ impl Scope<'_> {
                 let unknown = self.unknown_counts(statement.effect);
                 self.listed(resources, statement.effect).counts(unknown)
             }
-            // A trust policy applies to its role. In a key policy, a statement without the element
+            // A trust policy applies to its role. In a key policy, a statement without `Resource`
             // has no effect (*Key policies in AWS KMS*).
             None => self.kind == PolicyKind::Trust,
         }
@@ -305,8 +305,8 @@ impl Scope<'_> {
         condition::holds(condition, self.view).counts(unknown)
     }
 
-    /// Returns whether the root user of the owner makes a call that a bucket policy cannot deny
-    /// (*Bucket policies for Amazon S3*).
+    /// Returns whether the root user of the bucket owner makes a call that a bucket policy cannot
+    /// deny (*Bucket policies for Amazon S3*).
     fn is_root_at_its_bucket_policy(&self) -> bool {
         self.request.principal().kind == PrincipalKind::Root
             && !self.request.is_cross_account()

@@ -53,7 +53,7 @@ pub(super) fn one_of(matches: impl IntoIterator<Item = Match>, negated: bool) ->
 
 /// Returns whether a pattern matches a string, case-sensitively.
 ///
-/// For a resource, follows the AWS document *IAM JSON policy elements: Resource*: a wildcard
+/// A resource follows *IAM JSON policy elements: Resource* in the AWS documentation: a wildcard
 /// matches only within its part of the ARN, but a `*` at the end of a part can match across the
 /// colon. Everything after the fifth colon is one part, so `*` matches slashes and colons there.
 pub(super) fn wild(pattern: &Pattern, text: &str, view: View<'_>) -> Match {
@@ -82,8 +82,8 @@ pub(super) fn ignoring_case(pattern: &Pattern, text: &str, view: View<'_>) -> Ma
 
 /// Returns whether the value of an ARN operator matches, part by part.
 ///
-/// Follows the AWS document *IAM JSON policy elements: Condition operators*, section *ARN
-/// condition operators*. A single `*`, which the document does not cover, matches every ARN.
+/// Follows *IAM JSON policy elements: Condition operators*, section *ARN condition operators*, in
+/// the AWS documentation. A single `*`, which that section does not cover, matches every ARN.
 pub(super) fn arn(pattern: &ArnPattern, text: &str, view: View<'_>) -> Match {
     let Some(resolved) = Resolved::new(&pattern.pattern, view) else {
         return Match::Unresolved;
@@ -116,10 +116,10 @@ struct Resolved<'p> {
 }
 
 impl<'p> Resolved<'p> {
-    /// Resolves the variables. `None` if a variable has no value.
+    /// Resolves the variables. Returns `None` if a variable has no value.
     ///
-    /// Follows the AWS documents *IAM policy elements: Variables and tags* and *Single-valued vs.
-    /// multivalued context keys* (a multivalued key cannot be a variable).
+    /// Follows *IAM policy elements: Variables and tags* and *Single-valued vs. multivalued context
+    /// keys* in the AWS documentation: a multivalued key cannot be a variable.
     fn new(pattern: &'p Pattern, view: View<'_>) -> Option<Self> {
         if !pattern.has_variables() {
             return Some(Self {
@@ -155,8 +155,8 @@ impl<'p> Resolved<'p> {
     }
 }
 
-/// Returns the value of a variable, or its default. `None` if it has no value, `Some(None)` if its
-/// value is unknown.
+/// Returns the value of a variable, or its default. Returns `None` if the variable has no value,
+/// and `Some(None)` if its value is unknown.
 #[expect(clippy::option_option, reason = "missing and unknown are different")]
 fn value_of(variable: &Variable, view: View<'_>) -> Option<Option<Box<str>>> {
     match view.get(&variable.key).as_deref() {

@@ -1,12 +1,12 @@
-//! Decides whether AWS allows a request, following the policy evaluation logic of AWS.
+//! Decides whether AWS allows a request, following the AWS policy evaluation logic.
 //!
 //! This module contains the request ([`Request`]), the policies that apply to it ([`PolicySet`]),
 //! the decision ([`evaluate`]) with its explanation ([`explain`]), and the JSON format of cases
 //! ([`evaluate_cases`]). [`crate::policy::document`] defines the contents of policy documents.
 //!
-//! Follows the AWS documents *Policy evaluation logic*, *Cross-account policy evaluation logic*,
-//! *Permissions boundaries for IAM entities*, *SCP evaluation*, *Resource control policies*, and
-//! *Key policies in AWS KMS*. If a case is not documented, the code says so and uses the
+//! Follows *Policy evaluation logic*, *Cross-account policy evaluation logic*, *Permissions
+//! boundaries for IAM entities*, *SCP evaluation*, *Resource control policies*, and *Key policies
+//! in AWS KMS* in the AWS documentation. If a case is not documented, the code says so and uses the
 //! interpretation that grants less.
 //!
 //! Not modeled, and therefore never counted as allowed: KMS grants, S3 ACLs, VPC endpoint policies,

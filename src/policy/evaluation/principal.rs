@@ -6,7 +6,8 @@ use super::truth::Truth;
 use crate::policy::document::{Arn, PrincipalElement, PrincipalEntry, PrincipalId};
 
 /// How directly a statement names the principal. This determines which other policies limit the
-/// grant (see the AWS document *Policy evaluation logic*, section *Resource-based policies*).
+/// grant. Follows *Policy evaluation logic*, section *Resource-based policies*, in the AWS
+/// documentation.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema,
 )]
@@ -20,11 +21,11 @@ pub enum Grant {
     Direct,
 }
 
-/// Returns how an element names a principal. `None` if it does not. An unknown result counts as
-/// `unknown`.
+/// Returns how directly an element names a principal, or `None` if it does not name it. An unknown
+/// result counts as `unknown`.
 ///
-/// `NotPrincipal` never exempts a principal with a permissions boundary: according to *AWS JSON
-/// policy elements: NotPrincipal*, such a statement always denies it.
+/// `NotPrincipal` never exempts a principal with a permissions boundary: according to the AWS
+/// documentation, *AWS JSON policy elements: NotPrincipal*, such a statement always denies it.
 pub(super) fn grant(
     element: &PrincipalElement,
     principal: &Principal,
@@ -44,7 +45,7 @@ pub(super) fn grant(
         .max()
 }
 
-/// Returns how an entry names a principal, and whether this is certain.
+/// Returns how directly an entry names a principal, and whether this is certain.
 fn names(entry: &PrincipalEntry, principal: &Principal) -> Option<(Grant, Truth)> {
     let is_it = entry.text == principal.id;
     let sure = |holds: bool, grant| holds.then_some((grant, Truth::Yes));
@@ -96,11 +97,12 @@ fn is_role(arn: &str, account: &str, name: &str, principal: &Principal) -> bool 
 
 /// Returns whether a list in `NotPrincipal` exempts a principal.
 ///
-/// Follows the AWS document *AWS JSON policy elements: NotPrincipal*: AWS may check the account
-/// first, then the role or user, then the session. The list must therefore contain the account. If
-/// it also contains users or roles in the account, the principal must be one of them. If it
-/// contains sessions of its role, the session must be one of them, and the role must be listed too.
-/// If a principal is listed without its account or role, AWS documents that it might be denied.
+/// Follows *AWS JSON policy elements: NotPrincipal* in the AWS documentation: AWS may check the
+/// account first, then the role or user, then the session. The list must therefore contain the
+/// account. If it also contains users or roles in the account, the principal must be one of them.
+/// If it contains sessions of its role, the session must be one of them, and the role must be
+/// listed too. If a principal is listed without its account or role, AWS documents that it might be
+/// denied.
 fn spares(entries: &[PrincipalEntry], principal: &Principal) -> Truth {
     let named = || {
         entries

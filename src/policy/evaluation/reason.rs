@@ -7,8 +7,8 @@ use crate::policy::document::Effect;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// AWS's decision (see the AWS document *Policy evaluation logic*, section *The difference between
-/// explicit and implicit denies*).
+/// AWS's decision. Follows *Policy evaluation logic*, section *The difference between explicit and
+/// implicit denies*, in the AWS documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum Decision {
     /// The request is allowed.
@@ -27,8 +27,8 @@ pub struct Reason {
     pub decision: Decision,
     /// The reason, in one sentence.
     pub because: String,
-    /// The layers that would have to allow the request for it to be allowed; empty if it is allowed
-    /// or explicitly denied.
+    /// The layers that must allow the request but do not. Empty if the request is allowed or
+    /// explicitly denied, or if no policy can allow it.
     pub missing: Vec<Layer>,
     /// The level of the service control policies that does not allow the request, if that is the
     /// reason.
@@ -52,7 +52,7 @@ pub enum Layer {
     IdentityPolicies,
     /// The permissions boundary.
     PermissionBoundary,
-    /// The session's policy.
+    /// The session policy.
     SessionPolicy,
 }
 
@@ -78,9 +78,9 @@ pub struct LayerReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
-    /// A statement allows, and none denies.
+    /// A statement allows the request, and no statement denies it.
     Allows,
-    /// A statement denies.
+    /// A statement denies the request.
     Denies,
     /// The result depends on an unknown input.
     Unknown,
@@ -123,7 +123,7 @@ pub enum Verdict {
     Allowed,
     /// It denies the request.
     Denied,
-    /// It does not apply, but names the same action, or differs only in the action.
+    /// It does not apply, but it names the same action or differs only in the action.
     NearMiss,
 }
 

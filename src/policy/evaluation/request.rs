@@ -4,7 +4,7 @@ use crate::policy::document::{Arn, PolicyKind, is_account_id, reference};
 
 /// A request to AWS.
 ///
-/// Follows the AWS document *How IAM works*, section *Request context*.
+/// Follows *How IAM works*, section *Request context*, in the AWS documentation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     principal: Principal,
@@ -17,13 +17,14 @@ pub struct Request {
 
 /// The principal that makes a request.
 ///
-/// Follows the AWS document *AWS JSON policy elements: Principal*.
+/// Follows *AWS JSON policy elements: Principal* in the AWS documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     pub(super) id: String,
     pub(super) account: Option<String>,
     pub(super) kind: PrincipalKind,
-    /// The ARN of the role with its path, for a role or for a session whose request contains it.
+    /// The ARN of the role with its path, for a role or for a session whose request contains the
+    /// ARN.
     pub(super) role_arn: Option<String>,
     /// Whether the session is unknown, so that the principal represents every session of its role.
     pub(super) is_any_session: bool,
@@ -56,7 +57,7 @@ pub enum PrincipalKind {
 
 /// The context of a request: context keys, which are case-insensitive, and their values.
 ///
-/// Follows the AWS document *AWS global condition context keys*.
+/// Follows *AWS global condition context keys* in the AWS documentation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Context {
     /// Sorted by key. Keys are in lowercase.
@@ -84,7 +85,7 @@ pub struct RequestProblem {
     pub field: RequestField,
     /// The problem.
     pub message: String,
-    /// How to fix it. Empty if the message is sufficient.
+    /// How to fix the problem. Empty if the message is sufficient.
     pub help: String,
 }
 
@@ -170,19 +171,19 @@ impl Request {
 
     /// Creates a request.
     ///
-    /// If they are missing, derived keys are added to the context: `aws:PrincipalArn`,
+    /// Derived keys are added to the context if they are missing: `aws:PrincipalArn`,
     /// `aws:PrincipalAccount`, `aws:PrincipalType`, `aws:username` (for a user),
     /// `aws:PrincipalIsAWSService`, `aws:PrincipalServiceName`, `aws:ResourceAccount`, and for KMS,
     /// `kms:CallerAccount`. A role session without `aws:PrincipalArn` in its context is treated as
     /// a session of a role without a path, because the session ARN does not contain the path.
     ///
-    /// Without `resource_account`, the account is the context's `aws:ResourceAccount`, or the
-    /// account in the resource ARN, or for the resource `*`, the principal's account.
+    /// Without `resource_account`, the account is the context's `aws:ResourceAccount`, the account
+    /// in the resource ARN, or, for the resource `*`, the principal's account.
     ///
     /// # Errors
     /// Returns an error if the principal, action, or resource is invalid, if the service does not
-    /// have the action, or if the account of the resource is unknown. Actions of services outside
-    /// the embedded reference are not checked.
+    /// have the action, or if the resource's account is unknown. Actions of services outside the
+    /// embedded reference are not checked.
     pub fn new(
         principal: &str,
         action: &str,

@@ -50,7 +50,7 @@ impl Truth {
         least
     }
 
-    /// Returns whether one of the values is true.
+    /// Returns whether any value is true.
     pub(super) fn any(several: impl IntoIterator<Item = Self>) -> Self {
         let mut most = Self::No;
         for one in several {
@@ -67,23 +67,23 @@ impl Truth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
     /// The lower bound: an unknown Allow does not apply, and an unknown Deny does. If a request is
-    /// allowed here, it is allowed in every case.
+    /// allowed at this bound, it is allowed in every case.
     Least,
     /// The upper bound: an unknown Allow applies, and an unknown Deny does not. If a request is
-    /// denied here, it is denied in every case.
+    /// denied at this bound, it is denied in every case.
     Most,
 }
 
 /// The context keys that a request does not list.
 pub trait UnlistedKeys: Sync {
-    /// Returns what is known about a key, which is in lowercase. `None` if AWS does not send it.
+    /// Returns the value of a key, which is in lowercase, or `None` if AWS does not send the key.
     fn value(&self, key: &str) -> Option<Cow<'_, ContextValue>>;
 }
 
-/// What is known about a request, in addition to the keys that it lists.
+/// The knowledge about a request, in addition to the keys that it lists.
 #[derive(Clone, Copy)]
 pub struct Knowledge<'k> {
-    /// The keys that the request does not list. `None` if AWS sends no others.
+    /// The keys that the request does not list; `None` if AWS sends no other keys.
     pub unlisted: Option<&'k dyn UnlistedKeys>,
     /// How to treat unknowns.
     pub bound: Bound,
@@ -100,7 +100,7 @@ impl Knowledge<'_> {
     };
 }
 
-/// The context of a request: its own keys, and what is known about others.
+/// The context of a request: the keys that it lists, and the unlisted keys.
 #[derive(Clone, Copy)]
 pub(super) struct View<'v> {
     pub(super) context: &'v Context,
@@ -108,7 +108,8 @@ pub(super) struct View<'v> {
 }
 
 impl<'v> View<'v> {
-    /// Returns what is known about a key in lowercase. A key without a value is missing.
+    /// Returns the value of a key, which is in lowercase. A multivalued key without values counts
+    /// as missing.
     pub(super) fn get(&self, key: &str) -> Option<Cow<'v, ContextValue>> {
         let found = match (self.context.get_lower(key), self.unlisted) {
             (Some(value), _) => Some(Cow::Borrowed(value)),

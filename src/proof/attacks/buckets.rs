@@ -6,7 +6,7 @@ use super::{AttackCall, AttackSuite, On, attacker, service};
 use crate::run::pipeline::Pipeline;
 
 impl AttackSuite<'_, '_> {
-    /// Adds calls without TLS, and deliveries of other logs.
+    /// Adds calls without TLS, reads by a role in another account, and deliveries of other logs.
     pub(super) fn on_buckets(&mut self, pipelines: &[Pipeline], each: &mut dyn FnMut(AttackCall)) {
         let world = self.world;
         self.which.clear();

@@ -1,8 +1,8 @@
 //! The calls that must be denied, derived from the same templates as the calls of an execution.
 //!
 //! An external attacker is a role with full access in its own account, so the policies on the
-//! resource's side must stop it. An administrator of an account is not an attacker on that
-//! account's resources, except in calls without TLS, which are never permitted.
+//! resource's side must stop it. An administrator of an account does not count as an attacker of
+//! that account's resources, except in calls without TLS, which are never permitted.
 
 /// Adds the attacks of one attacker, one per row: the name, the description, the action, the
 /// resource, and the differences from a plain call.
@@ -37,7 +37,7 @@ use crate::run::{
 pub(super) struct AttackCall {
     pub(super) call: Call,
     pub(super) what: String,
-    /// Whether AWS's published procedure alone allows it.
+    /// Whether AWS's published procedure allows the attack.
     pub(super) is_in_procedure: bool,
 }
 
@@ -72,7 +72,7 @@ impl AttackCall {
         self
     }
 
-    /// Marks the resource as one without an owner and a policy.
+    /// Marks the resource as one that has no owner and no policy.
     fn made_up(&mut self) -> &mut Self {
         self.call.made_up = true;
         self
@@ -95,7 +95,7 @@ struct Attacker {
     who: String,
 }
 
-/// The resource of an attack: its ARN, and the account that owns it, which is empty if unknown.
+/// The resource of an attack: its ARN and its owner's account ID, which is empty if unknown.
 type On<'a> = (&'a str, &'a str);
 
 fn attacker(caller: Caller, name: impl Into<String>, who: impl Into<String>) -> Attacker {
@@ -106,7 +106,7 @@ fn attacker(caller: Caller, name: impl Into<String>, who: impl Into<String>) -> 
     }
 }
 
-/// Returns an AWS service by the first part of its name.
+/// Returns an AWS service as the attacker, by the first part of its service principal.
 fn service(name: &str) -> Attacker {
     let service = format!("{name}.amazonaws.com");
     attacker(Caller::Service(service.clone()), name, service)
@@ -156,8 +156,8 @@ struct AttackSuite<'r, 'w> {
     found: Vec<AttackCall>,
     target: Option<String>,
     instance: Option<Arc<Instance>>,
-    /// The suffix of the attack names that distinguishes the store of a region, or an additional
-    /// pipeline, from the first.
+    /// The suffix of the attack names that distinguishes the store in another region, or an
+    /// additional pipeline, from the first one.
     which: String,
     /// An account that is unrelated to the pipeline.
     third: &'static str,

@@ -1,8 +1,8 @@
-//! Attacks through a bucket with the same name. The pipeline's bucket was deleted, and another
-//! account created a bucket with its name that allows everyone to do everything. The ARN of a
-//! bucket does not contain its account, so only a condition on `aws:ResourceAccount` distinguishes
-//! the two (AWS CodePipeline, *Amazon S3 source action reference*, *Amazon S3 deploy action
-//! reference*, *Manage the CodePipeline service role*).
+//! Attacks through a bucket with the name of a pipeline's bucket. The pipeline's bucket was
+//! deleted, and another account created a bucket with the same name, which allows everyone to do
+//! everything. The ARN of a bucket does not contain its account, so only a condition on
+//! `aws:ResourceAccount` distinguishes the two (AWS CodePipeline, *Amazon S3 source action
+//! reference*, *Amazon S3 deploy action reference*, *Manage the CodePipeline service role*).
 
 use super::{AttackCall, AttackSuite, Attacker, KnownStore};
 use crate::run::pipeline::Target;

@@ -1,4 +1,4 @@
-//! Attacks on the pipeline: its roles, its rule, and its artifact stores.
+//! Attacks on a pipeline: its roles, its rules, and its artifact stores.
 
 use super::{AttackSuite, Attacker, Caller, KnownStore, attacker, known, service};
 use crate::aws::arn;
@@ -77,7 +77,7 @@ impl AttackSuite<'_, '_> {
         self.add(by, name, what, action, on);
     }
 
-    /// Adds the attacks on a rule, by its ARN, and its role.
+    /// Adds the attacks on a rule, which is identified by its ARN, and on its role.
     fn on_rule(&mut self, pipeline: &Pipeline, (rule, its_role): (&str, &str), other: &str) {
         let dev = account_of(its_role);
         let third = self.third;

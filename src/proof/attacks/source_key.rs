@@ -1,4 +1,4 @@
-//! Attacks with the key of a source bucket, which is only for decrypting the source.
+//! Attacks with a source bucket's key. The roles may use this key only to decrypt the source.
 
 use super::super::world::World;
 use super::{AttackCall, AttackSuite, Attacker};

@@ -1,7 +1,7 @@
 //! Collects the buckets: their owners, encryption, and public access settings.
 //!
-//! Follows the AWS documents *AWS::S3::Bucket*, *Setting default server-side encryption behavior
-//! for Amazon S3 buckets*, and *Blocking public access to your Amazon S3 storage*.
+//! Follows *AWS::S3::Bucket*, *Setting default server-side encryption behavior for Amazon S3
+//! buckets*, and *Blocking public access to your Amazon S3 storage* in the AWS documentation.
 
 use super::super::input::Inputs;
 use super::super::world::TemplateResource;
@@ -166,7 +166,7 @@ impl<'a> Collector<'a> {
         if before.is_some_and(|bucket| bucket.policy.is_some()) {
             self.dispute(found, &name, "another resource also sets the bucket policy");
         }
-        let reason = "the bucket policy is in a different account than the bucket";
+        let reason = "the bucket policy is not in the bucket's account";
         let doubt = self.doubt_of(found, found.node, reason.to_owned());
         self.put_by
             .push((name.clone(), here.account.to_owned(), doubt));
@@ -181,8 +181,8 @@ impl<'a> Collector<'a> {
 }
 
 /// Returns whether a default encryption rule enables an S3 Bucket Key, which dual-layer encryption
-/// does not support (Amazon S3, *Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys*). `None`
-/// if the value cannot be resolved.
+/// does not support (Amazon S3, *Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys*). Returns
+/// `None` if the value cannot be resolved.
 fn has_bucket_key(rule: &Node) -> Option<bool> {
     let algorithm = rule.at(["ServerSideEncryptionByDefault", "SSEAlgorithm"]);
     if algorithm.and_then(known_text) == Some("aws:kms:dsse") {
@@ -194,8 +194,9 @@ fn has_bucket_key(rule: &Node) -> Option<bool> {
     }
 }
 
-/// Returns whether a bucket has `RestrictPublicBuckets`. A new bucket has all four settings unless
-/// its template specifies them. Then, omitted settings are off.
+/// Returns whether a bucket has `RestrictPublicBuckets`. All four settings are enabled for a new
+/// bucket unless its template specifies at least one of them. In that case, omitted settings are
+/// disabled.
 fn restricts_public(block: Option<Node>) -> Option<bool> {
     let Some(block) = block else {
         return Some(true);

@@ -1,7 +1,7 @@
 //! Collects the KMS keys and their aliases.
 //!
-//! Follows the AWS documents *AWS::KMS::Key*, *AWS::KMS::ReplicaKey*, *AWS::KMS::Alias*, and
-//! *Default key policy*.
+//! Follows *AWS::KMS::Key*, *AWS::KMS::ReplicaKey*, *AWS::KMS::Alias*, and *Default key policy* in
+//! the AWS documentation.
 
 use super::super::document::Document;
 use super::super::key_kind::{kind, usable};

@@ -59,7 +59,7 @@ pub(super) fn collect<'a>(
 struct Collector<'a> {
     world: World<'a>,
     problems: BTreeMap<usize, Vec<Diagnostic>>,
-    /// Managed policies by ARN.
+    /// Managed policies, by ARN.
     managed: BTreeMap<String, PolicyId>,
     /// ARNs of managed policies, each with the role that it is attached to.
     attached: Vec<((String, String), String)>,
@@ -233,8 +233,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Returns a managed policy by ARN. IAM attaches only policies in the role's account and AWS
-    /// managed policies.
+    /// Returns a managed policy by its ARN. IAM attaches only AWS managed policies and policies in
+    /// the role's account.
     fn policy_of_role(&self, role: &(String, String), arn: &str) -> Option<PolicyId> {
         let policy = self.managed.get(arn).copied();
         policy.filter(|_| account_of(arn) == role.0)

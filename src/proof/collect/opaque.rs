@@ -1,8 +1,8 @@
 //! Finds template features whose effects only CloudFormation knows: macros and loops, which can
 //! change anything, and resources that create other resources.
 //!
-//! Follows the AWS documents *Transform*, *Fn::ForEach*, *AWS::CloudFormation::Stack*, and *Custom
-//! resources*.
+//! Follows *Transform*, *Fn::ForEach*, *AWS::CloudFormation::Stack*, and *Custom resources* in the
+//! AWS documentation.
 
 use super::super::resolve::Resolver;
 use super::Collector;

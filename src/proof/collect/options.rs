@@ -74,8 +74,8 @@ impl Collector<'_> {
                 if given.file.source.is_none() && role.resolver.is_some() {
                     return Err(vec![InputError::given(
                         format!("`--boundary {}=none` does not apply", given.file.name),
-                        "the template that creates the role determines its permissions boundary: \
-                         specify the boundary's file, or omit the option",
+                        "specify the boundary's file, or omit the option: the template that \
+                         creates the role determines its permissions boundary",
                     )]);
                 }
                 if role.boundary.is_some() {
@@ -177,8 +177,8 @@ impl Collector<'_> {
         }
     }
 
-    /// Records that a provided policy replaces a policy in a template. This is for experiments, so
-    /// the proof is never complete.
+    /// Records that a provided policy replaces a policy in a template. Such a replacement is for
+    /// experiments, so the proof is never complete.
     fn replaces(&mut self, name: &str, what: &str) {
         let reason = format!("the provided {what} replaces the one in the templates");
         self.doubt(Doubt::new(self.last_file(), name, reason));

@@ -122,7 +122,8 @@ fn floating(roles: Option<&Node>) -> Option<&'static str> {
     unknown_in(roles?).map(|_| "the role that has it is unknown")
 }
 
-/// Returns the tags of a resource. `None` if they are unknown, empty if there is no such property.
+/// Returns the tags of a resource, or `None` if they are unknown. The tags are empty if the
+/// resource has no such property.
 pub(super) fn tags_of(tags: Option<&Node>) -> Option<Tags> {
     let Some(tags) = tags else {
         return Some(Tags::new());

@@ -1,7 +1,7 @@
 //! Reads the actions of a pipeline.
 //!
-//! Follows the AWS documents *Action structure reference*, *Amazon S3 source action reference*,
-//! *Amazon S3 deploy action reference*, and *AWS CodePipeline invoke action reference*.
+//! Follows *Action structure reference*, *Amazon S3 source action reference*, *Amazon S3 deploy
+//! action reference*, and *AWS CodePipeline invoke action reference* in the AWS documentation.
 
 use std::sync::Arc;
 
@@ -115,8 +115,9 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Returns the target whose template creates the role, or otherwise the stage, and whether the
-    /// objects of the target have tags.
+    /// Returns the target whose template creates the role, the instance of the target, and whether
+    /// the target's objects have tags. If no template creates the role, the stage name is used as
+    /// the target.
     fn target(&self, role: &Value, stage: &str) -> (String, Option<Arc<Instance>>, bool) {
         let role = role.as_deref().ok();
         let role = role.and_then(|role| self.world.role(role));
@@ -132,7 +133,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Returns the variables of an invoke action, which are JSON in a string.
+/// Returns the variables of an invoke action, which are specified as a JSON string.
 fn variables(node: Option<&Node>) -> Option<Vec<(String, String)>> {
     #[derive(serde::Deserialize)]
     struct Variable {

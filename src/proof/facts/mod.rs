@@ -1,7 +1,7 @@
 //! Reads the pipelines in the templates, and the rules that start them.
 //!
-//! Follows the AWS documents *AWS::CodePipeline::Pipeline*, *CodePipeline pipeline structure
-//! reference*, *Rule structure reference*, and *AWS::Events::Rule*.
+//! Follows *AWS::CodePipeline::Pipeline*, *CodePipeline pipeline structure reference*, *Rule
+//! structure reference*, and *AWS::Events::Rule* in the AWS documentation.
 
 mod rules;
 
@@ -62,8 +62,8 @@ struct Reader<'r, 'w> {
     resolver: &'r Resolver<'w>,
     resource: &'r TemplateResource<'w>,
     doubts: &'r mut Vec<Doubt>,
-    /// Why the objects in the artifact stores are unknown: a name in their keys, or the region of
-    /// the store.
+    /// Why the objects in the artifact stores are unknown: a name in their keys or the region of a
+    /// store is unknown.
     unknown_objects: Option<Box<Doubt>>,
 }
 
@@ -135,7 +135,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         match value.contains("#{") {
             true => Err(self.doubt(
                 node.unwrap_or(parent),
-                &format!("{what}: the variables in `{value}` are known only at runtime"),
+                &format!("{what}: the variables in `{value}` are known only at run time"),
             )),
             false => Ok(value),
         }
@@ -244,8 +244,7 @@ impl<'r, 'w> Reader<'r, 'w> {
             && account_of(role) != pipeline.account
         {
             let fix = "specify a service role in the pipeline's account";
-            let reason =
-                format!("the service role {role} is in a different account than the pipeline");
+            let reason = format!("the service role {role} is not in the pipeline's account");
             let node = self.resource.node;
             self.fault(pipeline, node, reason, fix);
         }
@@ -292,7 +291,7 @@ impl<'r, 'w> Reader<'r, 'w> {
             {
                 add(
                     format!("action {name} has the wrong number of artifacts"),
-                    "an S3 source action has one output, and an S3 deploy action has one input",
+                    "specify one output for a source action, or one input for a deploy action",
                 );
             }
             if let Work::Deploy(deploy) = &action.work
@@ -302,7 +301,9 @@ impl<'r, 'w> Reader<'r, 'w> {
                     .is_some_and(|bucket| bucket.is_owner_enforced == Some(true))
             {
                 add(
-                    format!("action {name} sets the ACL {acl} in a bucket with ACLs disabled"),
+                    format!(
+                        "action {name} sets the ACL {acl} on objects in a bucket with ACLs disabled"
+                    ),
                     "remove `CannedACL`, or set `ObjectOwnership: BucketOwnerPreferred`",
                 );
             }
@@ -346,8 +347,7 @@ impl<'r, 'w> Reader<'r, 'w> {
             .collect()
     }
 
-    /// Records the rules in the conditions of a stage (AWS CodePipeline, *Rule structure
-    /// reference*).
+    /// Records the rules in a stage's conditions (AWS CodePipeline, *Rule structure reference*).
     fn conditions(&mut self, pipeline: &mut Pipeline, stage: &str, node: &Node) {
         for kind in ["BeforeEntry", "OnSuccess", "OnFailure"] {
             let what = &format!("the conditions of {kind}");
@@ -380,7 +380,8 @@ impl<'r, 'w> Reader<'r, 'w> {
         }
     }
 
-    /// Returns the calls of a rule. The documentation of these two providers lists no permissions.
+    /// Returns a rule that makes calls, or `None` for a rule of the two providers whose
+    /// documentation lists no permissions.
     fn check(&mut self, rule: &Node) -> Option<Check> {
         let provider = rule.at(["RuleTypeId", "Provider"]).and_then(known_text);
         if matches!(provider, Some("VariableCheck" | "DeploymentWindow")) {

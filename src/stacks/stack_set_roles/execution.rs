@@ -89,8 +89,8 @@ fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     let statements = [
         Statement::allow(
             "ManageStacks",
-            "Manages the stacks of these stack sets. The actions are read actions and those in \
-             a similar AWS managed policy (AWSQuickSetupDeploymentRolePolicy).",
+            "Manages the stacks of these stack sets. The actions are read actions and the actions \
+             in a similar AWS managed policy (AWSQuickSetupDeploymentRolePolicy).",
         )
         .actions([
             "cloudformation:CancelUpdateStack",
@@ -120,7 +120,7 @@ fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
         .on(unique(stacks)),
         Statement::allow(
             "FindStacks",
-            "Read actions only. AWS calls the first two without a stack name.",
+            "Read actions only. They do not require a stack name.",
         )
         .actions([
             "cloudformation:DescribeStackDriftDetectionStatus",
@@ -139,7 +139,7 @@ fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
         )
         .suppress(
             "IAM_NO_STAR_RESOURCES",
-            "The three actions only read stacks, and are called without a stack name.",
+            "The three actions only read stacks and do not require a stack name.",
         ),
     )
 }
@@ -156,8 +156,8 @@ fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     if buckets.is_empty() {
         return None;
     }
-    // The deletion is for the rollback of a failed creation. An existing bucket is retained, and a
-    // bucket with objects cannot be deleted.
+    // The delete permission is for the rollback of a failed creation. An existing bucket is
+    // retained, and a bucket with objects cannot be deleted.
     let statement = Statement::allow(
         "ManageBuckets",
         "Manages the buckets of the template and their settings, but not their objects.",

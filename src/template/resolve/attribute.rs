@@ -1,7 +1,7 @@
 //! The values of `Ref` and `GetAtt` for a resource. Names that AWS assigns are made up.
 //!
-//! Follows the AWS document *AWS resource and property types reference*, section *Return values*
-//! of each type.
+//! Follows *AWS resource and property types reference*, section *Return values* of each type, in
+//! the AWS documentation.
 
 use std::cell::Cell;
 

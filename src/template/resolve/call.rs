@@ -31,7 +31,7 @@ impl Resolver<'_> {
                     _ => Node::synthetic(Value::String(value.to_json().to_string()), span),
                 }
             }
-            "ImportValue" => self.unknown("`ImportValue` is the output of another stack", span),
+            "ImportValue" => self.unknown("`ImportValue` returns an output of another stack", span),
             _ => self.unknown(format!("the value of `{name}` is known only to AWS"), span),
         })
     }

@@ -1,12 +1,12 @@
 //! Resolves the parameters, conditions, and intrinsic functions of templates. Each value keeps its
 //! position in the text.
 //!
-//! Values that AWS assigns, such as the ID of a key or a name that is not specified, are made up.
-//! Values that cannot be known are marked as unknown, with a reason. This module does not interpret
-//! the values.
+//! Values that AWS assigns, such as a key ID or a name that is not specified, are made up. Values
+//! that cannot be known are marked as unknown, with a reason. This module does not interpret the
+//! values.
 //!
-//! Follows the AWS document *CloudFormation template reference guide*, sections *Intrinsic
-//! function reference* and *Pseudo parameters reference*.
+//! Follows *CloudFormation template reference guide*, sections *Intrinsic function reference* and
+//! *Pseudo parameters reference*, in the AWS documentation.
 
 mod attribute;
 mod call;
@@ -26,8 +26,8 @@ use crate::diagnostic::{Entry, Node, Span, Value};
 /// The tag of an unknown value. The text of the value is the reason or the marker.
 pub(crate) const UNKNOWN: &str = "s3ferry:unknown";
 
-/// The prefix of a dynamic reference (*Get values stored in other services using dynamic
-/// references*), which ends with `}}`.
+/// The prefix of a dynamic reference, which ends with `}}`. Follows *Get values stored in other
+/// services using dynamic references* in the AWS documentation.
 pub(crate) const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
 /// The maximum nesting depth. Functions and references that are nested more deeply are considered
@@ -41,8 +41,8 @@ const TEXT_LIMIT: usize = 1 << 20;
 /// The known properties of a template's deployment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Deployment<'a> {
-    /// Stack name, used to make up the names and IDs that AWS assigns. Without it, they are
-    /// unknown.
+    /// Stack name, used to make up the names and IDs that AWS assigns. Without a stack name, these
+    /// values are unknown.
     pub stack: Option<&'a str>,
     pub account: Option<&'a str>,
     pub region: Option<&'a str>,
@@ -74,7 +74,7 @@ pub(crate) struct Resolver<'a> {
 pub(crate) enum Marker<'a> {
     /// The same text for every value.
     Text(&'a str),
-    /// `@{NAME}`, where equal names are equal values: `@{AWS.AccountId}`, `@{Bucket}`,
+    /// `@{NAME}`, where equal names mean equal values: `@{AWS.AccountId}`, `@{Bucket}`,
     /// `@{Key.Arn}`, `@{Parameter.Name}`, `@{NoEcho.Token}` for a secret, and `@{Value.NUMBER}` for
     /// other values.
     Named,
@@ -174,7 +174,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Returns the resolver with a marker instead of a reason for each unknown value. A partly
-    /// unknown text contains a marker for each unknown part and is tagged as unknown.
+    /// unknown string contains a marker for each unknown part and is tagged as unknown.
     #[must_use]
     pub(crate) fn with_marker(mut self, marker: Marker<'a>) -> Self {
         self.marker = Some(marker);
@@ -303,8 +303,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Returns whether a string has a dynamic reference to mark. With named markers, the reference
-    /// stays as written.
+    /// Returns whether a string contains a dynamic reference that makes it unknown. With named
+    /// markers, the reference stays as written.
     fn is_dynamic(&self, text: &str) -> bool {
         text.contains(DYNAMIC_REFERENCE) && !matches!(self.marker, Some(Marker::Named))
     }
@@ -326,7 +326,7 @@ impl<'a> Resolver<'a> {
         node
     }
 
-    /// Returns the text of a resolved scalar. An unknown value has a text only with a marker.
+    /// Returns the text of a resolved scalar. An unknown value has text only with a marker.
     fn text(&self, node: &Node) -> Option<Text> {
         let is_known = node.tag.is_none();
         if !is_known && self.marker.is_none() {

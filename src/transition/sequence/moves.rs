@@ -21,10 +21,10 @@ impl Sequence {
     }
 }
 
-/// A step: a stack gets a template.
+/// A step in which a stack gets a template.
 #[derive(Debug, Clone)]
 pub struct Move {
-    /// Whether the step adds the key that is the parameter of the stacks in the following steps.
+    /// Whether the step adds the key whose ID is a parameter of the stacks in the following steps.
     pub adds_key: bool,
     /// The value of the key parameter; `None` for the dev stack and while the key does not exist.
     pub key: Option<String>,
@@ -50,8 +50,8 @@ pub struct Break {
 pub struct Sequence {
     /// The steps, in order.
     pub moves: Vec<Move>,
-    /// Pieces that keep what the deployed pipeline needs, because it is not known whether the
-    /// pipeline has switched.
+    /// Pieces that keep what the deployed pipeline needs, because the pipeline may not have
+    /// switched yet.
     pub held: Vec<usize>,
     /// Targets and regions that already have what the new pipeline needs. The first step does not
     /// change them.
@@ -74,7 +74,8 @@ pub struct Sequence {
     pub key: Option<String>,
     /// Whether the dev stack is not selected and differs from the configuration.
     pub dev_is_behind: bool,
-    /// Buckets, keys, and roles that are removed from a stack, which requires the user's consent.
+    /// Protected resources that are removed from a stack, and replaced pipelines. Their removal
+    /// requires the user's consent.
     pub leaving: Vec<Leaving>,
     /// Names in the new template of a stack that another stack uses.
     pub conflicts: Vec<Conflict>,
@@ -93,7 +94,7 @@ pub struct Conflict {
     pub name: String,
 }
 
-/// A protected resource that is removed from its stack.
+/// A protected resource that is removed from its stack, or a pipeline that is replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaving {
     /// Index of the piece.

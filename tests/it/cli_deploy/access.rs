@@ -39,7 +39,7 @@ fn the_wrong_account_is_rejected_before_any_other_call() {
     refused(
         &site,
         2,
-        &["profile `dev` is in account 999999999999", &configured],
+        &["profile `dev` belongs to account 999999999999", &configured],
     );
     assert_eq!(site.proxy.actions(), ["GetCallerIdentity"]);
 }

@@ -70,7 +70,7 @@ fn the_execution_is_interrupted_only_with_the_option() {
 }
 
 #[test]
-fn a_completed_execution_stops_nothing() {
+fn a_completed_execution_does_not_prevent_a_deployment() {
     let site = about_to_change();
     Emulator::shared().execution(&site.accounts.dev, PIPELINE, "Failed");
     let run = site.deploy("--profile dev --yes", 0);

@@ -43,7 +43,7 @@ fn a_stack_is_followed_by_its_status_when_its_events_cannot_be_read() {
                 assert!(run.stdout.contains("DeployKeyId"), "{name}\n{}", run.stdout);
                 assert_eq!(site.state().dev_stack()["protected"], true, "{name}");
                 if name == "denied" {
-                    let part = "following its status instead: ";
+                    let part = "Following its status instead.";
                     assert_eq!(said.matches(part).count(), 1, "{said}");
                 }
             });
@@ -70,7 +70,7 @@ fn an_update_and_a_deletion_are_also_followed_by_their_status() {
 }
 
 #[test]
-fn a_failure_without_events_has_the_reason_from_the_stack() {
+fn a_failure_without_events_has_the_reason_of_the_stack() {
     let site = Site::new();
     let failure = Failure {
         resource_type: "AWS::KMS::Key",
@@ -89,7 +89,7 @@ fn a_failure_without_events_has_the_reason_from_the_stack() {
 }
 
 #[test]
-fn the_operation_continues_whatever_the_error() {
+fn the_operation_continues_regardless_of_the_error() {
     for (code, help) in [
         ("ExpiredToken", "log in again"),
         ("AccessDenied", "s3ferry deployer-policy"),
@@ -151,7 +151,7 @@ fn a_stack_that_is_not_protected_yet_is_named_and_the_next_run_protects_it() {
         for part in [&*stack, "run the same command again to protect the stack"] {
             assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
         }
-        // The other protection is set.
+        // The other setting protects the stack.
         let protected = !refused.contains(&"UpdateTerminationProtection");
         assert_eq!(site.state().dev_stack()["protected"], protected);
         let run = site.deploy("--profile dev --yes", 3);

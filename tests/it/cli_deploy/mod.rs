@@ -53,7 +53,7 @@ impl Site {
         Self::with(|config| config)
     }
 
-    /// Creates such a site with a changed configuration.
+    /// Creates a site like [`Site::new`], but with a changed configuration.
     fn with(change: impl Fn(String) -> String) -> Self {
         let accounts = Accounts::fresh();
         let proxy = FaultProxy::before(Emulator::shared().address());
@@ -113,8 +113,8 @@ impl Site {
         Some(status.to_owned())
     }
 
-    /// Starts `s3ferry deploy`, and kills it with a signal that it cannot catch when the proxy
-    /// holds its call.
+    /// Starts `s3ferry deploy`. When the proxy holds its call, kills it with a signal that it
+    /// cannot catch.
     fn kill_when_held(&self, arguments: &str) {
         let mut run = self.project.spawn(&format!("deploy {arguments}"));
         let held = self.proxy.wait_until_held(PATIENCE);

@@ -74,7 +74,7 @@ fn a_new_stack_is_deleted_and_recreated() {
         "us-east-1",
         "quotas: {actions_per_pipeline: 4, actions_per_stage: 2}\n",
     );
-    // The first pipeline that is created is an additional one, in a separate stack.
+    // An additional pipeline, which is in a separate stack, is created first.
     for target in &fleet.targets {
         let role = format!("arn:aws:iam::{target}:role/fleets3role-us-east-1");
         Emulator::shared().hide_role(&fleet.dev, &role, 1);

@@ -1,4 +1,4 @@
-//! All states in which a stack can be.
+//! All states of a stack.
 
 use std::time::Duration;
 
@@ -115,7 +115,7 @@ fn a_running_operation_is_followed_first() {
         state.dev_stack()["operations"],
         json!(["CREATE_IN_PROGRESS"])
     );
-    // The killed run did not get this far.
+    // The killed run ended before these steps.
     assert_eq!(state.dev_stack()["protected"], true);
     assert_ne!(state.dev_stack()["policy"], json!(null));
 }
@@ -295,8 +295,8 @@ fn events(site: &Site, statuses: &[&str]) -> Answer {
     Answer::query(format!("<StackEvents>{members}</StackEvents>"))
 }
 
-/// Another user continues a failed rollback at the same time. The deploy waits for it to end, and
-/// ignores the earlier failure in the same events.
+/// Another user continues a failed rollback at the same time. The deploy waits for the rollback to
+/// end, and ignores the earlier failure in the same events.
 #[test]
 fn a_rollback_that_another_user_continues_is_followed_to_its_end() {
     let site = Site::new();

@@ -195,7 +195,7 @@ fn another_deploy_role() {
 }
 
 #[test]
-fn another_name_of_the_pipeline() {
+fn another_pipeline_name() {
     survives(renamed_pipeline);
 }
 
@@ -482,7 +482,7 @@ fn a_stack_set_that_left_the_configuration_is_reported_until_it_is_destroyed() {
     site.deploy("--all --yes", 0);
     let has_set = || service.look(|state| state.has_set());
     let prod = format!("accounts: [\"{one}\", \"{two}\"]");
-    // Another target without a stack set. No stack uses the administrator's profile.
+    // Another target replaces the stack set, so no stack uses the administrator's profile.
     site.reconfigure("name: prod", "name: other");
     site.reconfigure(&prod, &format!("account: \"{one}\""));
     site.reconfigure("{account}-out", &format!("other-{one}"));
@@ -572,7 +572,7 @@ fn a_change_of_the_key_is_reverted_halfway() {
 }
 
 #[test]
-fn a_live_pipeline_is_not_destroyed_as_removed() {
+fn a_live_pipeline_is_not_destroyed_as_a_removed_one() {
     let site = Site::new().deployed();
     let accounts = &site.accounts;
     let before = site.project.read("s3ferry.yaml");
@@ -582,7 +582,7 @@ fn a_live_pipeline_is_not_destroyed_as_removed() {
     site.reconfigure(&before, &moved);
     let run = site.project.expect(all, 1);
     assert!(run.stderr.contains("nothing was deleted"), "{}", run.stderr);
-    // All names change, so the configuration looks like another pipeline.
+    // All names change, so the configuration appears to be that of another pipeline.
     let dev = &accounts.dev;
     let new = before
         .replace(
@@ -595,7 +595,7 @@ fn a_live_pipeline_is_not_destroyed_as_removed() {
     let run = site.project.expect(all, 1);
     assert!(run.stderr.contains("nothing was deleted"), "{}", run.stderr);
     site.reconfigure(&new, &moved);
-    // Another target that is not deployed, seen without access to dev.
+    // Another target is configured but not deployed, and the command has no access to dev.
     let renamed = before.replace(
         "name: prod",
         "name: other\n    profile: prod\n    role: otherrole",

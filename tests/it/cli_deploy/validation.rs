@@ -104,7 +104,7 @@ fn with_the_permission_the_error_contains_the_details_and_help() {
 }
 
 #[test]
-fn skipped_checks_are_reported_and_stop_nothing() {
+fn skipped_checks_are_reported_and_do_not_prevent_a_deployment() {
     let site = Site::new();
     site.proxy.always("DescribeEvents", events(&[SKIPPED], ""));
     let diff = site.project.expect("diff --profile dev", 1);
@@ -129,7 +129,7 @@ fn skipped_checks_are_reported_and_stop_nothing() {
 }
 
 #[test]
-fn unreadable_results_are_reported_and_stop_nothing() {
+fn unreadable_results_are_reported_and_do_not_prevent_a_deployment() {
     let site = Site::new();
     site.proxy.always("DescribeEvents", denied());
     let run = site.deploy("--profile dev --yes --format json", 0);

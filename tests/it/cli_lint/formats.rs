@@ -70,7 +70,7 @@ fn notes_are_counted_and_do_not_change_the_exit_code() {
 
 #[test]
 fn sarif_is_valid_and_has_the_same_results() {
-    // The published pattern of a language has an extra bracket, and is not a valid regular
+    // The published pattern for languages has an extra bracket, so it is not a valid regular
     // expression.
     let schema = include_str!("../../fixtures/sarif-schema-2.1.0.json").replace(
         "^[a-zA-Z]{2}|^[a-zA-Z]{2}-[a-zA-Z]{2}]?$",
@@ -186,7 +186,7 @@ fn sarif_has_suppressed_rules_as_suppressed_results() {
         .expect("it is described");
     assert_eq!(own["defaultConfiguration"]["level"], "warning");
     assert_ne!(own["shortDescription"]["text"], own["id"]);
-    // With the rule set of the other suppression, there is also a result for it.
+    // The other suppression has a result when its rule set is checked, too.
     project.write(
         "rules/theirs.guard",
         "rule THEIR_RULE { Resources !empty }\n",

@@ -288,8 +288,8 @@ const FOR_OTHER_PROPERTIES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Prints the permissions that the handlers of these resource types need, from the schemas that
-/// cfn-lint ships.
+/// A program that prints the permissions that the handlers of resource types need, according to the
+/// schemas that cfn-lint contains.
 const SCHEMAS: &str = "
 import json, pathlib, sys, cfnlint
 schemas = pathlib.Path(cfnlint.__file__).parent / 'data/schemas'
@@ -435,7 +435,8 @@ fn options_for_another_account_are_rejected() {
     project.expect("deployer-policy --profile dev --push", 0);
 }
 
-/// Prints whether operations exist in the AWS API, according to the service models of the AWS CLI.
+/// A program that prints whether operations exist in the AWS API, according to the service models
+/// of the AWS CLI.
 const OPERATIONS: &str = "
 import sys, botocore.session
 session = botocore.session.get_session()

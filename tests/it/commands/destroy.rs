@@ -8,7 +8,7 @@ const CONFIRMED: &str =
     "destroy --all --confirm crossaccountdeploy-dev --confirm crossaccountdeploy-prod";
 
 #[test]
-fn without_the_stacks_name_nothing_is_touched() {
+fn without_the_stack_name_nothing_is_deleted() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let proxy = FaultProxy::before(emulator.address());

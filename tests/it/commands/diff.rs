@@ -201,7 +201,7 @@ fn values_are_shown_if_cloudformation_returns_them() {
             vec!["change  DeployKey  AWS::KMS::Key  Properties.Description\n"],
             vec!["->"],
         ),
-        // Only the contexts are available.
+        // Only the contexts contain the values.
         (
             "<BeforeContext>{\"Properties\":{\"A\":1}}</BeforeContext>\
              <AfterContext>{\"Properties\":{\"A\":2}}</AfterContext>"

@@ -144,7 +144,7 @@ fn drift_is_detected_and_its_properties_listed() {
     let run = project.expect("status --profile prod --drift", 1);
     assert!(
         run.stdout
-            .contains("OutputBucket (AWS::S3::Bucket) is modified outside CloudFormation"),
+            .contains("OutputBucket (AWS::S3::Bucket) was modified outside CloudFormation"),
         "{}",
         run.stdout
     );

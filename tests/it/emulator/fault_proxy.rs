@@ -160,7 +160,8 @@ impl FaultProxy {
         self.hold_at(None, call, forwarded);
     }
 
-    /// Holds the n-th call of an operation, starting at 1, or of every operation for `None`.
+    /// Holds the n-th call of an operation, starting at 1. `None` counts the calls of all
+    /// operations.
     pub(crate) fn hold_at(&self, action: Option<&str>, nth: usize, forwarded: bool) {
         self.state().hold = Some(Hold {
             action: action.map(str::to_owned),
@@ -321,7 +322,7 @@ impl Shared {
         }
         self.state().held = true;
         self.changed.notify_all();
-        // The client is killed in the meantime, so no one receives the response.
+        // The client has been killed, so no one receives the response.
         let released =
             self.changed
                 .wait_timeout_while(self.state(), Duration::from_secs(60), |state| state.held);

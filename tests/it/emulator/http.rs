@@ -149,7 +149,7 @@ fn read_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Encodes text for a field of a form.
+/// Encodes text for a form field.
 pub(crate) fn encoded(text: &str) -> String {
     let mut result = String::with_capacity(text.len() * 2);
     for byte in text.bytes() {

@@ -48,7 +48,7 @@ impl Emulator {
     pub(crate) fn start() -> Self {
         let interpreter = python("python");
         let mut log = String::new();
-        // Another process can take the free port in the meantime.
+        // Another process can take the free port before the emulator does.
         for _ in 0..3 {
             match Self::start_once(&interpreter) {
                 Ok(emulator) => return emulator,
@@ -119,8 +119,7 @@ impl Emulator {
         http::post(self.address, "/_test/failures", &asked);
     }
 
-    /// Hides a new role from CodePipeline the next `times` that it saves a pipeline of the account.
-    /// account.
+    /// Hides a new role from CodePipeline for the next `times` saves of pipelines in the account.
     pub(crate) fn hide_role(&self, account: &str, role: &str, times: u32) {
         let asked = json!({"account": account, "role": role, "times": times});
         http::post(self.address, "/_test/propagation", &asked);

@@ -63,7 +63,7 @@ impl StackSets {
         self.server.address()
     }
 
-    /// Reads from the state.
+    /// Reads the state.
     pub(crate) fn look<T>(&self, at: impl Fn(&State) -> T) -> T {
         at(&self.state.lock().expect("no panic"))
     }
@@ -206,7 +206,7 @@ impl State {
         action: &'static str,
         pending: Vec<(String, String)>,
     ) -> Answer {
-        let id = call.parameter("OperationId").expect("an ID of ours");
+        let id = call.parameter("OperationId").expect("an operation ID");
         if self.operations.iter().any(|one| one.id == id) {
             return Answer::error(409, "OperationIdAlreadyExistsException", "it exists");
         }
@@ -299,7 +299,7 @@ impl State {
     }
 }
 
-/// Returns the properties of a stack set in its creation or update.
+/// Returns the stack set properties in a creation or an update.
 fn fields(call: &Call) -> Vec<(String, String)> {
     let names = [
         "StackSetName",

@@ -16,7 +16,7 @@ const ADOPT: [&str; 3] = ["adopt", "--name", "none"];
 
 #[test]
 fn profiles_and_exported_keys_have_the_precedence_of_the_aws_cli() {
-    // Exported variables and options, which determine the profile. Its access key ID identifies it.
+    // Exported variables and options determine the profile, which the access key ID identifies.
     for (keys, variable, options) in [
         (false, None, &["--profile", "dev"][..]),
         (true, None, &["--profile", "dev"]),
@@ -66,7 +66,7 @@ fn keys_in_place_of_a_missing_profile_are_named() {
         &run,
         2,
         &[
-            "the identity from AWS_ACCESS_KEY_ID is in account 888888888888",
+            "the identity from AWS_ACCESS_KEY_ID belongs to account 888888888888",
             "credentials come from AWS_ACCESS_KEY_ID, not from profile `dev`",
             "unset the variable",
         ],
@@ -153,7 +153,7 @@ fn an_exported_profile_of_another_account_is_named() {
     desk.project.set("AWS_PROFILE", "prod");
     let run = desk.run(&ADOPT);
     let said = format!(
-        "profile `prod` from AWS_PROFILE is in account {}",
+        "profile `prod` from AWS_PROFILE belongs to account {}",
         desk.accounts.prod
     );
     refused(&run, 2, &[&said, "--profile, or unset AWS_PROFILE"]);
@@ -230,7 +230,7 @@ fn a_process_that_fails_is_the_cause() {
 }
 
 #[test]
-fn a_chain_of_profiles_works_like_in_the_aws_cli() {
+fn a_chain_of_profiles_works_as_in_the_aws_cli() {
     let desk = Desk::new();
     let dev = &desk.accounts.dev;
     let role = |name: &str| format!("role_arn = arn:aws:iam::{dev}:role/{name}\n");
@@ -336,7 +336,7 @@ fn identity_center(access_key_id: &str) -> Server {
 }
 
 #[test]
-fn a_login_to_identity_center_is_used_like_in_the_aws_cli() {
+fn a_login_to_identity_center_is_used_as_in_the_aws_cli() {
     let mut desk = Desk::new();
     let dev = desk.accounts.dev.clone();
     let center = identity_center(&dev);
@@ -406,7 +406,7 @@ fn a_login_to_identity_center_is_used_like_in_the_aws_cli() {
 }
 
 #[test]
-fn a_web_identity_token_is_used_like_in_the_aws_cli() {
+fn a_web_identity_token_is_used_as_in_the_aws_cli() {
     let mut desk = Desk::new();
     let role = format!("arn:aws:iam::{}:role/deployer", desk.accounts.dev);
     desk.project.write("token", "the token");
@@ -433,8 +433,8 @@ fn a_web_identity_token_is_used_like_in_the_aws_cli() {
     let config = format!("[profile dev]\nrole_arn = {role}\nweb_identity_token_file = {token}\n");
     desk.project.write("aws/config", config);
     used(&desk, &["--profile", "dev"]);
-    // Without the profile, the variables apply. The role is another one, because the AWS CLI caches
-    // the first.
+    // Without the profile, the variables apply. They name another role, because the AWS CLI caches
+    // the credentials of the first role.
     let role = format!("{role}-of-environment");
     desk.project.write("aws/config", "");
     desk.project.set("AWS_WEB_IDENTITY_TOKEN_FILE", &token);

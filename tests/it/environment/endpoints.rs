@@ -45,7 +45,7 @@ fn an_empty_endpoint_is_ignored() {
 fn without_an_endpoint_aws_is_called() {
     let mut desk = Desk::new();
     for place in ["AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] {
-        // The proxy does not exist, so that no request reaches AWS.
+        // No proxy listens at this address, so no request reaches AWS.
         desk.project.set("HTTPS_PROXY", CLOSED);
         let value = if place == "AWS_ENDPOINT_URL" {
             ""

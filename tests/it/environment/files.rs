@@ -1,10 +1,10 @@
-//! The AWS configuration files: profile names, and errors with their places.
+//! The AWS configuration files: profile names, and errors with their positions.
 
 use super::{Desk, refused};
 use crate::emulator::profiles::SECRET;
 
 #[test]
-fn profile_names_are_parsed_like_in_the_aws_cli() {
+fn profile_names_are_parsed_as_in_the_aws_cli() {
     for (header, name) in [
         ("profile \"my dev\"", "my dev"),
         ("profile 'my dev'", "my dev"),

@@ -1,6 +1,5 @@
-//! The outputs file saves a request to the dev account. An unusable file stops no command that can
-//! make the request.
-//! request.
+//! The outputs file saves a request to the dev account. If the file is unusable, a command makes
+//! the request instead.
 
 use std::fs;
 
@@ -26,7 +25,7 @@ fn unusable(good: &str) -> [(String, &'static str); 4] {
 }
 
 #[test]
-fn an_unusable_file_stops_nothing_and_is_not_changed() {
+fn an_unusable_file_is_ignored_and_not_changed() {
     let desk = Desk::deployed();
     for (text, why) in unusable(&desk.project.read(FILE)) {
         for command in [
@@ -72,7 +71,7 @@ fn a_target_without_access_to_dev_says_why_the_file_does_not_help() {
 }
 
 #[test]
-fn an_unwritable_folder_stops_no_deployment() {
+fn an_unwritable_folder_does_not_prevent_a_deployment() {
     let desk = Desk::new();
     // A file in place of the folder also fails for root, who can write to every folder.
     desk.project.write(".s3ferry", "");

@@ -1,5 +1,4 @@
 //! TLS connections to a server whose certificate is signed by a private CA.
-//! certificate.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;

@@ -54,7 +54,7 @@ fn an_infinite_input_is_too_large() {
 }
 
 #[test]
-fn a_folder_as_input_is_named_as_one() {
+fn a_folder_as_input_is_reported_as_a_folder() {
     let project = Project::with(SMALL);
     project.write("d/x", "");
     for arguments in INPUTS {

@@ -1,4 +1,4 @@
-//! The files that `synth` replaces and keeps, also when it is killed or runs several times at once.
+//! The files that `synth` replaces and keeps, even if it is killed or several runs are concurrent.
 
 use std::fs;
 
@@ -55,7 +55,7 @@ fn a_file_from_another_source_is_not_replaced() {
             "stacks/{}.{format}",
             if file.contains("dev") { "prod" } else { "dev" }
         )));
-        // A log must not show the content of the file.
+        // The output must not show the content of the file, because it can end up in a log.
         let run = project.expect(&format!("{synth} --check"), 1);
         assert!(
             run.stdout
@@ -70,7 +70,7 @@ fn a_file_from_another_source_is_not_replaced() {
         );
         project.expect(&format!("{synth} --force"), 0);
         project.expect(&format!("{synth} --check"), 0);
-        // Generated files are replaced, also after a change.
+        // Generated files are replaced, even if the user has edited them.
         project.write(
             "s3ferry.yaml",
             config.replace("222222222222", "444444444444"),

@@ -134,7 +134,7 @@ fn renamed(value: &Value) -> Value {
                             .replace("${", "${Other")
                             .replace("${OtherAWS::", "${AWS::"),
                     ),
-                    // Two buckets with one name are one bucket.
+                    // Two buckets with the same name would be one bucket.
                     (
                         "BucketName" | "Bucket" | "S3Bucket" | "DestinationBucketName",
                         Value::String(name),

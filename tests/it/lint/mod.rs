@@ -89,7 +89,7 @@ fn reports_come_in_the_order_of_the_templates() {
 }
 
 #[test]
-fn a_wrong_value_is_found_at_its_place() {
+fn a_wrong_value_is_reported_at_its_position() {
     let text = DEV.replace("EnableKeyRotation: true", "EnableKeyRotation: false");
     let report = lint(&text);
     let [finding] = report.findings.as_slice() else {
@@ -180,7 +180,7 @@ fn two_actions_of_one_namespace_are_found() {
 }
 
 #[test]
-fn json_has_places_too() {
+fn findings_in_json_templates_have_positions() {
     let (_, node) = document(PROD);
     let mut json = node.to_json();
     json["Resources"]["OutputBucket"]["Properties"]["VersioningConfiguration"]["Status"] =
@@ -376,7 +376,7 @@ fn long_reports_are_complete() {
 }
 
 #[test]
-fn keys_with_slashes_and_text_beyond_ascii_have_places() {
+fn keys_with_slashes_and_non_ascii_text_have_positions() {
     let rules = own("rule R { Resources.*.Properties.'a/b'[*].c == 'x' <<so nicht>> }\n");
     let text =
         "Resources:\n  Bücket:\n    Type: T\n    Properties: {a: {b: 1}, a/b: [{c: x}, {c: ü}]}\n";

@@ -23,7 +23,7 @@ fn the_header_of_a_custom_rule_is_used() {
 }
 
 #[test]
-fn an_error_in_a_rule_file_has_a_place() {
+fn an_error_in_a_rule_file_has_a_position() {
     let text = "let x = Resources.*\n\nrule FOO when %x !empty {\n  %x.A == == 'b'\n}\n";
     let source = Source::new("mine.guard", text);
     let problem = from_source(&source).expect_err("a fault");

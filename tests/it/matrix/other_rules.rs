@@ -9,8 +9,9 @@ use s3ferry::lint::{self, Report, Rule};
 
 use super::{read, templates};
 
-/// The type block checks all resources of the type when at least one of them passes the filter. A
-/// single named resource without the suppression therefore causes a finding for each.
+/// A type block checks all resources of the type if at least one of them passes the filter.
+/// Therefore, a single named resource without the suppression causes a finding for each resource of
+/// the type.
 const NAMES: &str = "
 let named = Resources.*[
   Type in ['AWS::IAM::ManagedPolicy', 'AWS::IAM::Role']
@@ -23,7 +24,7 @@ rule CFN_NO_EXPLICIT_RESOURCE_NAMES when %named not empty {
 }
 ";
 
-/// The comparison fails if there is no ACL, although that is the most restrictive setting.
+/// The comparison fails for a bucket without an ACL, although this is the most restrictive setting.
 const ACLS: &str = "
 let buckets = Resources.*[
   Type == 'AWS::S3::Bucket'
@@ -44,7 +45,7 @@ fn rules() -> Vec<Rule> {
 
 fn lint_of(path: &Path, text: &str) -> Report {
     let source = Source::new(path.display().to_string(), text);
-    let node = diagnostic::read(&source).expect("our own YAML");
+    let node = diagnostic::read(&source).expect("generated YAML");
     let reports = lint::check(&rules(), &[(&source, &node)]).expect("Guard answers");
     reports.into_iter().next().expect("a report")
 }

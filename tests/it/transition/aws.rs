@@ -72,8 +72,8 @@ impl Aws {
         self.outputs(&json(&dev.text))[KEY_ID].clone()
     }
 
-    /// Deploys a template to a stack, as CloudFormation does. A stack set that keeps its instances
-    /// loses none.
+    /// Deploys a template to a stack, as CloudFormation does. With `keeps_instances`, a stack set
+    /// loses no instance.
     pub(super) fn put(&mut self, plan: &Plan, step: &StackStep, keeps_instances: bool) {
         let template = json(&step.template.text.yaml);
         let before = self.stacks.get(&id(step)).map(|kept| json(&kept.text));
@@ -132,7 +132,7 @@ impl Aws {
             })
     }
 
-    /// Returns whether another stack uses the name of a bucket or a role of a step.
+    /// Returns whether another stack uses the name of one of the step's buckets or roles.
     pub(super) fn has_name_of(&self, plan: &Plan, step: &StackStep) -> bool {
         let taken: BTreeSet<String> = (self.stacks.values())
             .filter(|kept| id(&kept.step) != id(step))
@@ -270,7 +270,7 @@ impl Aws {
                     };
                     let parameters = kept.parameters.clone();
                     let found = Deployed::read(&step.stack, &kept.text, parameters, outputs);
-                    let mut found = found.expect("one of ours");
+                    let mut found = found.expect("a generated template");
                     found.set = step.stack_set.then(|| set_instances(plan, step, kept));
                     found
                 });
@@ -291,7 +291,7 @@ impl Aws {
     }
 }
 
-/// Returns the names of buckets and roles that no other stack can use.
+/// Returns the names of the template's buckets and roles, which no other stack can use.
 fn exclusive(template: &Json, places: &[(String, String)]) -> Vec<String> {
     let names: Vec<(String, String)> = resources(template)
         .filter_map(|(_, resource)| physical(resource))
@@ -303,7 +303,7 @@ fn exclusive(template: &Json, places: &[(String, String)]) -> Vec<String> {
             let name = name
                 .replace("${AWS::AccountId}", account)
                 .replace("${AWS::Region}", region);
-            // A name can be text, or text from an intrinsic function.
+            // A name is text or an `Fn::Sub` function.
             let name = name.replace("{\"Fn::Sub\":", "").replace('}', "");
             let owner = if kind == "AWS::IAM::Role" {
                 account

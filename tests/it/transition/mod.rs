@@ -1,6 +1,6 @@
 //! Random pairs of configurations: the first is deployed, and the second replaces it. The deployed
-//! pipeline works at each point of the transition, also after a run that ends at any point. The
-//! tests keep the deployed state in a model of AWS, and prove each state from the templates alone.
+//! pipeline works at each point of the transition, even if a run ends at that point. The tests keep
+//! the deployed state in a model of AWS, and prove each state from the templates alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ fn all_pieces(aws: &Aws, steps: &[StackStep], plan: &Plan) -> Vec<Piece> {
                     kept.parameters.clone(),
                     BTreeMap::new(),
                 );
-                let found = found.expect("one of ours");
+                let found = found.expect("a generated template");
                 Piece {
                     name: kept.step.template.name.clone(),
                     side: kept.step.side.clone(),
@@ -236,10 +236,10 @@ fn holds_by_account(random: &mut Random) -> Option<bool> {
     panic!("{what}\nnever arrives: {way:#?}");
 }
 
-/// The digest of the template that a stack was last deployed with, and the key.
+/// The digest of the last deployed template, and the key, of each stack.
 type Records = BTreeMap<(String, String, String), (String, String)>;
 
-/// Why a run changes nothing.
+/// The reason that a run changes nothing.
 enum Refused {
     /// Another account must be deployed first.
     ForNow,
@@ -393,7 +393,8 @@ fn try_all(default: usize, holds: fn(&mut Random) -> Option<bool>) {
             .map(|one| one.join().expect("the property holds"))
             .sum()
     });
-    // A target in another region would need names that its old stack uses.
+    // Rejected pairs move a target to another region, where it would need names that its old stack
+    // uses.
     assert!(
         refused * 10 < number,
         "{refused} of {number} pairs were rejected"

@@ -7,7 +7,7 @@ use crate::escape::shown as escaped;
 const SHOWN: usize = 12;
 /// Maximum number of characters of a value shown on a terminal.
 const LONGEST: usize = 160;
-/// Number of common characters shown before the first difference of two long values.
+/// Number of common characters shown before the first difference between two long values.
 const COMMON: usize = 24;
 /// Line width if the output is not a terminal.
 const WIDTH: usize = 100;

@@ -1,5 +1,6 @@
-//! The order of a deployment. Initially: dev without the pipeline, the targets, then dev with the
-//! pipeline. Once the pipeline exists: the targets, then dev.
+//! The order of a deployment. The first deployment deploys dev without the pipeline, then the
+//! targets, and then dev with the pipeline. Once the pipeline exists, a deployment deploys the
+//! targets, and then dev.
 
 use crate::deploy::StackStep;
 use crate::stacks::{CREATE_PIPELINE, KEY_ID, Side};

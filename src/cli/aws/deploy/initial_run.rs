@@ -1,6 +1,6 @@
-//! The execution that CodePipeline starts when a pipeline is created (AWS CodePipeline, *Start a
-//! pipeline*). s3ferry announces it before executing the change set, and follows it briefly
-//! afterward.
+//! The execution that CodePipeline starts when a pipeline is created, according to the AWS
+//! documentation, *Start a pipeline*. s3ferry announces it before executing the change set, and
+//! follows it briefly afterward.
 
 use std::time::Duration;
 
@@ -16,8 +16,9 @@ use super::session::Session;
 use crate::cli::aws::watch;
 use crate::cli::shell::with_profile;
 
-/// Time limits for the execution to appear, and for following it.
+/// Maximum time to wait for the execution to appear.
 const APPEARS: Duration = Duration::from_secs(60);
+/// Maximum time to follow the execution.
 const FOLLOWED: Duration = Duration::from_secs(5 * 60);
 
 /// The first execution of a pipeline that is about to be created.

@@ -11,7 +11,7 @@ use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::seen::first_missing;
 use crate::cli::shell::with_profile;
 
-/// Returns the next step if this target is the first that is not deployed.
+/// Returns the next step for the first target that is not deployed.
 pub(super) fn target(session: &Session<'_>, target: &StackStep) -> String {
     let accounts = &session.accounts;
     let dev = accounts.dev();

@@ -18,7 +18,7 @@ Examples:
                                         show the steps of a change and write their templates
   s3ferry deploy --profile prod --parameter DeployKeyId=mrk-1234...
 
-Safe to interrupt at any time: run it again and it resumes.";
+You can interrupt the command at any time. To resume, run it again.";
 
 /// Options of `s3ferry deploy`.
 #[derive(Debug, clap::Args)]

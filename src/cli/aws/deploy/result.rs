@@ -131,9 +131,9 @@ pub(super) struct Inoperable {
 pub(super) struct InitialExecution {
     /// Name of the pipeline.
     pub(super) pipeline: String,
-    /// Names of the targets that it deploys to; empty if it fails before the deployment.
+    /// Names of the targets that the execution deploys to; empty if it fails before the deployment.
     pub(super) targets: Vec<String>,
-    /// Newest version of the source object before the creation; null if unknown.
+    /// Newest version of the source object before the pipeline is created; null if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version_id: Option<Option<String>>,
     /// Execution ID, once the execution has started.

@@ -69,7 +69,7 @@ impl<'a> Session<'a> {
     /// Synthesizes, lints, and proves the templates. Does not call AWS.
     ///
     /// # Errors
-    /// Returns an error if a check of `synth` fails, if a bucket name is from the example, or if a
+    /// Returns an error if a `synth` check fails, if a bucket name comes from the example, or if a
     /// checked-in template is stale.
     pub(super) fn open(
         options: &'a DeployOptions,

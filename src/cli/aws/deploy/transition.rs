@@ -1,5 +1,5 @@
-//! The change of a live pipeline: reads the deployed state, then plans and proves the steps. Errors
-//! that would stop a later step are reported before the first step.
+//! Changes a live pipeline: reads the deployed state, then plans and proves the steps. Errors that
+//! would stop a later step are reported before the first step.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::cli::aws::seen::made_pipeline;
 use crate::cli::shell::with_profile;
 use crate::cli::{Failure, files};
 
-/// Plans the change of a live pipeline. Returns `None` if no pipeline is live or nothing changes.
+/// Plans the change to a live pipeline. Returns `None` if no pipeline is live or nothing changes.
 ///
 /// # Errors
 /// Returns an error if a stack cannot be read or a step would be refused.
@@ -247,7 +247,7 @@ async fn prepare_all(session: &mut Session<'_>, sequence: &Sequence) -> Result<(
     Ok(())
 }
 
-/// Returns the parameters of a stack of a live pipeline, with the `planned` key if set.
+/// Returns the parameters of a live pipeline's stack, with the `planned` key if set.
 async fn parameters(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -266,7 +266,7 @@ async fn parameters(
 ///
 /// # Errors
 /// Returns an error if a stack operation fails or AWS denies a call. Completed steps remain
-/// deployed, the pipeline works, and a second run continues from there.
+/// deployed, the pipeline keeps working, and a second run continues from there.
 pub(super) async fn run(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Failure> {
     let done = take(session, sequence).await;
     if !matches!(done, Ok(true)) {

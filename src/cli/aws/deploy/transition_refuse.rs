@@ -41,7 +41,8 @@ pub(super) fn moved(session: &Session<'_>) -> Result<(), Failure> {
     }
 }
 
-/// Refuses a change that also requires a change of an adopted pipeline. Only `adopt` can change it.
+/// Refuses a change that also requires a change to an adopted pipeline. Only `adopt` can change
+/// that pipeline.
 pub(super) fn adopted(session: &Session<'_>, survey: &Survey) -> Result<(), Failure> {
     let plan = &session.accounts.project.plan.dev;
     let is_affected = !plan.create_pipeline && survey.pieces.first().is_some_and(changes_agreement);
@@ -95,8 +96,8 @@ pub(super) fn conflicts(
     };
     let help = match first.owner < steps.len() {
         true => {
-            "s3ferry cannot swap names in one run: rename the \
-             resource of the current owner to a temporary name and deploy it, then deploy the other \
+            "s3ferry cannot swap names in one run: rename the current \
+             owner's resource to a temporary name and deploy that stack, then deploy the other \
              stack with the released name"
         }
         false => {

@@ -1,4 +1,4 @@
-//! Describes the steps of a change of a live pipeline.
+//! Describes the steps of a change to a live pipeline.
 
 use crate::deploy::StackStep;
 use crate::stacks::Side;

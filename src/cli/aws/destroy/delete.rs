@@ -17,7 +17,7 @@ pub(super) struct Deletion {
     pub(super) step: StackStep,
     pub(super) access: Access,
     pub(super) what: What,
-    /// Number of resources of a stack, or of instances of a stack set.
+    /// Number of resources in the stack, or of instances in the stack set.
     pub(super) parts: usize,
     pub(super) retained: Vec<StackResource>,
 }

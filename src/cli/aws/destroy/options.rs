@@ -11,7 +11,7 @@ Examples:
   s3ferry destroy --profile prod --confirm crossaccountdeploy-prod   skip the prompt
 
 The key and the buckets are retained with their contents. The command prints how to remove them.
-Safe to interrupt: run it again and it resumes.";
+You can interrupt the command. To resume, run it again.";
 
 /// Options of `s3ferry destroy`.
 #[derive(Debug, clap::Args)]
@@ -28,10 +28,10 @@ pub(crate) struct DestroyOptions {
     /// Confirm the deletion of this stack without a prompt; can be repeated
     #[arg(long, value_name = "STACK", help_heading = "Behavior")]
     pub(super) confirm: Vec<String>,
-    /// Delete the dev stacks even if a target is deployed or cannot be read
+    /// Delete the stacks even if deployed targets or the live pipeline may still need them
     #[arg(long, help_heading = "Behavior")]
     pub(super) force: bool,
-    /// Retain the stacks of stack set instances as standalone stacks
+    /// Retain the stacks of stack instances as standalone stacks
     #[arg(long, help_heading = "Behavior")]
     pub(super) retain_stacks: bool,
     #[command(flatten)]

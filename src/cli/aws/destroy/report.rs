@@ -176,7 +176,7 @@ pub(super) fn report(
         if !options.retain_stacks && !names.is_empty() {
             let _ = writeln!(
                 out,
-                "\nThe buckets of the instances of stack set {} are retained: {}. StackSets cannot \
+                "\nThese buckets of stack set {} are retained: {}. StackSets cannot \
                  import them. Empty and delete them before a stack set deploys to their accounts \
                  again. To delete up to 1,000 object versions at a time:\n  {}",
                 one.step.stack,

@@ -28,7 +28,7 @@ pub(crate) struct Document<'e> {
     summary: Summary,
     /// All findings, causes first.
     findings: Vec<Finding<'e>>,
-    /// Calls that could not be decided.
+    /// Calls that could not be evaluated.
     undecided: Vec<Undecided<'e>>,
     /// Items that could not be read.
     unread: &'e [Unread],
@@ -40,11 +40,11 @@ pub(crate) struct Document<'e> {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum DiagnosisResult {
-    /// Everything was read, every call was decided, and there are no findings (exit code 0).
+    /// Everything was read, every call was evaluated, and there are no findings (exit code 0).
     Healthy,
     /// There are findings (exit code 1).
     Findings,
-    /// There are no findings, but not everything could be read or decided (exit code 4).
+    /// There are no findings, but not everything could be read or evaluated (exit code 4).
     Incomplete,
 }
 
@@ -90,15 +90,15 @@ struct Account<'e> {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Summary {
-    /// Causes.
+    /// Number of causes.
     causes: usize,
-    /// Calls that fail because of the causes.
+    /// Number of calls that fail because of the causes.
     consequences: usize,
-    /// Differences from the templates that do not affect the pipeline.
+    /// Number of differences from the templates that do not affect the pipeline.
     differences: usize,
-    /// Number of calls in an execution that could be decided.
+    /// Number of evaluated calls in an execution.
     calls_decided: usize,
-    /// Calls that depend on unread items.
+    /// Number of calls that depend on unread items.
     calls_undecided: usize,
 }
 
@@ -145,7 +145,7 @@ enum FixEntry<'e> {
     },
 }
 
-/// Calls that could not be decided.
+/// Calls that could not be evaluated.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Undecided<'e> {

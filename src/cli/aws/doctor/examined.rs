@@ -91,7 +91,7 @@ impl Difference {
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Template => "differs from the configuration",
-            Self::Incomplete => "in transition: contains resources of the old configuration",
+            Self::Incomplete => "in transition: contains resources from the old configuration",
             Self::NotDeployed => "not deployed",
             Self::NotConfigured => "not in the configuration",
             Self::NotUsed => "not used by the deployed pipeline",

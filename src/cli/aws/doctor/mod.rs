@@ -1,5 +1,5 @@
-//! `s3ferry doctor`: compares the live state of the accounts with the deployed templates, proves
-//! it, and reports the problems, causes first.
+//! `s3ferry doctor`: compares the accounts' live state with the deployed templates, proves that
+//! state, and reports the problems, causes first.
 
 mod candidates;
 mod document;

@@ -21,7 +21,7 @@ Exit codes:
   0  no findings: everything was read, and every call of an execution is allowed
   1  findings
   3  nothing could be read
-  4  no findings, but not everything could be read or decided";
+  4  no findings, but not everything could be read or evaluated";
 
 const PROFILE: &str = "Check only the accounts of this AWS profile";
 
@@ -42,7 +42,7 @@ pub(crate) struct DoctorOptions {
     /// Check only the dev account and this target
     #[arg(long, value_name = "NAME", help_heading = "Selection")]
     pub(super) target: Option<String>,
-    /// Use the templates in this folder [default: stacks, if it contains them]
+    /// Use the templates in this folder [default: stacks, if it contains templates]
     #[arg(long, value_name = "DIR", help_heading = "Input")]
     pub(super) dir: Option<PathBuf>,
     /// Repair trust policies that reference a deleted role

@@ -51,6 +51,6 @@ fn diff(repair: &Repair) -> String {
     );
     TextDiff::from_lines(live, wanted)
         .unified_diff()
-        .header("the live policy", "the template's")
+        .header("the live policy", "the policy in the template")
         .to_string()
 }

@@ -111,9 +111,9 @@ fn unpacked(archive: &Archive<'_>) -> u64 {
 
 /// Why an entry was not fully read.
 enum Stop {
-    /// The entry cannot be deployed, with the reason.
+    /// The reason why the entry cannot be deployed.
     Diagnostic(String),
-    /// The read limit was reached, with the name of the entry.
+    /// The name of the entry at which the read limit was reached.
     Unchecked(String),
 }
 
@@ -141,7 +141,7 @@ fn entry(
         Err(_) if !site.is_extracted() => String::from_utf8_lossy(raw.name_raw()).into_owned(),
         Err(_) => {
             return Err(Stop::Diagnostic(format!(
-                "the name of entry {} is not valid UTF-8, as S3 object keys require: {}",
+                "S3 object keys must be valid UTF-8, but the name of entry {} is not: {}",
                 index + 1,
                 quoted(&String::from_utf8_lossy(raw.name_raw()))
             )));
@@ -230,8 +230,8 @@ fn content(
 }
 
 /// Adds the entries with repeated names in the central directory (PKWARE, *APPNOTE*, 4.3.12).
-/// Returns why an entry cannot be extracted, if any. The archive exposes only the last entry of
-/// each name, so the content of the others is not read.
+/// Returns the reason why an entry cannot be extracted, if any. The archive exposes only the last
+/// entry of each name, so the content of the others is not read.
 fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<Option<String>> {
     let mut reader = io::BufReader::new(file);
     reader.seek(SeekFrom::Start(start))?;
@@ -250,7 +250,7 @@ fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<Option<S
             return Ok(Some(match is_encrypted {
                 true => encrypted(&name),
                 false => format!(
-                    "not every copy of {} is compressed with deflate",
+                    "a copy of {} uses a compression method other than deflate",
                     quoted(&name)
                 ),
             }));
@@ -272,9 +272,9 @@ mod end {
     use std::fs::File;
     use std::io::{self, Read as _, Seek as _, SeekFrom};
 
-    /// Size of the end record without its comment, and the maximum comment size (PKWARE, *APPNOTE*,
-    /// 4.3.16).
+    /// Size of the end record without its comment (PKWARE, *APPNOTE*, 4.3.16).
     const RECORD: usize = 22;
+    /// Maximum size of the comment.
     const COMMENT: usize = 65_535;
     /// Size of the locator of the 64-bit record, which directly precedes the end record (4.3.15).
     const LOCATOR: usize = 20;

@@ -14,8 +14,8 @@ const KNOWN: [&str; 9] = [
 /// Extensions of files that a browser opens or runs based on their content type. The empty string
 /// represents files without an extension.
 const BY_TYPE: [&str; 7] = ["", "htm", "xhtml", "shtml", "pdf", "mjs", "wasm"];
-/// Number of bytes of a page that a browser searches for the character set (HTML, *Determining the
-/// character encoding*).
+/// Number of bytes at the start of a page that a browser searches for the character set (HTML,
+/// *Determining the character encoding*).
 const HEAD: usize = 1024;
 /// Maximum number of extensions in a note.
 const LISTED: usize = 8;

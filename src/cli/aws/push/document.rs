@@ -74,7 +74,7 @@ pub(super) struct Superseding {
     pub(super) id: String,
     /// Status from AWS.
     pub(super) status: String,
-    /// Version of the source object that it uses; null until AWS reports it.
+    /// Version of the source object that the execution uses; null until AWS reports it.
     pub(super) version_id: Option<String>,
 }
 

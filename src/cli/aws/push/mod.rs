@@ -1,5 +1,5 @@
 //! `s3ferry push`: uploads a folder or zip file as a new version of the source object, and follows
-//! the pipeline execution that it starts.
+//! the pipeline execution that the upload starts.
 
 mod archive;
 mod artifact;
@@ -43,7 +43,7 @@ pub(crate) fn run(global: &Global, options: &PushOptions) -> Result<Outcome, Fai
     let upload = Upload::default();
     let work = flow::run(options, &project, &screen, &artifact, document, &upload);
     block_on_or(&screen, work, async || {
-        // Ignore failures: the lifecycle rule of the bucket removes incomplete uploads.
+        // Ignore failures: the lifecycle rule of the source bucket removes incomplete uploads.
         let _ = upload.abort().await;
     })
 }

@@ -24,7 +24,7 @@ Notes are informational. With --strict, only warnings prevent the upload.
 
 The pipeline adds and overwrites files. It does not delete files that were removed from the site.
 
-Safe to interrupt: run it again and it resumes, without another upload.";
+You can interrupt the command. To resume without another upload, run it again.";
 
 /// Options of `s3ferry push`.
 #[derive(Debug, clap::Args)]

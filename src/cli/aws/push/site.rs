@@ -1,8 +1,8 @@
 //! Checks the file names of a site: whether the S3 deploy action accepts them, and which object
 //! keys it creates from them.
 //!
-//! The behavior of the action was observed in a real CodePipeline: it replaces `\` with `/`, keeps
-//! a leading slash, fails on `../`, and uploads the entries in order.
+//! The behavior of the action was observed in a real pipeline: the action replaces `\` with `/`,
+//! keeps a leading slash, fails on `../`, and uploads the entries in order.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -163,7 +163,7 @@ impl<'p> Site<'p> {
         self.files
     }
 
-    /// Returns why the files cannot be extracted together, if so.
+    /// Returns the reason why the files cannot be extracted together, if any.
     pub(super) fn conflict(&self) -> Option<String> {
         let above = self.keys.iter().flat_map(|key| {
             let slashes = key.match_indices('/');
@@ -230,7 +230,7 @@ impl<'p> Site<'p> {
         add(
             Code::Case,
             self.case,
-            "{} differs from another name only in case: S3 keeps both objects",
+            "the name of {} differs from another name only in case: S3 keeps both objects",
             "",
         );
         found.extend(self.types.warnings());
@@ -290,7 +290,7 @@ fn has_drive(key: &str) -> bool {
     key.get(1..3) == Some(":/") && key.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-/// Returns whether an operating system creates such files automatically.
+/// Returns whether an operating system creates files with this name automatically.
 fn is_of_desktop(key: &str) -> bool {
     let last = key.rsplit('/').next().unwrap_or_default();
     key.starts_with("__MACOSX/")

@@ -116,7 +116,7 @@ fn refused(
             (calls.iter().copied()).filter(|(decided, _)| decided.call.step == Step::OutputKey);
         let by_key: Vec<_> = by_key.collect();
         calls = named;
-        // AWS also names s3.putObject if the key of the output bucket denies the call.
+        // AWS also names s3.putObject if the policy of the output bucket's key denies the call.
         if meaning.is_some_and(|meaning| meaning.kind == Kind::PutDenied) && !by_key.is_empty() {
             calls.extend(by_key);
             exact = false;

@@ -34,7 +34,8 @@ pub(crate) fn is_set(outputs: &BTreeMap<String, String>) -> bool {
     outputs.contains_key(NAME)
 }
 
-/// Finds a stack set, with no instances configured. Returns `None` if it does not exist.
+/// Finds a stack set. The result has no configured instances. Returns `None` if the stack set does
+/// not exist.
 pub(crate) async fn find(
     known: &OutputsFile<'_>,
     access: &Access,
@@ -71,7 +72,7 @@ pub(crate) async fn find(
     Ok(Some((wanted, set)))
 }
 
-/// Returns the ARNs of the roles of all instances, without the partition.
+/// Returns the role ARNs of all instances, without the partition.
 pub(crate) async fn roles(
     access: &Access,
     wanted: &Wanted,

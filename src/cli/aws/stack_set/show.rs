@@ -1,4 +1,4 @@
-//! The changes of a stack set and its failed instances, as tables and for JSON output.
+//! The changes to a stack set and its failed instances, as tables and for JSON output.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -141,7 +141,7 @@ pub(crate) fn failures(stream: Stream, report: &Report) -> String {
     text
 }
 
-/// Changes of a stack set.
+/// Changes to a stack set.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SetChanges {

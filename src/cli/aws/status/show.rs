@@ -142,7 +142,7 @@ fn details(place: &str, view: &View) -> Text {
     for one in view.drifted.iter().flatten() {
         let _ = writeln!(
             out,
-            "\n{place}: {} ({}) is {} outside CloudFormation",
+            "\n{place}: {} ({}) was {} outside CloudFormation",
             shown(&one.logical_id),
             shown(&one.resource_type),
             shown(&one.status.to_lowercase())

@@ -127,7 +127,7 @@ impl Deliveries {
         };
         let _ = writeln!(
             out,
-            "\nSource {}: newest version {}, uploaded {}",
+            "\nSource {}: newest version {}, uploaded {} UTC",
             self.place(),
             shown(version),
             time::utc(*uploaded)
@@ -243,7 +243,7 @@ async fn newest(object: &SourceObject, access: &Access) -> Result<(String, i64),
 
 fn reason(access: &Access, error: &DeployError) -> String {
     format!(
-        "the live version is unknown: profile `{}` cannot read it: {}",
+        "the version is unknown because profile `{}` cannot read it: {}",
         access.profile(),
         error.message
     )

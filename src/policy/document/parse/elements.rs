@@ -54,7 +54,7 @@ impl Reader {
             .min()
             .filter(|(distance, _)| *distance <= 2);
         let help = match near {
-            Some((0, name)) => format!("names are case-sensitive here: write `{name}`"),
+            Some((0, name)) => format!("write `{name}`: names are case-sensitive here"),
             Some((_, name)) => format!("did you mean `{name}`?"),
             None => format!("use one of: {}", known.join(", ")),
         };

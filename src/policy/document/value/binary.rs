@@ -5,18 +5,18 @@ use base64::engine::general_purpose::STANDARD;
 
 /// A binary value.
 ///
-/// Follows the AWS document *IAM JSON policy elements: Condition operators*, section *Binary
-/// condition operators*.
+/// Follows *IAM JSON policy elements: Condition operators*, section *Binary condition operators*,
+/// in the AWS documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binary(Vec<u8>);
 
 impl Binary {
-    /// Parses standard Base64 with padding. `None` for anything else.
+    /// Parses standard Base64 with padding. Returns `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         STANDARD.decode(text).ok().map(Self)
     }
 
-    /// Returns whether a value of the request is equal. The value can be in Base64, as in a JSON
+    /// Returns whether a value in the request is equal. The value can be in Base64, as in a JSON
     /// request, or be the bytes themselves.
     pub fn is(&self, value: &str) -> bool {
         self.0 == value.as_bytes() || Self::parse(value).as_ref() == Some(self)

@@ -4,14 +4,14 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 /// A point in time.
 ///
-/// Follows the AWS document *IAM JSON policy elements: Condition operators*, section *Date
-/// condition operators*: a W3C profile of ISO 8601, or seconds since 1970. Four digits are
+/// Follows *IAM JSON policy elements: Condition operators*, section *Date condition operators*, in
+/// the AWS documentation: a W3C profile of ISO 8601, or seconds since 1970. Four digits are
 /// interpreted as a year. A time without an offset, which that profile does not define, is UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(DateTime<Utc>);
 
 impl Instant {
-    /// Parses a date. `None` for anything else.
+    /// Parses a date. Returns `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let day = |year: &str, month: &str, day: &str| {
             Some(Self(

@@ -2,13 +2,13 @@
 
 /// An integer or decimal number.
 ///
-/// Follows the AWS document *IAM JSON policy elements: Condition operators*, section *Numeric
-/// condition operators*.
+/// Follows *IAM JSON policy elements: Condition operators*, section *Numeric condition operators*,
+/// in the AWS documentation.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Number(f64);
 
 impl Number {
-    /// Parses a number. `None` for anything else, including infinity.
+    /// Parses a number. Returns `None` for anything else, including infinity.
     pub fn parse(text: &str) -> Option<Self> {
         let begins = text.trim_start_matches(['-', '+']);
         if !begins.starts_with(|c: char| c.is_ascii_digit() || c == '.') {

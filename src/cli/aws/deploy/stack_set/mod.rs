@@ -134,7 +134,7 @@ fn say_notes(session: &Session<'_>, wanted: &Wanted, prepared: &Prepared) {
     }
 }
 
-/// Asks for confirmation. Returns `None` if the user declines, or whether instances may be removed.
+/// Asks for confirmation. Returns whether instances may be removed, or `None` if the user declines.
 async fn may_go_on(
     session: &Session<'_>,
     step: &StackStep,
@@ -210,7 +210,7 @@ fn say_of_dev(session: &Session<'_>, prepared: &Prepared) {
     }
 }
 
-/// Records that every instance is current, in the outputs file and the JSON output.
+/// Records in the outputs file and the JSON output that every instance is current.
 fn record_current(
     session: &mut Session<'_>,
     step: &StackStep,

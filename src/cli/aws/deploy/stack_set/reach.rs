@@ -1,4 +1,4 @@
-//! The access to the accounts of stack set instances, for accounts with a profile.
+//! Access to the accounts of stack instances, if the accounts have a profile.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -97,7 +97,7 @@ impl Push<'_> {
         let mut help = match execution.status.as_str() {
             "Superseded" => "to deploy this version, run the same push with --start",
             "Stopped" | "Cancelled" => {
-                "a user stopped it; to start it again, run the same push with --start"
+                "a user stopped it; to start a new execution, run the same push with --start"
             }
             _ => "fix the errors above, then run the same push with --start",
         }

@@ -25,7 +25,7 @@ use crate::cli::output::{self, thousands};
 use crate::cli::project::Project;
 use crate::cli::{Failure, Outcome};
 
-/// Maximum time for the pipeline to detect an upload. An event takes seconds, polling takes
+/// Maximum time for the pipeline to detect an upload. An event takes seconds; polling takes
 /// minutes.
 const START_LIMIT: Duration = Duration::from_secs(5 * 60);
 
@@ -212,7 +212,7 @@ impl Push<'_> {
                 version_id: Some(Some(self.version.clone())),
                 ..ExecutionEntry::default()
             });
-            return self.finish("nothing to do; to run the pipeline again, use --start");
+            return self.finish("nothing to do; to start the pipeline again, use --start");
         }
         // Follow a completed execution to report its failure, or to follow the next pipelines.
         self.follow(&found.id).await
@@ -241,8 +241,8 @@ impl Push<'_> {
     }
 
     /// Returns the name of the source action that accepts a version. Returns `None` if the pipeline
-    /// does not support source revisions, which require type V2 (AWS CodePipeline, *Pipeline
-    /// types*).
+    /// does not support source revisions. According to the AWS documentation, *Pipeline types*,
+    /// they require type V2.
     async fn source_action(&self) -> Result<Option<String>, Failure> {
         let dev = &self.project.plan.dev;
         if dev.create_pipeline {
@@ -276,7 +276,7 @@ impl Push<'_> {
         Ok(found?)
     }
 
-    /// Explains why no execution may have started.
+    /// Explains why an execution may not have started.
     async fn not_started(&self) -> Failure {
         let dev = &self.project.plan.dev;
         let (pipeline, version) = (self.pipeline(), &self.version);
