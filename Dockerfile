@@ -1,5 +1,5 @@
-# The image of a release: the static binary and the certificates of the public authorities. The release
-# workflow lays out the files.
+# The image of a release: the static binary and the certificates of public certificate authorities. The
+# release workflow lays out the files.
 FROM scratch
 ARG TARGETPLATFORM
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

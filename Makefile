@@ -22,7 +22,7 @@ docs: schemas binary ## Write the generated pages of the book, and build the boo
 	python3 -B docs/reference.py "$(BUILT)"
 	sh tests/book.sh
 
-test: ## Check the format, run Clippy, and run the tests (30 minutes the first time, 5 GB)
+test: ## Check the formatting, run Clippy, and run the tests (30 minutes the first time, 5 GB)
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(TESTED) -- -D warnings
 	$(CARGO) test $(TESTED) --lib --bins --test it
@@ -60,7 +60,7 @@ test-all: test demo test-browser test-docs check-workflows ## Run all tests, wit
 	fakecloud=$$(sh tests/fakecloud.sh) && \
 	S3FERRY_FAKECLOUD="$$fakecloud" $(CARGO) test $(TESTED) --test slow
 
-bench: ## Measure processes (hyperfine), parts (criterion), and deployments next to the AWS CLI
+bench: ## Measure processes (hyperfine) and parts (criterion), and compare deployments with the AWS CLI
 	benches/run
 
 package: ## Build the package for the registry, and run its tests outside the checkout

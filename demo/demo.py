@@ -160,7 +160,7 @@ class Pipeline:
         self.zip = None
 
     def has_no_source(self):
-        """A missing source object is not found instead of forbidden: the role can list the bucket."""
+        """Checks that a missing source object is not found, not forbidden: the role can list the bucket."""
         try:
             self.service("s3").get_object(Bucket=self.source_bucket, Key="sample-website.zip")
         except botocore.exceptions.ClientError as error:

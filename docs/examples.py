@@ -4,9 +4,9 @@
 usage: python3 docs/examples.py BINARY [--check]
 
 The rules are those of tests/it/docs.rs. An example without an ellipsis gets the whole output. If the
-last line of an example is an ellipsis, the example gets as many first lines of the output as it
-shows. Other examples with an ellipsis are only compared: if one differs, the script prints the output
-and exits with code 1. With --check, nothing is written.
+last line of an example is an ellipsis, the script keeps the number of lines above it, and replaces
+them with the first lines of the output. Other examples with an ellipsis are only compared: if one
+differs, the script prints the output and exits with code 1. With --check, nothing is written.
 """
 
 import os

@@ -9,8 +9,8 @@ FIGURES.json is the file that benches/run writes:
      "commands": [{"command": "synth", "mean_ms": 30.5, "peak_mib": 18.2}, …],
      "scale": [{"instances": 10, "synthesis": [0.01, 14], "proof": [0.02, 14], "all": [0.16, 18]}, …]}
 
-The times of `scale` are processor seconds, the sizes MiB. The figures are between the comments
-`<!-- figures -->` and `<!-- /figures -->`. With --check, nothing is written, and the exit code is 1
+The times of `scale` are processor seconds, and the sizes are MiB. The figures are between the
+comments `<!-- figures -->` and `<!-- /figures -->`. With --check, nothing is written, and the exit code is 1
 if a block is stale.
 """
 
@@ -44,7 +44,7 @@ def commands(figures):
 
 
 def scale(figures):
-    """Return the table of the sizes of a fleet."""
+    """Return the table of the fleet sizes."""
     lines = [
         "| instances | synthesis | with the proof | with the proof and the lint |",
         "| ---: | ---: | ---: | ---: |",

@@ -3,7 +3,7 @@
 
 usage: python3 docs/reference.py BINARY [--check]
 
-With --check, write nothing, name the pages that are stale, and exit with code 1 if there is one.
+With --check, write nothing, name the stale pages, and exit with code 1 if there are any.
 """
 
 import json
@@ -198,7 +198,7 @@ def section(out, schema, root, prefix):
 
 
 def key_facts(out, key, root):
-    """Write type, values, default, and example of a key."""
+    """Write the type, values, default, and examples of a key."""
     resolved, nullable = key, "null" in (key.get("type") or [])
     for part in [key, *(key.get("anyOf") or [])]:
         if part.get("type") == "null":
@@ -292,7 +292,7 @@ def documents(binary):
         "With `--format json`, a command prints one JSON document. `authorize` prints one document per "
         "line. Each document has a `version`, which changes if a member is removed or changes its "
         "meaning. New members can be added at any time. `s3ferry schema --of COMMAND` prints the JSON "
-        "Schema; the schemas are also in the folder `schemas` of the repository.\n\n",
+        "Schema. The schemas are also in the `schemas` folder of the repository.\n\n",
     ]
     for name in names:
         if name == "config":

@@ -19,7 +19,8 @@ import tempfile
 import unicodedata
 
 IMAGES = pathlib.Path(__file__).resolve().parent / "src" / "images"
-# The commands of the terminal image, and the number of lines that it shows of each; None means all.
+# The commands of the terminal image, and the number of output lines that it shows of each. A negative
+# number means the last lines, and None means all lines.
 COMMANDS = [
     (["init", "--dev-account", "111111111111", "--prod-account", "222222222222", "--region", "eu-west-1"], None),
     (["synth"], None),
