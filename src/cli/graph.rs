@@ -23,8 +23,8 @@ Examples:
   s3ferry graph --target prod                   the dev account and one target
   s3ferry graph --expand                        every target, even if they are alike
 
-Each arrow represents the calls from one node to another. Thick arrows move the artifact, and dashed
-arrows have denied or unproven calls. The numbers show the order of the steps. `s3ferry report` lists
+Each arrow represents the calls from one node to another. Thick arrows show calls that move the
+artifact, and dashed arrows show denied or unproven calls. The numbers show the order of the steps. `s3ferry report` lists
 the calls of each arrow.";
 
 #[derive(Debug, clap::Args)]

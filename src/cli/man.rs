@@ -73,7 +73,7 @@ pub(crate) fn run(
 }
 
 /// The exit codes of all commands.
-const EXIT_STATUS: [(&str, &str); 6] = [
+const EXIT_STATUS: [(&str, &str); 7] = [
     ("0", "Success."),
     (
         "1",
@@ -81,9 +81,13 @@ const EXIT_STATUS: [(&str, &str); 6] = [
     ),
     (
         "2",
-        "Invalid usage, configuration, or input, or the wrong account.",
+        "Invalid usage, configuration, or input; an unused input; or the wrong account.",
     ),
     ("3", "AWS cannot be reached or rejects a request."),
+    (
+        "4",
+        "Only doctor: no findings, but not everything could be read or evaluated.",
+    ),
     ("130", "Interrupted by Ctrl-C (SIGINT)."),
     ("129, 143", "Interrupted by SIGHUP or SIGTERM."),
 ];

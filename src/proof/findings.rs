@@ -221,12 +221,15 @@ fn excess(found: &StatementUse) -> Placed {
             shown.join(", ")
         ),
     };
-    let fix = "list only the actions that a pipeline execution needs".to_owned();
+    let fix = match count {
+        0 => "remove the statement",
+        _ => "list only the actions that a pipeline execution needs",
+    };
     finding(
         EXCESS,
         found.place,
         Some(&found.resource),
         message,
-        Some(fix),
+        Some(fix.to_owned()),
     )
 }

@@ -115,7 +115,7 @@ enum Giver {
 impl Giver {
     fn option(self) -> &'static str {
         match self {
-            Self::Folder => "a file in `policies`",
+            Self::Folder => "file in `policies`",
             Self::Policy => "--policy",
             Self::Identity => "--identity",
             Self::Boundary => "--boundary",

@@ -219,8 +219,7 @@ impl Run<'_> {
                 };
                 self.starts(&scope, arn, pipeline);
             }
-            Work::Other(what) => {
-                let provider = what.rsplit(" by ").next().unwrap_or(what);
+            Work::Other { provider, what } => {
                 self.not_modelled(&scope.at(Step::Action), provider, what);
             }
         }

@@ -63,8 +63,13 @@ pub(crate) enum Work {
     Deploy(Deploy),
     /// It starts another pipeline.
     Invoke(Invoke),
-    /// An action that is not modeled: its category and provider.
-    Other(String),
+    /// An operation that is not modeled.
+    Other {
+        /// Provider, as in the action type.
+        provider: String,
+        /// Subject of the message, such as `the Build action by CodeBuild`.
+        what: String,
+    },
 }
 
 impl Work {

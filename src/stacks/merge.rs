@@ -56,8 +56,11 @@ pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, Me
     Ok(escape::json(&format!("{policy:#}\n")).into_owned())
 }
 
+/// The first parts of the Sids that only the statements in [`super::store`] have.
+const OWN_SIDS: [&str; 3] = ["DeployRoleReads", "DeployRoleLists", "DeployRolesRead"];
+
 /// Returns whether an earlier run merged this policy. Such a policy contains one of the required
-/// statements or a statement whose Sid begins with `DeployRole`.
+/// statements or a statement with one of the tool's Sids.
 pub fn is_merged_bucket_policy(plan: &Plan, text: &str) -> bool {
     let Ok(policy) = serde_json::from_str::<Json>(text) else {
         return false;
@@ -68,7 +71,8 @@ pub fn is_merged_bucket_policy(plan: &Plan, text: &str) -> bool {
     let ours = statements(&wanted);
     statements(&policy).iter().any(|found| {
         let sid = found["Sid"].as_str().unwrap_or_default();
-        sid.starts_with("DeployRole") || ours.iter().any(|ours| same_statement(found, ours))
+        OWN_SIDS.iter().any(|own| sid.starts_with(own))
+            || ours.iter().any(|ours| same_statement(found, ours))
     })
 }
 

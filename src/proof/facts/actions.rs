@@ -101,16 +101,20 @@ impl Reader<'_, '_> {
             {
                 Work::Approve
             }
-            (Some("Approval"), Some("AWS"), Some("Manual")) => {
-                Work::Other("the Amazon SNS approval notification".to_owned())
-            }
+            (Some("Approval"), Some("AWS"), Some("Manual")) => Work::Other {
+                provider: "the Amazon SNS approval notification".to_owned(),
+                what: "the Amazon SNS approval notification".to_owned(),
+            },
             (category, owner, provider) => {
                 let (category, provider) = (category.unwrap_or("?"), provider.unwrap_or("?"));
-                let by = match owner {
+                let provider = match owner {
                     Some("AWS") | None => provider.to_owned(),
                     Some(owner) => format!("{provider} ({owner})"),
                 };
-                Work::Other(format!("a {category} action by {by}"))
+                Work::Other {
+                    what: format!("the {category} action by {provider}"),
+                    provider,
+                }
             }
         }
     }

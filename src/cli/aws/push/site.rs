@@ -190,36 +190,36 @@ impl<'p> Site<'p> {
         add(
             Code::Backslash,
             self.backslashes,
-            "the S3 deploy action replaces every `\\` with `/` in the name of {}",
+            "the S3 deploy action replaces every `\\` with `/` in these names: {}",
             "rename the files, or create the zip file with `/` as the separator",
         );
         add(
             Code::LeadingSlash,
             self.leading,
-            "the S3 deploy action keeps the leading `/` of {}, so browsers find the object only \
-             under `//`",
+            "the S3 deploy action keeps the leading `/` of these names, so browsers find the \
+             objects only under `//`: {}",
             "create the zip file without a leading `/`, or push the folder itself",
         );
         add(
             Code::UnusualPath,
             self.unusual,
-            "`./` or `//` in the name of {} becomes part of the object key, and browsers do not \
-             request such keys",
+            "`./` and `//` in these names become part of the object keys, and browsers do not \
+             request such keys: {}",
             "recreate the zip file, or push the folder itself",
         );
         add(
             Code::DuplicateName,
             self.duplicates,
-            "the name of {} occurs more than once: the S3 deploy action uploads every copy, and \
-             the last one becomes the current version",
+            "the S3 deploy action uploads every copy of these duplicate names, and the last copy \
+             becomes the current version: {}",
             "create the zip file with one entry for each name",
         );
         add(
             Code::SymbolicLink,
             self.links,
-            "the S3 deploy action uploads the symbolic link {} as a small object that contains \
-             the path of its target",
-            "add the file itself to the zip file, or push the folder itself",
+            "the S3 deploy action uploads each symbolic link as a small object that contains \
+             only the path of its target: {}",
+            "add the files themselves to the zip file, or push the folder itself",
         );
         add(
             Code::DesktopFile,
@@ -230,7 +230,7 @@ impl<'p> Site<'p> {
         add(
             Code::Case,
             self.case,
-            "the name of {} differs from another name only in case: S3 keeps both objects",
+            "these names differ from other names only in case, and S3 keeps all of the objects: {}",
             "",
         );
         found.extend(self.types.warnings());
