@@ -5,7 +5,7 @@ usage: python3 docs/figures.py FIGURES.json [--check]
 
 FIGURES.json is the file that benches/run writes:
 
-    {"rules": 60,
+    {"rules": 61,
      "commands": [{"command": "synth", "mean_ms": 30.5, "peak_mib": 18.2}, …],
      "scale": [{"instances": 10, "synthesis": [0.01, 14], "proof": [0.02, 14], "all": [0.16, 18]}, …]}
 

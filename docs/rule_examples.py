@@ -204,6 +204,22 @@ Pipeline:
 """,
     ),
     "CODEPIPELINE_STORE_REGIONS": ("Add a cross-Region action in CodePipeline", ""),
+    "CODEPIPELINE_TRIGGER_NO_PULL_REQUESTS": (
+        "Add trigger with code push or pull request event types",
+        """\
+Pipeline:
+  Type: AWS::CodePipeline::Pipeline
+  Properties:
+    Triggers:
+      - ProviderType: CodeStarSourceConnection
+        GitConfiguration:
+          SourceActionName: Source
+          Push:
+            - Branches:
+                Includes:
+                  - main
+""",
+    ),
     "CODEPIPELINE_TYPE_V2": (
         "Pipeline types",
         "Pipeline:\n  Type: AWS::CodePipeline::Pipeline\n  Properties:\n    PipelineType: V2\n",

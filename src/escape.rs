@@ -83,8 +83,8 @@ pub(crate) fn without_commands(output: &str) -> Cow<'_, str> {
     replaced_hashes(out, "#\\u{23}")
 }
 
-/// Escapes hidden characters in a JSON document with JSON escapes. Outside strings, JSON contains
-/// no hidden characters except line breaks and tabs.
+/// Escapes hidden characters in a JSON document with JSON escapes. Outside strings, the serialized
+/// documents contain no hidden characters except line breaks and tabs.
 pub(crate) fn json(document: &str) -> Cow<'_, str> {
     let shown = escaped(document, hides_in_lines, |out, c| {
         let mut units = [0; 2];
@@ -93,6 +93,11 @@ pub(crate) fn json(document: &str) -> Cow<'_, str> {
         }
     });
     replaced_hashes(shown, "#\\u0023")
+}
+
+/// Returns a quoted string that YAML reads unchanged.
+pub(crate) fn yaml_string(text: &str) -> String {
+    json(&serde_json::Value::from(text).to_string()).into_owned()
 }
 
 /// Escapes a JSON document for a YAML parser: all characters in the Basic Multilingual Plane except

@@ -16,6 +16,10 @@ pub(crate) enum ArnKind {
     RoleOrUser,
     /// A customer managed policy or an AWS managed policy.
     Policy,
+    /// A connection to a repository provider. Connections that were created before July 2024 have
+    /// the service prefix `codestar-connections`. Follows *Connection* in the AWS CodeConnections
+    /// API Reference.
+    Connection,
 }
 
 /// Regular expression for an ARN of kind [`ArnKind::Key`], for schemas.
@@ -31,6 +35,10 @@ pub(crate) const ROLE_OR_USER_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:(role|
 pub(crate) const POLICY_ARN: &str = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/\
     ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,128}$";
 
+/// Regular expression for an ARN of kind [`ArnKind::Connection`], for schemas.
+pub(crate) const CONNECTION_ARN: &str = "^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:[0-9]{12}:connection/\
+    [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+
 impl ArnKind {
     /// Parses an ARN of this kind.
     ///
@@ -39,13 +47,14 @@ impl ArnKind {
     /// `is not the ARN of an IAM role`.
     pub(crate) fn parse(self, text: &str) -> Result<Arn<'_>, &'static str> {
         let arn = Arn::parse(text).filter(|arn| {
-            let service = match self {
-                Self::Key => "kms",
-                Self::Role | Self::RoleOrUser | Self::Policy => "iam",
+            let services: &[&str] = match self {
+                Self::Key => &["kms"],
+                Self::Role | Self::RoleOrUser | Self::Policy => &["iam"],
+                Self::Connection => &["codeconnections", "codestar-connections"],
             };
-            arn.service == service
+            services.contains(&arn.service)
                 && arn.partition.starts_with("aws")
-                && arn.region.is_empty() == (service == "iam")
+                && arn.region.is_empty() == (arn.service == "iam")
         });
         let Some(arn) = arn else {
             return Err(self.not_one());
@@ -62,6 +71,8 @@ impl ArnKind {
                 .iter()
                 .any(|kind| is_iam_name(arn.resource, kind, ROLE_NAME.length())),
             Self::Policy => is_iam_name(arn.resource, "policy", POLICY_NAME.length()),
+            Self::Connection => (arn.resource.strip_prefix("connection/"))
+                .is_some_and(|id| is_key_id(id) && !id.starts_with("mrk-")),
         };
         let is_owned = is_account_id(arn.account) || (self == Self::Policy && arn.account == "aws");
         if is_valid && is_owned {
@@ -77,6 +88,7 @@ impl ArnKind {
             Self::Role => "is not the ARN of an IAM role",
             Self::RoleOrUser => "is not the ARN of an IAM role or user",
             Self::Policy => "is not the ARN of a managed policy",
+            Self::Connection => "is not the ARN of a connection",
         }
     }
 }
@@ -116,6 +128,7 @@ mod tests {
             ArnKind::Role => ROLE_ARN,
             ArnKind::RoleOrUser => ROLE_OR_USER_ARN,
             ArnKind::Policy => POLICY_ARN,
+            ArnKind::Connection => CONNECTION_ARN,
         };
         let schema = serde_json::json!({ "type": "string", "pattern": pattern });
         let by_schema = jsonschema::is_valid(&schema, &serde_json::json!(arn));
@@ -147,6 +160,27 @@ mod tests {
         }
         let alias = KEY.replace("key", "alias/s3deploykey");
         assert!(!is_accepted(ArnKind::Key, &alias));
+    }
+
+    #[test]
+    fn connections_have_two_service_prefixes() {
+        let accepted = |service: &str, id: &str| {
+            let arn = format!("arn:aws:{service}:us-east-1:111111111111:{id}");
+            is_accepted(ArnKind::Connection, &arn)
+        };
+        let id = "connection/11111111-2222-3333-4444-555555555555";
+        assert!(accepted("codeconnections", id));
+        assert!(accepted("codestar-connections", id));
+        assert!(!accepted("codecommit", id));
+        assert!(!accepted("codeconnections", "connection/*"));
+        assert!(!accepted(
+            "codeconnections",
+            &id.replace("connection", "host")
+        ));
+        assert!(!accepted(
+            "codeconnections",
+            "connection/mrk-0123456789abcdef0123456789abcdef"
+        ));
     }
 
     #[test]

@@ -116,6 +116,13 @@ pub(crate) const RULE: [&str; 9] = [
     "events:UntagResource",
 ];
 
+/// Actions for the connections of `AWS::CodePipeline::Pipeline`. The schema of the resource lists
+/// only the action with the old service prefix. AWS managed policies grant both.
+pub(crate) const CONNECTION: [&str; 2] = [
+    "codeconnections:PassConnection",
+    "codestar-connections:PassConnection",
+];
+
 /// Actions for `AWS::CodePipeline::Pipeline`.
 pub(crate) const PIPELINE: [&str; 8] = [
     "codepipeline:CreatePipeline",

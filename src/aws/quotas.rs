@@ -153,6 +153,12 @@ table! {
         /// Length of a stack set name.
         STACK_SET_NAME: "stack set name", 128 "characters", Fixed;
     }
+    "CodePipeline", "GitBranchFilterCriteria" {
+        /// Patterns in each list of a trigger filter.
+        TRIGGER_PATTERNS: "patterns per trigger filter", 8 "patterns", Fixed;
+        /// Length of a pattern in a trigger filter.
+        TRIGGER_PATTERN: "pattern in a trigger filter", 255 "characters", Fixed;
+    }
     "CodePipeline", "Quotas in AWS CodePipeline" {
         /// Pipelines per account and region.
         PIPELINES: "pipelines per region", 1_000 "pipelines", OnRequest;

@@ -1,6 +1,6 @@
-//! The regions of the AWS partitions, and the availability of CodePipeline. Follows *Regions and
-//! zones*, *Quotas in AWS CodePipeline*, and *AWS CodePipeline endpoints and quotas* in the AWS
-//! documentation.
+//! The regions of the AWS partitions, and the availability of CodePipeline and CodeConnections.
+//! Follows *Regions and zones*, *Quotas in AWS CodePipeline*, *AWS CodePipeline endpoints and
+//! quotas*, and *CodeConnections endpoints and quotas* in the AWS documentation.
 
 use super::Partition::{self, Aws, AwsCn, AwsEusc, AwsUsGov};
 
@@ -76,6 +76,28 @@ const REGIONS: [RegionFacts; 39] = [
     with(AwsUsGov, "us-gov-west-1"),
 ];
 
+/// The regions in which CodeConnections is available.
+const WITH_CONNECTIONS: [&str; 18] = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-gov-east-1",
+];
+
 /// Returns the names of all regions.
 pub fn regions() -> impl Iterator<Item = &'static str> {
     REGIONS.iter().map(|region| region.name)
@@ -100,6 +122,19 @@ pub fn has_codepipeline(region: &str) -> bool {
     REGIONS
         .iter()
         .any(|known| known.name == region && known.has_codepipeline)
+}
+
+/// Returns whether CodeConnections, and therefore a repository source, is available in a region.
+pub(crate) fn has_connections(region: &str) -> bool {
+    WITH_CONNECTIONS.contains(&region)
+}
+
+/// Returns the regions of a partition in which CodeConnections is available.
+pub(crate) fn with_connections(partition: Partition) -> Vec<&'static str> {
+    let regions = WITH_CONNECTIONS.into_iter();
+    regions
+        .filter(|region| partition_of(region) == partition)
+        .collect()
 }
 
 /// Returns the partition of a region, from its name.
@@ -129,5 +164,8 @@ mod tests {
             assert_eq!(Partition::of_arns(partition.as_str()), Some(partition));
         }
         assert_eq!(Partition::of_arns("aws-iso"), None);
+        for region in WITH_CONNECTIONS {
+            assert!(has_codepipeline(region), "{region}");
+        }
     }
 }

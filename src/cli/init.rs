@@ -5,9 +5,11 @@ mod existing;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
 
+use crate::aws::arn::Arn;
 use crate::aws::names::account_id_problem;
 use crate::config::{Document, pipeline_region_problem};
 use crate::diagnostic::Source;
+use crate::escape::yaml_string;
 
 use super::locate::DEFAULT_CONFIG;
 use super::output::{self, print};
@@ -17,6 +19,9 @@ const EXAMPLES: &str = "\
 Examples:
   s3ferry init  prompt for the account IDs
   s3ferry init --dev-account 111111111111 --prod-account 222222222222
+
+For a repository, with a connection from `aws codeconnections list-connections`:
+  s3ferry init --prod-account 222222222222 --connection ARN --repository example/website
 
 For an existing pipeline:
   aws codepipeline get-pipeline --name site > site.json
@@ -41,6 +46,32 @@ pub(crate) struct InitOptions {
     /// Set the region of the pipeline and the output bucket [default: us-east-1]
     #[arg(long, value_name = "REGION", help_heading = "Input")]
     region: Option<String>,
+    /// Use a repository as the source: set the ARN of the connection to its provider, which is also
+    /// the default for --dev-account and --region
+    #[arg(
+        long,
+        value_name = "ARN",
+        requires = "repository",
+        conflicts_with = "from",
+        help_heading = "Input"
+    )]
+    connection: Option<String>,
+    /// Set the full name of the repository, with --connection
+    #[arg(
+        long,
+        value_name = "OWNER/NAME",
+        requires = "connection",
+        help_heading = "Input"
+    )]
+    repository: Option<String>,
+    /// Set the branch that the pipeline deploys, with --connection [default: main]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "connection",
+        help_heading = "Input"
+    )]
+    branch: Option<String>,
     /// Match the pipeline in this file, the output of `aws codepipeline get-pipeline`
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     from: Option<PathBuf>,
@@ -106,11 +137,15 @@ fn checked(text: String) -> Result<String, Failure> {
 fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
     let dev = Question::account("--dev-account", "Dev account ID (12 digits)");
     let prod = Question::account("--prod-account", "Prod account ID (12 digits)");
+    // The connection is in the account and the region of the pipeline.
+    let connection = options.connection.as_deref().and_then(Arn::parse);
+    let of_connection = connection.map(|arn| (arn.account, arn.region));
+    let (account, region) = of_connection.unzip();
     // Check all options before asking the first question.
     let given = [
-        dev.given(options.dev_account.as_deref()),
+        dev.given(options.dev_account.as_deref().or(account)),
         prod.given(options.prod_account.as_deref()),
-        REGION.given(options.region.as_deref()),
+        REGION.given(options.region.as_deref().or(region)),
     ];
     let (given, problems): (Vec<_>, Vec<_>) = given.into_iter().partition(Result::is_ok);
     if !problems.is_empty() {
@@ -125,15 +160,50 @@ fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
     };
     let (dev, prod) = (answer(&dev)?, answer(&prod)?);
     // With both accounts as options, the command runs without questions.
-    let is_asked = options.dev_account.is_none() || options.prod_account.is_none();
-    let region = match (&options.region, REGION.default) {
+    let is_asked =
+        options.dev_account.as_deref().or(account).is_none() || options.prod_account.is_none();
+    let region = match (options.region.as_deref().or(region), REGION.default) {
         (None, Some(default)) if !is_asked => default.to_owned(),
         _ => answer(&REGION)?,
     };
     if dev == prod {
         warn_of_one_account(global, &dev);
     }
-    Ok(configuration(&dev, &prod, &region))
+    let source = match (&options.connection, &options.repository) {
+        (Some(connection), Some(repository)) => {
+            repository_source(connection, repository, options.branch.as_deref())
+        }
+        _ => object_source(&dev, &region),
+    };
+    Ok(configuration(&dev, &prod, &region, &source))
+}
+
+/// Returns the settings of a source object, and the setting of the target that depends on it.
+fn object_source(dev: &str, region: &str) -> [String; 2] {
+    let source = format!(
+        "    bucket: s3ferry-source-{dev}-{region}
+    object_key: sample-website.zip      # a new version starts the pipeline
+    create: true                        # false: the bucket already exists
+"
+    );
+    let tags =
+        "    tagged_objects: false               # true: the source object has S3 object tags
+";
+    [source, tags.to_owned()]
+}
+
+/// Returns the settings of a repository.
+fn repository_source(connection: &str, repository: &str, branch: Option<&str>) -> [String; 2] {
+    let source = format!(
+        "    connection: {}
+    repository: {}
+    branch: {:<28}# every push to it starts the pipeline; see `trigger`
+",
+        yaml_string(connection),
+        yaml_string(repository),
+        yaml_string(branch.unwrap_or("main")),
+    );
+    [source, String::new()]
 }
 
 fn warn_of_one_account(global: &Global, account: &str) {
@@ -261,7 +331,7 @@ fn next_steps(global: &Global, options: &InitOptions) -> String {
     format!("Next: {look}, then run `{synth}`.\n")
 }
 
-fn configuration(dev: &str, prod: &str, region: &str) -> String {
+fn configuration(dev: &str, prod: &str, region: &str, [source, tags]: &[String; 2]) -> String {
     format!(
         r#"# s3ferry: a pipeline in one account deploys to an S3 bucket in another account.
 # All other settings have defaults; `s3ferry schema` describes them.
@@ -275,10 +345,7 @@ dev:
     administrators: []                  # ARNs of IAM roles or users in the dev account
     multi_region: false                 # changing this later replaces the key
   source:
-    bucket: s3ferry-source-{dev}-{region}
-    object_key: sample-website.zip      # a new version starts the pipeline
-    create: true                        # false: the bucket already exists
-  artifacts:
+{source}  artifacts:
     bucket: s3ferry-artifacts-{dev}-{region}
     create: true                        # false: the bucket already exists
   pipeline:
@@ -294,10 +361,9 @@ targets:
     create: true                        # false: the bucket already exists
     role: prods3role
     path: ""                            # folder in the bucket; "" is the top level
-    tagged_objects: false               # true: the source object has S3 object tags
-    approval: false                     # true: the stage waits for an approval
+{tags}    approval: false                     # true: the stage waits for an approval
 
-permissions: least                      # or article: the wildcards of AWS's published procedure
+permissions: least                      # or article: the wildcards in AWS's published procedure
 quotas:
   actions_per_pipeline: 1000            # AWS quota; larger fleets need more pipelines
 tags: {{}}

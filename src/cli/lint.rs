@@ -189,7 +189,7 @@ pub(crate) struct RulesDocument<'r> {
 pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Failure> {
     if options.list_rules && !matches!(options.format, Format::Text | Format::Json) {
         return Err(Failure::new(
-            "--list-rules does not support the formats SARIF and JUnit",
+            "--list-rules does not support the SARIF or JUnit format",
             "use --format text or --format json",
         ));
     }
@@ -355,7 +355,7 @@ fn rules(options: &LintOptions) -> Result<Rules, Failure> {
 }
 
 fn no_rule() -> Diagnostic {
-    Diagnostic::new(Span::default(), "the rule file contains no rule")
+    Diagnostic::new(Span::default(), "the rule file contains no rules")
         .help("write `rule NAME { … }`; see *Writing AWS CloudFormation Guard rules*")
 }
 

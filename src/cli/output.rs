@@ -22,7 +22,7 @@ use super::{Failure, Global};
 pub(crate) struct Text(String);
 
 impl Text {
-    /// Returns an empty text.
+    /// Returns an empty [`Text`].
     pub(crate) fn new() -> Self {
         Self::default()
     }
@@ -183,8 +183,9 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Returns the maximum number of columns, from `COLUMNS` or the terminal. Returns `None`
-    /// without a terminal, so that the reader of a pipe gets whole lines.
+    /// Returns the maximum number of columns, from `COLUMNS` or the terminal. Returns `None` if
+    /// `COLUMNS` is not set and there is no terminal, so that the reader of a pipe gets whole
+    /// lines.
     pub(crate) fn width(self) -> Option<usize> {
         let columns = std::env::var("COLUMNS").ok();
         let columns = columns.and_then(|text| text.parse::<usize>().ok());
@@ -199,7 +200,8 @@ impl Stream {
     }
 }
 
-/// Sets the use of colors: `always`, `never`, or depending on the terminal and NO_COLOR.
+/// Sets the use of colors: `always`, `never`, or `auto`, which depends on the terminal and
+/// `NO_COLOR`.
 pub(crate) fn set_color(when: &str) {
     match when {
         "always" => anstream::ColorChoice::Always.write_global(),
@@ -216,7 +218,7 @@ pub(crate) fn colors() -> bool {
 /// Prints a result. A closed pipe is not an error.
 ///
 /// # Errors
-/// Returns an error if standard output cannot be written.
+/// Returns an error if standard output cannot be written to.
 pub(crate) fn print(text: impl Into<Text>) -> Result<(), Failure> {
     let text = text.into();
     let written = above_live_lines(|| {
@@ -236,7 +238,7 @@ pub(crate) fn print(text: impl Into<Text>) -> Result<(), Failure> {
 /// Prints a result that consists of prose and tables, wrapped to the width of the terminal.
 ///
 /// # Errors
-/// Returns an error if standard output cannot be written.
+/// Returns an error if standard output cannot be written to.
 pub(crate) fn print_wrapped(text: impl Into<Text>) -> Result<(), Failure> {
     print(text.into().fitted(Stream::Results))
 }
@@ -245,7 +247,7 @@ pub(crate) fn print_wrapped(text: impl Into<Text>) -> Result<(), Failure> {
 pub(crate) fn error(text: impl Into<Text>) {
     let text = text.into();
     above_live_lines(|| {
-        // If standard error cannot be written, there is no way to report that.
+        // If standard error cannot be written to, there is no way to report that.
         let _ = writeln!(anstream::stderr().lock(), "{}", text.to_print());
     });
 }

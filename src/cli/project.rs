@@ -251,9 +251,10 @@ const EXAMPLE_BUCKETS: [&str; 3] = [
 
 /// Returns the first bucket to create that has a name from the example. Nobody can create it.
 pub(crate) fn example_bucket(plan: &Plan) -> Option<&BucketPlan> {
-    let dev = [&plan.dev.source_bucket, &plan.dev.artifact_bucket];
+    let source = plan.dev.source.object().map(|source| &source.bucket);
     let targets = plan.instances().map(|(_, instance)| &instance.bucket);
-    dev.into_iter()
+    (source.into_iter())
+        .chain([&plan.dev.artifact_bucket])
         .chain(targets)
         .find(|bucket| bucket.create && EXAMPLE_BUCKETS.contains(&bucket.name.as_str()))
 }

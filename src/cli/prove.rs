@@ -12,13 +12,13 @@ use super::{Failure, Global, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry prove               prove stacks/, or the templates of the configuration
+  s3ferry prove               prove the templates in stacks/, or generated ones
   s3ferry prove -v            include the denied attacks and the use of each statement
   s3ferry prove --call read   explain one step, layer by layer
   s3ferry prove --step dev    prove the state after the first dev deployment
   s3ferry prove --account 222222222222
                               show one account of a multi-account target
-  s3ferry prove --strict      also fail for unproven calls and excess permissions
+  s3ferry prove --strict      also fail on unproven calls and excess permissions
   s3ferry prove --policy my-bucket=policy.json --policy other-bucket=none
                               add the policies of existing buckets, keys, and roles
   s3ferry prove --identity pipeline-role=its-policies.json
@@ -34,9 +34,11 @@ output-key, invoke, logs, action (calls of actions with other providers), and ad
 check that AWS KMS makes when a key policy is set).
 
 Exit codes (for the whole proof, even with --call or --account):
-  0  proven; without --strict, unproven calls, unresolved values, and excess are accepted
+  0  proven; without --strict, unproven calls, unresolved values, and excess permissions
+     are accepted
   1  a denied call, an allowed attack, an unknown action, an execution that ends early, or an empty
      proof; with --strict, also an unproven call, an unresolved value, or excess
+     permissions
   2  an input that is unknown, unreadable, or unused";
 
 #[derive(Debug, clap::Args)]
@@ -62,7 +64,7 @@ pub(crate) struct ProveOptions {
     /// Treat unproven calls, unresolved values, and excess permissions as errors
     #[arg(long, help_heading = "Checks")]
     strict: bool,
-    /// Show every account and region instead of one for each group with equal results
+    /// Show every account and region instead of one for each group with identical results
     #[arg(long, help_heading = "Output")]
     expand: bool,
     /// Set the output format

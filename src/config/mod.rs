@@ -9,6 +9,7 @@ mod places;
 mod quotas;
 mod regions;
 mod schema;
+mod source;
 mod stack_set;
 mod stack_set_rules;
 mod validate;

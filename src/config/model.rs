@@ -25,7 +25,7 @@ pub struct Config {
     #[schemars(regex(pattern = names::ORGANIZATION))]
     pub organization: Option<String>,
     /// Permissions in the policies: `least` grants the actions that AWS documents for each call.
-    /// `article` uses the wildcards of AWS's published procedure, statement by statement.
+    /// `article` uses the wildcards in AWS's published procedure, statement by statement.
     #[serde(default)]
     pub permissions: Permissions,
     /// Quotas that AWS increased for the accounts, by name.
@@ -55,9 +55,9 @@ pub struct Dev {
     /// The KMS key that encrypts the artifacts.
     #[serde(default)]
     pub key: Key,
-    /// The source of the pipeline.
+    /// The source of the pipeline: an object in an S3 bucket, or a repository.
     #[serde(default)]
-    pub source: SourceBucket,
+    pub source: PipelineSource,
     /// The artifact store of the pipeline.
     #[serde(default)]
     pub artifacts: Artifacts,
@@ -94,22 +94,23 @@ pub struct Key {
     pub multi_region: bool,
 }
 
-/// The bucket that the pipeline's source action watches.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// The source of the pipeline. With `connection`, the source is a repository. Otherwise, it is an
+/// object in an S3 bucket.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct SourceBucket {
-    /// Bucket name.
+pub struct PipelineSource {
+    /// Name of the source bucket; default: `codepipeline-input-bucket`.
     #[schemars(example = &"codepipeline-input-bucket")]
-    pub bucket: String,
-    /// Key of the zip file that the pipeline deploys.
+    pub bucket: Option<String>,
+    /// Key of the zip file that the pipeline deploys; default: `sample-website.zip`.
     #[schemars(example = &"sample-website.zip")]
     #[schemars(regex(pattern = names::OBJECT_KEY_TEXT))]
-    pub object_key: String,
-    /// Whether to create the bucket. With `false`, the bucket must exist in the dev account, be
-    /// versioned, and send events to EventBridge.
-    pub create: bool,
-    /// How the pipeline detects a new version.
-    pub detect_changes: DetectChanges,
+    pub object_key: Option<String>,
+    /// Whether to create the bucket; default: `true`. With `false`, the bucket must exist in the
+    /// dev account, be versioned, and send events to EventBridge.
+    pub create: Option<bool>,
+    /// How the pipeline detects a new version of the object; default: `events`.
+    pub detect_changes: Option<DetectChanges>,
     /// ARN of the customer managed KMS key that encrypts the bucket by default. The key must be in
     /// the dev account and region. The service role can then decrypt with this key. If s3ferry
     /// creates the bucket, it sets this key as the default encryption key.
@@ -118,9 +119,44 @@ pub struct SourceBucket {
     )]
     #[schemars(regex(pattern = arn::KEY_ARN))]
     pub encryption_key: Option<String>,
+    /// ARN of the connection to the repository's provider, in the dev account and region. The
+    /// connection must exist and have the status `AVAILABLE`.
+    #[schemars(
+        example = &"arn:aws:codeconnections:us-east-1:111111111111:connection/11111111-2222-3333-4444-555555555555"
+    )]
+    #[schemars(regex(pattern = arn::CONNECTION_ARN))]
+    pub connection: Option<String>,
+    /// Full name of the repository. Requires `connection`.
+    #[schemars(example = &"example/website")]
+    pub repository: Option<String>,
+    /// Branch that the pipeline deploys. Requires `connection`.
+    #[schemars(example = &"main")]
+    pub branch: Option<String>,
+    /// The pushes that start the pipeline; default: every push to `branch`. Requires `connection`.
+    pub trigger: Option<Trigger>,
 }
 
-/// How a source change starts the pipeline.
+/// Filters for the pushes that start the pipeline. Each list has 1 to 8 glob patterns. A pattern
+/// that begins with `!` excludes what it matches.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Trigger {
+    /// Branches; default: `branch`. A push to a matching branch deploys the commit of that branch.
+    #[schemars(example = ["main"])]
+    #[schemars(length(min = 1))]
+    pub branches: Option<Vec<String>>,
+    /// Paths of changed files.
+    #[schemars(example = ["site/**", "!**/README.md"])]
+    #[schemars(length(min = 1))]
+    pub paths: Option<Vec<String>>,
+    /// Tags, instead of `branches` and `paths`. Pushing a matching tag deploys the tagged commit,
+    /// from any branch.
+    #[schemars(example = ["v*"])]
+    #[schemars(length(min = 1))]
+    pub tags: Option<Vec<String>>,
+}
+
+/// How a change of the source object starts the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DetectChanges {
@@ -396,18 +432,6 @@ impl Default for Key {
             administrators: Vec::new(),
             deletion_window_days: 30,
             multi_region: false,
-        }
-    }
-}
-
-impl Default for SourceBucket {
-    fn default() -> Self {
-        Self {
-            bucket: "codepipeline-input-bucket".to_owned(),
-            object_key: "sample-website.zip".to_owned(),
-            create: true,
-            detect_changes: DetectChanges::default(),
-            encryption_key: None,
         }
     }
 }

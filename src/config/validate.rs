@@ -56,7 +56,7 @@ impl Found {
         self.0.push(Complaint::new(path, message, help));
     }
 
-    fn name(&mut self, path: &str, problem: Option<String>, help: &str) {
+    pub(super) fn name(&mut self, path: &str, problem: Option<String>, help: &str) {
         if let Some(message) = problem {
             self.add(path, message, help);
         }
@@ -87,20 +87,7 @@ impl Found {
             self.iam_arn(config, &path, arn, &dev.account, ArnKind::RoleOrUser);
         }
         let bucket_help = "see the S3 bucket naming rules";
-        self.name(
-            "dev.source.bucket",
-            bucket_problem(&dev.source.bucket),
-            bucket_help,
-        );
-        self.name(
-            "dev.source.object_key",
-            object_key_problem(&dev.source.object_key),
-            "use a key such as `sample-website.zip`",
-        );
-        if let Some(arn) = &dev.source.encryption_key {
-            let path = "dev.source.encryption_key";
-            self.encryption_key(config, path, arn, &dev.account, &dev.region);
-        }
+        self.source(config);
         if let Some(bucket) = &dev.artifacts.bucket {
             let bucket = bucket.replace("{region}", &dev.region);
             self.name("dev.artifacts.bucket", bucket_problem(&bucket), bucket_help);
@@ -236,7 +223,7 @@ impl Found {
     }
 
     /// Checks the ARN of a customer managed key in an account and region.
-    fn encryption_key(
+    pub(super) fn encryption_key(
         &mut self,
         config: &Config,
         path: &str,

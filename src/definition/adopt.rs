@@ -110,20 +110,16 @@ impl<'a> Adoption<'a> {
                 )));
             }
         }
-        let source = (self.definition.actions.iter()).find(|action| action.is_s3_source());
-        let names =
-            source.map(|action| (action.setting("S3Bucket"), action.setting("S3ObjectKey")));
-        let wanted = (
-            Some(dev.source_bucket.name.as_str()),
-            Some(dev.source_object_key.as_str()),
-        );
-        if names.is_some_and(|names| names != wanted) {
+        let mut sources = self.definition.actions.iter();
+        let source = sources.find(|action| action.is_known_source());
+        if source.is_some_and(|action| !action.reads(&dev.source)) {
             self.notes.push(format!(
-                "The source action still reads its current object instead of s3://{}/{} from the \
-                 configuration: the service role must be allowed to read that object.",
-                dev.source_bucket.name, dev.source_object_key
+                "The source action still reads its current source instead of {} from the \
+                 configuration: the service role must be allowed to read that source.",
+                dev.source
             ));
         }
+        self.notes.extend(self.definition.note_on_pull_requests());
     }
 
     fn actions(&mut self) {

@@ -24,10 +24,42 @@ pub(crate) struct Draft {
     places: Vec<(String, Span)>,
     pipeline: String,
     service_role: String,
-    source_bucket: String,
-    object_key: String,
-    polls: bool,
+    source: DraftSource,
     artifact_bucket: String,
+}
+
+/// The source of the pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum DraftSource {
+    Object {
+        bucket: String,
+        key: String,
+        polls: bool,
+    },
+    Repository {
+        connection: String,
+        repository: String,
+        branch: String,
+    },
+}
+
+impl DraftSource {
+    fn of(action: &Action) -> Self {
+        let setting = |key: &str| action.setting(key).unwrap_or_default().to_owned();
+        match action.provider.as_str() {
+            "S3" => Self::Object {
+                bucket: setting("S3Bucket"),
+                key: setting("S3ObjectKey"),
+                // CodePipeline polls by default.
+                polls: action.setting("PollForSourceChanges") != Some("false"),
+            },
+            _ => Self::Repository {
+                connection: setting("ConnectionArn"),
+                repository: setting("FullRepositoryId"),
+                branch: setting("BranchName"),
+            },
+        }
+    }
 }
 
 /// A bucket that the pipeline deploys to.
@@ -100,7 +132,7 @@ impl Draft {
         let mut sources = definition
             .actions
             .iter()
-            .filter(|action| action.is_s3_source());
+            .filter(|action| action.is_known_source());
         let Some(source) = sources.next() else {
             let other = (definition.actions.iter()).find(|action| action.category == "Source");
             let kind = other.map_or("no source action", |action| action.provider.as_str());
@@ -108,7 +140,10 @@ impl Draft {
             return Err(vec![
                 Diagnostic::new(
                     span,
-                    format!("the pipeline's source is not an object in S3 ({kind})"),
+                    format!(
+                        "the pipeline's source is neither an object in S3 nor a repository with a \
+                         connection ({kind})"
+                    ),
                 )
                 .help(
                     "create a configuration with `s3ferry init` without `--from`, and adopt the \
@@ -122,6 +157,7 @@ impl Draft {
                 second.name
             ));
         }
+        notes.extend(definition.note_on_pull_requests());
         let Some(account) = definition.account() else {
             return Err(vec![
                 Diagnostic::new(
@@ -168,10 +204,7 @@ impl Draft {
             notes,
             pipeline: definition.name.clone(),
             service_role: definition.role_arn.clone(),
-            source_bucket: source.setting("S3Bucket").unwrap_or_default().to_owned(),
-            object_key: source.setting("S3ObjectKey").unwrap_or_default().to_owned(),
-            // CodePipeline polls by default.
-            polls: source.setting("PollForSourceChanges") != Some("false"),
+            source: DraftSource::of(source),
             artifact_bucket: store.map_or_else(String::new, |store| store.bucket.clone()),
         })
     }
@@ -298,6 +331,9 @@ fn places(
         ("bucket", "S3Bucket"),
         ("object_key", "S3ObjectKey"),
         ("detect_changes", "PollForSourceChanges"),
+        ("connection", "ConnectionArn"),
+        ("repository", "FullRepositoryId"),
+        ("branch", "BranchName"),
     ] {
         add(
             format!("dev.source.{path}"),

@@ -182,6 +182,11 @@ impl<'t, T: Tree> ActionPart<'t, T> {
         self.kind("Category").and_then(T::text) == Some(category)
     }
 
+    /// Returns whether the action reads a source object in S3.
+    pub(crate) fn is_s3_source(&self) -> bool {
+        self.is("Source") && self.kind("Provider").and_then(T::text) == Some("S3")
+    }
+
     /// Returns whether the action deploys to S3.
     pub(crate) fn is_s3_deploy(&self) -> bool {
         self.is("Deploy") && self.kind("Provider").and_then(T::text) == Some("S3")

@@ -1,8 +1,9 @@
 //! Reads a definition. Follows *CodePipeline pipeline structure reference* in the AWS
 //! documentation.
 
-use super::model::{self, ActionPart, Tree as _};
+use super::model::{self, ActionPart, Tree as _, member};
 use crate::diagnostic::{self, Diagnostic, Node, Source, Span};
+use crate::plan::SourcePlan;
 
 const HOW_TO_GET_ONE: &str =
     "specify the output of `aws codepipeline get-pipeline --name NAME --output json`";
@@ -78,13 +79,59 @@ impl Action {
             .flatten()
     }
 
-    /// Returns whether the action is an S3 source action.
-    pub(crate) fn is_s3_source(&self) -> bool {
-        self.category == "Source" && self.provider == "S3"
+    /// Returns whether the action reads an object in S3 or a repository, which a configuration can
+    /// describe.
+    pub(crate) fn is_known_source(&self) -> bool {
+        self.category == "Source"
+            && matches!(self.provider.as_str(), "S3" | "CodeStarSourceConnection")
+    }
+
+    /// Returns the source that the action reads, or `None` if it is not a known source action.
+    fn source(&self) -> Option<ReadSource<'_>> {
+        if !self.is_known_source() {
+            return None;
+        }
+        let keys = match self.provider.as_str() {
+            "S3" => ["S3Bucket", "S3ObjectKey", ""],
+            _ => ["ConnectionArn", "FullRepositoryId", "BranchName"],
+        };
+        Some((
+            &self.provider,
+            keys.map(|key| self.setting(key).unwrap_or_default()),
+        ))
+    }
+
+    /// Returns whether the action reads the planned source.
+    pub(crate) fn reads(&self, planned: &SourcePlan) -> bool {
+        let planned = match planned {
+            SourcePlan::Object(source) => ("S3", [&*source.bucket.name, &source.key, ""]),
+            SourcePlan::Repository(source) => (
+                "CodeStarSourceConnection",
+                [&*source.connection, &source.repository, &source.branch],
+            ),
+        };
+        self.source() == Some(planned)
     }
 }
 
+/// A source: the provider of its action, and the settings that identify it.
+type ReadSource<'a> = (&'a str, [&'a str; 3]);
+
 impl Definition {
+    /// Returns a note about a trigger for pull requests, if the pipeline has one.
+    pub(crate) fn note_on_pull_requests(&self) -> Option<String> {
+        let triggers = member(self.pipeline(), "Triggers").and_then(Node::items)?;
+        let has_one = |trigger: &Node| {
+            let git = member(trigger, "GitConfiguration");
+            git.is_some_and(|git| member(git, "PullRequest").is_some())
+        };
+        triggers.iter().any(has_one).then(|| {
+            "A trigger starts the pipeline for pull requests: it deploys commits that nobody has \
+             merged. Remove the trigger unless every author of a pull request may deploy."
+                .to_owned()
+        })
+    }
+
     /// Reads a definition: the response of *GetPipeline*, or only its `pipeline`.
     ///
     /// # Errors

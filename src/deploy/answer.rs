@@ -1,7 +1,7 @@
 //! Checks whether an HTTP response comes from AWS. A proxy, a captive portal, or an incorrect
-//! endpoint returns other content. The SDK would report it as an error without a code, or read it
-//! as a response without content. Therefore, the HTTP client that all AWS clients share checks each
-//! response before the SDK reads it.
+//! endpoint returns other content. The SDK would report such content as an error without a code, or
+//! read it as a response without content. Therefore, the HTTP client that all AWS clients share
+//! checks each response before the SDK reads it.
 
 use std::error::Error;
 use std::fmt;
@@ -245,7 +245,7 @@ impl Protocol {
         }
     }
 
-    /// Returns the problem with a response, or `None` if the response may come from AWS.
+    /// Returns the problem with a response, or `None` if the response might come from AWS.
     fn problem(self, response: &HttpResponse, body: &[u8]) -> Option<Problem> {
         let status = response.status().as_u16();
         let text = String::from_utf8_lossy(body);

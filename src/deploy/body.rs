@@ -32,7 +32,7 @@ impl Body {
     }
 }
 
-/// Decides how to send a template, and uploads it if necessary.
+/// Determines how to send a template, and uploads it if necessary.
 ///
 /// # Errors
 /// Returns an error if the template is too long to send inline and no bucket is given, or if the
@@ -95,7 +95,7 @@ pub(crate) async fn prepare(
 /// Rejects a template that the permit does not cover.
 ///
 /// # Errors
-/// Returns an error if the permit is for another text.
+/// Returns an error if the permit is for a different text.
 pub(crate) fn refuse_other(
     permit: Permit<'_>,
     stack: &str,

@@ -66,7 +66,7 @@ pub(crate) enum Made {
 ///
 /// # Errors
 /// Returns an error if CloudFormation rejects the template or the parameters, if AWS rejects the
-/// call, or if `limit` expires.
+/// call, or if the wait exceeds `limit`.
 pub(crate) async fn make(
     access: &Access,
     wanted: &Wanted<'_>,

@@ -25,7 +25,7 @@ const SETTLING: Duration = Duration::from_secs(60);
 /// The same limit for an operation that does not change the status.
 const SAME_STATUS: Duration = Duration::from_secs(10);
 
-/// User options for a deployment.
+/// Options for a deployment.
 #[derive(Debug, Clone)]
 pub(crate) struct DeploymentOptions {
     /// Time limit for one operation.
@@ -190,7 +190,7 @@ impl Deployment<'_> {
     /// CloudFormation imports only resources with static names.
     ///
     /// # Errors
-    /// Returns an error if a bucket exists in another region or AWS cannot be reached.
+    /// Returns an error if a bucket exists in a different region or AWS cannot be reached.
     async fn text_of_new_stack(&self) -> Result<Cow<'_, Text>, DeployError> {
         let step = self.step;
         let mut import = false;
@@ -322,7 +322,7 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// Returns the first cause if the operation fails. Returns an error if AWS rejects a call or
-    /// the wait expires.
+    /// the wait times out.
     pub(crate) async fn execute(
         &self,
         pending: &Pending,

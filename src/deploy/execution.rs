@@ -25,7 +25,7 @@ pub(crate) struct Execution {
     pub status: PipelineExecutionStatus,
     /// AWS's explanation of the status. May be empty.
     pub summary: String,
-    /// Version IDs of the source objects. Empty when the execution starts.
+    /// Version IDs of the source objects, or commit IDs. Empty when the execution starts.
     pub versions: Vec<String>,
     /// Start time, in seconds since 1970.
     pub started: i64,
@@ -33,12 +33,15 @@ pub(crate) struct Execution {
     pub trigger: String,
 }
 
-/// A version of the source object for a new execution.
+/// A version of the source for a new execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Revision<'a> {
     /// Name of the source action.
     pub action: &'a str,
+    /// Version ID of the source object, or commit ID.
     pub version: &'a str,
+    /// Whether the version is a commit ID.
+    pub is_commit: bool,
 }
 
 impl Execution {
@@ -51,7 +54,7 @@ impl Execution {
         self.status == PipelineExecutionStatus::Succeeded
     }
 
-    /// Returns whether the execution uses a version of the source object.
+    /// Returns whether the execution uses a version of the source.
     pub(crate) fn takes(&self, version: &str) -> bool {
         self.versions.iter().any(|one| one == version)
     }
@@ -226,10 +229,19 @@ pub(crate) async fn start(
         .start_pipeline_execution()
         .name(pipeline)
         .client_request_token(token);
-    if let Some(Revision { action, version }) = revision {
+    if let Some(Revision {
+        action,
+        version,
+        is_commit,
+    }) = revision
+    {
+        let kind = match is_commit {
+            true => SourceRevisionType::CommitId,
+            false => SourceRevisionType::S3ObjectVersionId,
+        };
         let revision = SourceRevisionOverride::builder()
             .action_name(action)
-            .revision_type(SourceRevisionType::S3ObjectVersionId)
+            .revision_type(kind)
             .revision_value(version)
             .build()
             .map_err(|error| {

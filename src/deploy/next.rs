@@ -44,7 +44,7 @@ impl StackState {
 }
 
 /// Returns the next steps, most urgent first. The list is empty if there is nothing to do.
-/// `has_pipeline` is true if the dev stack should contain the pipeline.
+/// `has_pipeline` is `true` if the dev stack should contain the pipeline.
 pub(crate) fn hints(stacks: &[(StackStep, StackState)], has_pipeline: bool) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut say = |hint: String| {

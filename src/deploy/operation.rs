@@ -35,7 +35,7 @@ impl Operation {
         }
     }
 
-    /// Returns a statement that the operation continues in AWS if s3ferry exits.
+    /// Returns a sentence without a period: the operation continues in AWS if s3ferry exits.
     pub(crate) fn continues(&self) -> String {
         format!(
             "the operation on stack {} continues in CloudFormation",

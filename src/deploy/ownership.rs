@@ -10,11 +10,11 @@ const DEV: &str = "-dev";
 const DEV_SIDE: &str = "Dev side of pipeline ";
 
 /// Returns the stack name prefix of a recorded deployment that has the same key alias, source
-/// bucket, or artifact bucket but another pipeline name. Returns `None` if a recorded stack has the
-/// configured name, or if no recorded deployment matches.
+/// bucket, or artifact bucket but a different pipeline name. Returns `None` if a recorded stack has
+/// the configured name, or if no recorded deployment matches.
 ///
-/// A configuration that shares none of them belongs to another deployment, even if its records were
-/// copied.
+/// A configuration that shares none of these three names belongs to another deployment, even if its
+/// records were copied.
 pub(crate) fn recorded_prefix(plan: &Plan, records: &[StackOutputs]) -> Option<String> {
     let dev = &plan.dev;
     let own = plan.stack_name("dev");
@@ -30,8 +30,9 @@ pub(crate) fn recorded_prefix(plan: &Plan, records: &[StackOutputs]) -> Option<S
         let prefix = entry.stack.strip_suffix(DEV)?;
         let has =
             |output: &str, name: &str| entry.outputs.get(output).is_some_and(|value| value == name);
+        let source = dev.source.object().map(|source| &source.bucket);
         let is_same = has("DeployKeyAliasName", &dev.key_alias)
-            || dev.source_bucket.create && has("SourceBucketName", &dev.source_bucket.name)
+            || source.is_some_and(|bucket| bucket.create && has("SourceBucketName", &bucket.name))
             || dev.artifact_bucket.create && has("ArtifactBucketName", &dev.artifact_bucket.name);
         is_same.then(|| prefix.to_owned())
     })

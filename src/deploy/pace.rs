@@ -35,7 +35,7 @@ impl Pace {
         self.until.saturating_duration_since(Instant::now())
     }
 
-    /// Returns the error for an expired wait for `what`.
+    /// Returns the error for a wait for `what` that timed out.
     pub(crate) fn over(&self, what: &str) -> DeployError {
         DeployError::failed(
             format!("{what} is not complete after {}", shown(self.limit)),

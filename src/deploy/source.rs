@@ -1,5 +1,5 @@
-//! The source object: checks the versioning of its bucket, reads the current version, and uploads
-//! new versions.
+//! Manages the source object: checks the versioning of its bucket, reads the current version, and
+//! uploads new versions.
 //!
 //! An upload reads the file in parts, so its memory usage does not depend on the file size. An
 //! upload that fails or is interrupted is aborted, because S3 charges for incomplete uploads.
@@ -44,13 +44,15 @@ pub(crate) struct SourceObject {
     pub account: String,
 }
 
-impl From<&DevPlan> for SourceObject {
-    fn from(dev: &DevPlan) -> Self {
-        Self {
-            bucket: dev.source_bucket.name.to_string(),
-            key: dev.source_object_key.clone(),
+impl SourceObject {
+    /// Returns the source object of the plan, or `None` if the source is a repository.
+    pub(crate) fn of(dev: &DevPlan) -> Option<Self> {
+        let source = dev.source.object()?;
+        Some(Self {
+            bucket: source.bucket.name.to_string(),
+            key: source.key.clone(),
             account: dev.account.to_string(),
-        }
+        })
     }
 }
 

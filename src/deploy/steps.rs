@@ -135,7 +135,7 @@ impl StackStep {
         text(&model)
     }
 
-    /// Returns the same stack with another template.
+    /// Returns the same stack with a different template.
     #[must_use]
     pub fn with_template(&self, model: &Arc<Template>) -> Self {
         if Arc::ptr_eq(model, &self.template.model) {

@@ -17,7 +17,8 @@ pub(crate) struct Unexecuted {
 }
 
 impl Unexecuted {
-    /// Creates a reference to a change set. `creates` is true if the change set creates the stack.
+    /// Creates a reference to a change set. `creates` is `true` if the change set creates the
+    /// stack.
     pub(crate) fn new(access: &Access, stack: &str, name: &str, creates: bool) -> Self {
         Self {
             access: access.clone(),

@@ -29,7 +29,7 @@ pub(super) fn problem(text: &str, at: usize, kind: &ErrorKind) -> Diagnostic {
         return refused(
             tabs,
             "tabs cannot be used for indentation",
-            "indent it with spaces",
+            "indent the line with spaces",
         );
     }
     let (what, help) = words(kind);

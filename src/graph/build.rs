@@ -198,6 +198,7 @@ fn kinds(call: &Call) -> (Kind, Kind) {
         Step::Check | Step::Assume => (Kind::ServiceRole, Kind::DeployRole),
         Step::Start if by_service => (Kind::EventBridge, Kind::RuleRole),
         Step::Start => (Kind::RuleRole, Kind::Pipeline),
+        Step::Source if !call.action.starts_with("s3:") => (Kind::ServiceRole, Kind::Connection),
         Step::Source => (Kind::ServiceRole, Kind::SourceBucket),
         Step::SourceKey => (Kind::ServiceRole, Kind::SourceKey),
         Step::Invoke => (Kind::ServiceRole, Kind::Pipeline),

@@ -93,6 +93,8 @@ pub enum Kind {
     ActionRole,
     /// The source bucket.
     SourceBucket,
+    /// The connection to the repository.
+    Connection,
     /// An artifact bucket.
     ArtifactBucket,
     /// An output bucket.
@@ -194,6 +196,7 @@ impl Kind {
             Self::DeployRole => "deploy role",
             Self::ActionRole => "role of an action",
             Self::SourceBucket => "source bucket",
+            Self::Connection => "connection to the repository",
             Self::ArtifactBucket => "artifact bucket",
             Self::OutputBucket => "output bucket",
             Self::LogBucket => "log bucket",

@@ -59,7 +59,7 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
             Kind::ActionRole,
             Kind::Service,
         ]);
-        stacks.main[1] = of(&[Kind::SourceBucket, Kind::SourceKey]);
+        stacks.main[1] = of(&[Kind::SourceBucket, Kind::Connection, Kind::SourceKey]);
         let (buckets, keys) = (of(&[Kind::ArtifactBucket]), of(&[Kind::DeployKey]));
         for row in 0..buckets.len().max(keys.len()) {
             let pair = [buckets.get(row), keys.get(row)];
@@ -83,6 +83,7 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
             Kind::ArtifactBucket,
             Kind::DeployKey,
             Kind::SourceBucket,
+            Kind::Connection,
             Kind::SourceKey,
         ]));
     }

@@ -400,14 +400,15 @@ impl Ports {
         let top = below - (lanes.len() + 1) as f64 * UNIT;
         for (row, net) in lanes.into_iter().enumerate() {
             let y = top + row as f64 * UNIT;
-            // The first lane is straight where it leaves the first box.
+            // The first lane is level with the hub's port if the port is half a grid unit below
+            // the lane's row.
             let is_level = row == 0 && self.hubs[net] == top + UNIT / 2.0;
             self.lanes[net] = Some(if is_level { self.hubs[net] } else { y });
         }
     }
 
-    /// Straightens each line that is the only line at the edges of both of its boxes, if the boxes
-    /// are at the same height.
+    /// Straightens each line that is the only line at its edge of both boxes, if the end's port is
+    /// within the vertical extent of the hub.
     fn straighten(&mut self, nets: &Nets, nodes: &[Rect]) {
         for (number, net) in nets.nets.iter().enumerate() {
             let [end] = net.ends.as_slice() else { continue };
@@ -427,8 +428,8 @@ impl Ports {
     }
 }
 
-/// Returns the vertical position of the nodes that a net connects to one of its ends. A lane comes
-/// from above.
+/// Returns the vertical position of what a net connects to this end or hub: the middle of the hub,
+/// or the average of the ends. Nets with a lane sort first, because lanes come from above.
 fn other(net: &Net, end: Option<usize>, nodes: &[Rect]) -> f64 {
     match end {
         _ if net.has_lane => f64::NEG_INFINITY,

@@ -1,7 +1,7 @@
 //! Account IDs that are written as numbers and lose a leading zero.
 //!
 //! YAML reads an unquoted `012345678901` as a number, and CloudFormation writes the number without
-//! the zero. The result is the ID of another account, or an invalid ID.
+//! the zero. The result is the ID of a different account, or an invalid ID.
 
 use crate::diagnostic::{Diagnostic, Node, Severity, Span, Value};
 

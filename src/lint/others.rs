@@ -97,8 +97,8 @@ const OTHERS: &[OtherRule] = &[
     },
 ];
 
-/// Returns the names of the rules about the template itself. Resources can suppress these rules
-/// like Guard rules.
+/// Returns the names of the rules about the template itself. Resources can suppress these rules in
+/// the same way as Guard rules.
 pub(super) fn suppressible() -> impl Iterator<Item = &'static str> {
     let names = OTHERS.iter().map(|rule| rule.name);
     names.filter(|name| name.starts_with("LINT_"))

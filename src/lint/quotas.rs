@@ -48,7 +48,7 @@ impl Usage {
         (self.used * 100).div_ceil(self.limit.max(1))
     }
 
-    /// Returns whether exceeding the quota only requires another deployment method.
+    /// Returns whether exceeding the quota only requires a different deployment method.
     pub(crate) fn is_soft(&self) -> bool {
         self.rule == TEMPLATE_INLINE
     }

@@ -34,7 +34,7 @@ pub(super) struct Suppressions {
 }
 
 /// Evaluates the suppressions of a template. A rule is suppressed if its name is known, or if the
-/// entry has a reason, because the rule may belong to another rule set.
+/// entry has a reason, because the rule may belong to a different rule set.
 pub(super) fn suppressions(template: &Node, known: &BTreeSet<String>) -> Suppressions {
     let mut all = Suppressions::default();
     for resource in resources(template) {

@@ -39,7 +39,7 @@ pub(super) fn validate(rules: &str, data: &[String]) -> Result<String, String> {
     }
 }
 
-/// Prepares Guard in another thread. The first lookup of a missing key compiles about 60 regular
+/// Prepares Guard in a separate thread. The first lookup of a missing key compiles about 60 regular
 /// expressions.
 pub(crate) fn prepare() {
     let lookup = || {

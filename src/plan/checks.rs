@@ -85,13 +85,16 @@ impl Plan {
     fn collisions(&self, config: &Config, found: &mut Vec<Complaint>) {
         let dev = &self.dev;
         let mut buckets = Names::default();
-        buckets.claim(
-            "",
-            &dev.source_bucket.name,
-            "the source bucket",
-            "dev.source.bucket",
-            found,
-        );
+        let source = dev.source.object();
+        if let Some(source) = source {
+            buckets.claim(
+                "",
+                &source.bucket.name,
+                "the source bucket",
+                "dev.source.bucket",
+                found,
+            );
+        }
         buckets.claim(
             "",
             &dev.artifact_bucket.name,
@@ -104,7 +107,11 @@ impl Plan {
                 "",
                 name,
                 "the dev account's log bucket",
-                "dev.source.bucket",
+                if source.is_some() {
+                    "dev.source.bucket"
+                } else {
+                    "dev.artifacts.bucket"
+                },
                 found,
             );
         }

@@ -9,12 +9,14 @@ mod names;
 mod stack_set;
 mod waves;
 
+use std::fmt;
+
 use crate::aws::arn;
 use crate::aws::partition_of;
 use crate::aws::{
     AccountId, BucketName, Partition, PipelineName, Region, RoleName, quotas::STACK_NAME,
 };
-use crate::config::{CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas};
+use crate::config::{CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas, Trigger};
 
 pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
 
@@ -79,14 +81,8 @@ pub struct DevPlan {
     pub key_deletion_window_days: u32,
     /// Whether the key is a multi-Region primary key.
     pub multi_region: bool,
-    /// The source bucket.
-    pub source_bucket: BucketPlan,
-    /// Key of the source object.
-    pub source_object_key: String,
-    /// ARN of the customer managed key that encrypts the source bucket by default.
-    pub source_encryption_key: Option<String>,
-    /// How a source change starts the pipeline.
-    pub detect_changes: DetectChanges,
+    /// The source.
+    pub source: SourcePlan,
     /// The artifact bucket.
     pub artifact_bucket: BucketPlan,
     /// The name of the artifact bucket in any region, with the placeholder `{region}`.
@@ -101,7 +97,7 @@ pub struct DevPlan {
     pub create_pipeline: bool,
     /// The pipeline's service role.
     pub service_role: RolePlan,
-    /// Managed policy for the source bucket.
+    /// Managed policy for the source.
     pub source_policy: String,
     /// Managed policy for the artifact bucket and the key.
     pub artifact_policy: String,
@@ -113,6 +109,76 @@ pub struct DevPlan {
     pub change_rule: String,
     /// Permissions boundary of the created roles.
     pub permissions_boundary: Option<String>,
+}
+
+/// The source of the pipelines.
+#[derive(Debug, Clone)]
+pub enum SourcePlan {
+    /// An object in a bucket of the dev account.
+    Object(ObjectSource),
+    /// A repository outside AWS.
+    Repository(RepositorySource),
+}
+
+/// A source object in a bucket.
+#[derive(Debug, Clone)]
+pub struct ObjectSource {
+    /// The source bucket.
+    pub bucket: BucketPlan,
+    /// Key of the object.
+    pub key: String,
+    /// ARN of the customer managed key that encrypts the bucket by default.
+    pub encryption_key: Option<String>,
+    /// How a change starts the pipeline.
+    pub detect_changes: DetectChanges,
+}
+
+/// A repository that AWS CodeConnections connects to the dev account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositorySource {
+    /// ARN of the connection.
+    pub connection: String,
+    /// Full name, such as `owner/name`.
+    pub repository: String,
+    /// The branch that the pipeline deploys by default.
+    pub branch: String,
+    /// Filters for the pushes that start the pipeline. `None` means every push to the branch.
+    pub trigger: Option<Trigger>,
+}
+
+impl SourcePlan {
+    /// Returns the source object, or `None` for a repository.
+    pub fn object(&self) -> Option<&ObjectSource> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::Repository(_) => None,
+        }
+    }
+
+    /// Returns the repository, or `None` for an object.
+    pub fn repository(&self) -> Option<&RepositorySource> {
+        match self {
+            Self::Object(_) => None,
+            Self::Repository(repository) => Some(repository),
+        }
+    }
+
+    /// Returns how a change of the source object starts the pipeline, or `None` for a repository,
+    /// whose connection starts it.
+    pub(crate) fn detect_changes(&self) -> Option<DetectChanges> {
+        self.object().map(|object| object.detect_changes)
+    }
+}
+
+impl fmt::Display for SourcePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object(source) => write!(f, "s3://{}/{}", source.bucket.name, source.key),
+            Self::Repository(source) => {
+                write!(f, "{} (branch {})", source.repository, source.branch)
+            }
+        }
+    }
 }
 
 /// A bucket, and whether a stack creates it.
@@ -382,17 +448,18 @@ impl Plan {
         found
     }
 
-    /// Returns the ARN of the source object.
-    pub(crate) fn source_object_arn(&self) -> String {
-        let bucket = self.bucket_arn(&self.dev.source_bucket.name);
-        format!("{bucket}/{}", self.dev.source_object_key)
+    /// Returns the ARN of a source object.
+    pub(crate) fn source_object_arn(&self, source: &ObjectSource) -> String {
+        format!("{}/{}", self.bucket_arn(&source.bucket.name), source.key)
     }
 
     /// Returns the source bucket, the artifact buckets, and the output buckets with their accounts
     /// and regions.
     pub(crate) fn buckets(&self) -> impl Iterator<Item = (&BucketPlan, &str, &str)> {
         let dev = self.dev.account.as_str();
-        let source = (&self.dev.source_bucket, dev, self.dev.region.as_str());
+        let region = self.dev.region.as_str();
+        let source = self.dev.source.object();
+        let source = source.map(|source| (&source.bucket, dev, region));
         let stores = self
             .stores()
             .map(move |store| (store.bucket, dev, store.region));
@@ -404,14 +471,15 @@ impl Plan {
                 instance.region.as_str(),
             )
         });
-        std::iter::once(source).chain(stores).chain(outputs)
+        source.into_iter().chain(stores).chain(outputs)
     }
 
     /// Returns the existing buckets whose default encryption uses a customer managed key, with the
     /// ARN of the key. No template contains this information.
     pub(crate) fn existing_bucket_keys(&self) -> impl Iterator<Item = (&str, &str)> {
-        let source = &self.dev.source_bucket;
-        let source = (!source.create).then_some((source, &self.dev.source_encryption_key));
+        let source = (self.dev.source.object())
+            .filter(|source| !source.bucket.create)
+            .map(|source| (&source.bucket, &source.encryption_key));
         let outputs = self
             .instances()
             .filter(|(_, instance)| !instance.bucket.create)
@@ -426,8 +494,8 @@ impl Plan {
     /// patterns: the ARN of the bucket with an S3 Bucket Key, or else the ARN of the object.
     /// Follows the section *Encryption context* of *Using server-side encryption with AWS KMS keys*
     /// in the AWS documentation.
-    pub(crate) fn source_encryption_contexts(&self) -> [String; 2] {
-        let bucket = self.bucket_arn(&self.dev.source_bucket.name);
+    pub(crate) fn source_encryption_contexts(&self, source: &ObjectSource) -> [String; 2] {
+        let bucket = self.bucket_arn(&source.bucket.name);
         let objects = format!("{bucket}/*");
         [bucket, objects]
     }
@@ -440,7 +508,12 @@ impl Plan {
     /// Returns whether the dev stack creates a rule that starts the first pipeline when the source
     /// changes. An existing pipeline has its own rule.
     pub(crate) fn makes_change_rule(&self) -> bool {
-        self.dev.create_pipeline && self.dev.detect_changes == DetectChanges::Events
+        self.dev.create_pipeline && self.has_change_rule()
+    }
+
+    /// Returns whether an EventBridge rule starts the first pipeline when the source changes.
+    pub(crate) fn has_change_rule(&self) -> bool {
+        self.dev.source.detect_changes() == Some(DetectChanges::Events)
     }
 
     /// Returns the ARN of the rule that starts the first pipeline.

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    BucketPlan, DevPlan, InstancePlan, RegionPlan, RolePlan, StackSetPlan, TargetNames, TargetPlan,
+    BucketPlan, DevPlan, InstancePlan, ObjectSource, RegionPlan, RepositorySource, RolePlan,
+    SourcePlan, StackSetPlan, TargetNames, TargetPlan,
 };
 use crate::aws::arn;
 use crate::aws::{AccountId, BucketName, PipelineName, Region, RoleName};
@@ -14,7 +15,7 @@ use crate::aws::{
     Partition,
     quotas::{BUCKET_NAME, ROLE_NAME},
 };
-use crate::config::{Config, Target};
+use crate::config::{Config, PipelineSource, Target};
 
 /// Number of hash digits that distinguish shortened names.
 const DIGITS: usize = 8;
@@ -178,17 +179,16 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
             }
         }
     };
-    let source_bucket = BucketPlan {
-        name: BucketName::new(&dev.source.bucket),
-        create: dev.source.create,
-    };
+    let source = source(&dev.source);
     let artifact_bucket = BucketPlan {
         name: BucketName::new(artifact_bucket(config, region)),
         create: dev.artifacts.create,
     };
     // Pipelines often share an artifact bucket, but rarely a source bucket.
-    let logged = [&source_bucket, &artifact_bucket]
+    let source_bucket = source.object().map(|source| &source.bucket);
+    let logged = source_bucket
         .into_iter()
+        .chain([&artifact_bucket])
         .find(|bucket| bucket.create && dev.access_logs);
     DevPlan {
         account: AccountId::new(account),
@@ -199,10 +199,7 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         key_deletion_window_days: dev.key.deletion_window_days,
         multi_region: dev.key.multi_region,
         log_bucket: logged.map(|bucket| BucketName::new(logs(&bucket.name))),
-        source_bucket,
-        source_object_key: dev.source.object_key.clone(),
-        source_encryption_key: dev.source.encryption_key.clone(),
-        detect_changes: dev.source.detect_changes,
+        source,
         artifact_bucket,
         artifact_bucket_pattern: artifact_bucket_pattern(config).to_owned(),
         existing_policy: dev.artifacts.existing_policy.clone(),
@@ -223,6 +220,29 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         service_role,
         permissions_boundary: dev.permissions_boundary.clone(),
     }
+}
+
+/// Plans the source, with the names of the procedure as defaults.
+fn source(source: &PipelineSource) -> SourcePlan {
+    if let Some(connection) = &source.connection {
+        return SourcePlan::Repository(RepositorySource {
+            connection: connection.clone(),
+            // The validation requires both.
+            repository: source.repository.clone().unwrap_or_default(),
+            branch: source.branch.clone().unwrap_or_default(),
+            trigger: source.trigger.clone(),
+        });
+    }
+    let bucket = source.bucket.as_deref();
+    SourcePlan::Object(ObjectSource {
+        bucket: BucketPlan {
+            name: BucketName::new(bucket.unwrap_or("codepipeline-input-bucket")),
+            create: source.create.unwrap_or(true),
+        },
+        key: (source.object_key.as_deref().unwrap_or("sample-website.zip")).to_owned(),
+        encryption_key: source.encryption_key.clone(),
+        detect_changes: source.detect_changes.unwrap_or_default(),
+    })
 }
 
 fn role_pattern(target: &Target) -> String {

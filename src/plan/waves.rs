@@ -257,8 +257,8 @@ fn hash(account: &str, region: &str) -> u64 {
     hash ^ (hash >> 33)
 }
 
-/// Returns the bucket of a key, determined by jump consistent hashing (Lamping and Veach, 2014). An
-/// additional bucket moves only the keys that belong in this bucket.
+/// Returns the bucket of a key, determined by jump consistent hashing (Lamping and Veach, 2014).
+/// Adding a bucket moves only the keys that belong in the new bucket.
 fn bucket(mut key: u64, count: usize) -> usize {
     let (mut last, mut next) = (0_usize, 0_u64);
     while next < count as u64 {

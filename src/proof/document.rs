@@ -9,9 +9,9 @@ use crate::template::unknown_in;
 pub(super) struct Document {
     /// The known statements.
     pub(super) solid: Policy,
-    /// The known statements, and everything that the unknown Allow statements may cover.
+    /// The known statements, and everything that the unknown Allow statements might cover.
     pub(super) at_most: Option<Policy>,
-    /// The known statements, and everything that the unknown Deny statements may cover.
+    /// The known statements, and everything that the unknown Deny statements might cover.
     pub(super) at_least: Option<Policy>,
     /// The unknown statements.
     pub(super) unknown: Vec<UnknownStatement>,
@@ -151,7 +151,7 @@ fn entry(key: &str, value: Node, span: Span) -> Entry {
     }
 }
 
-/// Returns a statement that covers everything that an unknown statement may cover.
+/// Returns a statement that covers everything that an unknown statement might cover.
 fn widen(statement: &Node, effect: &str, kind: PolicyKind) -> Node {
     let span = statement.span;
     let text = |key: &str, text: &str| {

@@ -221,7 +221,7 @@ fn documented(
     administrators: &[String],
 ) -> Option<&'static str> {
     let entries = &statement.principal.as_ref()?.entries;
-    // Such reasons exist only for a key policy, and only for the account that owns the key.
+    // Such reasons exist only for key policies.
     let owner = &key?.account;
     let all = |test: &dyn Fn(&crate::policy::document::PrincipalEntry) -> bool| {
         !entries.is_empty() && entries.iter().all(test)

@@ -53,7 +53,8 @@ pub struct Attack {
     pub result: AttackResult,
     /// The explanation, if the attack is not denied.
     pub decided: Option<Decided>,
-    /// The number of its target's instances where the attack is denied in the same way.
+    /// The number of its target's instances that this entry represents: 1 unless the attack is
+    /// denied.
     pub instances: usize,
 }
 

@@ -105,7 +105,7 @@ pub(super) struct World<'a> {
     pub(super) administrator: PolicyId,
     /// The trust policy of another party's role in an attack. It trusts the entire dev account.
     pub(super) open_trust: PolicyId,
-    /// The policy of another party's key. It delegates to the policies of its account.
+    /// The policy of another party's key. It delegates to the policies of the key's account.
     pub(super) open_key: PolicyId,
     /// The policy of another party's bucket. It allows everyone to do everything.
     pub(super) open_bucket: PolicyId,

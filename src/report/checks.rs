@@ -1,4 +1,4 @@
-//! The findings of the lint, the suppressed rules with their reasons, and the quota usage.
+//! The lint findings, the suppressed rules with their reasons, and the quota usage.
 
 use std::collections::BTreeMap;
 

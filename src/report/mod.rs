@@ -3,8 +3,9 @@
 //! templates.
 //!
 //! This module contains the page, and each submodule contains one part of it. The content comes
-//! from the [`Proof`], the [`Report`]s of the lint, and the quotas; the diagram comes from
-//! [`crate::graph`]. Every link to a statement leads to the template's line in the same page.
+//! from the [`Proof`], the lint [`Report`]s, and the quotas; the diagram comes from
+//! [`crate::graph`]. Every link to a statement leads to the statement's line in the template on the
+//! same page.
 
 mod attacks;
 mod calls;

@@ -2,12 +2,12 @@
 
 use super::encryption::{self, UsedKey};
 use super::landscape::{Encryption, Value};
-use super::pipeline::{Action, Deploy, Pipeline, Source, Work};
+use super::pipeline::{Action, Deploy, Pipeline, Repository, Source, Work};
 use super::{
-    BUCKET_READS, Bucket, Caller, Doubt, On, Run, Scope, Step, Strength, TAG_READS, artifacts,
-    artifacts::named, context,
+    BUCKET_READS, Bucket, CONNECTION_USES, Caller, Doubt, On, Run, Scope, Step, Strength,
+    TAG_READS, artifacts, artifacts::named, context,
 };
-use crate::aws::arn;
+use crate::aws::arn::{self, Arn};
 use crate::policy::evaluation::{Context, ContextValue};
 
 use Strength::{Documented, Needed};
@@ -98,14 +98,12 @@ impl Run<'_> {
         (number, action): Numbered<'_>,
         common: &Scope<'_>,
     ) {
-        let Work::Source(source) = &action.work else {
+        if !action.work.is_source() {
             return;
-        };
+        }
         let performer = Caller::of(action.performer(pipeline));
         let sources = pipeline.actions.iter().take(number);
-        let is_first = !sources
-            .clone()
-            .any(|action| matches!(action.work, Work::Source(_)));
+        let is_first = !sources.clone().any(|action| action.work.is_source());
         let which = match is_first {
             true => common.which.to_owned(),
             false => named(common.which, &action.name),
@@ -117,7 +115,30 @@ impl Run<'_> {
             place: action.place,
             ..*common
         };
-        self.read_source(pipeline, source, &scope);
+        match &action.work {
+            Work::Source(source) => self.read_source(pipeline, source, &scope),
+            Work::Repository(source) => self.read_repository(pipeline, source, &scope),
+            _ => {}
+        }
+    }
+
+    /// Adds the calls on the connection. AWS documents both actions. For a connection with the old
+    /// service prefix, the action with this prefix was the only documented one.
+    fn read_repository(&mut self, pipeline: &Pipeline, source: &Repository, scope: &Scope<'_>) {
+        let parsed = source.connection.as_deref().ok().and_then(Arn::parse);
+        let is_old = parsed.is_some_and(|arn| arn.service == "codestar-connections");
+        let on = On {
+            arn: source.connection.clone(),
+            account: parsed.map(|arn| arn.account.to_owned()),
+        };
+        let context = context(self.land, scope.caller, Some(&pipeline.region));
+        for action in CONNECTION_USES {
+            let strength = match is_old && action.starts_with("codeconnections:") {
+                true => Documented,
+                false => Needed,
+            };
+            self.add(scope, strength, action, &on, context.clone(), None);
+        }
     }
 
     fn read_source(&mut self, pipeline: &Pipeline, source: &Source, scope: &Scope<'_>) {
@@ -191,7 +212,7 @@ impl Run<'_> {
             }
         }
         match &action.work {
-            Work::Approve | Work::Source(_) => {}
+            Work::Approve | Work::Source(_) | Work::Repository(_) => {}
             Work::Deploy(deploy) => self.write(deploy, &scope.at(Step::Deploy)),
             Work::Invoke(invoke) => {
                 let arn = invoke.name.clone().and_then(|name| {

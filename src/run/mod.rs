@@ -1,7 +1,8 @@
 //! A pipeline execution: its steps and calls, in order, with the context that AWS sets.
 //!
-//! Follows *Amazon S3 source action reference*, *Amazon S3 deploy action reference*, *Manage the
-//! CodePipeline service role*, *ActionDeclaration*, *Using server-side encryption with AWS KMS
+//! Follows *Amazon S3 source action reference*, *CodeStarSourceConnection for Bitbucket Cloud,
+//! GitHub, GitHub Enterprise Server, GitLab.com, and GitLab self-managed actions*, *Amazon S3 deploy
+//! action reference*, *Manage the CodePipeline service role*, *ActionDeclaration*, *Using server-side encryption with AWS KMS
 //! keys*, *Add a cross-Region action*, *Enabling Amazon S3 server access logging*, and *Default key
 //! policy* in the AWS documentation. AWS publishes lists of permissions, not traces of calls. For
 //! each permission in these lists, [`Strength`] records whether executions are known to succeed
@@ -51,6 +52,12 @@ const BUCKET_READS: [&str; 3] = [
 ];
 
 const TAG_READS: [&str; 2] = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"];
+
+/// The actions that use a connection to a repository, with the new and the old service prefix.
+pub(crate) const CONNECTION_USES: [&str; 2] = [
+    "codeconnections:UseConnection",
+    "codestar-connections:UseConnection",
+];
 
 /// The last part of artifact keys in the proof. CodePipeline generates a new one for each artifact.
 const ARTIFACT_ID: &str = "aB3dE5f";

@@ -59,6 +59,8 @@ pub(crate) enum Work {
     Approve,
     /// It reads an S3 object.
     Source(Source),
+    /// It reads a repository.
+    Repository(Repository),
     /// It writes to a bucket.
     Deploy(Deploy),
     /// It starts another pipeline.
@@ -73,6 +75,11 @@ pub(crate) enum Work {
 }
 
 impl Work {
+    /// Returns whether the operation reads the source.
+    pub(crate) fn is_source(&self) -> bool {
+        matches!(self, Self::Source(_) | Self::Repository(_))
+    }
+
     pub(super) fn deploy(&self) -> Option<&Deploy> {
         match self {
             Self::Deploy(deploy) => Some(deploy),
@@ -86,6 +93,16 @@ impl Work {
 pub(crate) struct Source {
     pub(crate) bucket: Value,
     pub(crate) key: Value,
+}
+
+/// A source action that reads a repository.
+#[derive(Debug, Clone)]
+pub(crate) struct Repository {
+    /// ARN of the connection.
+    pub(crate) connection: Value,
+    /// Whether the action outputs only a reference to the repository, which only build actions can
+    /// read, instead of a zip file.
+    pub(crate) is_reference: bool,
 }
 
 /// An S3 deploy action.
@@ -226,6 +243,14 @@ impl Pipeline {
                 source.bucket.as_deref().ok()?,
                 source.key.as_deref().ok()?,
             )),
+            _ => None,
+        })
+    }
+
+    /// Returns the ARNs of the connections that the pipeline reads repositories through.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = &Value> {
+        self.actions.iter().filter_map(|action| match &action.work {
+            Work::Repository(source) => Some(&source.connection),
             _ => None,
         })
     }

@@ -18,7 +18,8 @@ pub enum Step {
     /// The EventBridge rule starts the pipeline (*Connecting to Amazon S3 source actions with a
     /// source enabled for events*).
     Start,
-    /// The source action reads the source object (*Amazon S3 source action reference*).
+    /// The source action reads the source object (*Amazon S3 source action reference*) or the
+    /// repository (*CodeStarSourceConnection …*).
     Source,
     /// S3 decrypts the source object with its bucket's key (*Using server-side encryption with AWS
     /// KMS keys*).

@@ -1,7 +1,6 @@
 //! The dev stack: the key, the buckets, the service role, and, after the targets are deployed, the
 //! pipeline.
 
-use crate::config::DetectChanges;
 use crate::plan::Plan;
 use crate::template::{Condition, Output, Parameter, Resource, Template, Value};
 
@@ -60,8 +59,9 @@ fn buckets(plan: &Plan) -> Vec<Resource> {
     let dev = &plan.dev;
     let mut resources = Vec::new();
     if let Some(name) = &dev.log_bucket {
-        let logged: Vec<Value> = [&dev.source_bucket, &dev.artifact_bucket]
-            .into_iter()
+        let source = dev.source.object().map(|source| &source.bucket);
+        let logged: Vec<Value> = (source.into_iter())
+            .chain([&dev.artifact_bucket])
             .filter(|bucket| bucket.create)
             .map(|bucket| Value::from(bucket.name.as_str()))
             .collect();
@@ -72,25 +72,25 @@ fn buckets(plan: &Plan) -> Vec<Resource> {
             &logged,
         ));
     }
-    if dev.source_bucket.create {
+    if let Some(source) = dev.source.object().filter(|source| source.bucket.create) {
         let options = BucketOptions {
             id: "SourceBucket",
-            name: dev.source_bucket.name.as_str().into(),
+            name: source.bucket.name.as_str().into(),
             comment: "The pipeline's source bucket. A new version of the source object starts the \
                       pipeline.",
-            key: dev.source_encryption_key.as_ref().map(Value::from),
-            events: dev.detect_changes == DetectChanges::Events,
+            key: source.encryption_key.as_ref().map(Value::from),
+            events: plan.has_change_rule(),
             log_bucket: dev.log_bucket.is_some(),
         };
-        let mut source = bucket(plan, options);
-        if dev.detect_changes == DetectChanges::Polling {
-            source = source.suppress(
+        let mut resource = bucket(plan, options);
+        if !plan.has_change_rule() {
+            resource = resource.suppress(
                 "DEPLOYMENT_SOURCE_BUCKET_NOTIFIES",
                 "detect_changes is polling in the configuration.",
             );
         }
-        resources.push(source);
-        let tls = tls_only(&plan.bucket_arn(&dev.source_bucket.name).into());
+        resources.push(resource);
+        let tls = tls_only(&plan.bucket_arn(&source.bucket.name).into());
         let bucket = Value::reference("SourceBucket");
         resources.push(bucket_policy("SourceBucketPolicy", bucket, &[tls]));
     }
@@ -125,7 +125,14 @@ fn outputs(plan: &Plan) -> Vec<Output> {
         plan.pipeline_arn(&plan.dev.pipeline).into(),
     );
     pipeline_arn.condition = Some(pipeline::CONDITION.to_owned());
-    vec![
+    let source = dev.source.object().map(|source| {
+        output(
+            "SourceBucketName",
+            "Name of the source bucket",
+            bucket("SourceBucket", &source.bucket),
+        )
+    });
+    let mut outputs = vec![
         output(
             KEY_ID,
             "ID of the key, which all other stacks receive as a parameter",
@@ -141,11 +148,9 @@ fn outputs(plan: &Plan) -> Vec<Output> {
             "Alias of the key",
             Value::reference("DeployKeyAlias"),
         ),
-        output(
-            "SourceBucketName",
-            "Name of the source bucket",
-            bucket("SourceBucket", &dev.source_bucket),
-        ),
+    ];
+    outputs.extend(source);
+    outputs.extend([
         output(
             "ArtifactBucketName",
             "Name of the artifact bucket",
@@ -158,5 +163,6 @@ fn outputs(plan: &Plan) -> Vec<Output> {
         ),
         pipeline,
         pipeline_arn,
-    ]
+    ]);
+    outputs
 }

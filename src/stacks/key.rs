@@ -34,7 +34,7 @@ pub(super) fn key(plan: &Plan) -> [Resource; 2] {
         .with("KeyPolicy", document(&statements))
         .with_some("Tags", tags(plan));
     let comment = "Encrypts the artifacts. The targets' accounts could not decrypt artifacts that \
-                   are encrypted with an AWS managed key, such as the default key of S3.";
+                   are encrypted with an AWS managed key, such as aws/s3.";
     let id = key_logical_id(plan);
     let key = Resource::new(id, "AWS::KMS::Key", comment, properties).retained();
     [suppressed(plan, key), alias(plan, id)]

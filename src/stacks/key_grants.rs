@@ -27,7 +27,9 @@ pub struct KeyGrant {
 /// Returns the access to existing keys that a pipeline execution needs.
 pub fn key_grants(plan: &Plan) -> Vec<KeyGrant> {
     let mut found = Vec::new();
-    if let Some(key) = &plan.dev.source_encryption_key {
+    if let Some(source) = plan.dev.source.object()
+        && let Some(key) = &source.encryption_key
+    {
         let mut grant = grant(
             plan,
             "PipelineDecryptsSource",
@@ -36,7 +38,7 @@ pub fn key_grants(plan: &Plan) -> Vec<KeyGrant> {
             &plan.dev.service_role.arn,
             &["kms:Decrypt"],
         );
-        let contexts = plan.source_encryption_contexts();
+        let contexts = plan.source_encryption_contexts(source);
         grant.statement["Condition"]["StringLike"] = json!({ ENCRYPTED_ARN: contexts });
         found.push(grant);
     }

@@ -1,4 +1,4 @@
-//! Builds the templates of the stacks from a plan. This module decides all of their contents.
+//! Builds the templates of the stacks from a plan. This module determines all of their contents.
 
 mod bucket;
 mod contradiction;
@@ -27,7 +27,7 @@ pub(crate) use stack_set_roles::stack_set_roles;
 use std::sync::Arc;
 
 use crate::aws::Region;
-use crate::plan::Plan;
+use crate::plan::{Plan, SourcePlan};
 use crate::template::{Parameter, Template};
 
 /// Name of the dev stack's output that contains the key ID. The parameter that passes the ID to all
@@ -48,9 +48,9 @@ pub(crate) const DEPLOY_ROLE_ARN: &str = "DeployRoleArn";
 /// Name of the dev stack's parameter that controls whether the stack creates the pipeline.
 pub(crate) const CREATE_PIPELINE: &str = "CreatePipeline";
 
-/// Resource types whose loss would destroy objects or make artifacts unreadable for the targets.
-/// Replacing or deleting such a resource requires the user's consent, and a stack policy protects
-/// it.
+/// Types of the resources whose loss would destroy objects or make artifacts unreadable to the
+/// targets. Replacing or deleting such a resource requires the user's consent, and a stack policy
+/// protects it.
 pub(crate) const GUARDED_TYPES: [&str; 4] = [
     "AWS::KMS::Key",
     "AWS::KMS::ReplicaKey",
@@ -124,7 +124,7 @@ pub fn stacks(plan: &Plan) -> Vec<Stack> {
 fn key_parameter() -> Parameter {
     Parameter {
         id: KEY_ID.to_owned(),
-        description: "ID of the dev account's key, from the output DeployKeyId of the dev stack"
+        description: "ID of the dev account's key, from the DeployKeyId output of the dev stack"
             .to_owned(),
         label: "ID of the dev account's key".to_owned(),
         default: None,
@@ -138,16 +138,23 @@ fn key_parameter() -> Parameter {
 
 /// Returns the requirements on existing resources that no stack configures.
 pub fn requirements(plan: &Plan) -> Vec<String> {
-    use crate::config::DetectChanges;
     let mut found = Vec::new();
-    let source = &plan.dev.source_bucket;
-    if !source.create {
+    if let SourcePlan::Repository(source) = &plan.dev.source {
+        found.push(format!(
+            "connection `{}` must have the status AVAILABLE, with access to the repository `{}`: \
+             open it in the AWS console (Developer Tools, Connections), and complete a pending \
+             connection there",
+            source.connection, source.repository
+        ));
+    }
+    let existing = plan.dev.source.object().map(|source| &source.bucket);
+    if let Some(source) = existing.filter(|bucket| !bucket.create) {
         found.push(format!(
             "source bucket `{0}` must be versioned: run `aws s3api put-bucket-versioning --bucket {0} \
              --versioning-configuration Status=Enabled`",
             source.name
         ));
-        if plan.dev.detect_changes == DetectChanges::Events {
+        if plan.has_change_rule() {
             found.push(format!(
                 "source bucket `{0}` must send events to EventBridge: add \
                  EventBridgeConfiguration={{}} to the output of `aws s3api \
@@ -157,7 +164,7 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
             ));
         }
     }
-    if !plan.dev.create_pipeline && plan.dev.detect_changes == DetectChanges::Events {
+    if !plan.dev.create_pipeline && plan.has_change_rule() {
         found.push(format!(
             "the EventBridge rule that starts pipeline `{}` must pass the version in the event, or \
              two quick uploads can both deploy the second version: set the `InputTransformer` of \

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{CannedAcl, DetectChanges};
+use crate::config::{CannedAcl, DetectChanges, Trigger};
 use crate::plan::{
-    InstancePlan, NEXT_STAGE, PipelinePlan, Plan, SOURCE_ACTION, START_NEXT, STARTED_BY,
-    STARTED_BY_PREVIOUS, STARTED_DIRECTLY, StagePlan, Store, TargetPlan,
+    InstancePlan, NEXT_STAGE, ObjectSource, PipelinePlan, Plan, RepositorySource, SOURCE_ACTION,
+    START_NEXT, STARTED_BY, STARTED_BY_PREVIOUS, STARTED_DIRECTLY, SourcePlan, StagePlan, Store,
+    TargetPlan,
 };
 use crate::template::{Output, Resource, Template, Value, list, map};
 
@@ -36,8 +37,9 @@ pub(super) struct Surroundings {
 pub(super) fn first(plan: &Plan, policies: Vec<String>) -> Vec<Resource> {
     let dev = &plan.dev;
     let mut depends_on = policies;
+    let creates_source = (dev.source.object()).is_some_and(|source| source.bucket.create);
     for (create, id) in [
-        (dev.source_bucket.create, "SourceBucket"),
+        (creates_source, "SourceBucket"),
         (dev.artifact_bucket.create, "ArtifactBucketPolicy"),
     ] {
         if create {
@@ -55,8 +57,10 @@ pub(super) fn first(plan: &Plan, policies: Vec<String>) -> Vec<Resource> {
         key: key_arn,
     };
     let mut resources = vec![pipeline(plan, 0, surroundings)];
-    if plan.makes_change_rule() {
-        resources.extend(change_rule(plan));
+    if let SourcePlan::Object(source) = &dev.source
+        && plan.makes_change_rule()
+    {
+        resources.extend(change_rule(plan, source));
     }
     for resource in &mut resources {
         resource.condition = Some(CONDITION.to_owned());
@@ -78,16 +82,29 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
     });
     let stages = std::iter::once(source_stage(plan, number))
         .chain(deploying)
-        .chain(next.map(next_stage));
+        .chain(next.map(|next| next_stage(plan, next)));
+    let triggers = match &dev.source {
+        SourcePlan::Repository(source) if number == 0 => trigger(source),
+        _ => None,
+    };
     let properties = properties
         .with_some("Variables", (number > 0).then(started_by))
+        .with_some("Triggers", triggers)
         .with("Stages", list(stages))
         .with_some("Tags", tags(plan));
     let comment = if number == 0 {
-        "The pipeline. It is created last, after the targets: CodePipeline checks on every change \
-         that the service role can assume each action's role. Creating the pipeline starts it with \
-         the newest version of the source."
-            .to_owned()
+        let start = match &dev.source {
+            SourcePlan::Object(_) => "",
+            SourcePlan::Repository(_) => {
+                " Afterward, only pushes to the repository start it: a pull request, such as one \
+                 from a fork, does not start it before it is merged."
+            }
+        };
+        format!(
+            "The pipeline. It is created last, after the targets: on every change, CodePipeline \
+             checks that the service role can assume each action's role. Creating the pipeline \
+             starts it with the newest version of the source.{start}"
+        )
     } else {
         format!(
             "An additional pipeline. The previous pipeline starts it with the same version of the \
@@ -102,7 +119,7 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
         properties,
     );
     resource.depends_on = surroundings.depends_on;
-    if number == 0 && !dev.create_pipeline && dev.detect_changes == DetectChanges::Events {
+    if number == 0 && !dev.create_pipeline && plan.has_change_rule() {
         resource = resource.suppress(
             "DEPLOYMENT_SOURCE_CHANGES_DETECTED",
             "The pipeline and the rule that starts it already exist.",
@@ -112,7 +129,7 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
             "The pipeline already exists, so this stack never creates it.",
         );
     }
-    if number == 0 && dev.detect_changes == DetectChanges::Polling {
+    if number == 0 && dev.source.detect_changes() == Some(DetectChanges::Polling) {
         resource = resource.suppress(
             "CODEPIPELINE_SOURCE_NO_POLLING",
             "detect_changes is polling in the configuration.",
@@ -197,18 +214,72 @@ fn action(name: &str, category: &str, provider: &str, run_order: u32) -> Value {
 
 fn source_stage(plan: &Plan, number: usize) -> Value {
     let dev = &plan.dev;
-    let polls = number == 0 && dev.detect_changes == DetectChanges::Polling;
-    let configuration = map([
-        ("S3Bucket", dev.source_bucket.name.as_str()),
-        ("S3ObjectKey", dev.source_object_key.as_str()),
-        ("PollForSourceChanges", if polls { "true" } else { "false" }),
-    ]);
-    let source = action(SOURCE_ACTION, "Source", "S3", 1)
+    let yes_or_no = |value: bool| if value { "true" } else { "false" };
+    let (provider, configuration) = match &dev.source {
+        SourcePlan::Object(source) => {
+            let polls = number == 0 && source.detect_changes == DetectChanges::Polling;
+            let configuration = map([
+                ("S3Bucket", source.bucket.name.as_str()),
+                ("S3ObjectKey", source.key.as_str()),
+                ("PollForSourceChanges", yes_or_no(polls)),
+            ]);
+            ("S3", configuration)
+        }
+        SourcePlan::Repository(source) => {
+            // A trigger with filters replaces the detection of changes on the branch. An additional
+            // pipeline is started only by the previous one.
+            let detects = number == 0 && source.trigger.is_none();
+            let configuration = map([
+                ("ConnectionArn", source.connection.as_str()),
+                ("FullRepositoryId", source.repository.as_str()),
+                ("BranchName", source.branch.as_str()),
+                ("OutputArtifactFormat", "CODE_ZIP"),
+                ("DetectChanges", yes_or_no(detects)),
+            ]);
+            ("CodeStarSourceConnection", configuration)
+        }
+    };
+    let source = action(SOURCE_ACTION, "Source", provider, 1)
         .with("Region", dev.region.as_str())
         .with("Namespace", "SourceVariables")
         .with("Configuration", configuration)
         .with("OutputArtifacts", list([map([("Name", "SourceArtifact")])]));
     map([("Name", Value::from("Source"))]).with("Actions", list([source]))
+}
+
+/// Builds the filters for the pushes that start the pipeline. Only pushes start it: there is no
+/// filter for pull requests, so a pull request, such as one from a fork, never starts it. Follows
+/// *Add trigger with code push or pull request event types* in the AWS documentation.
+fn trigger(source: &RepositorySource) -> Option<Value> {
+    let Trigger {
+        branches,
+        paths,
+        tags,
+    } = source.trigger.as_ref()?;
+    let filter = |patterns: &[String]| {
+        let (excluded, included): (Vec<&str>, Vec<&str>) = patterns
+            .iter()
+            .map(String::as_str)
+            .partition(|pattern| pattern.starts_with('!'));
+        let excluded: Vec<&str> = (excluded.iter())
+            .filter_map(|pattern| pattern.strip_prefix('!'))
+            .collect();
+        map([("Includes", list(included))])
+            .with_some("Excludes", (!excluded.is_empty()).then(|| list(excluded)))
+    };
+    let push = match tags {
+        Some(tags) => map([("Tags", filter(tags))]),
+        None => {
+            // File paths can be filtered only together with branches.
+            let default = std::slice::from_ref(&source.branch);
+            let branches = branches.as_deref().unwrap_or(default);
+            map([("Branches", filter(branches))])
+                .with_some("FilePaths", paths.as_deref().map(filter))
+        }
+    };
+    let git = map([("SourceActionName", SOURCE_ACTION)]).with("Push", list([push]));
+    let trigger = map([("ProviderType", "CodeStarSourceConnection")]).with("GitConfiguration", git);
+    Some(list([trigger]))
 }
 
 fn deploy_stage(plan: &Plan, stage: &StagePlan, condition: Option<Value>) -> Value {
@@ -259,12 +330,15 @@ fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -
 }
 
 /// Returns the source revisions for *StartPipelineExecution* as JSON. `version` is also JSON.
-fn source_revisions(version: &str) -> String {
+fn source_revisions(kind: &str, version: &str) -> String {
     format!(
-        "[{{\"actionName\":\"{SOURCE_ACTION}\",\"revisionType\":\"S3_OBJECT_VERSION_ID\",\
+        "[{{\"actionName\":\"{SOURCE_ACTION}\",\"revisionType\":\"{kind}\",\
          \"revisionValue\":{version}}}]"
     )
 }
+
+/// The revision type of a source object.
+const OBJECT_VERSION: &str = "S3_OBJECT_VERSION_ID";
 
 /// Builds the variable that the condition of an additional pipeline checks.
 fn started_by() -> Value {
@@ -303,13 +377,18 @@ fn started_by_previous() -> Value {
 
 /// Builds the stage that starts the next pipeline with the same version of the source. Follows *AWS
 /// CodePipeline invoke action reference* in the AWS documentation.
-fn next_stage(next: &PipelinePlan) -> Value {
+fn next_stage(plan: &Plan, next: &PipelinePlan) -> Value {
+    let revisions = match &plan.dev.source {
+        SourcePlan::Object(_) => {
+            source_revisions(OBJECT_VERSION, "\"#{SourceVariables.VersionId}\"")
+        }
+        SourcePlan::Repository(_) => {
+            source_revisions("COMMIT_ID", "\"#{SourceVariables.CommitId}\"")
+        }
+    };
     let configuration = map([
         ("PipelineName", next.name.to_string()),
-        (
-            "SourceRevisions",
-            source_revisions("\"#{SourceVariables.VersionId}\""),
-        ),
+        ("SourceRevisions", revisions),
         (
             "Variables",
             format!("[{{\"name\":\"{STARTED_BY}\",\"value\":\"{STARTED_BY_PREVIOUS}\"}}]"),
@@ -366,11 +445,14 @@ pub(super) fn transformer() -> Value {
     )])
     .with(
         "InputTemplate",
-        format!("{{\"sourceRevisions\":{}}}", source_revisions("<revision>")),
+        format!(
+            "{{\"sourceRevisions\":{}}}",
+            source_revisions(OBJECT_VERSION, "<revision>")
+        ),
     )
 }
 
-fn change_rule(plan: &Plan) -> [Resource; 3] {
+fn change_rule(plan: &Plan, source: &ObjectSource) -> [Resource; 3] {
     let dev = &plan.dev;
     // AWS documents both source conditions for the role of an EventBridge rule.
     let conditions = map([
@@ -401,12 +483,9 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
     let detail = map([
         (
             "bucket",
-            map([("name", list([dev.source_bucket.name.as_str()]))]),
+            map([("name", list([source.bucket.name.as_str()]))]),
         ),
-        (
-            "object",
-            map([("key", list([dev.source_object_key.as_str()]))]),
-        ),
+        ("object", map([("key", list([source.key.as_str()]))])),
     ]);
     let pattern = map([
         ("source", list(["aws.s3"])),

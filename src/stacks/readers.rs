@@ -17,7 +17,7 @@ use super::values::alphanumeric;
 const MOST_SEPARATE_STATEMENTS: usize = 20;
 
 const BY_CONDITION: &str = "A condition names the role, because AWS rejects a principal that does \
-                            not exist yet and this stack is deployed first.";
+                            not exist yet, and this stack is deployed first.";
 const BY_ORGANIZATION: &str = "Conditions name the role and the organization, because a list of \
                                all accounts could be too long.";
 

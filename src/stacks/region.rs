@@ -29,8 +29,8 @@ pub(super) fn template(plan: &Plan, here: Store<'_>) -> Template {
     Template {
         header: format!(
             "{GENERATED}\n\nAccount {}, region {}. Deployed after the first deployment of the dev \
-             stack and before the targets. The parameter's value is the output DeployKeyId of the \
-             dev stack.",
+             stack and before the targets. The parameter's value is the `DeployKeyId` output of \
+             the dev stack.",
             dev.account, here.region
         ),
         description: format!(

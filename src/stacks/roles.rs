@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::aws::quotas::MANAGED_POLICY;
 use crate::config::Permissions;
-use crate::plan::{InstancePlan, Plan, Store, TargetPlan};
+use crate::plan::{
+    InstancePlan, ObjectSource, Plan, RepositorySource, SourcePlan, Store, TargetPlan,
+};
+use crate::run::CONNECTION_USES;
 use crate::template::{Resource, Value, list, map};
 
 use super::policy::{Statement, document, single_statement_document};
@@ -90,7 +93,37 @@ const BUCKET_READS: [&str; 3] = [
 ];
 
 fn source_policy(plan: &Plan) -> Resource {
-    let bucket = plan.bucket_arn(&plan.dev.source_bucket.name);
+    match &plan.dev.source {
+        SourcePlan::Object(source) => object_policy(plan, source),
+        SourcePlan::Repository(source) => repository_policy(plan, source),
+    }
+}
+
+/// Builds the policy for a repository. Follows *CodeStarSourceConnection for Bitbucket Cloud,
+/// GitHub, GitHub Enterprise Server, GitLab.com, and GitLab self-managed actions* in the AWS
+/// documentation.
+fn repository_policy(plan: &Plan, source: &RepositorySource) -> Resource {
+    let statement = Statement::allow(
+        "UseConnection",
+        "The source action reads the repository through this connection. AWS documents the action \
+         with the new and the old prefix of the service.",
+    )
+    .actions(CONNECTION_USES)
+    .on(source.connection.as_str());
+    managed_policy(
+        "SourcePolicy",
+        &plan.dev.source_policy,
+        "Source stage: the service role reads the repository through the connection. The pipeline \
+         specifies the repository and the branch. AWS documents condition keys for both, but not \
+         that CodePipeline sets these keys, so the policy has no condition.",
+        "Reads the pipeline's source",
+        service_role_name(plan),
+        document(&[statement]),
+    )
+}
+
+fn object_policy(plan: &Plan, source: &ObjectSource) -> Resource {
+    let bucket = plan.bucket_arn(&source.bucket.name);
     let account = plan.dev.account.as_str();
     let mut statements = vec![
         Statement::allow(
@@ -112,7 +145,7 @@ fn source_policy(plan: &Plan) -> Resource {
         .owned_by(account),
         Statement::allow(
             "ReadSourceObject",
-            "The source action reads all versions of this object and its tags, as AWS documents \
+            "The source action can read any version of this object and its tags, as AWS documents \
              for the action.",
         )
         .actions([
@@ -121,11 +154,11 @@ fn source_policy(plan: &Plan) -> Resource {
             "s3:GetObjectVersion",
             "s3:GetObjectVersionTagging",
         ])
-        .on(plan.source_object_arn())
+        .on(plan.source_object_arn(source))
         .owned_by(account),
     ];
-    if let Some(key) = &plan.dev.source_encryption_key {
-        statements.push(decrypt_source(plan, key));
+    if let Some(key) = &source.encryption_key {
+        statements.push(decrypt_source(plan, source, key));
     }
     managed_policy(
         "SourcePolicy",
@@ -142,8 +175,8 @@ fn source_policy(plan: &Plan) -> Resource {
 /// Builds the statement that allows decrypting the source with the source bucket's key. Follows the
 /// sections *Permissions* and *Encryption context* of *Using server-side encryption with AWS KMS
 /// keys* in the AWS documentation.
-fn decrypt_source(plan: &Plan, key: &str) -> Statement {
-    let contexts = list(plan.source_encryption_contexts());
+fn decrypt_source(plan: &Plan, source: &ObjectSource, key: &str) -> Statement {
+    let contexts = list(plan.source_encryption_contexts(source));
     let context = map([(ENCRYPTED_ARN, contexts)]);
     Statement::allow(
         "DecryptSource",

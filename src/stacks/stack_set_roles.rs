@@ -195,7 +195,7 @@ fn administration_role(plan: &Plan, group: &Group<'_>) -> Resource {
                    role in the target accounts.";
     Resource::new("AdministrationRole", "AWS::IAM::Role", comment, properties).suppress(
         "CFN_NO_EXPLICIT_RESOURCE_NAMES",
-        "The stack set and the execution roles refer to it by name.",
+        "The stack sets and the execution roles refer to it by name.",
     )
 }
 

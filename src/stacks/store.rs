@@ -177,8 +177,9 @@ fn least_access(readers: Readers, bucket: &str, objects: Value, tagged: bool) ->
             .when(condition.clone()),
             Statement::allow(
                 &format!("DeployRoleListsArtifacts{name}"),
-                "The same role lists artifacts, as in AWS's procedure. Without this permission, S3 \
-                 returns the same error for a missing artifact as for a forbidden one.",
+                "The same role lists artifacts, as in AWS's published cross-account procedure. \
+                 Without this permission, S3 returns the same error for a missing artifact as for \
+                 a forbidden one.",
             )
             .aws(principal)
             .actions(["s3:ListBucket"])

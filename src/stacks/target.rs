@@ -43,7 +43,7 @@ pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
     Template {
         header: format!(
             "{GENERATED}\n\n{}. Deployed after the first deployment of the dev stack. The \
-             parameter's value is the output DeployKeyId of the dev stack.",
+             parameter's value is the `DeployKeyId` output of the dev stack.",
             where_to(target)
         ),
         description: format!(
@@ -276,7 +276,8 @@ fn artifact_policy(names: &Names<'_>) -> Resource {
         Permissions::Least => [
             Statement::allow(
                 "DecryptArtifacts",
-                "Decrypts the pipeline's artifacts. DescribeKey is part of AWS's procedure.",
+                "Decrypts the pipeline's artifacts. DescribeKey is part of AWS's published \
+                 cross-account procedure.",
             )
             .actions(["kms:Decrypt", "kms:DescribeKey"])
             .on(key),
@@ -293,8 +294,9 @@ fn artifact_policy(names: &Names<'_>) -> Resource {
             .owned_by(dev),
             Statement::allow(
                 "ListArtifactBucket",
-                "Lists artifacts, as in AWS's procedure. Without this permission, S3 returns the \
-                 same error for a missing artifact as for a forbidden one.",
+                "Lists artifacts, as in AWS's published cross-account procedure. Without this \
+                 permission, S3 returns the same error for a missing artifact as for a forbidden \
+                 one.",
             )
             .actions(["s3:ListBucket"])
             .on(bucket)

@@ -1,5 +1,5 @@
-//! Finds the pipelines that run in a state: the first one, and the chain of pipelines that it
-//! starts.
+//! Finds the pipelines that run in a given state of a transition: the first one, and the chain of
+//! pipelines that it starts.
 
 use super::piece::Piece;
 use crate::stacks::Side;
@@ -13,8 +13,8 @@ pub(super) fn pipeline(template: &Template) -> Option<(&Resource, &str)> {
 }
 
 /// Returns for each stack whether it belongs to the running pipelines, if the stacks have these
-/// templates. An additional pipeline that is removed from the configuration does not, unless
-/// another pipeline starts it.
+/// templates. The stack of an additional pipeline that was removed from the configuration does not,
+/// unless a running pipeline starts that pipeline.
 pub(super) fn started(pieces: &[Piece], templates: &[Option<&Template>]) -> Vec<bool> {
     let is_pipeline = |piece: &Piece| matches!(piece.side, Side::Pipeline(_));
     let is_left = |piece: &Piece| piece.is_removed && is_pipeline(piece);

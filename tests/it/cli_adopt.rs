@@ -223,7 +223,7 @@ fn init_from_asks_for_missing_information() {
     assert!(
         run.problems()[0]
             .message
-            .contains("not an object in S3 (CodeCommit)"),
+            .contains("neither an object in S3 nor a repository with a connection (CodeCommit)"),
         "{}",
         run.stderr
     );

@@ -59,6 +59,8 @@ mod properties;
 mod prove;
 mod repeated_keys;
 mod report;
+mod repository;
+mod repository_push;
 mod run_mutations;
 mod schemas;
 mod snapshots;

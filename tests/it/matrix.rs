@@ -48,6 +48,8 @@ fn many(targets: &[&str], top: &str) -> String {
 }
 
 const KEY: &str = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+const REPOSITORY: &str = "source:\n  connection: arn:aws:codeconnections:us-east-1:111111111111:\
+    connection/11111111-2222-3333-4444-555555555555\n  repository: example/website\n  branch: main";
 const SOURCE_KEY: &str =
     "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555";
 
@@ -91,6 +93,33 @@ fn cases() -> Vec<Case> {
         "source: {create: false}\nartifacts: {create: false}",
     );
     dev("polling", "source: {detect_changes: polling}");
+    dev("repository", REPOSITORY);
+    dev(
+        "repository-branches-and-paths",
+        &format!(
+            "{REPOSITORY}\n  trigger:\n    branches: [main, 'release/*', '!release/old']\n    \
+             paths: ['site/**', '!**/README.md']"
+        ),
+    );
+    dev(
+        "repository-paths",
+        &format!("{REPOSITORY}\n  trigger: {{paths: ['site/**']}}"),
+    );
+    dev(
+        "repository-tags",
+        &format!("{REPOSITORY}\n  trigger: {{tags: ['v*', '!*-rc*']}}"),
+    );
+    dev(
+        "repository-with-old-connection",
+        &REPOSITORY.replace("codeconnections", "codestar-connections"),
+    );
+    dev(
+        "repository-of-existing-pipeline",
+        &format!(
+            "{REPOSITORY}\nartifacts: {{create: false}}\npipeline:\n  create: false\n  \
+             service_role: arn:aws:iam::111111111111:role/service-role/mine"
+        ),
+    );
     dev(
         "existing-role",
         "pipeline:\n  service_role: arn:aws:iam::111111111111:role/service-role/mine",
@@ -355,6 +384,19 @@ fn cases() -> Vec<Case> {
             &format!("{regions}\napproval: true"),
             "quotas: {actions_per_pipeline: 7, actions_per_stage: 2}\norganization: o-exampleorg1",
         ),
+    );
+
+    all(
+        "several-pipelines-of-a-repository",
+        fleet(
+            &format!("{multi}\n{REPOSITORY}\n  trigger: {{tags: [v*]}}"),
+            &format!("{regions}\napproval: true"),
+            "quotas: {actions_per_pipeline: 7, actions_per_stage: 2}\norganization: o-exampleorg1",
+        ),
+    );
+    all(
+        "repository-article",
+        one(REPOSITORY, "", "permissions: article"),
     );
 
     for (region, other, name) in [

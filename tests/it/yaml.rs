@@ -161,7 +161,7 @@ fn tabs_cannot_be_used_for_indentation() {
             "{}: {text}",
             problem.message
         );
-        assert_eq!(problem.help.as_deref(), Some("indent it with spaces"));
+        assert_eq!(problem.help.as_deref(), Some("indent the line with spaces"));
         assert_eq!(&text[problem.span.start..problem.span.end], "\t", "{text}");
     }
     // JSON can be indented with tabs.

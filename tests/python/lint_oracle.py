@@ -756,6 +756,10 @@ class Oracle:
         wrong = set(categories[0]) != {"Source"} or "Source" in later
         yield "CODEPIPELINE_STAGES", len(stages) < 2 or wrong
         yield "CODEPIPELINE_TYPE_V2", properties.get("PipelineType") != "V2"
+        yield "CODEPIPELINE_TRIGGER_NO_PULL_REQUESTS", any(
+            "PullRequest" in trigger.get("GitConfiguration", {})
+            for trigger in properties.get("Triggers", [])
+        )
         spaces = [a["Namespace"] for a in every if "Namespace" in a]
         yield "CODEPIPELINE_NAMESPACES_UNIQUE", len(spaces) > len(set(spaces))
         yield "CODEPIPELINE_NO_PLAIN_SECRETS", any(

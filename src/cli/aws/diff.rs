@@ -86,7 +86,7 @@ enum Entry {
 struct StackEntry {
     #[serde(flatten)]
     place: StackPlace,
-    /// Stack status; empty if the stack does not exist.
+    /// Stack status; empty if the stack does not exist or cannot be read.
     status: String,
     /// Whether a deployment would change the stack.
     differs: bool,
@@ -161,7 +161,7 @@ struct SetEntry {
 /// The changes that a deployment would make to one stack.
 #[derive(Default)]
 struct Difference {
-    /// The stack status; empty if the stack does not exist.
+    /// The stack status; empty if the stack does not exist or cannot be read.
     status: String,
     /// The comparison of the templates; `None` if no template is deployed.
     template: Option<Comparison>,
@@ -216,8 +216,8 @@ async fn compare_all(
         } else {
             let mut found = match compare(&mut accounts, options, &step).await {
                 Ok(found) => found,
-                // With `--all`, continue with the other stacks. A stack can fail because dev is not
-                // deployed yet, or because a rollback failed.
+                // With `--all`, continue with the other stacks. A stack can fail because the dev
+                // stack is not deployed yet, or because a rollback failed.
                 Err(failure) if options.stacks.all && failure.exit_code() == 1 => Difference {
                     obstacle: Some(failure.message()),
                     status: status(&mut accounts, &step).await,
@@ -252,7 +252,8 @@ async fn compare_all(
     Ok(Outcome::findings(differs))
 }
 
-/// Returns the status of a stack that cannot be compared, or an empty string if it does not exist.
+/// Returns the status of a stack that cannot be compared, or an empty string if it does not exist
+/// or cannot be read.
 async fn status(accounts: &mut Accounts<'_>, step: &StackStep) -> String {
     match look(accounts, step).await {
         Seen::Read(Some(stack)) => stack.status,
@@ -469,7 +470,7 @@ impl Difference {
     }
 }
 
-/// Colors a unified diff. The output omits the colors if it is not a terminal.
+/// Colors a unified diff. The output omits the colors if they are disabled.
 fn colored(diff: &str) -> output::Text {
     let paint = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
     let mut out = output::Text::new();

@@ -28,6 +28,7 @@ mod sample;
 mod screen;
 mod seen;
 pub(super) mod signal;
+mod source_place;
 mod stack_set;
 mod status;
 mod watch;

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::cli::project::example_bucket;
 use crate::cli::{Failure, Global, files, shell};
 
-/// Refuses bucket names from the example for buckets to create.
+/// Refuses to create buckets whose names come from the example.
 pub(crate) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
     let found = example_bucket(plan);
     match found {

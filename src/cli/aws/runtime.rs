@@ -78,8 +78,8 @@ async fn ticks(screen: &Screen<'_>) {
     }
 }
 
-/// Waits for the first response to a profile's credentials. Prints a message after a delay, because
-/// a `credential_process` may be waiting for the user.
+/// Waits for the first response to a call with a profile's credentials. Prints a message after a
+/// delay, because a `credential_process` may be waiting for the user.
 pub(crate) async fn first_answer<T>(
     screen: &Screen<'_>,
     profile: &str,

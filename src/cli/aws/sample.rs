@@ -14,7 +14,7 @@ Examples:
   s3ferry sample
   s3ferry push sample-website.zip";
 
-/// The files of the site, in the order of the zip file.
+/// The files of the site, in the order in which they appear in the zip file.
 const FILES: [(&str, &str); 3] = [
     (
         "error.html",

@@ -167,7 +167,8 @@ pub(crate) struct ExecutionEntry {
     /// Summary from AWS; may be empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) summary: Option<String>,
-    /// Version of the source object that the execution uses; null until AWS reports it.
+    /// Version of the source that the execution uses: the version ID of the object, or the commit
+    /// ID; null until AWS reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version_id: Option<Option<String>>,
     /// URL in the AWS console.

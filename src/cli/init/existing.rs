@@ -163,8 +163,8 @@ fn account(
             Diagnostic::new(
                 role.span,
                 format!(
-                    "the role of action {} is in account {owner}, but its bucket `{bucket}` is \
-                     assumed to be in account {id}",
+                    "the role of action {} is in account {owner}, but the action's bucket \
+                     `{bucket}` is assumed to be in account {id}",
                     role.action
                 ),
             )

@@ -25,7 +25,7 @@ pub(crate) fn complaints(proof: &Proof, strict: bool) -> Text {
     obstacles(&mut out, proof);
     for missing in proof.missing(strict) {
         out.prose(format_args!(
-            "warning: unproven: depends on {}; pass it to `s3ferry prove` with {}",
+            "warning: unproven: depends on {}; run `s3ferry prove` with {}",
             missing.what, missing.option
         ));
     }
@@ -53,7 +53,7 @@ pub(super) fn first<T>(
     }
     if let more @ 1.. = things.count() {
         out.push_str(&format!(
-            "… and {more} more: `s3ferry prove --format json` lists all\n\n"
+            "… and {more} more: `s3ferry prove --format json` lists them all\n\n"
         ));
     }
 }

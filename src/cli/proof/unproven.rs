@@ -50,7 +50,9 @@ pub(super) fn together(out: &mut Text, proof: &Proof) {
     }
     let found = proof.missing(true);
     if !found.is_empty() {
-        out.push_str("To decide the calls that depend on missing policies, add:\n");
+        out.push_str(
+            "To determine whether the calls that depend on missing policies are allowed, add:\n",
+        );
         for missing in found {
             out.prose(format_args!("  {}", missing.option));
             out.prose(format_args!("      {}", missing.what));

@@ -198,14 +198,14 @@ impl<'a> Folder<'a> {
             (0, _) => Ok(()),
             (_, true) => Err(Failure::new(
                 format!("the example would replace {names}"),
-                "choose another folder with --out, or overwrite with --force",
+                "choose another folder with --out, or overwrite the files with --force",
             )),
             (count, false) => Err(Failure::new(
                 format!(
                     "{names} {} not written by s3ferry",
                     if count == 1 { "was" } else { "were" }
                 ),
-                "move it, or overwrite it with --force",
+                "move the files elsewhere, or overwrite them with --force",
             )),
         }
     }

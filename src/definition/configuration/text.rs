@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Draft, DraftTarget};
-use crate::escape;
+use super::{Draft, DraftSource, DraftTarget};
+use crate::escape::{self, yaml_string as quoted};
 use crate::shell::word;
 
 impl Draft {
@@ -12,7 +12,6 @@ impl Draft {
         let region = self.region.clone().unwrap_or_default();
         let multi_region = (self.targets.iter())
             .any(|target| target.region.as_ref().is_some_and(|own| *own != region));
-        let detect = if self.polls { "polling" } else { "events" };
         let mut out = format!(
             "\
 # s3ferry: pipeline {name} deploys to S3 buckets in other accounts.
@@ -28,12 +27,7 @@ dev:
     administrators: []                  # ARNs of IAM roles or users in the dev account
     multi_region: {multi_region}                 # changing this later replaces the key
   source:
-    bucket: {source}
-    object_key: {key}
-    create: false                       # exists; must be versioned
-    detect_changes: {detect}
-    encryption_key: null                # ARN of its default encryption key, if customer managed
-  artifacts:
+{source}  artifacts:
     bucket: {artifacts}
     create: false                       # exists
     # If the bucket has a policy, save it and specify the file here to keep its statements:
@@ -49,8 +43,7 @@ targets:
 ",
             name = one_line(&self.pipeline),
             account = quoted(&self.account),
-            source = quoted(&self.source_bucket),
-            key = quoted(&self.object_key),
+            source = self.source.to_yaml(),
             artifacts = quoted(&self.artifact_bucket),
             artifacts_bare = word(&self.artifact_bucket),
             pipeline = quoted(&self.pipeline),
@@ -61,13 +54,44 @@ targets:
         }
         out.push_str(
             "\
-\npermissions: least                      # or article: the wildcards of AWS's published procedure
+\npermissions: least                      # or article: the wildcards in AWS's published procedure
 quotas:
   actions_per_pipeline: 1000            # AWS quota; larger fleets need more pipelines
 tags: {}
 ",
         );
         out
+    }
+}
+
+impl DraftSource {
+    fn to_yaml(&self) -> String {
+        match self {
+            Self::Object { bucket, key, polls } => format!(
+                "    bucket: {}
+    object_key: {}
+    create: false                       # exists; must be versioned
+    detect_changes: {}
+    encryption_key: null                # ARN of its default encryption key, if customer managed
+",
+                quoted(bucket),
+                quoted(key),
+                if *polls { "polling" } else { "events" },
+            ),
+            Self::Repository {
+                connection,
+                repository,
+                branch,
+            } => format!(
+                "    connection: {}
+    repository: {}
+    branch: {}
+",
+                quoted(connection),
+                quoted(repository),
+                quoted(branch),
+            ),
+        }
     }
 }
 
@@ -139,11 +163,6 @@ impl DraftTarget {
         }
         out
     }
-}
-
-/// Returns a quoted string that YAML reads unchanged.
-fn quoted(text: &str) -> String {
-    escape::json(&serde_json::Value::from(text).to_string()).into_owned()
 }
 
 /// Returns a string without line breaks, for a comment.

@@ -66,7 +66,8 @@ fn a_configuration_made_from_a_pipeline_adopts_it() {
     let text = draft.to_yaml();
     let document = Document::read(Source::new("s3ferry.yaml", text)).expect("a configuration");
     let plan = Plan::new(&document.config).expect("a plan");
-    assert!(!plan.dev.source_bucket.create && !plan.dev.artifact_bucket.create);
+    let source = plan.dev.source.object().expect("the source is an object");
+    assert!(!source.bucket.create && !plan.dev.artifact_bucket.create);
     assert!(!plan.dev.service_role.create && !plan.dev.create_pipeline);
     assert!(!plan.targets[0].create_bucket);
     assert!(

@@ -109,7 +109,7 @@ impl Provider {
         }
         let profile = &self.chain.profile;
         let mut message = format!(
-            "cannot get credentials from profile `{profile}`: the AWS configuration has none"
+            "cannot get credentials from profile `{profile}`: the AWS configuration has none for it"
         );
         if let Some(name) = variable_of(&Env::real()) {
             message.push_str(&format!(
@@ -142,7 +142,7 @@ impl Provider {
         provider.provide_credentials().await
     }
 
-    /// Returns the connection settings of a service, optionally in another region.
+    /// Returns the connection settings of a service, optionally in a different region.
     fn config(&self, service: Service, region: Option<&str>) -> SdkConfig {
         let mut config = self.config.to_builder();
         config.set_endpoint_url(self.endpoints.of(service).map(str::to_owned));

@@ -1,8 +1,8 @@
 //! Resolves the endpoint of each service from the command line, the environment, or the AWS
 //! configuration files, in the order of precedence of the AWS CLI.
 //!
-//! The SDK is not used for this. It treats an empty value as a URL and panics, and it reads the
-//! endpoints of individual services even if configured endpoints must be ignored.
+//! The SDK is not used for this, because it treats an empty value as a URL and panics, and it reads
+//! the endpoints of individual services even if configured endpoints must be ignored.
 
 use std::collections::BTreeMap;
 

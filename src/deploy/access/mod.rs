@@ -40,10 +40,11 @@ const FIRST_ATTEMPTS: u32 = 3;
 const POLLING_ATTEMPTS: u32 = 2;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit for getting credentials. It is long because a credential process may wait for the
-/// user, for which the AWS CLI sets no limit. Each call for credentials has a separate limit.
+/// user, and the AWS CLI does not limit this wait. Each call that gets credentials has a separate
+/// limit.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// User settings for connections.
+/// Settings for connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Endpoint of every service, for an emulator. Equivalent to `AWS_ENDPOINT_URL`.
@@ -279,7 +280,7 @@ impl Access {
         Command::s3ferry(name).option("--profile", &self.profile)
     }
 
-    /// Returns access with the same profile in another region.
+    /// Returns access with the same profile in a different region.
     pub(crate) fn in_region(&self, region: &str) -> Self {
         let region = Region::new(region.to_owned());
         self.with(self.config.to_builder().region(region).build())
@@ -321,7 +322,7 @@ impl Access {
     /// Verifies that the profile belongs to the configured account.
     ///
     /// # Errors
-    /// Returns an error if the profile belongs to another account, or if
+    /// Returns an error if the profile belongs to a different account, or if
     /// [`identity`](Self::identity) fails.
     pub(crate) async fn verify_account(&self, account: &str) -> Result<Identity, DeployError> {
         let identity = self.identity().await?;

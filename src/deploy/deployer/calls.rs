@@ -78,39 +78,43 @@ const OF_AN_EXECUTION: [&str; 4] = [
 
 /// Returns the minimum permissions for a push.
 pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
-    let bucket = plan.bucket_arn(&plan.dev.source_bucket.name);
     let mut of_a_pipeline = OF_AN_EXECUTION.to_vec();
     of_a_pipeline.push("codepipeline:StartPipelineExecution");
     if !plan.dev.create_pipeline {
         // The source action of an existing pipeline may have any name.
         of_a_pipeline.push("codepipeline:GetPipeline");
     }
-    let mut found = vec![
-        // Without `s3:ListBucket`, S3 denies access instead of reporting a missing object.
-        Statement::new(
-            "SourceBucket",
-            [
-                "s3:GetBucketVersioning",
-                "s3:ListBucket",
-                "s3:ListBucketMultipartUploads",
-            ],
-            &[bucket],
-        ),
-        Statement::new(
-            "SourceObject",
-            ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-            &[plan.source_object_arn()],
-        ),
-        Statement::new(
-            "Pipeline",
-            of_a_pipeline,
-            &[plan.pipeline_arn(&plan.dev.pipeline)],
-        ),
-    ];
-    if let Some(key) = &plan.dev.source_encryption_key {
+    let mut found = Vec::new();
+    if let Some(source) = plan.dev.source.object() {
+        found.extend([
+            // Without `s3:ListBucket`, S3 denies access instead of reporting a missing object.
+            Statement::new(
+                "SourceBucket",
+                [
+                    "s3:GetBucketVersioning",
+                    "s3:ListBucket",
+                    "s3:ListBucketMultipartUploads",
+                ],
+                &[plan.bucket_arn(&source.bucket.name)],
+            ),
+            Statement::new(
+                "SourceObject",
+                ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+                &[plan.source_object_arn(source)],
+            ),
+        ]);
+    }
+    found.push(Statement::new(
+        "Pipeline",
+        of_a_pipeline,
+        &[plan.pipeline_arn(&plan.dev.pipeline)],
+    ));
+    if let Some(source) = plan.dev.source.object()
+        && let Some(key) = &source.encryption_key
+    {
         // S3 encrypts with the uploader's permissions. A multipart upload also needs kms:Decrypt.
         let actions = ["kms:Decrypt", "kms:GenerateDataKey"];
-        let contexts = plan.source_encryption_contexts();
+        let contexts = plan.source_encryption_contexts(source);
         let condition = json!({ "StringLike": { "kms:EncryptionContext:aws:s3:arn": contexts } });
         let statement = Statement::new("SourceKey", actions, std::slice::from_ref(key));
         found.push(statement.when(condition));
@@ -189,25 +193,32 @@ pub(super) fn of_existing_buckets(plan: &Plan, stacks: &[&StackStep]) -> Option<
 
 /// Returns the permissions to determine the source version that each pipeline has deployed, and the
 /// result of the first execution.
-fn of_executions(plan: &Plan) -> [Statement; 3] {
+fn of_executions(plan: &Plan) -> Vec<Statement> {
     let pipelines = plan.pipelines.iter();
     let pipelines: Vec<String> = pipelines
         .map(|pipeline| plan.pipeline_arn(&pipeline.name))
         .collect();
-    [
-        Statement::new("PipelineExecutions", OF_AN_EXECUTION, &pipelines),
-        Statement::new(
-            "SourceBucket",
-            // Without this action, S3 returns the same error for missing and forbidden objects.
-            ["s3:ListBucket"],
-            &[plan.bucket_arn(&plan.dev.source_bucket.name)],
-        ),
-        Statement::new(
-            "SourceObject",
-            ["s3:GetObject"],
-            &[plan.source_object_arn()],
-        ),
-    ]
+    let mut found = vec![Statement::new(
+        "PipelineExecutions",
+        OF_AN_EXECUTION,
+        &pipelines,
+    )];
+    if let Some(source) = plan.dev.source.object() {
+        found.extend([
+            Statement::new(
+                "SourceBucket",
+                // Without this action, S3 returns the same error for missing and forbidden objects.
+                ["s3:ListBucket"],
+                &[plan.bucket_arn(&source.bucket.name)],
+            ),
+            Statement::new(
+                "SourceObject",
+                ["s3:GetObject"],
+                &[plan.source_object_arn(source)],
+            ),
+        ]);
+    }
+    found
 }
 
 fn of_stack_sets(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {

@@ -47,7 +47,8 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
         rules.extend(place.all("AWS::Events::Rule", "Arn"));
         match step.side {
             Side::Dev => {
-                let existing = [&plan.dev.source_bucket, &plan.dev.artifact_bucket];
+                let source = plan.dev.source.object().map(|source| &source.bucket);
+                let existing = source.into_iter().chain([&plan.dev.artifact_bucket]);
                 buckets.extend(existing.map(|bucket| plan.bucket_arn(&bucket.name)));
                 roles.push(plan.dev.service_role.arn.clone());
             }

@@ -30,6 +30,8 @@ struct Arns {
     pipelines: Vec<String>,
     passed_to_pipelines: Vec<String>,
     passed_to_events: Vec<String>,
+    /// Connections that the pipelines use.
+    connections: Vec<String>,
 }
 
 pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
@@ -89,6 +91,7 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
             .when(json!({ "ArnEquals": { "iam:PolicyARN": sorted(&arns.policies) } })),
         new("Rules", &handlers::RULE, &arns.rules),
         new("Pipelines", &handlers::PIPELINE, &arns.pipelines),
+        new("Connections", &handlers::CONNECTION, &arns.connections),
         new("ReadServiceRole", &["iam:GetRole"], &outside),
         pass_role(
             "PassServiceRoleOfPipelines",
@@ -140,6 +143,15 @@ impl Arns {
             self.pipelines.push(place.regional("codepipeline", &name));
             let role = place.property(pipeline, "RoleArn");
             self.passed_to_pipelines.push(role);
+            let stages = pipeline.value.at(["Properties", "Stages"]);
+            let stages = stages.and_then(Node::items).unwrap_or_default().iter();
+            let actions = stages
+                .filter_map(|stage| stage.get("Actions").and_then(Node::items))
+                .flatten();
+            let connections =
+                actions.filter_map(|action| action.at(["Configuration", "ConnectionArn"]));
+            self.connections
+                .extend(connections.map(|connection| place.text(connection)));
         }
     }
 

@@ -100,7 +100,7 @@ impl Units {
         }
     }
 
-    /// Returns whether an account keeps an instance that the configuration does not name.
+    /// Returns whether the instance of an account is kept if the configuration does not name it.
     fn takes(&self, account: &str, named: &HashSet<&str>) -> bool {
         match self.filter {
             AccountFilter::Intersection => self.auto && !named.contains(account),

@@ -20,7 +20,7 @@ use super::model::{Described, Existing, Failed, Health, Instance, Scope, Targets
 use super::operation::{Ended, Operations};
 use super::{instances, organization, set};
 
-/// User options for the deployment.
+/// Options for the deployment.
 #[derive(Debug, Clone)]
 pub(crate) struct SetOptions {
     /// Time limit for one operation.
@@ -94,12 +94,12 @@ impl<'a> Deployment<'a> {
         }
     }
 
-    /// Reads the stack set, waits for an operation in progress, and compares the stack set with
+    /// Reads the stack set, waits for any operation in progress, and compares the stack set with
     /// the configuration.
     ///
     /// # Errors
     /// Returns an error if trusted access is off, the stack set has a different permission model,
-    /// AWS rejects a call, or the wait expires.
+    /// AWS rejects a call, or the wait times out.
     pub(crate) async fn prepare(&self) -> Result<Prepared, DeployError> {
         let plan = &self.wanted.plan;
         if let StackSetPermissions::ServiceManaged(own) = &plan.permissions {
@@ -141,7 +141,7 @@ impl<'a> Deployment<'a> {
         }
     }
 
-    /// Returns the stack set after an operation in progress has ended.
+    /// Returns the stack set after any operation in progress has ended.
     async fn settled(&self) -> Result<Option<Described>, DeployError> {
         let plan = &self.wanted.plan;
         let Some(found) = set::describe(self.access, plan).await? else {
@@ -154,7 +154,7 @@ impl<'a> Deployment<'a> {
     }
 
     /// Deploys the prepared changes. Instances that are no longer configured are removed only if
-    /// `remove` is true. The report includes the instances that fail.
+    /// `remove` is `true`. The report includes the instances that fail.
     pub(crate) async fn apply(
         &self,
         prepared: &Prepared,

@@ -69,7 +69,7 @@ impl Status {
 }
 
 impl Operations<'_> {
-    /// Waits for an operation in progress, which another deployment started. Returns whether there
+    /// Waits for any operation in progress, which another deployment started. Returns whether there
     /// was one.
     pub(super) async fn settle(&self) -> Result<bool, DeployError> {
         let mut waited = false;
@@ -146,7 +146,7 @@ impl Operations<'_> {
         Ok(ended)
     }
 
-    /// Returns a statement that the operation continues in AWS if s3ferry exits.
+    /// Returns a sentence without a period: the operation continues in AWS if s3ferry exits.
     fn continues(&self, id: &str) -> String {
         format!(
             "operation {id} of stack set {} continues in CloudFormation",

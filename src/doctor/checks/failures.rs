@@ -56,7 +56,7 @@ impl Checks<'_> {
             .filter(|stage| stage["Name"] == *failure.stage)
             .flat_map(actions_of)
             .find(|action| action.text("Name") == Some(&failure.action));
-        let is_source = failed.is_some_and(|action| action.is("Source"));
+        let is_source = failed.is_some_and(|action| action.is_s3_source());
         let sign = Sign::of(is_source, &failure.code, &failure.message);
         match (sign, failed) {
             (Sign::MissingSource, Some(action)) => {
@@ -167,7 +167,7 @@ fn meaning(failed: &Failure, action: Option<ActionPart<'_, Json>>) -> Option<Mea
         Some(action) if action.is_s3_deploy() => {
             Action::Deploy(Some(action.get("Configuration").unwrap_or(&Json::Null)))
         }
-        Some(action) if action.is("Source") => Action::Source,
+        Some(action) if action.is_s3_source() => Action::Source,
         _ => Action::Other,
     };
     failure::of_run(&failed.code, &failed.message, kind)

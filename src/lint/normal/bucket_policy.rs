@@ -9,9 +9,9 @@ use crate::policy::document::glob;
 /// The effect of a bucket policy on requests without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tls {
-    /// It denies them for the bucket and its objects.
+    /// The policy denies such requests for the bucket and its objects.
     Required,
-    /// It does not deny all of them.
+    /// The policy does not deny all such requests.
     Optional(Option<Span>),
     /// The effect depends on an unknown part of the policy.
     Unknown,

@@ -13,7 +13,7 @@ use crate::diagnostic::{Entry, Node, Value};
 use crate::template::{Deployment, Marker, Resolver, function, known_text};
 
 /// The maximum number of combinations that are tried for a resource. If there are more, each value
-/// is tried with the defaults of the others, followed by pairs of values up to this number.
+/// is tried with the defaults of the others, followed by at most this many pairs of values.
 const COMBINATIONS: usize = 128;
 
 /// The maximum length of an `AllowedValues` list whose values are all tried.

@@ -118,7 +118,7 @@ pub(super) struct Loose {
     /// The position of the value that is not fixed, or of the statement if it has no such
     /// condition.
     pub(super) span: Span,
-    /// The unknown value that may confine it.
+    /// The unknown value that might confine the statement.
     pub(super) open: Option<Node>,
 }
 

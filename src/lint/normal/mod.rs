@@ -1,10 +1,10 @@
 //! The normal form of a template, which the built-in rules check.
 //!
-//! It represents the resources that CloudFormation creates from a template. It contains each
-//! resource once for every outcome of its conditions, with functions evaluated as far as possible,
-//! every scalar as text, and normalized policy documents. An unknown part is `@{NAME}`. Information
-//! that rules cannot find by comparing text is in the facts under `Derived`. Every value keeps its
-//! position in the template.
+//! The normal form represents the resources that CloudFormation creates from a template. It
+//! contains each resource once for every outcome of its conditions, with functions evaluated as far
+//! as possible, every scalar as text, and normalized policy documents. An unknown part is
+//! `@{NAME}`. Information that rules cannot find by comparing text is in the facts under `Derived`.
+//! Every value keeps its position in the template.
 //!
 //! This module does not decide whether a resource violates a rule.
 

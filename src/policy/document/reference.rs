@@ -100,7 +100,7 @@ pub(crate) fn expand(pattern: &ActionPattern) -> Option<Vec<&'static Action>> {
 const DOCUMENTED_WITH_STAR: [&str; 1] = ["cloudwatch:PutMetricData"];
 
 /// Returns whether a pattern covers only actions whose only supported resource is `*`. For services
-/// outside the reference, returns false for a pattern with wildcards.
+/// outside the reference, returns `false` for a pattern with wildcards.
 pub(crate) fn supports_only_star(pattern: &ActionPattern) -> bool {
     if pattern.service() == "*" {
         return false;

@@ -27,9 +27,9 @@ pub fn evaluate_within(
 pub(super) enum Because {
     /// Anyone may make the call, regardless of policies.
     NeedsNoPermission,
-    /// A statement denies it.
+    /// A statement denies the request.
     Denied,
-    /// A level of the service control policies does not allow it.
+    /// A level of the service control policies does not allow the request.
     ScpLevel(usize),
     /// AWS does not allow root users to assume roles.
     RootAssumesNoRole,
@@ -37,13 +37,13 @@ pub(super) enum Because {
     NotAcrossAccounts,
     /// An alias in another account does not identify a key.
     AliasAcrossAccounts,
-    /// The resource's policy allows it, which is sufficient.
+    /// The resource's policy allows the request, which is sufficient.
     ResourceGrants,
-    /// The identity's policies allow it, which is sufficient.
+    /// The identity's policies allow the request, which is sufficient.
     IdentityGrants,
-    /// Both sides allow it.
+    /// Both sides allow the request.
     BothGrant,
-    /// A required layer does not allow it.
+    /// A required layer does not allow the request.
     Lacking(Lacking),
 }
 

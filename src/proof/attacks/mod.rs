@@ -106,7 +106,7 @@ fn attacker(caller: Caller, name: impl Into<String>, who: impl Into<String>) -> 
     }
 }
 
-/// Returns an AWS service as the attacker, by the first part of its service principal.
+/// Returns an AWS service as the attacker. `name` is the first part of its service principal.
 fn service(name: &str) -> Attacker {
     let service = format!("{name}.amazonaws.com");
     attacker(Caller::Service(service.clone()), name, service)

@@ -46,6 +46,12 @@ impl AttackSuite<'_, '_> {
             self.in_namesake_of_source(bucket, key, by);
             self.on_source_key(pipeline, bucket, &object, by);
         }
+        for connection in pipeline.connections() {
+            match connection {
+                Ok(connection) => self.on_connection(connection, by),
+                Err(_) => self.on_unknown("connection", "a connection", connection),
+            }
+        }
         for store in &pipeline.stores {
             let Some(store) = known(store) else {
                 self.on_unknown("artifact-store", "an artifact store", &store.bucket);
@@ -68,6 +74,24 @@ impl AttackSuite<'_, '_> {
                 (Ok(arn), Ok(role)) => self.on_rule(pipeline, (arn, role), other),
                 (_, role) => self.on_unknown("rule", "the role of a rule", role),
             }
+        }
+    }
+
+    /// Adds the attacks of the service role on a connection, and on the other connections in its
+    /// account.
+    fn on_connection(&mut self, connection: &str, by: &Attacker) {
+        let owner = account_of(connection);
+        let (prefix, _) = connection.rsplit_once('/').unwrap_or((connection, ""));
+        let other = format!("{prefix}/99999999-9999-4999-8999-999999999999");
+        let (other, connection) = ((&*other, owner), (connection, owner));
+        attacks! { self, by;
+            "uses-another-connection", "reads repositories through another connection",
+                "codeconnections:UseConnection", other;
+            "uses-another-connection-by-old-name",
+                "reads repositories through another connection (old service prefix)",
+                "codestar-connections:UseConnection", other;
+            "deletes-connection", "deletes the connection", "codeconnections:DeleteConnection",
+                connection;
         }
     }
 

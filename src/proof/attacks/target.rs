@@ -165,6 +165,13 @@ impl AttackSuite<'_, '_> {
                     in_procedure();
             }
         }
+        for connection in pipeline.connections().flatten() {
+            let on = (connection.as_str(), account_of(connection));
+            attacks! { self, by;
+                "uses-connection", "reads the repository through the connection",
+                    "codeconnections:UseConnection", on;
+            }
+        }
         for (reader, bucket, key) in pipeline.sources() {
             let owner = self.owner(bucket);
             let object = format!("{}/{key}", land.bucket_arn(bucket));

@@ -42,8 +42,8 @@ impl<'a> Collector<'a> {
         });
     }
 
-    /// Returns the policy of a key without a policy in its template. It delegates to the policies
-    /// of its account.
+    /// Returns the policy of a key without a policy in its template. This policy delegates to the
+    /// policies of the key's account.
     fn default_policy(
         &mut self,
         account: &str,

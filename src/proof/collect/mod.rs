@@ -35,7 +35,8 @@ const OPEN_TRUST: &str =
 /// services in key policies*).
 const MANAGED_KEY: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":["kms:Encrypt","kms:Decrypt","kms:ReEncrypt*","kms:GenerateDataKey*","kms:DescribeKey"],"Resource":"*","Condition":{"StringLike":{"kms:ViaService":"s3.*"},"StringEquals":{"kms:CallerAccount":"${aws:ResourceAccount}"}}}}"#;
 
-/// The policy of a key that is created without one. It delegates to the policies of its account.
+/// The policy of a key that is created without one. This policy delegates to the policies of the
+/// key's account.
 fn default_key_policy(partition: &str, account: &str) -> String {
     let root = arn::root(partition, account);
     format!(

@@ -1,7 +1,9 @@
 //! Reads the actions of a pipeline.
 //!
-//! Follows *Action structure reference*, *Amazon S3 source action reference*, *Amazon S3 deploy
-//! action reference*, and *AWS CodePipeline invoke action reference* in the AWS documentation.
+//! Follows *Action structure reference*, *Amazon S3 source action reference*,
+//! *CodeStarSourceConnection for Bitbucket Cloud, GitHub, GitHub Enterprise Server, GitLab.com, and
+//! GitLab self-managed actions*, *Amazon S3 deploy action reference*, and *AWS CodePipeline invoke
+//! action reference* in the AWS documentation.
 
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use crate::definition::model::{ActionPart, member};
 use crate::diagnostic::Node;
 use crate::run::Instance;
 use crate::run::landscape::Value;
-use crate::run::pipeline::{Action, Deploy, Invoke, Pipeline, Source, Work};
+use crate::run::pipeline::{Action, Deploy, Invoke, Pipeline, Repository, Source, Work};
 use crate::template::known_text;
 
 const KEY: &str = "KMSEncryptionKeyARN";
@@ -73,6 +75,13 @@ impl Reader<'_, '_> {
                 bucket: self.setting(setting("S3Bucket"), "the source bucket", node),
                 key: self.setting(setting("S3ObjectKey"), "the source object", node),
             }),
+            (Some("Source"), Some("AWS"), Some("CodeStarSourceConnection")) => {
+                let format = setting("OutputArtifactFormat").and_then(known_text);
+                Work::Repository(Repository {
+                    connection: self.setting(setting("ConnectionArn"), "the connection", node),
+                    is_reference: format == Some("CODEBUILD_CLONE_REF"),
+                })
+            }
             (Some("Deploy"), Some("AWS"), Some("S3")) => {
                 let (target, instance, tagged_objects) = self.target(performer, stage);
                 let extract = self.optional_setting(setting("Extract"), "Extract", node);

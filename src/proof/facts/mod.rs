@@ -281,9 +281,23 @@ impl<'r, 'w> Reader<'r, 'w> {
                         "specify an output artifact of an earlier action",
                     );
                 }
+                let mut makers = pipeline.actions.iter();
+                let is_reference = makers.any(|maker| {
+                    maker.outputs.contains(artifact)
+                        && matches!(&maker.work, Work::Repository(source) if source.is_reference)
+                });
+                if is_reference && matches!(action.work, Work::Deploy(_)) {
+                    add(
+                        format!(
+                            "action {name} deploys the artifact {artifact}, which contains only a \
+                             reference to the repository"
+                        ),
+                        "set `OutputArtifactFormat: CODE_ZIP` in the source action",
+                    );
+                }
             }
             let artifacts = match &action.work {
-                Work::Source(_) => Some((0, 1)),
+                Work::Source(_) | Work::Repository(_) => Some((0, 1)),
                 Work::Deploy(_) => Some((1, 0)),
                 _ => None,
             };

@@ -57,7 +57,7 @@ fn execution_role(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     Some(
         Resource::new("ExecutionRole", "AWS::IAM::Role", comment, properties).suppress(
             "CFN_NO_EXPLICIT_RESOURCE_NAMES",
-            "The stack set and the administration role refer to it by name.",
+            "The stack sets and the administration role refer to it by name.",
         ),
     )
 }

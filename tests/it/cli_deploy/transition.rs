@@ -15,6 +15,7 @@ use super::{DEV_STACK, PROD_STACK, REGION, Site};
 use crate::emulator::Emulator;
 use crate::emulator::profiles::Accounts;
 use crate::emulator::stack_sets::StackSets;
+use crate::repository_push;
 
 const REPLACE: &str = "--all --yes --allow-replacement";
 
@@ -99,6 +100,12 @@ fn renamed_pipeline(site: &Site) {
     site.reconfigure("dev:\n", "dev:\n  pipeline:\n    name: site\n");
 }
 
+/// Changes the source from a bucket to a repository.
+fn to_repository(site: &Site) {
+    let config = site.project.read("s3ferry.yaml");
+    site.reconfigure(&config, &with_key(repository_push::config(&site.accounts)));
+}
+
 /// Makes a change, and kills the deploy at each execution of a change set, before or after the
 /// call.
 fn survives(change: fn(&Site)) {
@@ -177,6 +184,32 @@ fn dev_keeps_the_old_grants_until_the_pipeline_has_switched() {
     );
     let policies = site.state().dev["policies"].to_string();
     assert!(!policies.contains(&old), "{policies}");
+}
+
+#[test]
+fn a_repository_instead_of_a_source_bucket() {
+    survives(to_repository);
+}
+
+#[test]
+fn a_pipeline_with_a_repository_is_deployed_and_gets_a_bucket_again() {
+    let site = Site::new();
+    let config = site.project.read("s3ferry.yaml");
+    site.reconfigure(&config, &repository_push::config(&site.accounts));
+    let run = site.deploy("--all --yes", 0);
+    let first = "deploys the newest commit of example/website (branch main)";
+    assert!(run.stderr.contains(first), "{}", run.stderr);
+    works(&site);
+    let live = &site.state().dev[REGION]["pipelines"]["crossaccountdeploy"]["stages"];
+    let source = &live[0]["actions"][0]["configuration"];
+    assert_eq!(source["FullRepositoryId"], "example/website");
+    let repository = site.project.read("s3ferry.yaml");
+    site.reconfigure(&repository, &config);
+    site.deploy(REPLACE, 0);
+    works(&site);
+    let live = &site.state().dev[REGION]["pipelines"]["crossaccountdeploy"]["stages"];
+    let source = &live[0]["actions"][0]["configuration"];
+    assert_eq!(source["S3ObjectKey"], "sample-website.zip");
 }
 
 #[test]

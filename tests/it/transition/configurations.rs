@@ -30,6 +30,8 @@ impl Random {
 pub(super) const KEY: &str =
     "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
 
+const CONNECTION: &str = "arn:aws:codeconnections:us-east-1:111111111111:connection/11111111-2222-3333-4444-555555555555";
+
 /// One value for each option, by name. A second configuration changes some of them.
 pub(super) type Choices = BTreeMap<&'static str, String>;
 
@@ -41,12 +43,13 @@ pub(super) fn choose(random: &mut Random) -> Choices {
     choices
 }
 
-pub(super) const OPTIONS: [&str; 28] = [
+pub(super) const OPTIONS: [&str; 29] = [
     "alias",
     "multi",
     "source",
     "object",
     "source_create",
+    "repository",
     "artifacts",
     "artifacts_create",
     "quotas",
@@ -78,6 +81,14 @@ pub(super) fn value(random: &mut Random, name: &str) -> String {
         "multi" => &["false", "true"],
         "source" => &["input-one", "input-two"],
         "object" => &["site.zip", "other/site.zip"],
+        "repository" => &[
+            "none",
+            "none",
+            "none",
+            "example/one, branch: main",
+            "example/one, branch: main, trigger: {tags: [v*]}",
+            "example/two, branch: next",
+        ],
         "source_create" | "artifacts_create" | "t.create" => &["true", "true", "true", "false"],
         "quotas" => &[
             "{}",
@@ -139,6 +150,23 @@ pub(super) fn config(choices: &Choices) -> String {
         "false" => "extract: false, object_key: site.zip",
         _ => "extract: true",
     };
+    // A repository has no object tags.
+    let (source, tagged) = match get("repository") {
+        "none" => (
+            format!(
+                "bucket: {}, object_key: {}, create: {}, detect_changes: {}",
+                get("source"),
+                get("object"),
+                get("source_create"),
+                get("detect")
+            ),
+            get("t.tagged"),
+        ),
+        repository => (
+            format!("connection: \"{CONNECTION}\", repository: {repository}"),
+            "false",
+        ),
+    };
     let settings = |bucket: &str, role: &str| {
         format!(
             "create: {}, bucket: \"{bucket}\", role: \"{role}\", path: {}, {extract}, approval: {}, tagged_objects: {}, \
@@ -146,7 +174,7 @@ pub(super) fn config(choices: &Choices) -> String {
             get("t.create"),
             get("t.path"),
             get("t.approval"),
-            get("t.tagged"),
+            tagged,
             get("t.cache")
         )
     };
@@ -185,16 +213,12 @@ pub(super) fn config(choices: &Choices) -> String {
         _ => fleet(", stack_set: {}, regions: [us-east-1, sa-east-1]"),
     };
     format!(
-        "dev:\n  account: \"111111111111\"\n  key: {{alias: {}, multi_region: {}}}\n  source: {{bucket: {}, \
-         object_key: {}, create: {}, detect_changes: {}}}\n  artifacts: {{bucket: {}, create: {}}}\n  pipeline: {{name: {}, \
+        "dev:\n  account: \"111111111111\"\n  key: {{alias: {}, multi_region: {}}}\n  source: \
+         {{{source}}}\n  artifacts: {{bucket: {}, create: {}}}\n  pipeline: {{name: {}, \
          service_role: {}}}\n  permissions_boundary: {}\n  access_logs: {}\npermissions: {}\norganization: \
          {}\ntags: {}\nquotas: {}\ntargets:\n{targets}",
         get("alias"),
         get("multi"),
-        get("source"),
-        get("object"),
-        get("source_create"),
-        get("detect"),
         get("artifacts"),
         get("artifacts_create"),
         get("pipeline"),

@@ -1,6 +1,7 @@
-//! The order of a deployment. The first deployment deploys dev without the pipeline, then the
-//! targets, and then dev with the pipeline. Once the pipeline exists, a deployment deploys the
-//! targets, and then dev.
+//! The order of a deployment. The first deployment deploys the dev stack without the pipeline, then
+//! the stacks of other regions and the targets, then the additional pipelines, and then the dev
+//! stack with the pipeline. Once the pipeline exists, the first of these steps is omitted. Changes
+//! to a live pipeline have a separate order.
 
 use crate::deploy::StackStep;
 use crate::stacks::{CREATE_PIPELINE, KEY_ID, Side};

@@ -61,10 +61,12 @@ pub(super) async fn announce(
             },
         });
     }
-    let object = SourceObject::from(&plan.dev);
-    let look = object.look(access).await;
-    session.screen.says(first(plan, &object, access, &look));
-    let (has_source, version) = match look {
+    let look = match SourceObject::of(&plan.dev) {
+        Some(object) => Some(object.look(access).await),
+        None => None,
+    };
+    session.screen.says(first(plan, access, look.as_ref()));
+    let (has_source, version) = match look.unwrap_or(Ok(Look::Forbidden)) {
         Ok(Look::Current(current)) => (Some(true), Some(current.version)),
         Ok(Look::Missing) => (Some(false), None),
         Ok(Look::Forbidden) | Err(_) => (None, None),
@@ -93,16 +95,17 @@ fn additional(pipeline: &PipelinePlan) -> String {
 }
 
 /// Describes the first execution of the first pipeline.
-fn first(
-    plan: &Plan,
-    object: &SourceObject,
-    access: &Access,
-    look: &Result<Look, DeployError>,
-) -> String {
+fn first(plan: &Plan, access: &Access, look: Option<&Result<Look, DeployError>>) -> String {
     let pipeline = &plan.dev.pipeline;
-    let place = format!("s3://{}/{}", object.bucket, object.key);
+    let place = &plan.dev.source;
     let targets: Vec<String> = plan.targets.iter().map(target).collect();
     let targets = targets.join(", then ");
+    let Some(look) = look else {
+        return format!(
+            "Pipeline {pipeline} starts automatically when it is created. This execution deploys \
+             the newest commit of {place} to {targets}."
+        );
+    };
     let version = match look {
         Ok(Look::Missing) => {
             return format!(

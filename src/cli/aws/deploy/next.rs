@@ -89,7 +89,7 @@ pub(super) fn after_dry_run(steps: &[StackStep], sequence: &Sequence) -> String 
     match named.is_empty() {
         true => again.to_owned(),
         false => format!(
-            "{again} and with --allow-replacement, which replaces or deletes {}",
+            "{again} and with --allow-replacement, which allows replacing or deleting {}",
             named.join(", ")
         ),
     }
@@ -108,7 +108,7 @@ pub(super) fn after_change(accounts: &Accounts<'_>, sequence: &Sequence) -> Stri
         recorded.is_some() && recorded != key.map(String::as_str)
     };
     let deploy = |step: &StackStep| {
-        // Without access to dev, a changed key needs confirmation.
+        // Without access to the dev stack, a changed key needs confirmation.
         let is_other = step.side != Side::Dev && (adds_key || has_other_key(step));
         let key = key.filter(|_| is_other);
         let parameter = key.map(|key| format!("{KEY_ID}={key}"));

@@ -1,5 +1,4 @@
-//! The deployment of one stack: shows the changes, asks for confirmation, and follows the
-//! operation.
+//! Deploys one stack: shows the changes, asks for confirmation, and follows the operation.
 
 use crate::checked::Permit;
 use crate::deploy::deployment::{Pending, Prepared};
@@ -329,7 +328,7 @@ pub(super) async fn wait_for_old_executions(
     wait(session, &access, pipeline, running, why, is_old).await
 }
 
-/// Waits until the awaited executions have ended, and prints the reason.
+/// Waits until the awaited executions have ended, and prints the reason for the wait.
 async fn wait(
     session: &Session<'_>,
     access: &Access,
@@ -357,7 +356,7 @@ async fn wait(
 }
 
 /// Reports a key change. With a new key, a target can no longer read artifacts encrypted with the
-/// old key.
+/// old key, unless its template still names the old key.
 fn say_key_change(
     session: &Session<'_>,
     step: &StackStep,

@@ -26,7 +26,8 @@ You can interrupt the command at any time. To resume, run it again.";
     after_help = EXAMPLES,
     mut_args(stacks(
         "Deploy",
-        "Deploy every stack in order: dev without the pipeline, the targets, dev with the pipeline",
+        "Deploy every stack in order: dev without the pipeline, the targets, and then dev with the \
+         pipeline",
     )),
 )]
 pub(crate) struct DeployOptions {

@@ -21,8 +21,8 @@ pub(super) struct Retries {
 }
 
 impl Retries {
-    /// Waits for the next attempt. Returns `false` if a retry cannot help or the failure has
-    /// another cause.
+    /// Waits for the next attempt. Returns `false` if a retry cannot help or the failure has a
+    /// different cause.
     pub(super) async fn wait(
         &mut self,
         session: &mut Session<'_>,

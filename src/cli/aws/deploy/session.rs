@@ -172,7 +172,8 @@ impl<'a> Session<'a> {
     /// Permits the deployment of a stack's template.
     ///
     /// # Errors
-    /// Returns an error if the template is not from the configuration and has lint errors.
+    /// Returns an error if the template is not from the configuration and has lint errors or cannot
+    /// be linted.
     pub(super) fn permit<'t>(&mut self, stack: &str, text: &'t str) -> Result<Permit<'t>, Failure> {
         let name = || format!("transitional template of {stack}");
         let permit = self.approved.permit(name, text);

@@ -102,7 +102,7 @@ async fn destroy(mut accounts: Accounts<'_>, options: &DestroyOptions) -> Result
         };
         accounts.outputs.forget(&one.step);
         screen.says(format!(
-            "{kind} {} in account {}, {} was deleted.",
+            "{kind} {} in account {}, {}, was deleted.",
             one.step.stack, one.step.account, one.step.region
         ));
         document.add(&one.step, DestroyResult::Deleted, &one.retained);

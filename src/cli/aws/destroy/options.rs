@@ -10,7 +10,7 @@ Examples:
   s3ferry destroy --all --removed       delete only stacks that are no longer configured
   s3ferry destroy --profile prod --confirm crossaccountdeploy-prod   skip the prompt
 
-The key and the buckets are retained with their contents. The command prints how to remove them.
+The key is retained, as are the buckets and their contents. The command prints how to remove them.
 You can interrupt the command. To resume, run it again.";
 
 /// Options of `s3ferry destroy`.

@@ -28,7 +28,7 @@ pub(super) async fn removed_steps(
         match options.stacks.profile() {
             Some(profile) if step.profile.is_empty() || step.profile == profile => {
                 profile.clone_into(&mut step.profile);
-                // The profile may belong to another account.
+                // The profile may belong to a different account.
                 if accounts.access(&step).await.is_ok() {
                     steps.push(step);
                 }

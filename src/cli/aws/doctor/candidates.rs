@@ -1,4 +1,4 @@
-//! The stacks that may be deployed: the stacks in the configuration, and other stacks in the
+//! The stacks that might be deployed: the stacks in the configuration, and other stacks in the
 //! outputs file.
 
 use std::collections::HashMap;

@@ -34,7 +34,7 @@ pub(super) async fn repair(
         {
             return Err(Failure::finding(
                 format!("the {title} was not repaired"),
-                "confirm the prompt or use --yes to repair it",
+                "confirm the repair at the prompt, or use --yes",
             ));
         }
         trust::repair(access, repair).await?;

@@ -129,7 +129,7 @@ pub(super) struct Views {
 }
 
 impl Views {
-    /// Returns the commands that print the missing permissions, one for each profile.
+    /// Returns the commands that print the required permissions, one for each profile.
     pub(super) fn policies(&self, global: &Global, diagnosis: &Diagnosis) -> Vec<String> {
         let refused = (diagnosis.unread.iter()).filter(|unread| !unread.refusal.action.is_empty());
         let profiles: BTreeSet<&str> = refused

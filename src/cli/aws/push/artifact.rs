@@ -1,6 +1,7 @@
 //! The zip file to upload.
 
 use std::fs::File;
+use std::path::Path;
 
 use super::inspected::{Inspected, cannot_read, digest};
 use super::options::PushOptions;
@@ -25,11 +26,11 @@ pub(super) struct Artifact {
 }
 
 pub(super) fn artifact(
+    path: &Path,
     options: &PushOptions,
     project: &Project,
     screen: &Screen<'_>,
 ) -> Result<Artifact, Failure> {
-    let path = &options.path;
     let shown = path.display();
     let data = std::fs::metadata(path).map_err(|error| {
         Failure::new(
@@ -41,7 +42,8 @@ pub(super) fn artifact(
     let (mut file, Inspected { files, warnings }) = if data.is_dir() {
         archive::make(path, options.hidden, targets, screen)?
     } else if !data.is_file() {
-        // Check before opening: opening a pipe would block until another process writes to it.
+        // Check before opening: opening a named pipe would block until another process opens it for
+        // writing.
         return Err(Failure::new(
             format!("`{shown}` is neither a file nor a folder"),
             "specify a folder or a zip file",

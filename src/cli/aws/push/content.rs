@@ -77,14 +77,15 @@ impl Types {
         );
         let others = format!(
             "the S3 deploy action sets the content type application/octet-stream for {}; images \
-             and fonts still work in pages, but browsers download them when opened directly",
+             and fonts still work in pages, but browsers download them when they are \
+             opened directly",
             counted(&self.extensions)
         );
         add(Code::OctetStream, self.others, &others, "");
         let scripts = format!(
             "the S3 deploy action sets the content type application/x-javascript without a \
-             character set for {} (.js); browsers run such scripts with the character set of the \
-             page",
+             character set for {} (.js); browsers decode such scripts with the character set of \
+             the page",
             files(self.scripts.count())
         );
         add(Code::Javascript, self.scripts, &scripts, "");

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::artifact::Artifact;
 use super::warning::Warning;
+use crate::cli::aws::source_place::SourcePlace;
 use crate::cli::aws::watch::ExecutionEntry;
 use crate::cli::json::Version;
 
@@ -18,15 +19,17 @@ use crate::cli::json::Version;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Document {
     version: Version,
-    /// The source object.
-    pub(super) source: Source,
+    /// The source object; null if the source is a repository.
+    pub(super) source: Option<Source>,
+    /// The repository; null if the source is an object.
+    pub(super) repository: Option<Commit>,
     /// Warnings about the files, one for each kind.
     warnings: Vec<Warning>,
     /// The pipeline execution.
     pub(super) execution: Option<ExecutionEntry>,
     /// The executions of the additional pipelines, in order.
     pub(super) additional: Vec<AdditionalEntry>,
-    /// The newer execution that superseded this one.
+    /// The newer execution that superseded an execution of this push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) superseded_by: Option<Superseding>,
     /// Why an action failed.
@@ -40,10 +43,8 @@ pub(crate) struct Document {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Source {
-    /// Source bucket.
-    bucket: String,
-    /// Object key.
-    key: String,
+    #[serde(flatten)]
+    place: SourcePlace,
     /// Size of the zip file in bytes.
     bytes: u64,
     /// Number of files in the zip file.
@@ -55,6 +56,16 @@ pub(super) struct Source {
     /// Whether this command uploaded the object; false if the bucket already contains it, or if
     /// --strict refused the upload.
     pub(super) uploaded: bool,
+}
+
+/// The repository that the pipeline deploys.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Commit {
+    #[serde(flatten)]
+    place: SourcePlace,
+    /// The commit that the execution deploys; null if unknown.
+    commit_id: Option<String>,
 }
 
 /// An execution of an additional pipeline.
@@ -74,7 +85,7 @@ pub(super) struct Superseding {
     pub(super) id: String,
     /// Status from AWS.
     pub(super) status: String,
-    /// Version of the source object that the execution uses; null until AWS reports it.
+    /// Version of the source object, or commit, that the execution uses; null until AWS reports it.
     pub(super) version_id: Option<String>,
 }
 
@@ -112,18 +123,49 @@ struct CallEntry {
 impl Document {
     /// Creates the result before the upload.
     pub(super) fn new(plan: &Plan, artifact: &Artifact) -> Self {
+        let source = Source {
+            place: SourcePlace::from(&plan.dev.source),
+            bytes: artifact.size,
+            files: artifact.files,
+            sha256: artifact.sha256.clone(),
+            version_id: None,
+            uploaded: false,
+        };
+        Self {
+            source: Some(source),
+            warnings: artifact.warnings.clone(),
+            ..Self::empty()
+        }
+    }
+
+    /// Creates the result for a repository.
+    pub(super) fn of_repository(plan: &Plan) -> Self {
+        Self {
+            repository: Some(Commit {
+                place: SourcePlace::from(&plan.dev.source),
+                commit_id: None,
+            }),
+            ..Self::empty()
+        }
+    }
+
+    /// Records the version that the execution uses.
+    pub(super) fn set_version(&mut self, version: &str) {
+        let version = Some(version.to_owned());
+        if let Some(source) = &mut self.source {
+            source.version_id.clone_from(&version);
+        }
+        if let Some(repository) = &mut self.repository {
+            repository.commit_id = version;
+        }
+    }
+
+    fn empty() -> Self {
         Self {
             version: Version,
-            source: Source {
-                bucket: plan.dev.source_bucket.name.to_string(),
-                key: plan.dev.source_object_key.clone(),
-                bytes: artifact.size,
-                files: artifact.files,
-                sha256: artifact.sha256.clone(),
-                version_id: None,
-                uploaded: false,
-            },
-            warnings: artifact.warnings.clone(),
+            source: None,
+            repository: None,
+            warnings: Vec::new(),
             execution: None,
             additional: Vec::new(),
             superseded_by: None,

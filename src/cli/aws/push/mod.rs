@@ -1,5 +1,6 @@
 //! `s3ferry push`: uploads a folder or zip file as a new version of the source object, and follows
-//! the pipeline execution that the upload starts.
+//! the pipeline execution that the upload starts. If the source is a repository, nothing is
+//! uploaded: the command follows or starts the execution of a commit.
 
 mod archive;
 mod artifact;
@@ -22,14 +23,29 @@ use crate::cli::aws::screen::Screen;
 use crate::cli::project::Project;
 use crate::cli::{Failure, Global, Outcome};
 pub(crate) use document::Document;
+use flow::commit;
 pub(crate) use options::PushOptions;
 
 /// Runs `s3ferry push`.
 pub(crate) fn run(global: &Global, options: &PushOptions) -> Result<Outcome, Failure> {
     let project = Project::load(global)?;
+    let task = match project.plan.dev.source.repository() {
+        Some(repository) => Some(commit::task(options, &project, repository)?),
+        None => None,
+    };
     example_buckets(&project.plan)?;
     let screen = Screen::new(global, options::resume(global, options, options.start));
-    let mut artifact = artifact::artifact(options, &project, &screen)?;
+    if let Some(task) = task {
+        let work = commit::run(options, &project, &screen, task);
+        return block_on_or(&screen, work, async || {});
+    }
+    let Some(path) = &options.path else {
+        return Err(Failure::new(
+            "`push` requires a folder or a zip file",
+            "specify the folder of the site; `s3ferry sample` writes a sample zip file",
+        ));
+    };
+    let mut artifact = artifact::artifact(path, options, &project, &screen)?;
     artifact.warnings = warning::report(&screen, artifact.warnings, &options.allow);
     let mut document = Document::new(&project.plan, &artifact);
     if options.strict

@@ -15,14 +15,22 @@ Examples:
   s3ferry push site/ --strict --allow content-type
   version=$(s3ferry push site/ --no-watch -q)
 
-The result is the version ID. push prints it to standard output with -q, or if standard output is
-not a terminal.
+Examples for a repository:
+  s3ferry push --watch                  follow the newest execution
+  s3ferry push --watch 4f3c2b1          follow the execution of this commit
+  s3ferry push --start COMMIT           deploy this commit, such as an older one
 
-Before the upload, push warns about unexpected effects of the S3 deploy action: `\\` in a name
-becomes `/`, a symbolic link becomes a small file, and most types become application/octet-stream.
-Notes are informational. With --strict, only warnings prevent the upload.
+The result is the version ID, or the commit ID. The command prints it to standard output with -q, or
+if standard output is not a terminal.
+
+Before the upload, the command warns about unexpected effects of the S3 deploy action: `\\` in a
+name becomes `/`, a symbolic link becomes a small file, and most types become
+application/octet-stream. Notes are informational. With --strict, only warnings prevent the upload.
 
 The pipeline adds and overwrites files. It does not delete files that were removed from the site.
+
+If the source is a repository, every push to its branch starts the pipeline, so there is nothing to
+upload.
 
 You can interrupt the command. To resume without another upload, run it again.";
 
@@ -30,9 +38,9 @@ You can interrupt the command. To resume without another upload, run it again.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, mut_args(help("profile", DEV_PROFILE)))]
 pub(crate) struct PushOptions {
-    /// Folder or zip file of the site
-    #[arg(value_name = "FILE|DIR")]
-    pub(super) path: PathBuf,
+    /// Folder or zip file that contains the site; if the source is a repository, the ID of a commit
+    #[arg(value_name = "FILE|DIR|COMMIT")]
+    pub(super) path: Option<PathBuf>,
     #[command(flatten)]
     pub(super) profile: ProfileOption,
     /// Include hidden files, whose names begin with a dot
@@ -44,13 +52,15 @@ pub(crate) struct PushOptions {
     /// Suppress this kind of warning or note; can be repeated
     #[arg(long, value_name = "KIND", value_enum, help_heading = "Checks")]
     pub(super) allow: Vec<Code>,
-    /// Follow the pipeline until it ends (default)
+    /// Follow the pipeline execution until it ends (default); if the source is a repository, follow the newest
+    /// execution or the execution of COMMIT
     #[arg(long, overrides_with = "no_watch", help_heading = "Behavior")]
-    watch: bool,
+    pub(super) watch: bool,
     /// Upload without waiting for the pipeline
     #[arg(long, help_heading = "Behavior")]
     pub(super) no_watch: bool,
-    /// Start the pipeline even if the content is unchanged
+    /// Start the pipeline even if the content is unchanged; if the source is a repository, deploy
+    /// COMMIT or the newest commit
     #[arg(long, help_heading = "Behavior")]
     pub(super) start: bool,
     #[command(flatten)]
@@ -62,10 +72,12 @@ pub(crate) struct PushOptions {
 /// Returns the command that resumes the work after an interruption. `start` must be `false` once
 /// the pipeline has started, to avoid starting it again.
 pub(super) fn resume(global: &Global, options: &PushOptions, start: bool) -> String {
-    let path = options.path.to_string_lossy();
+    let path = options.path.as_deref().map(|path| path.to_string_lossy());
     let allowed: Vec<String> = options.allow.iter().map(|code| code.name()).collect();
-    let mut words = vec!["push", &*path];
+    let mut words = vec!["push"];
+    words.extend(path.as_deref());
     words.extend(shell::given(&[
+        (options.watch && path.is_none() && !start, "--watch"),
         (options.hidden, "--hidden"),
         (options.strict, "--strict"),
         (start, "--start"),

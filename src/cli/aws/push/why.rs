@@ -31,7 +31,7 @@ const AGAIN: &str = "; then run the same push with --start";
 pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Why>, Failure> {
     let plan = &project.plan;
     let untagged = target(plan, action).filter(|target| !target.tagged_objects);
-    let meaning = match (sign(action), untagged) {
+    let meaning = match (sign(plan, action), untagged) {
         (Sign::TagsRefused, Some(target)) => Some(failure::object_tags(&target.name)),
         _ => failure::of_run(&action.code, &action.message, kind(plan, action)),
     };
@@ -45,7 +45,7 @@ pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Wh
 fn kind(plan: &Plan, action: &ActionRun) -> Action<'static> {
     if target(plan, action).is_some() {
         Action::Deploy(None)
-    } else if is_source(action) {
+    } else if reads_object(plan, action) {
         Action::Source
     } else {
         Action::Other
@@ -71,11 +71,7 @@ fn known(plan: &Plan, meaning: &Meaning) -> Why {
     };
     let mut text = Text::from(&sentence(meaning));
     if meaning.kind == Kind::SourceMissing {
-        let dev = &plan.dev;
-        text.push_str(&format!(
-            "The source object is s3://{}/{}.\n",
-            dev.source_bucket.name, dev.source_object_key
-        ));
+        text.push_str(&format!("The source object is {}.\n", plan.dev.source));
     }
     Why {
         text,
@@ -98,7 +94,10 @@ fn refused(
     action: &ActionRun,
     meaning: Option<&Meaning>,
 ) -> Result<Option<Why>, Failure> {
-    if !matches!(sign(action), Sign::Refused | Sign::TagsRefused) {
+    if !matches!(
+        sign(&project.plan, action),
+        Sign::Refused | Sign::TagsRefused
+    ) {
         return Ok(None);
     }
     let synthesis = project.synthesize(Path::new("stacks"), TemplateFormat::Yaml)?;
@@ -219,6 +218,12 @@ fn is_source(action: &ActionRun) -> bool {
     action.stage.eq_ignore_ascii_case("source")
 }
 
-fn sign(action: &ActionRun) -> Sign {
-    Sign::of(is_source(action), &action.code, &action.message)
+/// Returns whether the action reads the source object. The failures of other source actions are not
+/// known.
+fn reads_object(plan: &Plan, action: &ActionRun) -> bool {
+    plan.dev.source.object().is_some() && is_source(action)
+}
+
+fn sign(plan: &Plan, action: &ActionRun) -> Sign {
+    Sign::of(reads_object(plan, action), &action.code, &action.message)
 }

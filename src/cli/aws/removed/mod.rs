@@ -1,6 +1,6 @@
 //! Stacks of the pipeline that are no longer in the configuration, because a target, a region, or
-//! an additional pipeline was removed. They are found in the outputs file and by listing the
-//! accounts.
+//! an additional pipeline was removed. They are found in the outputs file and by listing the stacks
+//! in the accounts.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ impl Removed {
             _ => "",
         };
         format!(
-            "{} {stack} in account {account}, {region} is not in the configuration. Once the \
+            "{} {stack} in account {account}, {region}, is not in the configuration. Once the \
              pipeline no longer uses it, delete it{whose}: `{}`",
             self.kind(),
             self.command()
@@ -107,8 +107,8 @@ pub(crate) fn is_removed(step: &StackStep) -> bool {
     step.side == Side::Target(usize::MAX)
 }
 
-/// Returns the recorded stacks and the stacks found by listing the accounts. Skips accounts that
-/// cannot be listed. Does not list stack sets.
+/// Returns the recorded stacks and the stacks found by listing the stacks in the accounts. Skips
+/// accounts whose stacks cannot be listed. Does not list stack sets.
 pub(crate) async fn find(accounts: &mut Accounts<'_>) -> Vec<Removed> {
     let mut found = recorded(accounts);
     let steps = accounts.steps.iter().filter(|step| !step.stack_set);

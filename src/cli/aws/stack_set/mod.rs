@@ -41,7 +41,7 @@ pub(crate) async fn look(
 
 /// Splits instances to remove into those that can be removed before the switch and the others. The
 /// first group contains suspended accounts, to which the pipeline cannot deploy, and instances that
-/// are recreated for another organizational unit.
+/// are recreated for a different organizational unit.
 pub(crate) fn split_leaving(
     instances: Vec<Existing>,
     wanted: &Wanted,

@@ -72,7 +72,7 @@ pub(crate) struct Document {
     version: Version,
     /// One entry for each stack or stack set.
     stacks: Vec<Entry>,
-    /// The source object; null if the dev stack cannot be read or has no pipeline.
+    /// The source; null if the dev stack cannot be read or its pipeline is not created yet.
     source: Option<SourceEntry>,
     /// The version that each pipeline has deployed; empty if the newest version is unknown.
     pipelines: Vec<PipelineEntry>,

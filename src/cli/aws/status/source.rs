@@ -1,5 +1,6 @@
-//! Checks whether the pipelines have deployed the newest version of the source object. Without the
-//! required permissions, the command prints a message and continues.
+//! Checks whether the pipelines have deployed the newest version of the source: of the source
+//! object, or of the commits that CodePipeline has detected. Without the required permissions, the
+//! command prints a message and continues.
 
 use std::fmt::Write as _;
 
@@ -7,35 +8,36 @@ use crate::deploy::delivery::{Delivery, Freshness};
 use crate::deploy::source::{Look, SourceObject};
 use crate::deploy::{Access, DeployError, execution, time};
 use crate::escape::shown;
-use crate::plan::{Plan, SOURCE_ACTION};
+use crate::plan::{Plan, SOURCE_ACTION, SourcePlan};
+use crate::shell::word;
 use anstyle::{AnsiColor, Style};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::cli::aws::source_place::SourcePlace;
 use crate::cli::output::Text;
-use crate::cli::shell::Command;
+use crate::cli::shell::{Command, with_profile};
 
-/// The source object, and the version that each pipeline has deployed.
+/// The source, and the version that each pipeline has deployed.
 pub(super) struct Deliveries {
-    object: SourceObject,
-    /// The newest version and its upload time.
+    source: SourcePlan,
+    /// The newest version and its upload time, or the newest commit and the start time of its
+    /// execution.
     newest: Result<(String, i64), String>,
     pipelines: Vec<(String, Result<Delivery, String>)>,
     /// The command that deploys the newest version.
     remedy: String,
 }
 
-/// The source object.
+/// The source.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SourceEntry {
-    /// Source bucket.
-    bucket: String,
-    /// Object key.
-    key: String,
-    /// Newest version; null if unknown.
+    #[serde(flatten)]
+    place: SourcePlace,
+    /// Newest version of the object, or the newest commit that an execution uses; null if unknown.
     newest_version: Option<String>,
-    /// Upload time, in UTC.
+    /// Upload time of the object, in UTC; null for a repository.
     uploaded: Option<String>,
     /// Why the version is unknown.
     problem: Option<String>,
@@ -74,10 +76,12 @@ enum PipelineState {
 }
 
 impl Deliveries {
-    /// Reads the source object and the executions of each pipeline.
+    /// Reads the newest version of the source and the executions of each pipeline.
     pub(super) async fn look(access: &Access, plan: &Plan) -> Self {
-        let object = SourceObject::from(&plan.dev);
-        let newest = newest(&object, access).await;
+        let newest = match SourceObject::of(&plan.dev) {
+            Some(object) => newest(&object, access).await,
+            None => newest_commit(access, &plan.dev.pipeline).await,
+        };
         let mut pipelines = Vec::new();
         if let Ok((version, _)) = &newest {
             for pipeline in &plan.pipelines {
@@ -92,7 +96,7 @@ impl Deliveries {
             Err(_) => String::new(),
         };
         Self {
-            object,
+            source: plan.dev.source.clone(),
             newest,
             pipelines,
             remedy,
@@ -111,27 +115,29 @@ impl Deliveries {
             .then(|| format!("run `{}` to deploy the newest version", self.remedy))
     }
 
-    fn place(&self) -> String {
-        format!("s3://{}/{}", self.object.bucket, self.object.key)
-    }
-
     pub(super) fn text(&self) -> Text {
         let mut out = Text::new();
         let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
         let (version, uploaded) = match &self.newest {
             Ok(newest) => newest,
             Err(problem) => {
-                let _ = writeln!(out, "\nSource {}: {}", self.place(), shown(problem));
+                let _ = writeln!(out, "\nSource {}: {}", self.source, shown(problem));
                 return out;
             }
         };
-        let _ = writeln!(
-            out,
-            "\nSource {}: newest version {}, uploaded {} UTC",
-            self.place(),
-            shown(version),
-            time::utc(*uploaded)
-        );
+        let (version, time) = (shown(version), time::utc(*uploaded));
+        let _ = match &self.source {
+            SourcePlan::Object(_) => writeln!(
+                out,
+                "\nSource {}: newest version {version}, uploaded {time} UTC",
+                self.source
+            ),
+            SourcePlan::Repository(_) => writeln!(
+                out,
+                "\nSource {}: newest commit with an execution {version}, started {time} UTC",
+                self.source
+            ),
+        };
         for (name, found) in &self.pipelines {
             let delivery = match found {
                 Ok(delivery) => delivery,
@@ -183,14 +189,15 @@ impl Deliveries {
         out
     }
 
-    /// Returns the source object, for JSON output.
+    /// Returns the source, for JSON output.
     pub(super) fn source(&self) -> SourceEntry {
         let newest = self.newest.as_ref();
         SourceEntry {
-            bucket: self.object.bucket.clone(),
-            key: self.object.key.clone(),
+            place: SourcePlace::from(&self.source),
             newest_version: newest.ok().map(|(version, _)| version.clone()),
-            uploaded: newest.ok().map(|(_, uploaded)| time::utc(*uploaded)),
+            uploaded: (newest.ok())
+                .filter(|_| self.source.object().is_some())
+                .map(|(_, uploaded)| time::utc(*uploaded)),
             problem: newest.err().cloned(),
         }
     }
@@ -241,6 +248,18 @@ async fn newest(object: &SourceObject, access: &Access) -> Result<(String, i64),
     }
 }
 
+/// Returns the newest commit that an execution of the first pipeline uses. Only CodePipeline can
+/// read the repository.
+async fn newest_commit(access: &Access, pipeline: &str) -> Result<(String, i64), String> {
+    let found = execution::recent(access, pipeline).await;
+    let found = found.map_err(|error| reason(access, &error))?;
+    let mut commits =
+        (found.into_iter()).filter_map(|one| Some((one.versions.into_iter().next()?, one.started)));
+    commits
+        .next()
+        .ok_or_else(|| "no execution has used a commit yet".to_owned())
+}
+
 fn reason(access: &Access, error: &DeployError) -> String {
     format!(
         "the version is unknown because profile `{}` cannot read it: {}",
@@ -252,6 +271,10 @@ fn reason(access: &Access, error: &DeployError) -> String {
 /// Returns the command that deploys a version.
 fn remedy(access: &Access, plan: &Plan, version: &str) -> String {
     let dev = &plan.dev;
+    if dev.source.repository().is_some() {
+        let words = format!("push --start {}", word(version));
+        return with_profile(&words, access.profile()).to_string();
+    }
     let revision = format!(
         "actionName={SOURCE_ACTION},revisionType=S3_OBJECT_VERSION_ID,revisionValue={version}"
     );

@@ -18,7 +18,7 @@ impl Network {
         text.parse().or_else(|_| one()).ok().map(Self)
     }
 
-    /// Returns whether an address in the request is in the range. Returns false for an invalid
+    /// Returns whether an address in the request is in the range. Returns `false` for an invalid
     /// address.
     pub fn contains(&self, value: &str) -> bool {
         let address: Option<IpAddr> = value.parse().ok();

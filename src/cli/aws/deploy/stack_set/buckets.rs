@@ -80,7 +80,7 @@ async fn in_the_way(
     let reached = reach(session, profiles).await?;
     for problem in &reached.problems {
         session.screen.says(format!(
-            "{problem} Existing buckets in its account are not checked."
+            "{problem} Existing buckets in the profile's account are not checked."
         ));
     }
     let mut candidates = Vec::new();

@@ -1,5 +1,5 @@
-//! The deployment of a target's stack set: shows the changes, asks for confirmation, follows the
-//! operation, and explains failed instances.
+//! Deploys the stack set of a target: shows the changes, asks for confirmation, follows the
+//! operations, and explains failed instances.
 
 mod buckets;
 mod explain;
@@ -150,7 +150,7 @@ async fn may_go_on(
             "deletes their stacks, retains the buckets"
         };
         let question = format!(
-            "Remove {} of stack set {} ({stacks})?",
+            "Remove {} from stack set {} ({stacks})?",
             number(leaving),
             step.stack
         );
@@ -196,7 +196,8 @@ async fn retry_suspended(session: &Session<'_>, prepared: &mut Prepared) -> Resu
     Ok(())
 }
 
-/// Reports that added and removed accounts do not affect the pipeline until dev is deployed.
+/// Reports that added and removed accounts do not affect the pipeline until the dev stack is
+/// deployed.
 fn say_of_dev(session: &Session<'_>, prepared: &Prepared) {
     let comparison = &prepared.comparison;
     let dev = &session.accounts.project.plan.dev.profile;

@@ -28,11 +28,15 @@ impl Push<'_> {
                 self.print("")?;
                 return Err(Failure::finding(
                     format!(
-                        "no execution of pipeline `{next}` uses version {}",
+                        "no execution of pipeline `{next}` uses {} {}",
+                        self.unit(),
                         self.version
                     ),
-                    "the last action of the previous pipeline starts it; to start all pipelines \
-                     again, run the same push with --start",
+                    format!(
+                        "the last action of the previous pipeline starts it; to start all \
+                         pipelines again, {}",
+                        self.restart()
+                    ),
                 ));
             };
             let (state, execution) = self.follow_one(&next, &found.id).await?;
@@ -73,35 +77,40 @@ impl Push<'_> {
     /// Checks whether an execution deployed the version.
     pub(super) async fn ended(&mut self, pipeline: &str, end: &State) -> Result<(), Failure> {
         let execution = &end.execution;
-        let version = &self.version;
         let took = execution.versions.first();
+        if self.version.is_empty()
+            && let Some(version) = took
+        {
+            self.source(version, false)?;
+        }
+        let (unit, version) = (self.unit(), &self.version);
         if execution.succeeded() {
             let Some(other) = took.filter(|_| !execution.versions.contains(version)) else {
                 self.screen.says(format!(
-                    "Execution {} of pipeline {pipeline} deployed version {version}.",
+                    "Execution {} of pipeline {pipeline} deployed {unit} {version}.",
                     shown(&execution.id)
                 ));
                 return Ok(());
             };
             let failure = Failure::finding(
                 format!(
-                    "execution {} deployed version {other} instead of version {version}",
+                    "execution {} deployed {unit} {other} instead of {unit} {version}",
                     execution.id
                 ),
-                "to deploy this version, run the same push with --start",
+                format!("to deploy this {unit}, {}", self.restart()),
             );
             self.print("")?;
             return Err(failure);
         }
         let failed = end.actions.iter().find(|action| action.failed());
+        let restart = self.restart();
         let mut help = match execution.status.as_str() {
-            "Superseded" => "to deploy this version, run the same push with --start",
+            "Superseded" => format!("to deploy this {unit}, {restart}"),
             "Stopped" | "Cancelled" => {
-                "a user stopped it; to start a new execution, run the same push with --start"
+                format!("a user stopped it; to start a new execution, {restart}")
             }
-            _ => "fix the errors above, then run the same push with --start",
-        }
-        .to_owned();
+            _ => format!("fix the errors above, then {restart}"),
+        };
         let mut message = format!("execution {} is {}", execution.id, said(execution));
         if execution.status.as_str() == "Superseded" {
             message = self.superseded(pipeline, &execution.id).await;
@@ -130,7 +139,8 @@ impl Push<'_> {
     /// Describes the execution that superseded this one.
     pub(super) async fn superseded(&mut self, pipeline: &str, id: &str) -> String {
         let message = format!(
-            "execution {id} with version {} was superseded",
+            "execution {id} with {} {} was superseded",
+            self.unit(),
             self.version
         );
         let recent = execution::recent(&self.access, pipeline).await;
@@ -147,8 +157,8 @@ impl Push<'_> {
             "{message} by execution {} with {} ({})",
             newer.id,
             version.map_or_else(
-                || "the newest version".to_owned(),
-                |version| format!("version {version}")
+                || format!("the newest {}", self.unit()),
+                |version| format!("{} {version}", self.unit())
             ),
             newer.status
         )

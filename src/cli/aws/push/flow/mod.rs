@@ -1,6 +1,7 @@
 //! The steps of a push: checks the bucket, uploads the content unless the bucket already contains
 //! it, finds or starts the execution, and follows it.
 
+pub(super) mod commit;
 mod follow;
 
 use std::io::IsTerminal as _;
@@ -9,14 +10,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::definition::Definition;
 use crate::deploy::execution::{self, Execution, Revision};
 use crate::deploy::source::{Content, Current, SourceObject, Upload};
-use crate::deploy::{Access, Observer as _, pipeline};
+use crate::deploy::{Access, Identity, Observer as _, pipeline};
 use crate::escape::shown;
-use crate::plan::{PipelinePlan, SOURCE_ACTION};
-use crate::shell::Command;
+use crate::plan::{PipelinePlan, SOURCE_ACTION, SourcePlan};
+use crate::shell::{Command, word};
 
 use super::artifact::Artifact;
 use super::document::Document;
-use super::options::{PushOptions, resume};
+use super::options::{self, PushOptions, resume};
 use crate::cli::aws::accounts::token;
 use crate::cli::aws::runtime::first_answer;
 use crate::cli::aws::screen::Screen;
@@ -38,7 +39,7 @@ struct Push<'a> {
     screen: &'a Screen<'a>,
     access: Access,
     profile: String,
-    /// Version ID of the source object.
+    /// Version ID of the source object, or commit ID. Empty if it is not known yet.
     version: String,
     /// The result for JSON output.
     result: Document,
@@ -53,17 +54,14 @@ pub(super) async fn run(
     result: Document,
     upload: &Upload,
 ) -> Result<Outcome, Failure> {
-    let dev = &project.plan.dev;
-    let (profile, origin) = options.profile.or_configured(&dev.profile);
-    let settings = options.aws.settings();
-    let access = Access::open_as(&profile, origin, &dev.region, &settings).await?;
-    // A push needs fewer permissions than a deployment.
-    let access = access.needing("--push");
-    let caller = first_answer(screen, &profile, access.verify_account(&dev.account)).await?;
-    let object = SourceObject::from(dev);
-    object.check_versioning(&access).await?;
+    let (mut push, caller) = Push::open(options, project, screen, result).await?;
+    let Some(object) = SourceObject::of(&project.plan.dev) else {
+        return Ok(Outcome::Done);
+    };
+    let access = &push.access;
+    object.check_versioning(access).await?;
     // A push works without this permission.
-    if let Ok(aborted @ 1..) = object.abort_leftovers(&access, &caller).await {
+    if let Ok(aborted @ 1..) = object.abort_leftovers(access, &caller).await {
         screen.says(format!(
             "Aborted {} of this object from an earlier push.",
             match aborted {
@@ -72,19 +70,10 @@ pub(super) async fn run(
             }
         ));
     }
-    let current = object.current(&access).await?;
+    let current = object.current(access).await?;
     let same = current.filter(|current| {
         current.size == artifact.size && current.sha256.as_deref() == Some(&artifact.sha256)
     });
-    let mut push = Push {
-        options,
-        project,
-        screen,
-        access,
-        profile,
-        version: String::new(),
-        result,
-    };
     match same {
         Some(current) => {
             push.source(&current.version, false)?;
@@ -98,13 +87,43 @@ pub(super) async fn run(
     }
 }
 
+impl<'a> Push<'a> {
+    /// Connects to the dev account. Returns the push and the caller.
+    async fn open(
+        options: &'a PushOptions,
+        project: &'a Project,
+        screen: &'a Screen<'_>,
+        result: Document,
+    ) -> Result<(Self, Identity), Failure> {
+        let dev = &project.plan.dev;
+        let (profile, origin) = options.profile.or_configured(&dev.profile);
+        let settings = options.aws.settings();
+        let access = Access::open_as(&profile, origin, &dev.region, &settings).await?;
+        // A push needs fewer permissions than a deployment.
+        let access = access.needing("--push");
+        let caller = first_answer(screen, &profile, access.verify_account(&dev.account)).await?;
+        let push = Self {
+            options,
+            project,
+            screen,
+            access,
+            profile,
+            version: String::new(),
+            result,
+        };
+        Ok((push, caller))
+    }
+}
+
 impl Push<'_> {
     /// Records and prints the version, which is the result. Prints it immediately, because the
     /// pipeline may fail. On a terminal, the screen already shows it.
     fn source(&mut self, version: &str, uploaded: bool) -> Result<(), Failure> {
         version.clone_into(&mut self.version);
-        self.result.source.version_id = Some(version.to_owned());
-        self.result.source.uploaded = uploaded;
+        self.result.set_version(version);
+        if let Some(source) = &mut self.result.source {
+            source.uploaded = uploaded;
+        }
         let is_said = std::io::stdout().is_terminal() && !self.screen.global.quiet;
         if self.options.result.is_text() && !is_said {
             output::print(&output::line(version))?;
@@ -223,6 +242,7 @@ impl Push<'_> {
         let revision = action.as_deref().map(|action| Revision {
             action,
             version: &self.version,
+            is_commit: false,
         });
         let id = execution::start(&self.access, self.pipeline(), &token(1), revision).await?;
         self.screen
@@ -251,13 +271,27 @@ impl Push<'_> {
         let text = pipeline::read(&self.access, &dev.pipeline).await?;
         let definition = Definition::of_answer(&format!("pipeline {}", dev.pipeline), &text)
             .map_err(|(source, problems)| Failure::document(source, problems))?;
-        let mut sources = definition.actions.iter().filter(|action| {
-            action.is_s3_source()
-                && action.setting("S3Bucket") == Some(&dev.source_bucket.name)
-                && action.setting("S3ObjectKey") == Some(&dev.source_object_key)
-        });
+        let mut sources = (definition.actions.iter()).filter(|action| action.reads(&dev.source));
         let action = sources.next().filter(|_| definition.is_v2());
         Ok(action.map(|action| action.name.clone()))
+    }
+
+    /// Returns the word for a version of the source.
+    fn unit(&self) -> &'static str {
+        match self.project.plan.dev.source {
+            SourcePlan::Object(_) => "version",
+            SourcePlan::Repository(_) => "commit",
+        }
+    }
+
+    /// Returns the step that deploys the version again.
+    fn restart(&self) -> String {
+        match self.project.plan.dev.source {
+            SourcePlan::Object(_) => "run the same push with --start".to_owned(),
+            SourcePlan::Repository(_) => {
+                format!("run `s3ferry push --start {}`", word(&self.version))
+            }
+        }
     }
 
     /// Finds the newest execution that uses the version and started at `since` or later.
