@@ -444,7 +444,7 @@ def sources():
             step, caller, actions, _, strength, source = cells
             # Actions of one service share the prefix of the first.
             prefix, full = "", []
-            for action in re.findall(r"`([A-Za-z0-9:]+)`", actions):
+            for action in re.findall(r"`([A-Za-z0-9:-]+)`", actions):
                 if ":" in action:
                     prefix = action.split(":")[0]
                 full.append(action if ":" in action else f"{prefix}:{action}")

@@ -24,8 +24,8 @@ Examples:
   s3ferry graph --expand                        every target, even if they are alike
 
 Each arrow represents the calls from one node to another. Thick arrows show calls that move the
-artifact, and dashed arrows show denied or unproven calls. The numbers show the order of the steps. `s3ferry report` lists
-the calls of each arrow.";
+artifact, and dashed arrows show denied or unproven calls. The numbers show the order of the steps.
+`s3ferry report` lists the calls of each arrow.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -72,7 +72,8 @@ pub(crate) fn run(global: &Global, options: &GraphOptions) -> Result<Outcome, Fa
     if proof.pipelines.is_empty() {
         return Err(Failure::new(
             "the templates have no pipeline, so there is no execution to draw",
-            "specify the folder of the templates with --dir, or write them with `s3ferry synth`",
+            "specify the folder that contains the templates with --dir, or write them with \
+             `s3ferry synth`",
         ));
     }
     let mut graph = Graph::new(&proof);

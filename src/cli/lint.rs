@@ -35,7 +35,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LintOptions {
     /// Templates, or folders of templates without subfolders; `-` reads standard input [default:
-    /// the templates in stacks/, or else those of the configuration]
+    /// the templates in stacks/, or else those generated from the configuration]
     #[arg(conflicts_with = "example")]
     files: Vec<PathBuf>,
     /// List the rules and exit

@@ -80,8 +80,8 @@ impl Project {
         }
     }
 
-    /// Returns whether the project is the example, and the current folder has another
-    /// configuration. The templates in this folder then belong to that configuration.
+    /// Returns whether the project is the example and the current folder has another configuration.
+    /// The templates in this folder then belong to that configuration.
     pub(crate) fn is_foreign_example(&self) -> bool {
         let path = Path::new(DEFAULT_CONFIG);
         self.is_example && path.exists() && !is_example_folder()

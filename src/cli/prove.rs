@@ -37,8 +37,7 @@ Exit codes (for the whole proof, even with --call or --account):
   0  proven; without --strict, unproven calls, unresolved values, and excess permissions
      are accepted
   1  a denied call, an allowed attack, an unknown action, an execution that ends early, or an empty
-     proof; with --strict, also an unproven call, an unresolved value, or excess
-     permissions
+     proof; with --strict, also an unproven call, an unresolved value, or excess permissions
   2  an input that is unknown, unreadable, or unused";
 
 #[derive(Debug, clap::Args)]

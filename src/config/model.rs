@@ -136,8 +136,9 @@ pub struct PipelineSource {
     pub trigger: Option<Trigger>,
 }
 
-/// Filters for the pushes that start the pipeline. Each list has 1 to 8 glob patterns. A pattern
-/// that begins with `!` excludes what it matches.
+/// Filters for the pushes that start the pipeline. Each list contains glob patterns. A pattern that
+/// begins with `!` excludes what it matches. A list can have 8 patterns that include and 8 patterns
+/// that exclude.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Trigger {
@@ -386,7 +387,7 @@ pub enum Permissions {
     /// Only the actions that each call of a pipeline execution needs.
     #[default]
     Least,
-    /// The wildcards of AWS's published procedure.
+    /// The wildcards in AWS's published procedure.
     Article,
 }
 

@@ -407,8 +407,8 @@ impl Ports {
         }
     }
 
-    /// Straightens each line that is the only line at its edge of both boxes, if the end's port is
-    /// within the vertical extent of the hub.
+    /// Straightens each line that is the only line at the edges where it meets its two boxes, if the
+    /// end's port is within the vertical extent of the hub.
     fn straighten(&mut self, nets: &Nets, nodes: &[Rect]) {
         for (number, net) in nets.nets.iter().enumerate() {
             let [end] = net.ends.as_slice() else { continue };

@@ -1,23 +1,24 @@
 //! Determines all names, accounts, and regions from the configuration. The stacks use them. No
 //! other module derives names.
 //!
-//! The submodules derive the names ([`names`]), distribute the targets' instances over stages and
-//! pipelines ([`waves`]), plan the stack sets ([`stack_set`]), and check the names ([`checks`]).
+//! The submodules derive the names ([`names`]), describe the source ([`source`]), distribute the
+//! targets' instances over stages and pipelines ([`waves`]), plan the stack sets ([`stack_set`]),
+//! and check the names ([`checks`]).
 
 mod checks;
 mod names;
+mod source;
 mod stack_set;
 mod waves;
-
-use std::fmt;
 
 use crate::aws::arn;
 use crate::aws::partition_of;
 use crate::aws::{
     AccountId, BucketName, Partition, PipelineName, Region, RoleName, quotas::STACK_NAME,
 };
-use crate::config::{CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas, Trigger};
+use crate::config::{CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas};
 
+pub use source::{ObjectSource, RepositorySource, SourcePlan};
 pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
 
 /// CodePipeline truncates the pipeline name to this many characters in the keys of its artifacts.
@@ -109,76 +110,6 @@ pub struct DevPlan {
     pub change_rule: String,
     /// Permissions boundary of the created roles.
     pub permissions_boundary: Option<String>,
-}
-
-/// The source of the pipelines.
-#[derive(Debug, Clone)]
-pub enum SourcePlan {
-    /// An object in a bucket of the dev account.
-    Object(ObjectSource),
-    /// A repository outside AWS.
-    Repository(RepositorySource),
-}
-
-/// A source object in a bucket.
-#[derive(Debug, Clone)]
-pub struct ObjectSource {
-    /// The source bucket.
-    pub bucket: BucketPlan,
-    /// Key of the object.
-    pub key: String,
-    /// ARN of the customer managed key that encrypts the bucket by default.
-    pub encryption_key: Option<String>,
-    /// How a change starts the pipeline.
-    pub detect_changes: DetectChanges,
-}
-
-/// A repository that AWS CodeConnections connects to the dev account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepositorySource {
-    /// ARN of the connection.
-    pub connection: String,
-    /// Full name, such as `owner/name`.
-    pub repository: String,
-    /// The branch that the pipeline deploys by default.
-    pub branch: String,
-    /// Filters for the pushes that start the pipeline. `None` means every push to the branch.
-    pub trigger: Option<Trigger>,
-}
-
-impl SourcePlan {
-    /// Returns the source object, or `None` for a repository.
-    pub fn object(&self) -> Option<&ObjectSource> {
-        match self {
-            Self::Object(object) => Some(object),
-            Self::Repository(_) => None,
-        }
-    }
-
-    /// Returns the repository, or `None` for an object.
-    pub fn repository(&self) -> Option<&RepositorySource> {
-        match self {
-            Self::Object(_) => None,
-            Self::Repository(repository) => Some(repository),
-        }
-    }
-
-    /// Returns how a change of the source object starts the pipeline, or `None` for a repository,
-    /// whose connection starts it.
-    pub(crate) fn detect_changes(&self) -> Option<DetectChanges> {
-        self.object().map(|object| object.detect_changes)
-    }
-}
-
-impl fmt::Display for SourcePlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Object(source) => write!(f, "s3://{}/{}", source.bucket.name, source.key),
-            Self::Repository(source) => {
-                write!(f, "{} (branch {})", source.repository, source.branch)
-            }
-        }
-    }
 }
 
 /// A bucket, and whether a stack creates it.

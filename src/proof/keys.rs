@@ -26,6 +26,10 @@ pub(super) struct Keys<'k> {
     pub(super) is_attack: bool,
 }
 
+/// The new and the old service prefix of AWS CodeConnections. AWS does not document which of them
+/// the keys of a request have.
+const CONNECTIONS: [&str; 2] = ["codeconnections", "codestar-connections"];
+
 /// The value of a key, or `None` if AWS does not send the key.
 type Known = Option<ContextValue>;
 
@@ -60,6 +64,7 @@ impl Keys<'_> {
             // Service-specific keys are sent with requests to the service. They are also sent with
             // credentials that the service issues to EC2 instances and federated users. An attacker
             // may have such credentials.
+            _ if CONNECTIONS.contains(&prefix) && CONNECTIONS.contains(&service) => UNKNOWN,
             _ if prefix != service && self.is_attack => UNKNOWN,
             _ if prefix != service => ABSENT,
             "s3" => self.of_s3(key),

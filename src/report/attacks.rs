@@ -23,7 +23,7 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
     let rows: Vec<Vec<Markup>> = kinds.iter().map(|kind| row(kind, links)).collect();
     html! {
         p {
-            "s3ferry evaluated each attack against every policy, as it did for the calls of the \
+            "s3ferry evaluated each attack against every policy, as it did for the calls in the \
              run. An attacker in another account is assumed to have every permission in that \
              account, so only these templates can stop the attack."
         }

@@ -27,7 +27,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'
     let rows: Vec<Vec<Markup>> = uses.iter().map(|found| row(found, links)).collect();
     html! {
         p {
-            "This table lists all statements that allow actions, with the calls of the run that \
+            "This table lists all statements that allow actions, with the calls in the run that \
              need them. A permission that no call needs is excess, unless it has a documented \
              reason."
         }

@@ -76,7 +76,7 @@ pub(crate) fn page(checked: &Checked<Inputs>) -> String {
         ),
         (
             "calls",
-            "Calls of the run",
+            "Calls in the run",
             calls::part(contents, &graph, &links),
         ),
         (

@@ -62,7 +62,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
     let cards = [
         (
             format!("{} of {}", outcome.allowed, outcome.calls),
-            "calls of the run are allowed".to_owned(),
+            "calls in the run are allowed".to_owned(),
             looks(
                 outcome.denied > 0 || outcome.empty.is_some(),
                 outcome.allowed < outcome.calls,

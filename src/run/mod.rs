@@ -1,12 +1,12 @@
 //! A pipeline execution: its steps and calls, in order, with the context that AWS sets.
 //!
 //! Follows *Amazon S3 source action reference*, *CodeStarSourceConnection for Bitbucket Cloud,
-//! GitHub, GitHub Enterprise Server, GitLab.com, and GitLab self-managed actions*, *Amazon S3 deploy
-//! action reference*, *Manage the CodePipeline service role*, *ActionDeclaration*, *Using server-side encryption with AWS KMS
-//! keys*, *Add a cross-Region action*, *Enabling Amazon S3 server access logging*, and *Default key
-//! policy* in the AWS documentation. AWS publishes lists of permissions, not traces of calls. For
-//! each permission in these lists, [`Strength`] records whether executions are known to succeed
-//! without it.
+//! GitHub, GitHub Enterprise Server, GitLab.com, and GitLab self-managed actions*, *Amazon S3
+//! deploy action reference*, *Manage the CodePipeline service role*, *ActionDeclaration*, *Using
+//! server-side encryption with AWS KMS keys*, *Add a cross-Region action*, *Enabling Amazon S3
+//! server access logging*, and *Default key policy* in the AWS documentation. AWS publishes lists
+//! of permissions, not traces of calls. For each permission in these lists, [`Strength`] records
+//! whether executions are known to succeed without it.
 //!
 //! This file contains the order of the calls and the parts that all calls share. Other files
 //! contain the calls on artifacts ([`artifacts`]), the calls of actions ([`actions`]), and the

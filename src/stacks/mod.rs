@@ -13,6 +13,7 @@ mod policy;
 mod readers;
 mod region;
 mod roles;
+mod source;
 mod stack_set_roles;
 mod store;
 mod target;

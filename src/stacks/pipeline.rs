@@ -3,16 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{CannedAcl, DetectChanges, Trigger};
+use crate::config::{CannedAcl, DetectChanges};
 use crate::plan::{
-    InstancePlan, NEXT_STAGE, ObjectSource, PipelinePlan, Plan, RepositorySource, SOURCE_ACTION,
-    START_NEXT, STARTED_BY, STARTED_BY_PREVIOUS, STARTED_DIRECTLY, SourcePlan, StagePlan, Store,
-    TargetPlan,
+    InstancePlan, NEXT_STAGE, ObjectSource, PipelinePlan, Plan, START_NEXT, STARTED_BY,
+    STARTED_BY_PREVIOUS, STARTED_DIRECTLY, SourcePlan, StagePlan, Store, TargetPlan,
 };
 use crate::template::{Output, Resource, Template, Value, list, map};
 
 use super::policy::{Statement, document};
 use super::roles::{key_arn, managed_policy};
+use super::source::{OBJECT_VERSION, source_revisions, source_stage, trigger};
 use super::values::{key_arn_text, service_role_arn};
 use super::{GENERATED, KEY_ID, PIPELINE_NAME, key_parameter, tags};
 
@@ -200,7 +200,8 @@ fn stores(
     }
 }
 
-fn action(name: &str, category: &str, provider: &str, run_order: u32) -> Value {
+/// Builds an action of a provider in AWS.
+pub(super) fn action(name: &str, category: &str, provider: &str, run_order: u32) -> Value {
     let kind = map([
         ("Category", category),
         ("Owner", "AWS"),
@@ -210,76 +211,6 @@ fn action(name: &str, category: &str, provider: &str, run_order: u32) -> Value {
     map([("Name", Value::from(name))])
         .with("ActionTypeId", kind)
         .with("RunOrder", run_order)
-}
-
-fn source_stage(plan: &Plan, number: usize) -> Value {
-    let dev = &plan.dev;
-    let yes_or_no = |value: bool| if value { "true" } else { "false" };
-    let (provider, configuration) = match &dev.source {
-        SourcePlan::Object(source) => {
-            let polls = number == 0 && source.detect_changes == DetectChanges::Polling;
-            let configuration = map([
-                ("S3Bucket", source.bucket.name.as_str()),
-                ("S3ObjectKey", source.key.as_str()),
-                ("PollForSourceChanges", yes_or_no(polls)),
-            ]);
-            ("S3", configuration)
-        }
-        SourcePlan::Repository(source) => {
-            // A trigger with filters replaces the detection of changes on the branch. An additional
-            // pipeline is started only by the previous one.
-            let detects = number == 0 && source.trigger.is_none();
-            let configuration = map([
-                ("ConnectionArn", source.connection.as_str()),
-                ("FullRepositoryId", source.repository.as_str()),
-                ("BranchName", source.branch.as_str()),
-                ("OutputArtifactFormat", "CODE_ZIP"),
-                ("DetectChanges", yes_or_no(detects)),
-            ]);
-            ("CodeStarSourceConnection", configuration)
-        }
-    };
-    let source = action(SOURCE_ACTION, "Source", provider, 1)
-        .with("Region", dev.region.as_str())
-        .with("Namespace", "SourceVariables")
-        .with("Configuration", configuration)
-        .with("OutputArtifacts", list([map([("Name", "SourceArtifact")])]));
-    map([("Name", Value::from("Source"))]).with("Actions", list([source]))
-}
-
-/// Builds the filters for the pushes that start the pipeline. Only pushes start it: there is no
-/// filter for pull requests, so a pull request, such as one from a fork, never starts it. Follows
-/// *Add trigger with code push or pull request event types* in the AWS documentation.
-fn trigger(source: &RepositorySource) -> Option<Value> {
-    let Trigger {
-        branches,
-        paths,
-        tags,
-    } = source.trigger.as_ref()?;
-    let filter = |patterns: &[String]| {
-        let (excluded, included): (Vec<&str>, Vec<&str>) = patterns
-            .iter()
-            .map(String::as_str)
-            .partition(|pattern| pattern.starts_with('!'));
-        let excluded: Vec<&str> = (excluded.iter())
-            .filter_map(|pattern| pattern.strip_prefix('!'))
-            .collect();
-        map([("Includes", list(included))])
-            .with_some("Excludes", (!excluded.is_empty()).then(|| list(excluded)))
-    };
-    let push = match tags {
-        Some(tags) => map([("Tags", filter(tags))]),
-        None => {
-            // File paths can be filtered only together with branches.
-            let default = std::slice::from_ref(&source.branch);
-            let branches = branches.as_deref().unwrap_or(default);
-            map([("Branches", filter(branches))])
-                .with_some("FilePaths", paths.as_deref().map(filter))
-        }
-    };
-    let git = map([("SourceActionName", SOURCE_ACTION)]).with("Push", list([push]));
-    let trigger = map([("ProviderType", "CodeStarSourceConnection")]).with("GitConfiguration", git);
-    Some(list([trigger]))
 }
 
 fn deploy_stage(plan: &Plan, stage: &StagePlan, condition: Option<Value>) -> Value {
@@ -328,17 +259,6 @@ fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -
         .with("Configuration", configuration)
         .with("InputArtifacts", list([map([("Name", "SourceArtifact")])]))
 }
-
-/// Returns the source revisions for *StartPipelineExecution* as JSON. `version` is also JSON.
-fn source_revisions(kind: &str, version: &str) -> String {
-    format!(
-        "[{{\"actionName\":\"{SOURCE_ACTION}\",\"revisionType\":\"{kind}\",\
-         \"revisionValue\":{version}}}]"
-    )
-}
-
-/// The revision type of a source object.
-const OBJECT_VERSION: &str = "S3_OBJECT_VERSION_ID";
 
 /// Builds the variable that the condition of an additional pipeline checks.
 fn started_by() -> Value {

@@ -106,7 +106,8 @@ fn repository_policy(plan: &Plan, source: &RepositorySource) -> Resource {
     let statement = Statement::allow(
         "UseConnection",
         "The source action reads the repository through this connection. AWS documents the action \
-         with the new and the old prefix of the service.",
+         with the new and the old prefix of the service. The action also covers writes, if the \
+         connection's app has access to write.",
     )
     .actions(CONNECTION_USES)
     .on(source.connection.as_str());

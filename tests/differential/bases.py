@@ -8,6 +8,7 @@ import tempfile
 DEV, PROD, OTHER = "111111111111", "222222222222", "333333333333"
 HERE, THERE = "us-east-1", "eu-west-1"
 PROD_KEY = f"arn:aws:kms:{HERE}:{PROD}:key/11111111-2222-3333-4444-555555555555"
+CONNECTION = f"arn:aws:codeconnections:{HERE}:{DEV}:connection/11111111-2222-3333-4444-555555555555"
 SERVICE_ROLE = f"arn:aws:iam::{DEV}:role/service-role/mine"
 
 
@@ -120,6 +121,12 @@ BASES = {
         [stack("dev", DEV), stack(f"dev-{THERE}", DEV, THERE)]
         + [stack("prod", a, r) for a in (PROD, OTHER) for r in (HERE, THERE)],
         {"organization": "o-exampleorg1"},
+    ),
+    "repository": (
+        config(f"source: {{connection: {CONNECTION}, repository: example/website, branch: main}}"),
+        {},
+        TWO,
+        {},
     ),
     "boundary": (
         config(f"permissions_boundary: arn:aws:iam::{DEV}:policy/limit"),

@@ -28,6 +28,8 @@ PRESENT_FOR_ROLES = {
     "aws:currenttime", "aws:epochtime", "aws:useragent", "aws:userid",
     "aws:tokenissuetime", "aws:multifactorauthpresent",
 }  # fmt: skip
+#: The new and the old prefix of AWS CodeConnections.
+CONNECTIONS = {"codeconnections", "codestar-connections"}
 #: Present only with temporary credentials.
 TEMPORARY = {"aws:tokenissuetime", "aws:multifactorauthpresent"}
 
@@ -51,6 +53,8 @@ class Request:
         prefix = name.split(":")[0]
         if prefix == "aws":
             return self.of_service(name) if self.caller.service else self.of_role(name)
+        if {prefix, service} <= CONNECTIONS:
+            return UNKNOWN  # AWS does not document which of the prefixes the keys have.
         if prefix != service:
             return ABSENT  # Service-specific keys apply only to requests to that service.
         if prefix == "s3":

@@ -1,6 +1,6 @@
 """Mutations of the pipeline: action roles, additional actions, other buckets and accounts."""
 
-from bases import DEV
+from bases import CONNECTION, DEV
 from mutator import Mutator, statements_of
 from pieces import ACCOUNTS
 
@@ -131,6 +131,12 @@ class Pipeline(Mutator):
         if not found:
             return None
         stack, _, action = self.rng.choice(found)
+        if "ConnectionArn" in action["Configuration"]:
+            if self.rng.random() < 0.5:
+                action["Configuration"]["ConnectionArn"] = CONNECTION.replace("1111-2222", "9999-2222")
+                return "source: another connection"
+            action["Configuration"]["ConnectionArn"] = self.new_parameter(stack, "ConnectionArn")
+            return "source: a connection from a parameter"
         if self.rng.random() < 0.5:
             action["Configuration"]["S3Bucket"] = "a-bucket-of-somebody"
             return "source: an unknown bucket"

@@ -21,6 +21,7 @@ ACTIONS = [
     "*", "s3:*", "s3:Get*", "s3:Put*", "s3:List*", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject",
     "S3:gETobject", "s3:PutObject*", "s3:?etObject", "s3:GetBucket*", "s3:ListBucket", "kms:*", "KMS:Decrypt",
     "kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKey*", "kms:Describe*", "kms:?ecrypt", "kms:ReEncrypt*",
+    "codeconnections:UseConnection", "codestar-connections:*",
     "sts:*", "sts:AssumeRole", "sts:assumerole", "codepipeline:*", "s3:GetObjectTagging", "s3:PutBucketTagging",
 ]  # fmt: skip
 
@@ -50,6 +51,8 @@ ORGANIZATION = ["o-exampleorg1", "o-exampleorg2"]
 KEYS = {
     "aws:PrincipalArn": (ARN, ROLES),
     "aws:PrincipalAccount": (STRING, ACCOUNTS[:3] + ["${aws:ResourceAccount}", "${aws:PrincipalAccount}"]),
+    "codeconnections:FullRepositoryId": (STRING, ["example/website", "example/*"]),
+    "codestar-connections:FullRepositoryId": (STRING, ["example/website", "other/website"]),
     "aws:PrincipalOrgID": (STRING, ORGANIZATION),
     "aws:PrincipalType": (STRING, ["AssumedRole", "assumedrole", "User", "Assumed*"]),
     "aws:PrincipalTag/team": (STRING, ["web", "Web", "ops", "${aws:PrincipalTag/team}"]),

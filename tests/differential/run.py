@@ -258,6 +258,19 @@ class Run:
         if key is not None:
             self.key_call("source", caller, "kms:Decrypt", key, NEEDED, bucket.region, bucket, object_key)
 
+    def repository(self, caller, template, configuration):
+        """Adds the calls of a source action that reads a repository (CodePipeline User Guide,
+        "CodeStarSourceConnection ..."). The documentation lists both actions. Before the service was
+        renamed, it listed only the action with the old prefix."""
+        arn = template.maybe(configuration.get("ConnectionArn"))
+        parts = arn.split(":") if arn else [None] * 6
+        for service in ("codeconnections", "codestar-connections"):
+            renamed = parts[2] == "codestar-connections" and service == "codeconnections"
+            strength = DOCUMENTED if renamed else NEEDED
+            self.calls.append(
+                Call("source", caller, f"{service}:UseConnection", arn, strength, parts[4], template.region)
+            )
+
     def deploy(self, caller, template, configuration):
         """Adds the calls of a deploy action (CodePipeline User Guide, "Amazon S3 deploy action reference")."""
         get = lambda name: template.maybe(configuration.get(name)) or ""
@@ -364,6 +377,8 @@ class Run:
         provider = (kind["Category"], kind["Owner"], kind["Provider"])
         if provider == ("Source", "AWS", "S3"):
             self.source(caller, template, configuration)
+        elif provider == ("Source", "AWS", "CodeStarSourceConnection"):
+            self.repository(caller, template, configuration)
         elif provider == ("Deploy", "AWS", "S3"):
             self.deploy(caller, template, configuration)
         elif provider == ("Invoke", "AWS", "CodePipeline"):

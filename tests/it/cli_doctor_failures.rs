@@ -50,7 +50,7 @@ fn a_known_failure_is_explained_with_its_next_step() {
         (
             "put-denied",
             "(PermissionError): You do not have sufficient permissions to call s3.putObject",
-            "s3:PutObject is not allowed, or the key of the output bucket",
+            "s3:PutObject is not allowed, or the output bucket's key does not allow",
             "nothing in the live state explains the failure",
         ),
     ] {

@@ -90,7 +90,7 @@ fn failures_without_a_policy_cause_have_their_own_explanation() {
             ("Deploy", "Deploy"),
             "archive-malformed",
             "The S3 deploy action cannot extract the artifact: the source object is not a zip file",
-            "push the folder of the site instead of the zip file",
+            "push the folder that contains the site instead of the zip file",
         ),
         (
             ("Deploy", "Deploy"),

@@ -88,7 +88,7 @@ fn each_case_of_a_zip_file_is_reported_once_with_a_count_and_names() {
     assert_eq!(found["source"]["files"], 26);
     assert_eq!(stage.versions().len(), 1);
     for part in [
-        "warning[backslash]: the S3 deploy action replaces every `\\` with `/` in the name of \
+        "warning[backslash]: the S3 deploy action replaces every `\\` with `/` in these names: \
          `a\\b.css`, `a\\c.css`",
         "warning[content-type]: the S3 deploy action does not recognize the type of `h.pdf`, \
          `LICENSE`, `app.mjs` and 1 more",
@@ -286,7 +286,7 @@ fn archives_that_the_action_cannot_extract_are_rejected() {
         ("entries('a/', 'a')", "`a` is both a file and a folder"),
         (
             "entries('aXb'); b = open(p, 'rb').read().replace(b'aXb', b'a\\xfcb'); open(p, 'wb').write(b)",
-            "the name of entry 1 is not valid UTF-8",
+            "must be valid UTF-8, but the name of entry 1 is not",
         ),
         (
             "entries('a\\nb')",

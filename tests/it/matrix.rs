@@ -13,7 +13,7 @@ use s3ferry::diagnostic::{self, Source};
 use s3ferry::lint::{self, quotas};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Run, SMALL, command_in, finish, python};
+use crate::support::{Project, Run, SMALL, command_in, finish, python};
 
 struct Case {
     name: &'static str,
@@ -52,6 +52,52 @@ const REPOSITORY: &str = "source:\n  connection: arn:aws:codeconnections:us-east
     connection/11111111-2222-3333-4444-555555555555\n  repository: example/website\n  branch: main";
 const SOURCE_KEY: &str =
     "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555";
+
+/// The configurations in `examples/`: the name of the case, the dev region, and the text.
+const EXAMPLES: [(&str, &str, &str); 5] = [
+    (
+        "example-zip",
+        "us-east-1",
+        include_str!("../../examples/zip.yaml"),
+    ),
+    (
+        "example-repository",
+        "eu-west-1",
+        include_str!("../../examples/repository.yaml"),
+    ),
+    (
+        "example-waves",
+        "us-east-1",
+        include_str!("../../examples/waves.yaml"),
+    ),
+    (
+        "example-existing-pipeline",
+        "us-east-1",
+        include_str!("../../examples/existing-pipeline.yaml"),
+    ),
+    (
+        "example-fleet",
+        "us-east-1",
+        include_str!("../../examples/fleet.yaml"),
+    ),
+];
+
+#[test]
+fn the_examples_are_synthesized_linted_and_proven() {
+    for (name, _, text) in EXAMPLES {
+        let project = Project::with(text);
+        project.expect("synth", 0);
+        // The policies of existing resources are not part of an example.
+        let is_proven = name != "example-existing-pipeline";
+        project.expect("prove --strict", i32::from(!is_proven));
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let listed = fs::read_to_string(folder.join("README.md")).expect("the list");
+        let file = format!("{}.yaml", name.trim_start_matches("example-"));
+        assert!(listed.contains(&format!("[{file}]({file})")), "{file}");
+    }
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"));
+    assert_eq!(files.expect("a folder").count(), EXAMPLES.len() + 1);
+}
 
 fn cases() -> Vec<Case> {
     let mut found = Vec::new();
@@ -398,6 +444,10 @@ fn cases() -> Vec<Case> {
         "repository-article",
         one(REPOSITORY, "", "permissions: article"),
     );
+
+    for (name, region, text) in EXAMPLES {
+        add(name, region, text.to_owned());
+    }
 
     for (region, other, name) in [
         ("cn-north-1", "cn-northwest-1", "china-fleet"),

@@ -515,3 +515,30 @@ fn an_unknown_connection_is_unproven() {
     assert!(text.contains("codeconnections:UseConnection"), "{text}");
     assert!(text.contains("unproven"), "{text}");
 }
+
+#[test]
+fn a_condition_on_the_repository_is_unproven_with_either_prefix() {
+    let project = Project::with(&config("", ""));
+    project.expect("synth", 0);
+    project.expect("prove --strict", 0);
+    let right = project.read("stacks/dev.yaml");
+    let resource = format!("            Resource: {CONNECTION}\n");
+    for prefix in ["codeconnections", "codestar-connections"] {
+        for operator in ["StringEquals", "StringNotEquals"] {
+            let condition = format!(
+                "{resource}            Condition:\n              {operator}:\n                \
+                 {prefix}:FullRepositoryId: example/website\n"
+            );
+            project.write("stacks/dev.yaml", right.replace(&resource, &condition));
+            let proof = project.expect("prove --strict --format json", 1).stdout;
+            let proof: Json = serde_json::from_str(&proof).expect("JSON");
+            let calls = proof["calls"].as_array().expect("calls");
+            let found: Vec<&Json> = calls
+                .iter()
+                .filter(|call| call["step"] == "source")
+                .map(|call| &call["decision"])
+                .collect();
+            assert_eq!(found, ["Unproven", "Unproven"], "{prefix} {operator}");
+        }
+    }
+}

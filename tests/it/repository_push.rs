@@ -184,7 +184,7 @@ fn status_compares_the_pipeline_with_the_newest_commit() {
     stage.project.expect("deploy --all --yes", 0);
     let run = stage.project.run("status");
     for part in [
-        "Source example/website (branch main): newest commit with an execution",
+        "Source example/website (branch main): newest commit with an execution: ",
         COMMIT,
         "the live version is 0123456789abcdef",
         &format!("s3ferry push --start {COMMIT} --profile dev"),

@@ -100,7 +100,7 @@ pub(crate) fn above<R>(write: impl FnOnce() -> R) -> R {
     region().draw(write)
 }
 
-/// Returns the region. A panic during a redraw leaves no invalid state.
+/// Locks the live region of the terminal. A panic during a redraw leaves no invalid state.
 fn region() -> MutexGuard<'static, Region> {
     REGION.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -48,7 +48,7 @@ impl<'a> OutputsFile<'a> {
         if let Some(unusable) = &unusable {
             let message = format!("ignoring `{}`: {unusable}", path.display());
             let help = format!(
-                "{}; until then, s3ferry does not change it",
+                "{}; until then, s3ferry does not change the file",
                 unusable.help()
             );
             diagnostics::warn(global, &message, &help);
@@ -84,7 +84,7 @@ impl<'a> OutputsFile<'a> {
     pub(crate) fn lack(&self) -> String {
         match &self.unusable {
             Some(unusable) => format!("`{OUTPUTS}` cannot be used: {unusable}"),
-            None => format!("`{OUTPUTS}` does not contain it"),
+            None => format!("`{OUTPUTS}` does not contain the ID"),
         }
     }
 

@@ -142,7 +142,7 @@ impl Role {
                 target: Some((target, profile)),
             } => format!(
                 "target `{target}` does not exist, or its role does not trust the service role: \
-                 deploy it first (`{}`), then deploy dev again",
+                 deploy the target first (`{}`), then deploy dev again",
                 with_profile("deploy", profile)
             ),
             Self::Unseen { target: None } => {

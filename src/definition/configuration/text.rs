@@ -50,7 +50,8 @@ targets:
             role = quoted(&self.service_role),
         );
         for target in &self.targets {
-            out.push_str(&target.to_yaml(&region));
+            let can_have_tags = matches!(self.source, DraftSource::Object { .. });
+            out.push_str(&target.to_yaml(&region, can_have_tags));
         }
         out.push_str(
             "\
@@ -96,7 +97,8 @@ impl DraftSource {
 }
 
 impl DraftTarget {
-    fn to_yaml(&self, dev_region: &str) -> String {
+    /// Returns the target. `can_have_tags` is false if the source has no object tags.
+    fn to_yaml(&self, dev_region: &str, can_have_tags: bool) -> String {
         let account = self.account.as_deref().unwrap_or_default();
         let region = self.region.as_deref().unwrap_or(dev_region);
         let mut out = format!(
@@ -140,9 +142,11 @@ impl DraftTarget {
                 quoted(&self.path)
             )),
         }
-        out.push_str(
-            "    tagged_objects: false               # true if the source object has tags\n",
-        );
+        if can_have_tags {
+            out.push_str(
+                "    tagged_objects: false               # true if the source object has tags\n",
+            );
+        }
         for (key, value) in [
             ("canned_acl", &self.canned_acl),
             ("cache_control", &self.cache_control),

@@ -160,7 +160,7 @@ fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     // retained, and a bucket with objects cannot be deleted.
     let statement = Statement::allow(
         "ManageBuckets",
-        "Manages the buckets of the template and their settings, but not their objects.",
+        "Manages the buckets in the template and their settings, but not their objects.",
     )
     .actions(all([
         &handlers::BUCKET,

@@ -285,7 +285,7 @@ async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
             let deploy = with_profile("deploy", &target.profile);
             return Err(Failure::finding(
                 message,
-                format!("deploy it first: `{deploy}`"),
+                format!("deploy the target first: `{deploy}`"),
             ));
         }
     }

@@ -112,7 +112,7 @@ pub(super) fn plan(deletions: &[Deletion]) -> String {
 /// retained.
 pub(super) fn say_gone(accounts: &Accounts<'_>, step: &StackStep) {
     let mut said = format!(
-        "Stack {} in account {}, {} does not exist.",
+        "Stack {} in account {}, {}, does not exist.",
         step.stack, step.account, step.region
     );
     if let Some(outputs) = accounts.outputs.of(step) {

@@ -74,7 +74,7 @@ pub(super) fn make(
     let mut site = Site::new(folder, targets);
     for entry in &entries {
         site.file(&entry.name, false)
-            .map_err(|problem| Failure::new(problem, "rename it"))?;
+            .map_err(|problem| Failure::new(problem, "rename the file"))?;
     }
     if let Some(problem) = site.conflict() {
         return Err(Failure::new(problem, "rename one of them"));
@@ -204,7 +204,7 @@ impl Walk<'_> {
                     self.shown.display(),
                     quoted(&format!("{prefix}{}", name.to_string_lossy()))
                 ),
-                "rename it: S3 object keys must be UTF-8",
+                "rename the file: S3 object keys must be UTF-8",
             ));
         };
         Ok(format!("{prefix}{text}"))

@@ -72,7 +72,7 @@ pub(super) fn zip(
         }
     }
     drop(bar);
-    // The archive exposes only the last entry of each name.
+    // The archive exposes only the last entry for each name.
     if archive.has_duplicate_names() {
         let start = archive.central_directory_start();
         let hidden = repeated(file, start, &mut site);
@@ -231,7 +231,7 @@ fn content(
 
 /// Adds the entries with repeated names in the central directory (PKWARE, *APPNOTE*, 4.3.12).
 /// Returns the reason why an entry cannot be extracted, if any. The archive exposes only the last
-/// entry of each name, so the content of the others is not read.
+/// entry for each name, so the content of the others is not read.
 fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<Option<String>> {
     let mut reader = io::BufReader::new(file);
     reader.seek(SeekFrom::Start(start))?;

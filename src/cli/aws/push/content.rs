@@ -63,8 +63,8 @@ impl Types {
             Code::ContentType,
             self.by_type,
             "the S3 deploy action does not recognize the type of {} and sets the content type to \
-             application/octet-stream; browsers download these files instead of displaying them, and do \
-             not run them as scripts",
+             application/octet-stream; browsers download these files instead of displaying them, \
+             and do not run them as scripts",
             "rename .htm to .html and .mjs to .js, or set the type in the service that serves the \
              site",
         );
@@ -77,8 +77,8 @@ impl Types {
         );
         let others = format!(
             "the S3 deploy action sets the content type application/octet-stream for {}; images \
-             and fonts still work in pages, but browsers download them when they are \
-             opened directly",
+             and fonts still work in pages, but browsers download them when they are opened \
+             directly",
             counted(&self.extensions)
         );
         add(Code::OctetStream, self.others, &others, "");

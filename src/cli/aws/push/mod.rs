@@ -42,7 +42,7 @@ pub(crate) fn run(global: &Global, options: &PushOptions) -> Result<Outcome, Fai
     let Some(path) = &options.path else {
         return Err(Failure::new(
             "`push` requires a folder or a zip file",
-            "specify the folder of the site; `s3ferry sample` writes a sample zip file",
+            "specify the folder that contains the site; `s3ferry sample` writes a sample zip file",
         ));
     };
     let mut artifact = artifact::artifact(path, options, &project, &screen)?;

@@ -18,14 +18,14 @@ Examples:
 Examples for a repository:
   s3ferry push --watch                  follow the newest execution
   s3ferry push --watch 4f3c2b1          follow the execution of this commit
-  s3ferry push --start COMMIT           deploy this commit, such as an older one
+  s3ferry push --start COMMIT           deploy a specific commit, such as an older one
 
 The result is the version ID, or the commit ID. The command prints it to standard output with -q, or
 if standard output is not a terminal.
 
 Before the upload, the command warns about unexpected effects of the S3 deploy action: `\\` in a
 name becomes `/`, a symbolic link becomes a small file, and most types become
-application/octet-stream. Notes are informational. With --strict, only warnings prevent the upload.
+application/octet-stream. Notes are informational. With --strict, warnings prevent the upload.
 
 The pipeline adds and overwrites files. It does not delete files that were removed from the site.
 
@@ -52,8 +52,8 @@ pub(crate) struct PushOptions {
     /// Suppress this kind of warning or note; can be repeated
     #[arg(long, value_name = "KIND", value_enum, help_heading = "Checks")]
     pub(super) allow: Vec<Code>,
-    /// Follow the pipeline execution until it ends (default); if the source is a repository, follow the newest
-    /// execution or the execution of COMMIT
+    /// Follow the pipeline execution until it ends (default); if the source is a repository, follow
+    /// the newest execution or the execution of COMMIT
     #[arg(long, overrides_with = "no_watch", help_heading = "Behavior")]
     pub(super) watch: bool,
     /// Upload without waiting for the pipeline

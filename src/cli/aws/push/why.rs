@@ -24,11 +24,13 @@ pub(super) struct Why {
     pub(super) next: String,
 }
 
-/// The last part of the next step, which deploys the same content again.
-const AGAIN: &str = "; then run the same push with --start";
-
-/// Explains a failed action. Returns `None` if the failure is unknown and not a denied call.
-pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Why>, Failure> {
+/// Explains a failed action. `restart` is the step that deploys the same version again. Returns
+/// `None` if the failure is unknown and not a denied call.
+pub(super) fn explain(
+    project: &Project,
+    action: &ActionRun,
+    restart: &str,
+) -> Result<Option<Why>, Failure> {
     let plan = &project.plan;
     let untagged = target(plan, action).filter(|target| !target.tagged_objects);
     let meaning = match (sign(plan, action), untagged) {
@@ -36,8 +38,8 @@ pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Wh
         _ => failure::of_run(&action.code, &action.message, kind(plan, action)),
     };
     match meaning {
-        Some(meaning) if !meaning.kind.is_access() => Ok(Some(known(plan, &meaning))),
-        meaning => refused(project, action, meaning.as_ref()),
+        Some(meaning) if !meaning.kind.is_access() => Ok(Some(known(plan, &meaning, restart))),
+        meaning => refused(project, action, meaning.as_ref(), restart),
     }
 }
 
@@ -54,20 +56,20 @@ fn kind(plan: &Plan, action: &ActionRun) -> Action<'static> {
 
 /// Explains a failure that is not caused by a policy. The artifact and the templates have already
 /// been checked.
-fn known(plan: &Plan, meaning: &Meaning) -> Why {
+fn known(plan: &Plan, meaning: &Meaning, restart: &str) -> Why {
     const DOCTOR: &str = "run `s3ferry doctor` to compare the live pipeline with the templates";
     let next = match meaning.kind {
         Kind::ArchiveMalformed => {
-            "push the folder of the site instead of the zip file, so that s3ferry creates the zip \
-             file"
+            "push the folder that contains the site instead of the zip file, so that s3ferry \
+             creates the zip file"
                 .to_owned()
         }
         Kind::RollbackOutdated => {
-            "to deploy this content again, run the same push with --start".to_owned()
+            format!("to deploy this content again, {restart}")
         }
         Kind::SourceMissing => "to upload the object, push again without --start".to_owned(),
-        Kind::ObjectTags => format!("{}{AGAIN}", meaning.next),
-        _ => format!("{DOCTOR}{AGAIN}"),
+        Kind::ObjectTags => format!("{}; then {restart}", meaning.next),
+        _ => format!("{DOCTOR}; then {restart}"),
     };
     let mut text = Text::from(&sentence(meaning));
     if meaning.kind == Kind::SourceMissing {
@@ -93,6 +95,7 @@ fn refused(
     project: &Project,
     action: &ActionRun,
     meaning: Option<&Meaning>,
+    restart: &str,
 ) -> Result<Option<Why>, Failure> {
     if !matches!(
         sign(&project.plan, action),
@@ -151,7 +154,7 @@ fn refused(
     let next = if denied.is_empty() {
         text.push_str(
             "The templates allow the call. Either the deployed resources differ from the \
-             templates, or another policy denies the call, such as a service control policy.\n",
+             templates, or another policy, such as a service control policy, denies the call.\n",
         );
         format!(
             "run `s3ferry doctor` to find the differences in the accounts, or {prove} to see each \
@@ -163,7 +166,7 @@ fn refused(
     Ok(Some(Why {
         text,
         explanation: Explanation::new(meaning, exact, &decided),
-        next: format!("{next}{AGAIN}"),
+        next: format!("{next}; then {restart}"),
     }))
 }
 

@@ -134,7 +134,7 @@ impl Deliveries {
             ),
             SourcePlan::Repository(_) => writeln!(
                 out,
-                "\nSource {}: newest commit with an execution {version}, started {time} UTC",
+                "\nSource {}: newest commit with an execution: {version}, started {time} UTC",
                 self.source
             ),
         };

@@ -16,8 +16,8 @@ impl Binary {
         STANDARD.decode(text).ok().map(Self)
     }
 
-    /// Returns whether a value in the request is equal. The value can be in Base64, as in a JSON
-    /// request, or be the bytes themselves.
+    /// Returns whether a value in the request is equal to this value. The value in the request can
+    /// be in Base64, as in a JSON request, or be the bytes themselves.
     pub fn is(&self, value: &str) -> bool {
         self.0 == value.as_bytes() || Self::parse(value).as_ref() == Some(self)
     }

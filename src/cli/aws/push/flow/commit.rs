@@ -3,15 +3,11 @@
 
 use crate::deploy::Observer as _;
 use crate::deploy::execution::{self, Execution, Revision};
-use crate::escape::shown;
-use crate::plan::{RepositorySource, SOURCE_ACTION};
+use crate::plan::RepositorySource;
 
 use super::{Push, START_LIMIT, options::PushOptions};
-use crate::cli::aws::accounts::token;
 use crate::cli::aws::push::document::Document;
-use crate::cli::aws::push::options::resume;
 use crate::cli::aws::screen::Screen;
-use crate::cli::aws::watch::ExecutionEntry;
 use crate::cli::project::Project;
 use crate::cli::{Failure, Outcome};
 
@@ -102,33 +98,27 @@ pub(in crate::cli::aws::push) async fn run(
 
 impl Push<'_> {
     async fn start_commit(&mut self, commit: Option<&str>) -> Result<Outcome, Failure> {
-        let action = match commit {
-            Some(_) => self.source_action().await?,
-            None => None,
+        const NEXT: &str = "to follow the pipeline, run `s3ferry push --watch`";
+        let Some(version) = commit else {
+            return self.begin(None, NEXT).await;
         };
-        let action = action.unwrap_or_else(|| SOURCE_ACTION.to_owned());
-        let revision = commit.map(|version| Revision {
+        let Some(action) = self.source_action().await? else {
+            return Err(Failure::new(
+                format!(
+                    "pipeline `{}` cannot be started with a commit: it is not of type V2, or no \
+                     source action reads the configured branch",
+                    self.pipeline()
+                ),
+                "use `--start` without a commit to deploy the newest one",
+            ));
+        };
+        self.source(version, false)?;
+        let revision = Revision {
             action: &action,
             version,
             is_commit: true,
-        });
-        let id = execution::start(&self.access, self.pipeline(), &token(1), revision).await?;
-        self.screen
-            .resumes_with(resume(self.screen.global, self.options, false));
-        self.screen
-            .says(format!("Started execution {}.", shown(&id)));
-        if let Some(commit) = commit {
-            self.source(commit, false)?;
-        }
-        if self.options.no_watch {
-            self.result.execution = Some(ExecutionEntry {
-                id,
-                status: "InProgress".to_owned(),
-                ..ExecutionEntry::default()
-            });
-            return self.finish("to follow the pipeline, run `s3ferry push --watch`");
-        }
-        self.follow(&id).await
+        };
+        self.begin(Some(revision), NEXT).await
     }
 
     async fn follow_commit(&mut self, commit: Option<&str>) -> Result<Outcome, Failure> {

@@ -125,7 +125,7 @@ impl Push<'_> {
                     one_line(&action.message)
                 }
             );
-            if let Some(why) = why::explain(self.project, action)? {
+            if let Some(why) = why::explain(self.project, action, &restart)? {
                 self.result.explanation = Some(why.explanation);
                 self.screen.says("");
                 self.screen.line(why.text.trim_end());

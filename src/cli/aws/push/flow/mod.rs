@@ -239,11 +239,22 @@ impl Push<'_> {
 
     async fn start(&mut self) -> Result<Outcome, Failure> {
         let action = self.source_action().await?;
+        let version = self.version.clone();
         let revision = action.as_deref().map(|action| Revision {
             action,
-            version: &self.version,
+            version: &version,
             is_commit: false,
         });
+        self.begin(revision, self.to_follow()).await
+    }
+
+    /// Starts an execution and follows it, unless the options exclude this. `next` is the step that
+    /// follows it later.
+    async fn begin(
+        &mut self,
+        revision: Option<Revision<'_>>,
+        next: &str,
+    ) -> Result<Outcome, Failure> {
         let id = execution::start(&self.access, self.pipeline(), &token(1), revision).await?;
         self.screen
             .resumes_with(resume(self.screen.global, self.options, false));
@@ -255,7 +266,7 @@ impl Push<'_> {
                 status: "InProgress".to_owned(),
                 ..ExecutionEntry::default()
             });
-            return self.finish(self.to_follow());
+            return self.finish(next);
         }
         self.follow(&id).await
     }
@@ -288,6 +299,9 @@ impl Push<'_> {
     fn restart(&self) -> String {
         match self.project.plan.dev.source {
             SourcePlan::Object(_) => "run the same push with --start".to_owned(),
+            SourcePlan::Repository(_) if self.version.is_empty() => {
+                "run `s3ferry push --start`".to_owned()
+            }
             SourcePlan::Repository(_) => {
                 format!("run `s3ferry push --start {}`", word(&self.version))
             }
@@ -328,7 +342,7 @@ impl Push<'_> {
         );
         let how = if dev.create_pipeline {
             format!(
-                "run `{}` to check the rule that starts it",
+                "run `{}` to check the rule that starts the pipeline",
                 Command::aws("events describe-rule")
                     .option("--name", &dev.change_rule)
                     .option("--profile", &self.profile)
