@@ -21,7 +21,8 @@ Examples:
   s3ferry init --dev-account 111111111111 --prod-account 222222222222
 
 For a repository, with a connection from `aws codeconnections list-connections`:
-  s3ferry init --prod-account 222222222222 --connection ARN --repository example/website
+  s3ferry init --prod-account 222222222222 --connection ARN \\
+    --repository example/website
 
 For an existing pipeline:
   aws codepipeline get-pipeline --name site > site.json
