@@ -366,7 +366,7 @@ fn the_role_of_a_missing_target_is_reported_immediately() {
     );
     for part in [
         "target `prod` does not exist",
-        "deploy it first (`s3ferry deploy --profile prod`)",
+        "deploy the target first (`s3ferry deploy --profile prod`)",
         "nothing was changed",
     ] {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
