@@ -5,7 +5,7 @@ mod existing;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
 
-use crate::aws::arn::Arn;
+use crate::aws::arn_kind::ArnKind;
 use crate::aws::names::account_id_problem;
 use crate::config::{Document, pipeline_region_problem};
 use crate::diagnostic::Source;
@@ -139,7 +139,15 @@ fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
     let dev = Question::account("--dev-account", "Dev account ID (12 digits)");
     let prod = Question::account("--prod-account", "Prod account ID (12 digits)");
     // The connection is in the account and the region of the pipeline.
-    let connection = options.connection.as_deref().and_then(Arn::parse);
+    let connection = match options.connection.as_deref() {
+        Some(text) => Some(ArnKind::Connection.parse(text).map_err(|fault| {
+            Failure::new(
+                format!("`{text}` {fault}"),
+                "set --connection to an ARN from `aws codeconnections list-connections`",
+            )
+        })?),
+        None => None,
+    };
     let of_connection = connection.map(|arn| (arn.account, arn.region));
     let (account, region) = of_connection.unzip();
     // Check all options before asking the first question.

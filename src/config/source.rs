@@ -226,6 +226,19 @@ impl Found {
         for (number, pattern) in list.iter().enumerate() {
             let path = format!("{path}.{number}");
             let text = pattern.strip_prefix('!').unwrap_or(pattern);
+            if list[..number].contains(pattern) {
+                self.add(&path, format!("duplicate pattern `{pattern}`"), "remove it");
+            }
+            if let Some(part) = ["{{resolve:", "${", "#{"]
+                .into_iter()
+                .find(|part| text.contains(part))
+            {
+                self.add(
+                    &path,
+                    format!("the pattern contains `{part}`, which is not text in a template"),
+                    "use a glob pattern without references or variables",
+                );
+            }
             let length = text.chars().count();
             if length == 0 || length > TRIGGER_PATTERN.length() {
                 self.add(

@@ -173,6 +173,18 @@ fn settings_that_do_not_fit_are_rejected_with_their_place() {
         "has 0 characters",
         "",
     );
+    wrong(
+        "",
+        "    trigger: {paths: [a, a]}\n",
+        "duplicate pattern `a`",
+        "a",
+    );
+    wrong(
+        "",
+        "    trigger: {paths: [\"{{resolve:ssm:/x}}\"]}\n",
+        "contains `{{resolve:`",
+        "resolve",
+    );
     let nine: Vec<String> = (0..9).map(|n| format!("a{n}")).collect();
     let nine = format!("    trigger: {{branches: [{}]}}\n", nine.join(", "));
     wrong("", &nine, "9 included patterns", "a0");
@@ -311,6 +323,31 @@ fn each_fault_of_the_connection_is_found() {
         ),
         1,
         "denied",
+    );
+    changed(
+        &format!("            Resource: {CONNECTION}"),
+        &format!(
+            "            Resource: {}?",
+            CONNECTION.trim_end_matches('5')
+        ),
+        1,
+        "denied",
+    );
+    let last = format!("{}?", &CONNECTION[..CONNECTION.len() - 1]);
+    changed(
+        &format!("            Resource: {CONNECTION}"),
+        &format!("            Resource: {last}"),
+        1,
+        "reads repositories through another connection",
+    );
+    changed(
+        &format!("ConnectionArn: {CONNECTION}"),
+        &format!(
+            "ConnectionArn: {}",
+            CONNECTION.replace("connection/", "host/")
+        ),
+        1,
+        "is not a connection in the pipeline's region",
     );
     changed(
         "OutputArtifactFormat: CODE_ZIP",
@@ -514,6 +551,19 @@ fn an_unknown_connection_is_unproven() {
     let text = format!("{}{}", run.stdout, run.stderr);
     assert!(text.contains("codeconnections:UseConnection"), "{text}");
     assert!(text.contains("unproven"), "{text}");
+    // An unknown format or a missing setting also leaves the calls unproven.
+    for (from, to) in [
+        (
+            "OutputArtifactFormat: CODE_ZIP",
+            "OutputArtifactFormat: !Ref Unknown",
+        ),
+        ("                FullRepositoryId: example/website\n", ""),
+        ("                BranchName: main\n", ""),
+    ] {
+        assert!(right.contains(from), "{from}");
+        project.write("stacks/dev.yaml", right.replace(from, to));
+        project.expect("prove --strict", 1);
+    }
 }
 
 #[test]

@@ -81,8 +81,9 @@ impl AttackSuite<'_, '_> {
     /// account.
     fn on_connection(&mut self, connection: &str, by: &Attacker) {
         let owner = account_of(connection);
-        let (prefix, _) = connection.rsplit_once('/').unwrap_or((connection, ""));
-        let other = format!("{prefix}/99999999-9999-4999-8999-999999999999");
+        // The ID differs only in its last digit, so that a wildcard for a part of the ID is found.
+        let (start, last) = connection.split_at(connection.len().saturating_sub(1));
+        let other = format!("{start}{}", if last == "0" { "1" } else { "0" });
         let (other, connection) = ((&*other, owner), (connection, owner));
         attacks! { self, by;
             "uses-another-connection", "reads repositories through another connection",

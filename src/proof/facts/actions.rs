@@ -76,10 +76,21 @@ impl Reader<'_, '_> {
                 key: self.setting(setting("S3ObjectKey"), "the source object", node),
             }),
             (Some("Source"), Some("AWS"), Some("CodeStarSourceConnection")) => {
-                let format = setting("OutputArtifactFormat").and_then(known_text);
+                let mut connection = self.setting(setting("ConnectionArn"), "the connection", node);
+                for name in ["FullRepositoryId", "BranchName"] {
+                    if setting(name).is_none() {
+                        connection = Err(self.doubt(node, &format!("{name} is not specified")));
+                    }
+                }
+                let name = "OutputArtifactFormat";
+                let format = self.optional_setting(setting(name), name, node);
+                let is_reference = matches!(&format, Some(Ok(format)) if format != "CODE_ZIP");
+                if let Some(Err(doubt)) = format {
+                    connection = Err(doubt);
+                }
                 Work::Repository(Repository {
-                    connection: self.setting(setting("ConnectionArn"), "the connection", node),
-                    is_reference: format == Some("CODEBUILD_CLONE_REF"),
+                    connection,
+                    is_reference,
                 })
             }
             (Some("Deploy"), Some("AWS"), Some("S3")) => {

@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use super::resolve::Resolver;
 use super::world::{TemplateResource, World};
 use crate::aws::arn;
+use crate::aws::arn_kind::ArnKind;
 use crate::definition::model::{self, StorePart, member};
 use crate::diagnostic::Node;
 use crate::run::landscape::{Value, account_of};
@@ -330,6 +331,21 @@ impl<'r, 'w> Reader<'r, 'w> {
                     format!("action {name} does not extract the artifact and has no `ObjectKey`"),
                     "set `ObjectKey`, or set `Extract: true`",
                 ),
+                Work::Repository(source) => {
+                    if let Ok(arn) = &source.connection {
+                        let parsed = ArnKind::Connection.parse(arn);
+                        let place = parsed.map(|found| found.region == pipeline.region);
+                        if place != Ok(true) {
+                            add(
+                                format!(
+                                    "action {name} uses {arn}, which is not a connection in the \
+                                     pipeline's region"
+                                ),
+                                "set `ConnectionArn` to a connection in the pipeline's region",
+                            );
+                        }
+                    }
+                }
                 Work::Source(source) => {
                     let bucket = self.world.land.bucket_named(&source.bucket);
                     if bucket.is_some_and(|bucket| bucket.is_versioned == Some(false)) {
