@@ -66,10 +66,11 @@ pub(super) fn trigger(source: &RepositorySource) -> Option<Value> {
         Some(tags) => map([("Tags", filter(tags))]),
         None => {
             // File paths can be filtered only together with branches.
-            let default = std::slice::from_ref(&source.branch);
-            let branches = branches.as_deref().unwrap_or(default);
-            map([("Branches", filter(branches))])
-                .with_some("FilePaths", paths.as_deref().map(filter))
+            let branches = match branches {
+                Some(patterns) => filter(patterns),
+                None => map([("Includes", list([source.branch.as_str()]))]),
+            };
+            map([("Branches", branches)]).with_some("FilePaths", paths.as_deref().map(filter))
         }
     };
     let git = map([("SourceActionName", SOURCE_ACTION)]).with("Push", list([push]));

@@ -108,6 +108,14 @@ fn filters_replace_the_detection_of_changes() {
 }
 
 #[test]
+fn the_name_of_the_branch_is_not_a_pattern_that_excludes() {
+    let config = config("", "    trigger: {paths: [\"a/**\"]}\n");
+    let pipeline = pipeline(&config.replace("branch: main", "branch: \"!main\""));
+    let push = &pipeline["Triggers"][0]["GitConfiguration"]["Push"][0];
+    assert_eq!(push["Branches"], json!({"Includes": ["!main"]}));
+}
+
+#[test]
 fn an_additional_pipeline_deploys_the_commit_of_the_first() {
     let project = Project::with(&format!(
         "{}    accounts: [\"222222222222\", \"333333333333\", \"444444444444\", \"555555555555\"]\n    bucket: out-{{account}}\n\
