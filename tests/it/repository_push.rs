@@ -182,7 +182,10 @@ fn status_compares_the_pipeline_with_the_newest_commit() {
     let stage = Stage::new();
     stage.plays(&[(COMMIT, "Failed"), (OLDER, "Succeeded")]);
     stage.project.expect("deploy --all --yes", 0);
+    let before = stage.pipeline.count("ListPipelineExecutions");
     let run = stage.project.run("status");
+    let calls = stage.pipeline.count("ListPipelineExecutions") - before;
+    assert_eq!(calls, 1, "the executions are read once");
     for part in [
         "Source example/website (branch main): newest commit with an execution: ",
         COMMIT,

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use crate::deploy::delivery::{Delivery, Freshness};
+use crate::deploy::execution::Execution;
 use crate::deploy::source::{Look, SourceObject};
 use crate::deploy::{Access, DeployError, execution, time};
 use crate::escape::shown;
@@ -78,14 +79,21 @@ enum PipelineState {
 impl Deliveries {
     /// Reads the newest version of the source and the executions of each pipeline.
     pub(super) async fn look(access: &Access, plan: &Plan) -> Self {
+        let mut of_first = None;
         let newest = match SourceObject::of(&plan.dev) {
             Some(object) => newest(&object, access).await,
-            None => newest_commit(access, &plan.dev.pipeline).await,
+            None => {
+                let found = execution::recent(access, &plan.dev.pipeline).await;
+                newest_commit(access, of_first.insert(found))
+            }
         };
         let mut pipelines = Vec::new();
         if let Ok((version, _)) = &newest {
             for pipeline in &plan.pipelines {
-                let found = execution::recent(access, &pipeline.name).await;
+                let found = match of_first.take() {
+                    Some(found) => found,
+                    None => execution::recent(access, &pipeline.name).await,
+                };
                 let found = found.map(|executions| Delivery::new(&executions, version));
                 let found = found.map_err(|error| reason(access, &error));
                 pipelines.push((pipeline.name.to_string(), found));
@@ -147,7 +155,7 @@ impl Deliveries {
                 }
             };
             let live = delivery.version().unwrap_or("unknown");
-            let id = |execution: &Option<execution::Execution>| {
+            let id = |execution: &Option<Execution>| {
                 let execution = execution.as_ref();
                 execution.map_or_else(String::new, |execution| execution.id.clone())
             };
@@ -250,11 +258,15 @@ async fn newest(object: &SourceObject, access: &Access) -> Result<(String, i64),
 
 /// Returns the newest commit that an execution of the first pipeline uses. Only CodePipeline can
 /// read the repository.
-async fn newest_commit(access: &Access, pipeline: &str) -> Result<(String, i64), String> {
-    let found = execution::recent(access, pipeline).await;
-    let found = found.map_err(|error| reason(access, &error))?;
-    let mut commits =
-        (found.into_iter()).filter_map(|one| Some((one.versions.into_iter().next()?, one.started)));
+fn newest_commit(
+    access: &Access,
+    found: &Result<Vec<Execution>, DeployError>,
+) -> Result<(String, i64), String> {
+    let found = (found.as_ref()).map_err(|error| reason(access, error))?;
+    let mut commits = found.iter().filter_map(|one| {
+        let commit = one.versions.first()?;
+        Some((commit.clone(), one.started))
+    });
     commits
         .next()
         .ok_or_else(|| "no execution has used a commit yet".to_owned())
