@@ -54,6 +54,40 @@ pub(crate) fn bucket(partition: impl Display, name: impl Display) -> String {
     regional(partition, "s3", "", "", name)
 }
 
+/// Builds the ARN of a CodeBuild project.
+pub(crate) fn project(
+    partition: impl Display,
+    region: impl Display,
+    account: impl Display,
+    name: impl Display,
+) -> String {
+    let resource = format_args!("project/{name}");
+    regional(partition, "codebuild", region, account, resource)
+}
+
+/// Builds the ARN of a log group.
+pub(crate) fn log_group(
+    partition: impl Display,
+    region: impl Display,
+    account: impl Display,
+    name: impl Display,
+) -> String {
+    let resource = format_args!("log-group:{name}");
+    regional(partition, "logs", region, account, resource)
+}
+
+/// Builds the ARN of a secret in Secrets Manager. Its ID is the name, a hyphen, and six random
+/// characters.
+pub(crate) fn secret(
+    partition: impl Display,
+    region: impl Display,
+    account: impl Display,
+    id: impl Display,
+) -> String {
+    let resource = format_args!("secret:{id}");
+    regional(partition, "secretsmanager", region, account, resource)
+}
+
 /// Builds the ARN of a KMS key.
 pub(crate) fn key(
     partition: impl Display,

@@ -116,6 +116,14 @@ pub(crate) const RULE: [&str; 9] = [
     "events:UntagResource",
 ];
 
+/// Actions for `AWS::CodeBuild::Project`.
+pub(crate) const PROJECT: [&str; 4] = [
+    "codebuild:BatchGetProjects",
+    "codebuild:CreateProject",
+    "codebuild:DeleteProject",
+    "codebuild:UpdateProject",
+];
+
 /// Actions for the connections of `AWS::CodePipeline::Pipeline`. The schema of the resource lists
 /// only the action with the old service prefix. AWS managed policies grant both.
 pub(crate) const CONNECTION: [&str; 2] = [

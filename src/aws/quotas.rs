@@ -153,6 +153,12 @@ table! {
         /// Length of a stack set name.
         STACK_SET_NAME: "stack set name", 128 "characters", Fixed;
     }
+    "CodeBuild", "CreateProject" {
+        /// Length of a project name. The minimum is 2.
+        PROJECT_NAME: "project name", 150 "characters", Fixed;
+        /// Timeout of a build. The minimum is 5 minutes.
+        BUILD_TIMEOUT: "build timeout", 2_160 "minutes", Fixed;
+    }
     "CodePipeline", "GitBranchFilterCriteria" {
         /// Patterns in each list of a trigger filter.
         TRIGGER_PATTERNS: "patterns per trigger filter", 8 "patterns", Fixed;
@@ -224,6 +230,10 @@ table! {
     "S3", "Naming Amazon S3 objects" {
         /// Length of an object key.
         OBJECT_KEY: "object key", 1_024 "bytes", Fixed;
+    }
+    "Secrets Manager", "CreateSecret" {
+        /// Length of a secret name.
+        SECRET_NAME: "secret name", 512 "characters", Fixed;
     }
     "every service", "Tag naming limits and requirements" {
         /// Tags per resource.

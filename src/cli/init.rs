@@ -24,6 +24,11 @@ For a repository, with a connection from `aws codeconnections list-connections`:
   s3ferry init --prod-account 222222222222 --connection ARN \\
     --repository example/website
 
+With a build of the source:
+  s3ferry init --prod-account 222222222222 --connection ARN \\
+    --repository example/website --build 'npm ci' --build 'npm run build' \\
+    --build-output 'dist/**'
+
 For an existing pipeline:
   aws codepipeline get-pipeline --name site > site.json
   s3ferry init --from site.json --prod-account 222222222222
@@ -73,6 +78,23 @@ pub(crate) struct InitOptions {
         help_heading = "Input"
     )]
     branch: Option<String>,
+    /// Build the source with this shell command before it is deployed; can be repeated
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        requires = "build_output",
+        conflicts_with = "from",
+        help_heading = "Input"
+    )]
+    build: Vec<String>,
+    /// Set the files that the build outputs, such as `dist/**`, with --build
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        requires = "build",
+        help_heading = "Input"
+    )]
+    build_output: Option<String>,
     /// Match the pipeline in this file, the output of `aws codepipeline get-pipeline`
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     from: Option<PathBuf>,
@@ -184,7 +206,11 @@ fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
         }
         _ => object_source(&dev, &region),
     };
-    Ok(configuration(&dev, &prod, &region, &source))
+    let [source, tags] = match &options.build_output {
+        Some(output) => with_build(source, &options.build, output),
+        None => source,
+    };
+    Ok(configuration(&dev, &prod, &region, &[source, tags]))
 }
 
 /// Returns the settings of a source object, and the setting of the target that depends on it.
@@ -212,6 +238,19 @@ fn repository_source(connection: &str, repository: &str, branch: Option<&str>) -
         yaml_string(repository),
         yaml_string(branch.unwrap_or("main")),
     );
+    [source, String::new()]
+}
+
+/// Adds the build of a source. The output of a build has no object tags.
+fn with_build([mut source, _]: [String; 2], commands: &[String], output: &str) -> [String; 2] {
+    source.push_str("  build:\n    commands:\n");
+    for command in commands {
+        source.push_str(&format!("      - {}\n", yaml_string(command)));
+    }
+    source.push_str(&format!(
+        "    output: {:<28}# the files to deploy\n",
+        yaml_string(output)
+    ));
     [source, String::new()]
 }
 

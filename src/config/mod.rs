@@ -3,6 +3,7 @@
 //! The [`crate::plan`] module derives other names from the configured names.
 
 mod accounts;
+mod build;
 mod model;
 mod names;
 mod places;
@@ -14,6 +15,7 @@ mod stack_set;
 mod stack_set_rules;
 mod validate;
 
+pub(crate) use build::{Compute, Environment};
 pub(crate) use model::*;
 
 pub(crate) use regions::pipeline_region_problem;

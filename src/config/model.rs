@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::build::Build;
 use super::names;
 use super::stack_set::StackSet;
 use crate::aws::arn_kind as arn;
@@ -58,6 +59,10 @@ pub struct Dev {
     /// The source of the pipeline: an object in an S3 bucket, or a repository.
     #[serde(default)]
     pub source: PipelineSource,
+    /// The build between the source and the deploy stages; if not set, the pipeline deploys the
+    /// source itself.
+    #[serde(default)]
+    pub build: Option<Build>,
     /// The artifact store of the pipeline.
     #[serde(default)]
     pub artifacts: Artifacts,

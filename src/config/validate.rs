@@ -56,6 +56,10 @@ impl Found {
         self.0.push(Complaint::new(path, message, help));
     }
 
+    pub(super) fn complain(&mut self, complaint: Complaint) {
+        self.0.push(complaint);
+    }
+
     pub(super) fn name(&mut self, path: &str, problem: Option<String>, help: &str) {
         if let Some(message) = problem {
             self.add(path, message, help);
@@ -88,6 +92,7 @@ impl Found {
         }
         let bucket_help = "see the S3 bucket naming rules";
         self.source(config);
+        self.build(config);
         if let Some(bucket) = &dev.artifacts.bucket {
             let bucket = bucket.replace("{region}", &dev.region);
             self.name("dev.artifacts.bucket", bucket_problem(&bucket), bucket_help);
@@ -259,7 +264,14 @@ impl Found {
     }
 
     /// Checks the ARN of an IAM resource in an account and the configuration's partition.
-    fn iam_arn(&mut self, config: &Config, path: &str, arn: &str, account: &str, kind: ArnKind) {
+    pub(super) fn iam_arn(
+        &mut self,
+        config: &Config,
+        path: &str,
+        arn: &str,
+        account: &str,
+        kind: ArnKind,
+    ) {
         let partition = partition_of(&config.dev.region).as_str();
         let resource = match kind {
             ArnKind::Policy => "policy",

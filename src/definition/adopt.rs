@@ -234,6 +234,7 @@ impl<'a> Adoption<'a> {
         let pipeline = self.definition.pipeline();
         let home = self.plan.dev.region.as_str();
         let mut editor = Editor::new(self.definition.source.text());
+        let mut has_new_key = false;
         for store in &self.definition.stores {
             let region = store.region.as_deref().unwrap_or(home);
             let (Some(key), Some(node)) = (
@@ -261,6 +262,7 @@ impl<'a> Adoption<'a> {
                 self.done.push(format!(
                     "The artifact store in {region} is encrypted with {key}."
                 ));
+                has_new_key = true;
                 let encryption = New::strings([("id", &key), ("type", "KMS")]);
                 members.push(("encryptionKey".to_owned(), encryption));
             }
@@ -280,6 +282,29 @@ impl<'a> Adoption<'a> {
                 self.editor.merge(editor);
             }
             _ => self.editor.merge(editor),
+        }
+        if has_new_key {
+            self.note_on_other_roles();
+        }
+    }
+
+    /// Adds notes about the actions whose roles need permissions for the new key of the artifact
+    /// store. s3ferry grants them only to the service role and to the deploy roles.
+    fn note_on_other_roles(&mut self) {
+        for action in &self.definition.actions {
+            let role = match (action.provider.as_str(), &action.role_arn) {
+                ("CodeBuild", _) => {
+                    let project = action.setting("ProjectName").unwrap_or_default();
+                    format!("the service role of its CodeBuild project {project}")
+                }
+                ("S3" | "Manual", _) | (_, None) => continue,
+                (_, Some(role)) => format!("its role {role}"),
+            };
+            self.notes.push(format!(
+                "Action {} of stage {} uses artifacts that are now encrypted with {}: {role} must \
+                 be allowed to call kms:Decrypt and kms:GenerateDataKey on this key.",
+                action.name, action.stage, self.key
+            ));
         }
     }
 

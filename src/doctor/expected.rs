@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::live::{Encryption, Input};
 use crate::definition::model::{actions, stores_of};
 use crate::policy::document::Arn;
-use crate::proof::{BucketKey, ClaimedBucket, Resolved};
+use crate::proof::{BucketKey, ClaimedBucket, ExistingProject, Resolved};
 use resources::{attached, buckets, keys, roles};
 
 /// The location of a stack, and the profile with access to it.
@@ -141,6 +141,8 @@ pub(crate) struct ExpectedKey {
 /// The resource types of pipelines and EventBridge rules.
 pub(super) const PIPELINE: &str = "AWS::CodePipeline::Pipeline";
 pub(super) const RULE: &str = "AWS::Events::Rule";
+/// The resource type of builds. The live settings of a project are not read.
+pub(super) const PROJECT: &str = "AWS::CodeBuild::Project";
 const UNKNOWN_ID: &str = "s3ferry:unknown-key";
 
 impl ExpectedBucket {
@@ -163,13 +165,15 @@ impl Expected {
     /// Derives the expected state from `resources`. `ids` contains the key IDs that AWS assigned,
     /// by the placeholder IDs of the proof. A value that names a key with an unknown ID is not
     /// compared. `merged` contains the policies to write to existing buckets, by bucket.
-    /// `bucket_keys` contains the encryption keys of these buckets.
+    /// `bucket_keys` contains the encryption keys of these buckets, and `projects` contains existing
+    /// CodeBuild projects.
     pub(crate) fn new(
         resources: &[Resolved],
         places: Vec<Place>,
         ids: &BTreeMap<String, String>,
         merged: &BTreeMap<String, Json>,
         bucket_keys: &[BucketKey],
+        projects: &[ExistingProject],
     ) -> Self {
         let made_up: Vec<&str> = resources
             .iter()
@@ -203,7 +207,7 @@ impl Expected {
             ids: ids.clone(),
             resources,
         };
-        expected.add_existing(bucket_keys);
+        expected.add_existing(bucket_keys, projects);
         expected
     }
 
@@ -269,8 +273,11 @@ impl Expected {
     }
 
     /// Adds the resources that the pipelines name but no template creates.
-    fn add_existing(&mut self, bucket_keys: &[BucketKey]) {
-        let mut roles = BTreeSet::new();
+    fn add_existing(&mut self, bucket_keys: &[BucketKey], projects: &[ExistingProject]) {
+        let mut roles: BTreeSet<String> = projects
+            .iter()
+            .map(|project| project.role.clone())
+            .collect();
         let mut buckets = Vec::new();
         let mut keys: BTreeSet<String> =
             bucket_keys.iter().map(|found| found.key.clone()).collect();

@@ -82,6 +82,7 @@ impl Site {
             &ids,
             &BTreeMap::new(),
             &inputs.bucket_keys,
+            &inputs.projects,
         );
         let live = healthy(&expected);
         Self {

@@ -6,10 +6,11 @@ use super::{Arrow, Graph, Kind, Node, Side};
 use crate::policy::document::Arn;
 use crate::policy::evaluation::ContextValue;
 use crate::proof::{AttackResult, Decided, Proof, Verdict};
-use crate::run::{Call, Caller, KeyState, Step};
+use crate::run::{Call, Caller, KeyState, SECRET_SUFFIX, Step};
 
 const CODEPIPELINE: &str = "codepipeline.amazonaws.com";
 const EVENTS: &str = "events.amazonaws.com";
+const CODEBUILD: &str = "codebuild.amazonaws.com";
 const LOGS: &str = "logging.s3.amazonaws.com";
 
 pub(super) fn graph(proof: &Proof) -> Graph {
@@ -201,6 +202,10 @@ fn kinds(call: &Call) -> (Kind, Kind) {
         Step::Source if !call.action.starts_with("s3:") => (Kind::ServiceRole, Kind::Connection),
         Step::Source => (Kind::ServiceRole, Kind::SourceBucket),
         Step::SourceKey => (Kind::ServiceRole, Kind::SourceKey),
+        Step::Build if by_service => (Kind::Project, Kind::BuildRole),
+        Step::Build if call.action.starts_with("codebuild:") => (Kind::ServiceRole, Kind::Project),
+        Step::Build if call.action.starts_with("logs:") => (Kind::BuildRole, Kind::LogGroup),
+        Step::Build => (Kind::BuildRole, Kind::Secret),
         Step::Invoke => (Kind::ServiceRole, Kind::Pipeline),
         Step::Read | Step::Decrypt if on_key => (Kind::DeployRole, Kind::DeployKey),
         Step::Read | Step::Decrypt => (Kind::DeployRole, Kind::ArtifactBucket),
@@ -232,6 +237,14 @@ fn caller(proof: &Proof, call: &Call) -> End {
             let name = name.or(proof.pipelines.first().map(String::as_str));
             let name = name.unwrap_or(service);
             end(Kind::Pipeline, name, name, call.owner())
+        }
+        // CodeBuild calls on behalf of the project.
+        Caller::Service(service) if service == CODEBUILD => {
+            let project = match call.context.get("aws:SourceArn") {
+                Some(ContextValue::One(project)) => project.as_str(),
+                _ => service,
+            };
+            end(kind, project, last(project), call.owner())
         }
         Caller::Service(service) => {
             let kind = match service.as_str() {
@@ -277,6 +290,20 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
                 _ => String::new(),
             };
             (&call.resource[..object], bucket, region)
+        }
+        Kind::LogGroup => {
+            let group = call.resource.split(":log-stream:").next();
+            let group = group.unwrap_or(&call.resource);
+            let name = group
+                .split_once(":log-group:")
+                .map_or(group, |(_, name)| name);
+            (group, name, String::new())
+        }
+        // Secrets Manager adds six random characters, of which the proof uses a sample.
+        Kind::Secret => {
+            let id = rest.strip_prefix("secret:").unwrap_or(rest);
+            let name = id.strip_suffix(SECRET_SUFFIX).unwrap_or(id);
+            (call.resource.as_str(), name, String::new())
         }
         _ => (call.resource.as_str(), last(rest), String::new()),
     };

@@ -89,12 +89,20 @@ pub enum Kind {
     ServiceRole,
     /// A target's deploy role.
     DeployRole,
+    /// A CodeBuild project, which builds the source.
+    Project,
+    /// The role of a build.
+    BuildRole,
     /// The role of another action.
     ActionRole,
     /// The source bucket.
     SourceBucket,
     /// The connection to the repository.
     Connection,
+    /// The log group of a build.
+    LogGroup,
+    /// A secret that a build reads.
+    Secret,
     /// An artifact bucket.
     ArtifactBucket,
     /// An output bucket.
@@ -194,9 +202,13 @@ impl Kind {
             Self::RuleRole => "role of the rule",
             Self::ServiceRole => "service role",
             Self::DeployRole => "deploy role",
+            Self::Project => "CodeBuild project",
+            Self::BuildRole => "role of the build",
             Self::ActionRole => "role of an action",
             Self::SourceBucket => "source bucket",
             Self::Connection => "connection to the repository",
+            Self::LogGroup => "log group of the build",
+            Self::Secret => "secret",
             Self::ArtifactBucket => "artifact bucket",
             Self::OutputBucket => "output bucket",
             Self::LogBucket => "log bucket",

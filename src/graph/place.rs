@@ -56,6 +56,8 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
             Kind::Pipeline,
             Kind::RuleRole,
             Kind::EventBridge,
+            Kind::Project,
+            Kind::BuildRole,
             Kind::ActionRole,
             Kind::Service,
         ]);
@@ -65,6 +67,7 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
             let pair = [buckets.get(row), keys.get(row)];
             stacks.main[1].extend(pair.into_iter().flatten());
         }
+        stacks.main[1].extend(of(&[Kind::LogGroup, Kind::Secret]));
         // The account is next to its key or, if there are several keys, in the column that has a
         // path to all of them.
         let accounts = if keys.len() == 1 { 1 } else { 0 };
@@ -77,6 +80,10 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
             Kind::Pipeline,
             Kind::RuleRole,
             Kind::EventBridge,
+            Kind::Project,
+            Kind::BuildRole,
+            Kind::LogGroup,
+            Kind::Secret,
             Kind::ActionRole,
             Kind::Service,
             Kind::Account,

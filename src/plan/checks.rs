@@ -124,6 +124,18 @@ impl Plan {
             "dev.pipeline.service_role",
             found,
         );
+        if let Some(build) = &dev.build {
+            roles.claim(
+                account,
+                &build.role.name,
+                "the role of the build",
+                match build.settings {
+                    Some(_) => "dev.pipeline.name",
+                    None => "dev.build.role",
+                },
+                found,
+            );
+        }
         if self.makes_change_rule() {
             roles.claim(
                 account,
@@ -149,7 +161,10 @@ impl Plan {
             &dev.assume_policy,
             &dev.invoke_policy,
             &dev.change_rule,
-        ] {
+        ]
+        .into_iter()
+        .chain((dev.build.iter()).flat_map(|build| [&build.policy, &build.start_policy]))
+        {
             policies.claim(
                 account,
                 name,

@@ -1,10 +1,12 @@
 //! Determines all names, accounts, and regions from the configuration. The stacks use them. No
 //! other module derives names.
 //!
-//! The submodules derive the names ([`names`]), describe the source ([`source`]), distribute the
+//! The submodules derive the names ([`names`]), describe the source ([`source`]) and the build
+//! ([`build`]), distribute the
 //! targets' instances over stages and pipelines ([`waves`]), plan the stack sets ([`stack_set`]),
 //! and check the names ([`checks`]).
 
+mod build;
 mod checks;
 mod names;
 mod source;
@@ -18,6 +20,8 @@ use crate::aws::{
 };
 use crate::config::{CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas};
 
+pub(crate) use build::{BUILD, BUILD_ARTIFACT, SOURCE_ARTIFACT};
+pub use build::{BuildPlan, BuildSettings};
 pub use source::{ObjectSource, RepositorySource, SourcePlan};
 pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
 
@@ -84,6 +88,8 @@ pub struct DevPlan {
     pub multi_region: bool,
     /// The source.
     pub source: SourcePlan,
+    /// The build between the source and the deploy stages, if there is one.
+    pub build: Option<BuildPlan>,
     /// The artifact bucket.
     pub artifact_bucket: BucketPlan,
     /// The name of the artifact bucket in any region, with the placeholder `{region}`.

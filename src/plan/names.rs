@@ -27,12 +27,26 @@ const ACCOUNT_LENGTH: usize = 12;
 const ACCOUNT: &str = "{account}";
 const REGION: &str = "{region}";
 
-fn role_plan(partition: Partition, account: &str, path: &str, name: String) -> RolePlan {
+pub(super) fn role_plan(partition: Partition, account: &str, path: &str, name: String) -> RolePlan {
     RolePlan {
         arn: arn::iam(partition, account, format_args!("role{path}{name}")),
         path: path.to_owned(),
         name: RoleName::new(name),
         create: true,
+    }
+}
+
+/// Plans the use of a role that already exists.
+pub(super) fn existing_role(arn: &str) -> RolePlan {
+    let resource = arn
+        .split_once(":role")
+        .map_or("/", |(_, resource)| resource);
+    let (path, name) = resource.rsplit_once('/').unwrap_or(("", resource));
+    RolePlan {
+        name: RoleName::new(name),
+        path: format!("{path}/"),
+        arn: arn.to_owned(),
+        create: false,
     }
 }
 
@@ -166,18 +180,7 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
                 ROLE_NAME.length(),
             ),
         ),
-        Some(arn) => {
-            let resource = arn
-                .split_once(":role")
-                .map_or("/", |(_, resource)| resource);
-            let (path, name) = resource.rsplit_once('/').unwrap_or(("", resource));
-            RolePlan {
-                name: RoleName::new(name),
-                path: format!("{path}/"),
-                arn: arn.clone(),
-                create: false,
-            }
-        }
+        Some(arn) => existing_role(arn),
     };
     let source = source(&dev.source);
     let artifact_bucket = BucketPlan {
@@ -205,6 +208,7 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         existing_policy: dev.artifacts.existing_policy.clone(),
         pipeline: PipelineName::new(pipeline),
         create_pipeline: dev.pipeline.create,
+        build: super::build::build(config, partition),
         source_policy: format!("{pipeline}-{region}-source"),
         artifact_policy: format!("{pipeline}-{region}-artifacts"),
         assume_policy: match config.targets.as_slice() {
@@ -215,8 +219,13 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
             _ => format!("{pipeline}-{region}-assume"),
         },
         invoke_policy: format!("{pipeline}-{region}-next"),
-        // The limit for the role is lower than the limit for the rule.
-        change_rule: fitted(pipeline, &format!("-{region}-start"), ROLE_NAME.length()),
+        // The limit for the role is lower than the limit for the rule. The name of a rule, unlike
+        // that of a pipeline, cannot contain `@`.
+        change_rule: fitted(
+            &pipeline.replace('@', "-"),
+            &format!("-{region}-start"),
+            ROLE_NAME.length(),
+        ),
         service_role,
         permissions_boundary: dev.permissions_boundary.clone(),
     }

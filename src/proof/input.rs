@@ -50,6 +50,8 @@ pub struct Inputs {
     /// Existing buckets whose default encryption uses a customer managed key. No template declares
     /// them.
     pub bucket_keys: Vec<BucketKey>,
+    /// CodeBuild projects that no template contains.
+    pub projects: Vec<ExistingProject>,
     /// Facts about keys that cannot be derived from a template.
     pub key_facts: Vec<KeyFact>,
     /// Whether to report every instance of a target, even if it has the same result as another.
@@ -118,6 +120,19 @@ pub struct BucketKey {
     pub bucket: String,
     /// ARN of the key.
     pub key: String,
+}
+
+/// A CodeBuild project that exists outside the templates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExistingProject {
+    /// Name.
+    pub name: String,
+    /// Account ID.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// ARN of its service role.
+    pub role: String,
 }
 
 /// Facts about an existing key.
@@ -250,7 +265,16 @@ impl Inputs {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
         });
+        let dev = &plan.dev;
+        let project = dev.build.as_ref().filter(|build| build.settings.is_none());
+        let project = project.map(|build| ExistingProject {
+            name: build.project.clone(),
+            account: dev.account.to_string(),
+            region: dev.region.to_string(),
+            role: build.role.arn.clone(),
+        });
         Self {
+            projects: project.into_iter().collect(),
             partition: plan.partition.as_str().to_owned(),
             organization: plan.organization.clone(),
             permissions: plan.permissions,

@@ -42,7 +42,9 @@ mod world;
 pub use decided::{Decided, Decisive, Verdict};
 pub(crate) use excess::StatementUse;
 pub use findings::{RULES, findings};
-pub use input::{BucketKey, ClaimedBucket, InputError, Inputs, KeyFact, Known, NamedFile, Stack};
+pub use input::{
+    BucketKey, ClaimedBucket, ExistingProject, InputError, Inputs, KeyFact, Known, NamedFile, Stack,
+};
 pub use outcome::{Conclusion, Empty, Outcome};
 pub(crate) use outsiders::outsiders;
 pub use prove::{Attack, AttackResult, Proof, prove};

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::document::Document;
+use super::input::ExistingProject;
 use super::resolve::Resolver;
 use crate::diagnostic::{Node, Source, Span};
 use crate::policy::document::Arn;
@@ -114,6 +115,8 @@ pub(super) struct World<'a> {
     pub(super) open_roles: PolicyId,
     /// The policy of the AWS managed key for S3 in each account.
     pub(super) managed_key: PolicyId,
+    /// CodeBuild projects that no template contains.
+    pub(super) projects: &'a [ExistingProject],
     /// Unresolved values outside policies.
     pub(super) other_doubts: Vec<Doubt>,
     /// Template features that can change anything. With any of these, every call is unproven.

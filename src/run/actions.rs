@@ -1,8 +1,9 @@
 //! The calls of actions and the roles that make them.
 
+use super::artifacts::Reader;
 use super::encryption::{self, UsedKey};
 use super::landscape::{Encryption, Value};
-use super::pipeline::{Action, Deploy, Pipeline, Repository, Source, Work};
+use super::pipeline::{Action, Build, Deploy, Pipeline, Repository, Source, Work};
 use super::{
     BUCKET_READS, Bucket, CONNECTION_USES, Caller, Doubt, On, Run, Scope, Step, Strength,
     TAG_READS, artifacts, artifacts::named, context,
@@ -11,6 +12,10 @@ use crate::aws::arn::{self, Arn};
 use crate::policy::evaluation::{Context, ContextValue};
 
 use Strength::{Documented, Needed};
+
+/// The ID of a build, which is the name of its log stream. CodeBuild generates a new one for each
+/// build.
+const BUILD_ID: &str = "11111111-2222-3333-4444-555555555555";
 
 /// An action and its index in the pipeline.
 type Numbered<'a> = (usize, &'a Action);
@@ -190,6 +195,14 @@ impl Run<'_> {
             caller: &performer,
             ..scope
         };
+        let artifact_user = Caller::of(action.artifact_role(pipeline));
+        let reader = match action.work {
+            Work::Build(_) => Reader::Build,
+            _ => Reader::Action,
+        };
+        if let Work::Build(build) = &action.work {
+            self.build(build, &scope.at(Step::Build), &pipeline.account);
+        }
         for (at, artifact) in action.inputs.iter().enumerate() {
             let Some(store) = pipeline.store(&action.region) else {
                 continue;
@@ -201,9 +214,10 @@ impl Run<'_> {
             let scope = Scope {
                 step: Step::Read,
                 which: &which,
+                caller: &artifact_user,
                 ..scope
             };
-            self.read(pipeline, store, artifact, &scope, Step::Decrypt, false);
+            self.read(pipeline, store, artifact, &scope, (Step::Decrypt, reader));
             if deploy.is_some_and(|deploy| deploy.tagged_objects) {
                 let bucket = &self.bucket_of(store);
                 let object = super::key_of(&pipeline.name, artifact);
@@ -212,7 +226,7 @@ impl Run<'_> {
             }
         }
         match &action.work {
-            Work::Approve | Work::Source(_) | Work::Repository(_) => {}
+            Work::Approve | Work::Source(_) | Work::Repository(_) | Work::Build(_) => {}
             Work::Deploy(deploy) => self.write(deploy, &scope.at(Step::Deploy)),
             Work::Invoke(invoke) => {
                 let arn = invoke.name.clone().and_then(|name| {
@@ -243,6 +257,64 @@ impl Run<'_> {
             Work::Other { provider, what } => {
                 self.not_modelled(&scope.at(Step::Action), provider, what);
             }
+        }
+    }
+
+    /// Adds the calls that start a build, and the calls of the build itself, except those on
+    /// artifacts. Follows *AWS CodeBuild build and test action reference* and *Allow CodeBuild to
+    /// interact with other AWS services* in the AWS documentation.
+    fn build(&mut self, build: &Build, scope: &Scope<'_>, owner: &str) {
+        let parsed = build.project.as_deref().ok().and_then(Arn::parse);
+        let account = parsed.map_or(owner, |arn| arn.account);
+        let region = parsed.map(|arn| arn.region);
+        let own = |arn: &Value| On {
+            arn: arn.clone(),
+            account: Some(account.to_owned()),
+        };
+        let starts = context(self.land, scope.caller, region);
+        for action in ["codebuild:StartBuild", "codebuild:BatchGetBuilds"] {
+            let on = own(&build.project);
+            self.add(scope, Needed, action, &on, starts.clone(), None);
+        }
+        let service = Caller::Service("codebuild.amazonaws.com".to_owned());
+        let mut assume = context(self.land, &service, None).with("aws:SourceAccount", account);
+        assume.set("aws:SourceArn", known(&build.project));
+        let by_service = Scope {
+            caller: &service,
+            place: build.place,
+            ..*scope
+        };
+        self.assume_with(&by_service, &build.role, assume);
+        let role = Caller::of(&build.role);
+        let by_build = Scope {
+            caller: &role,
+            place: build.place,
+            ..*scope
+        };
+        let calls = context(self.land, &role, region);
+        if let Some(group) = &build.log_group {
+            let stream = group
+                .clone()
+                .map(|group| format!("{group}:log-stream:{BUILD_ID}"));
+            for (action, on) in [
+                ("logs:CreateLogGroup", group),
+                ("logs:CreateLogStream", &stream),
+                ("logs:PutLogEvents", &stream),
+            ] {
+                self.add(&by_build, Needed, action, &own(on), calls.clone(), None);
+            }
+        }
+        for (number, secret) in build.secrets.iter().enumerate() {
+            let which = match number {
+                0 => by_build.which.to_owned(),
+                _ => named(by_build.which, &(number + 1).to_string()),
+            };
+            let scope = Scope {
+                which: &which,
+                ..by_build
+            };
+            let action = "secretsmanager:GetSecretValue";
+            self.add(&scope, Needed, action, &own(secret), calls.clone(), None);
         }
     }
 

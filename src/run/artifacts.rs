@@ -1,7 +1,8 @@
 //! The calls that store and read artifacts, with their roles and keys.
 //!
 //! An action's role stores the action's output and reads its input. An action without a role uses
-//! the pipeline's service role (AWS CodePipeline API Reference, *ActionDeclaration*).
+//! the pipeline's service role (AWS CodePipeline API Reference, *ActionDeclaration*). A build uses
+//! the role of its project (AWS CodeBuild, *Allow CodeBuild to interact with other AWS services*).
 
 use super::encryption::{self, UsedKey};
 use super::pipeline::{Action, Pipeline, Store};
@@ -13,10 +14,27 @@ use crate::policy::evaluation::ContextValue;
 
 use Strength::{Documented, Needed};
 
+/// What reads an artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// An action, with its role.
+    Action,
+    /// A build, with the role of its project.
+    Build,
+    /// CodePipeline, which copies the artifact to the store in another region.
+    Copy,
+}
+
 impl Run<'_> {
-    /// Adds the calls that store artifacts. The role of the producing action stores each artifact
-    /// once. CodePipeline copies it to the store in every other region where an action reads it.
-    pub(super) fn stores(&mut self, pipeline: &Pipeline, common: &Scope<'_>) {
+    /// Adds the calls that store the artifacts of the selected actions. The role of the producing
+    /// action stores each artifact once. CodePipeline copies it to the store in every other region
+    /// where an action reads it.
+    pub(super) fn stores(
+        &mut self,
+        pipeline: &Pipeline,
+        common: &Scope<'_>,
+        selected: impl Fn(&Action) -> bool,
+    ) {
         let mut is_first = true;
         for action in &pipeline.actions {
             for artifact in &action.outputs {
@@ -25,6 +43,9 @@ impl Run<'_> {
                     false => named(common.which, artifact),
                 };
                 is_first = false;
+                if !selected(action) {
+                    continue;
+                }
                 let scope = Scope {
                     which: &which,
                     ..*common
@@ -45,6 +66,14 @@ impl Run<'_> {
                 }
                 let same_region = copied.iter().any(|(region, _)| *region == to);
                 copied.push(copy);
+                // An artifact that no action outputs is copied like that of a source action.
+                let is_selected = match maker {
+                    Some(maker) => selected(maker),
+                    None => pipeline.actions.first().is_some_and(&selected),
+                };
+                if !is_selected {
+                    continue;
+                }
                 let which = named(to, common.which);
                 let which = match same_region {
                     false => which,
@@ -63,14 +92,15 @@ impl Run<'_> {
         let Some(store) = pipeline.store(&action.region) else {
             return;
         };
-        let performer = Caller::of(action.performer(pipeline));
+        let role = action.artifact_role(pipeline);
+        let user = Caller::of(role);
         let scope = Scope {
             step: Step::Store,
-            caller: &performer,
+            caller: &user,
             place: store.place,
             ..*common
         };
-        let is_service_role = action.performer(pipeline) == &pipeline.service_role;
+        let is_service_role = role == &pipeline.service_role;
         self.store(pipeline, store, artifact, &scope, is_service_role);
     }
 
@@ -101,7 +131,7 @@ impl Run<'_> {
                 which: &which,
                 ..scope
             };
-            self.read(pipeline, main, artifact, &from, Step::Copy, true);
+            self.read(pipeline, main, artifact, &from, (Step::Copy, Reader::Copy));
         }
         let scope = Scope {
             place: store.place,
@@ -168,8 +198,7 @@ impl Run<'_> {
         store: &Store,
         artifact: &str,
         scope: &Scope<'_>,
-        decrypt: Step,
-        is_copy: bool,
+        (decrypt, reader): (Step, Reader),
     ) {
         let object = key_of(&pipeline.name, artifact);
         let bucket = &self.bucket_of(store);
@@ -177,12 +206,15 @@ impl Run<'_> {
         let on = (bucket, object.as_str());
         self.on_object(scope, Needed, &["s3:GetObject"], on);
         self.on_object(scope, Documented, &["s3:GetObjectVersion"], on);
-        if !is_copy {
-            self.on_bucket(scope, Documented, &["s3:ListBucket"], bucket);
+        match reader {
+            Reader::Action => self.on_bucket(scope, Documented, &["s3:ListBucket"], bucket),
+            // The permissions that AWS lists for the service role of a project.
+            Reader::Build => self.on_bucket(scope, Documented, &BUCKET_READS[1..], bucket),
+            Reader::Copy => {}
         }
         let scope = scope.at(decrypt);
         self.in_bucket(&scope, &["kms:Decrypt"], on, &key);
-        if !is_copy {
+        if reader != Reader::Copy {
             self.describe(&scope, store, bucket, &key);
         }
     }

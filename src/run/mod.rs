@@ -60,14 +60,17 @@ pub(crate) const CONNECTION_USES: [&str; 2] = [
 ];
 
 /// The last part of artifact keys in the proof. CodePipeline generates a new one for each artifact.
-const ARTIFACT_ID: &str = "aB3dE5f";
+pub(crate) const ARTIFACT_ID: &str = "aB3dE5f";
+
+/// The end of a secret's ID in the proof. Secrets Manager generates it.
+pub(crate) const SECRET_SUFFIX: &str = "-aB3dE5";
 
 /// The last two parts of the artifact key that the source action of a generated pipeline uses.
 pub(crate) const ARTIFACT: &str = "SourceArti/aB3dE5f";
 
 /// Returns the key of an artifact. CodePipeline truncates the pipeline name to 20 characters and
 /// the artifact name to 10.
-fn key_of(pipeline: &str, artifact: &str) -> String {
+pub(crate) fn key_of(pipeline: &str, artifact: &str) -> String {
     let folder: String = pipeline.chars().take(20).collect();
     let name: String = artifact.chars().take(10).collect();
     format!("{folder}/{name}/{ARTIFACT_ID}")
@@ -194,9 +197,12 @@ impl<'r> Run<'r> {
         for (number, action) in pipeline.actions.iter().enumerate() {
             self.source(pipeline, (number, action), &common);
         }
-        self.stores(pipeline, &common);
+        self.stores(pipeline, &common, |action| action.work.is_source());
         for (number, action) in pipeline.actions.iter().enumerate() {
             self.action(pipeline, (number, action), &common);
+            if !action.work.is_source() {
+                self.stores(pipeline, &common, |other| std::ptr::eq(other, action));
+            }
         }
     }
 

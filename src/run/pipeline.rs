@@ -61,6 +61,8 @@ pub(crate) enum Work {
     Source(Source),
     /// It reads a repository.
     Repository(Repository),
+    /// It runs a build in a CodeBuild project.
+    Build(Build),
     /// It writes to a bucket.
     Deploy(Deploy),
     /// It starts another pipeline.
@@ -103,6 +105,23 @@ pub(crate) struct Repository {
     /// Whether the action outputs only a reference to the repository, which only build actions can
     /// read, instead of a zip file.
     pub(crate) is_reference: bool,
+}
+
+/// A build action.
+#[derive(Debug, Clone)]
+pub(crate) struct Build {
+    /// ARN of the project.
+    pub(crate) project: Value,
+    /// ARN of the service role of the project.
+    pub(crate) role: Value,
+    /// ARN of the log group, if a template shows that the build writes to one.
+    pub(crate) log_group: Option<Value>,
+    /// ARNs of the secrets that the build reads.
+    pub(crate) secrets: Vec<Value>,
+    /// Why every build fails, if it does.
+    pub(crate) fault: Option<String>,
+    /// The location of the project, or of the action if no template contains the project.
+    pub(crate) place: Place,
 }
 
 /// An S3 deploy action.
@@ -199,6 +218,14 @@ impl Action {
     pub(crate) fn performer<'p>(&'p self, pipeline: &'p Pipeline) -> &'p Value {
         self.role.as_ref().unwrap_or(&pipeline.service_role)
     }
+
+    /// Returns the role that reads and stores the artifacts of the action.
+    pub(crate) fn artifact_role<'p>(&'p self, pipeline: &'p Pipeline) -> &'p Value {
+        match &self.work {
+            Work::Build(build) => &build.role,
+            _ => self.performer(pipeline),
+        }
+    }
 }
 
 impl Pipeline {
@@ -251,6 +278,14 @@ impl Pipeline {
     pub(crate) fn connections(&self) -> impl Iterator<Item = &Value> {
         self.actions.iter().filter_map(|action| match &action.work {
             Work::Repository(source) => Some(&source.connection),
+            _ => None,
+        })
+    }
+
+    /// Returns the builds of the pipeline.
+    pub(crate) fn builds(&self) -> impl Iterator<Item = (&Action, &Build)> {
+        self.actions.iter().filter_map(|action| match &action.work {
+            Work::Build(build) => Some((action, build)),
             _ => None,
         })
     }

@@ -31,6 +31,9 @@ pub enum Step {
     /// CodePipeline copies an artifact to the store in another region (*Add a cross-Region
     /// action*).
     Copy,
+    /// CodePipeline starts a build, and the build writes logs and reads secrets (*AWS CodeBuild
+    /// build and test action reference*).
+    Build,
     /// The service role assumes an action's role (*ActionDeclaration*).
     Assume,
     /// An action downloads an artifact (*Create a pipeline in CodePipeline that uses resources from
@@ -53,7 +56,7 @@ pub enum Step {
 
 impl Step {
     /// The steps of an execution, in order.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Action,
         Self::Administer,
         Self::Check,
@@ -63,6 +66,7 @@ impl Step {
         Self::Store,
         Self::Encrypt,
         Self::Copy,
+        Self::Build,
         Self::Assume,
         Self::Read,
         Self::Decrypt,
@@ -96,6 +100,7 @@ impl Step {
             Self::Store => "store",
             Self::Encrypt => "encrypt",
             Self::Copy => "copy",
+            Self::Build => "build",
             Self::Assume => "assume",
             Self::Read => "read",
             Self::Decrypt => "decrypt",

@@ -7,8 +7,8 @@ use crate::template::{Condition, Output, Parameter, Resource, Template, Value};
 use super::bucket::{BucketOptions, bucket, bucket_policy, log_bucket};
 use super::policy::tls_only;
 use super::{
-    CREATE_PIPELINE, GENERATED, KEY_ID, PIPELINE_NAME, SERVICE_ROLE_ARN, key, pipeline, roles,
-    store, values,
+    CREATE_PIPELINE, GENERATED, KEY_ID, PIPELINE_NAME, SERVICE_ROLE_ARN, build, key, pipeline,
+    roles, store, values,
 };
 
 /// Builds the template of the dev stack.
@@ -22,6 +22,7 @@ pub(super) fn template(plan: &Plan) -> Template {
         .map(|resource| resource.id.clone())
         .collect();
     resources.extend(roles);
+    resources.extend(build::build(plan));
     resources.extend(pipeline::first(plan, policies));
     Template {
         header: format!(

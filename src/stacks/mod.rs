@@ -1,6 +1,7 @@
 //! Builds the templates of the stacks from a plan. This module determines all of their contents.
 
 mod bucket;
+mod build;
 mod contradiction;
 mod dev;
 mod generated;
@@ -164,6 +165,19 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
                 source.name
             ));
         }
+    }
+    if let Some(build) = plan
+        .dev
+        .build
+        .as_ref()
+        .filter(|build| build.settings.is_none())
+    {
+        found.push(format!(
+            "CodeBuild project `{}` must have the service role {} and the type CODEPIPELINE for its \
+             source and its artifacts; the dev stack attaches a policy for the artifacts to the \
+             role, but not for logs, secrets, or anything else that the build uses",
+            build.project, build.role.arn
+        ));
     }
     if !plan.dev.create_pipeline && plan.has_change_rule() {
         found.push(format!(

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use crate::config::{CannedAcl, DetectChanges};
 use crate::plan::{
     InstancePlan, NEXT_STAGE, ObjectSource, PipelinePlan, Plan, START_NEXT, STARTED_BY,
-    STARTED_BY_PREVIOUS, STARTED_DIRECTLY, SourcePlan, StagePlan, Store, TargetPlan,
+    STARTED_BY_PREVIOUS, STARTED_DIRECTLY, SourcePlan, StagePlan, Store,
 };
 use crate::template::{Output, Resource, Template, Value, list, map};
 
+use super::build;
 use super::policy::{Statement, document};
 use super::roles::{key_arn, managed_policy};
 use super::source::{OBJECT_VERSION, source_revisions, source_stage, trigger};
@@ -27,6 +28,8 @@ pub(super) struct Surroundings {
     pub(super) service_role: Value,
     /// Artifact bucket of the pipeline's region.
     pub(super) bucket: Value,
+    /// Name of the project that builds the source, if there is one.
+    pub(super) project: Option<Value>,
     /// Returns the ARN of a store's key.
     pub(super) key: fn(&Plan, Store<'_>) -> Value,
 }
@@ -54,6 +57,10 @@ pub(super) fn first(plan: &Plan, policies: Vec<String>) -> Vec<Resource> {
         } else {
             Value::from(dev.artifact_bucket.name.as_str())
         },
+        project: dev.build.as_ref().map(|build| match build.settings {
+            Some(_) => Value::reference(build::PROJECT),
+            None => Value::from(build.project.as_str()),
+        }),
         key: key_arn,
     };
     let mut resources = vec![pipeline(plan, 0, surroundings)];
@@ -75,12 +82,14 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
         .with("RoleArn", surroundings.service_role.clone());
     let properties = stores(plan, pipeline, properties, &surroundings);
     let next = plan.pipelines.get(number + 1);
-    let deploying = pipeline.stages.iter().enumerate();
-    let deploying = deploying.map(|(at, stage)| {
-        let condition = (number > 0 && at == 0).then(started_by_previous);
-        deploy_stage(plan, stage, condition)
-    });
+    // The condition belongs to the first stage after the source.
+    let mut entry = (number > 0).then(|| map([("Conditions", list([started_by_previous()]))]));
+    let building =
+        (surroundings.project).map(|project| build::build_stage(plan, project, entry.take()));
+    let deploying = pipeline.stages.iter();
+    let deploying = deploying.map(|stage| deploy_stage(plan, stage, entry.take()));
     let stages = std::iter::once(source_stage(plan, number))
+        .chain(building)
         .chain(deploying)
         .chain(next.map(|next| next_stage(plan, next)));
     let triggers = match &dev.source {
@@ -213,7 +222,7 @@ pub(super) fn action(name: &str, category: &str, provider: &str, run_order: u32)
         .with("RunOrder", run_order)
 }
 
-fn deploy_stage(plan: &Plan, stage: &StagePlan, condition: Option<Value>) -> Value {
+fn deploy_stage(plan: &Plan, stage: &StagePlan, entry: Option<Value>) -> Value {
     let target = &plan.targets[stage.target];
     let mut actions = Vec::new();
     if stage.approval {
@@ -223,15 +232,15 @@ fn deploy_stage(plan: &Plan, stage: &StagePlan, condition: Option<Value>) -> Val
         stage
             .instances
             .iter()
-            .map(|instance| deploy_action(target, &target.instances[*instance], stage.approval)),
+            .map(|instance| deploy_action(plan, stage, &target.instances[*instance])),
     );
-    let entry = condition.map(|condition| map([("Conditions", list([condition]))]));
     map([("Name", Value::from(stage.name.as_str()))])
         .with_some("BeforeEntry", entry)
         .with("Actions", list(actions))
 }
 
-fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -> Value {
+fn deploy_action(plan: &Plan, stage: &StagePlan, instance: &InstancePlan) -> Value {
+    let target = &plan.targets[stage.target];
     let mut configuration = map([
         ("BucketName", instance.bucket.name.as_str()),
         (
@@ -251,13 +260,16 @@ fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -
         .with_some("CannedACL", target.canned_acl.map(CannedAcl::as_str))
         .with_some("CacheControl", target.cache_control.as_ref())
         .with_some("KMSEncryptionKeyARN", target.encryption_key.as_ref());
-    let run_order = if approval { 2 } else { 1 };
+    let run_order = if stage.approval { 2 } else { 1 };
     action(&instance.action, "Deploy", "S3", run_order)
         .with("RoleArn", instance.role.arn.as_str())
         .with("Region", instance.region.as_str())
         .with_some("Namespace", instance.namespace.as_ref())
         .with("Configuration", configuration)
-        .with("InputArtifacts", list([map([("Name", "SourceArtifact")])]))
+        .with(
+            "InputArtifacts",
+            list([map([("Name", plan.deployed_artifact())])]),
+        )
 }
 
 /// Builds the variable that the condition of an additional pipeline checks.
@@ -272,7 +284,7 @@ fn started_by() -> Value {
     ])])
 }
 
-/// Builds the entry condition of the first deploy stage of an additional pipeline. CodePipeline
+/// Builds the entry condition of the first stage after the source in an additional pipeline. CodePipeline
 /// starts a pipeline when it is created, and this execution must not deploy. The condition fails
 /// the execution instead of skipping the stage, because CodePipeline continues with the next stage
 /// after a skipped one. The rule of the condition does not call AWS. Follows *How do stage
@@ -326,6 +338,7 @@ pub(super) fn further(plan: &Plan, number: usize) -> Template {
         depends_on: Vec::new(),
         service_role: dev.service_role.arn.as_str().into(),
         bucket: dev.artifact_bucket.name.as_str().into(),
+        project: (dev.build.as_ref()).map(|build| build.project.as_str().into()),
         key: |plan, store| Value::Sub(key_arn_text(plan, store.region, KEY_ID)),
     };
     let name = &plan.pipelines[number].name;

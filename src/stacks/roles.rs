@@ -11,6 +11,7 @@ use crate::plan::{
 use crate::run::CONNECTION_USES;
 use crate::template::{Resource, Value, list, map};
 
+use super::build;
 use super::policy::{Statement, document, single_statement_document};
 use super::values::{self, alphanumeric, key_arn_text, one_or_list};
 use super::{ENCRYPTED_ARN, tags};
@@ -64,6 +65,7 @@ pub(super) fn service_role(plan: &Plan) -> Vec<Resource> {
     resources.push(artifact_policy(plan));
     resources.extend(assume_policies(plan));
     resources.extend(invoke_policy(plan));
+    resources.extend(build::start_policy(plan, service_role_name(plan)));
     resources
 }
 

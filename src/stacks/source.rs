@@ -1,7 +1,7 @@
 //! The source stage of a pipeline, its triggers, and the source revisions that start an execution.
 
 use crate::config::{DetectChanges, Trigger};
-use crate::plan::{Plan, RepositorySource, SOURCE_ACTION, SourcePlan};
+use crate::plan::{Plan, RepositorySource, SOURCE_ACTION, SOURCE_ARTIFACT, SourcePlan};
 use crate::template::{Value, list, map};
 
 use super::pipeline::action;
@@ -38,7 +38,7 @@ pub(super) fn source_stage(plan: &Plan, number: usize) -> Value {
         .with("Region", dev.region.as_str())
         .with("Namespace", "SourceVariables")
         .with("Configuration", configuration)
-        .with("OutputArtifacts", list([map([("Name", "SourceArtifact")])]));
+        .with("OutputArtifacts", list([map([("Name", SOURCE_ARTIFACT)])]));
     map([("Name", Value::from("Source"))]).with("Actions", list([source]))
 }
 

@@ -81,10 +81,31 @@ fn value(out: &mut String, value: &Value, indent: usize) {
                 item(out, entry, indent);
             }
         }
+        Value::String(text) if is_block(text) => {
+            out.push_str(" |\n");
+            for line in text.lines() {
+                let _ = writeln!(out, "{}", format!("{:indent$}{line}", "").trim_end());
+            }
+        }
         other => {
             let _ = writeln!(out, " {}", inline(other));
         }
     }
+}
+
+/// Returns whether a literal block can contain the text unchanged: several lines without escapes,
+/// with one line break at the end.
+fn is_block(text: &str) -> bool {
+    let is_shown = |c: char| (' '..='~').contains(&c) || (c.is_alphanumeric() && !is_hidden(c));
+    let Some(body) = text.strip_suffix('\n') else {
+        return false;
+    };
+    body.contains('\n')
+        && !body.starts_with([' ', '\n'])
+        && body
+            .split('\n')
+            .all(|line| line.chars().all(is_shown) && !line.ends_with(' '))
+        && !body.ends_with('\n')
 }
 
 fn item(out: &mut String, item: &Item, indent: usize) {
@@ -205,6 +226,27 @@ mod tests {
             "/service-role/",
         ] {
             assert_eq!(scalar(text), text);
+        }
+    }
+
+    #[test]
+    fn text_with_several_lines_is_a_literal_block() {
+        let written = |text: &str| write("", &super::super::map([("Text", text)]));
+        assert!(written("one: 1\n  two: '2'\n").ends_with("Text: |\n  one: 1\n    two: '2'\n"));
+        for odd in [
+            "one\ntwo",
+            "one\n",
+            " one\ntwo\n",
+            "one\ntwo\n\n",
+            "one \ntwo\n",
+            "one\n\ttwo\n",
+            "\none\ntwo\n",
+        ] {
+            assert!(written(odd).contains("Text: \""), "{odd:?}");
+        }
+        for text in ["one: 1\n  two: '2'\n", "# a\n\nb\n"] {
+            let read: serde_yaml::Value = serde_yaml::from_str(&written(text)).expect("YAML");
+            assert_eq!(read["Text"].as_str(), Some(text));
         }
     }
 

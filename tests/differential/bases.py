@@ -128,6 +128,12 @@ BASES = {
         TWO,
         {},
     ),
+    "build": (
+        config("build: {commands: [make], output: dist/**, secrets: {TOKEN: site/token, KEY: site/key:id}}"),
+        {},
+        TWO,
+        {},
+    ),
     "boundary": (
         config(f"permissions_boundary: arn:aws:iam::{DEV}:policy/limit"),
         {},

@@ -21,7 +21,8 @@ ACTIONS = [
     "*", "s3:*", "s3:Get*", "s3:Put*", "s3:List*", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject",
     "S3:gETobject", "s3:PutObject*", "s3:?etObject", "s3:GetBucket*", "s3:ListBucket", "kms:*", "KMS:Decrypt",
     "kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKey*", "kms:Describe*", "kms:?ecrypt", "kms:ReEncrypt*",
-    "codeconnections:UseConnection", "codestar-connections:*",
+    "codeconnections:UseConnection", "codestar-connections:*", "codebuild:*", "codebuild:StartBuild", "logs:*",
+    "logs:Put*", "secretsmanager:GetSecretValue",
     "sts:*", "sts:AssumeRole", "sts:assumerole", "codepipeline:*", "s3:GetObjectTagging", "s3:PutBucketTagging",
 ]  # fmt: skip
 

@@ -11,6 +11,8 @@ from templates import Key, Role
 NEEDED, DOCUMENTED = "needed", "documented"
 #: An object that represents every artifact, and a file that represents every deployed file.
 ARTIFACT, FILE = "aB3dE5f", "index.html"
+#: The ID of a build, which is the name of its log stream, and the random end of the ARN of a secret.
+BUILD_ID, SECRET_SUFFIX = "11111111-2222-3333-4444-555555555555", "-aB3dE5"
 BUCKET_READS = ["s3:GetBucketVersioning", "s3:GetBucketAcl", "s3:GetBucketLocation"]
 
 
@@ -229,12 +231,15 @@ class Run:
         if store.encrypted:
             self.key_call(key_step, caller, "kms:DescribeKey", key, DOCUMENTED, bucket.region)
 
-    def read(self, caller, store, object_key):
-        """Adds the calls that read an artifact. The action gets a bucket and a key, but no version."""
+    def read(self, caller, store, object_key, is_build=False):
+        """Adds the calls that read an artifact. The action gets a bucket and a key, but no version. A build
+        reads it with the permissions that AWS lists for its role (CodeBuild User Guide, "Allow CodeBuild
+        to interact with other AWS services")."""
         bucket = store.bucket
         self.bucket_call("read", caller, "s3:GetObject", bucket, object_key, NEEDED)
         self.bucket_call("read", caller, "s3:GetObjectVersion", bucket, object_key, DOCUMENTED)
-        self.bucket_call("read", caller, "s3:ListBucket", bucket, None, DOCUMENTED)
+        for action in ("s3:GetBucketAcl", "s3:GetBucketLocation") if is_build else ("s3:ListBucket",):
+            self.bucket_call("read", caller, action, bucket, None, DOCUMENTED)
         key = self.store_key(store, caller)
         self.key_call("decrypt", caller, "kms:Decrypt", key, NEEDED, bucket.region, bucket, object_key)
         if store.encrypted:
@@ -270,6 +275,45 @@ class Run:
             self.calls.append(
                 Call("source", caller, f"{service}:UseConnection", arn, strength, parts[4], template.region)
             )
+
+    def build(self, caller, template, configuration):
+        """Adds the calls that start a build, and the calls of the build except those on artifacts. Returns
+        the role of the build (CodePipeline User Guide, "AWS CodeBuild build and test action reference";
+        CodeBuild User Guide, "Allow CodeBuild to interact with other AWS services")."""
+        name = template.maybe(configuration.get("ProjectName"))
+        account, region = caller.account or template.account, template.region
+        arn = name and f"arn:aws:codebuild:{region}:{account}:project/{name}"
+        for action in ("codebuild:StartBuild", "codebuild:BatchGetBuilds"):
+            self.calls.append(Call("build", caller, action, arn, NEEDED, account, region))
+        found = [
+            (other, resource["Properties"])
+            for other in self.world.templates
+            for logical, resource in other.of_type("CodeBuild::Project").items()
+            if (other.account, other.region) == (account, region) and other.reference(logical) == name
+        ]
+        if not found:
+            return self.world.role(None)
+        other, project = found[0]
+        role = self.world.role(other.maybe(project["ServiceRole"]))
+        # CodeBuild User Guide, "Cross-service confused deputy prevention".
+        source = {"aws:sourcearn": arn, "aws:sourceaccount": account}
+        self.service_assumes("codebuild.amazonaws.com", role, source, region)
+        group = f"arn:aws:logs:{region}:{account}:log-group:/aws/codebuild/{name}"
+        for action, end in (
+            ("logs:CreateLogGroup", ""),
+            ("logs:CreateLogStream", f":log-stream:{BUILD_ID}"),
+            ("logs:PutLogEvents", f":log-stream:{BUILD_ID}"),
+        ):
+            self.calls.append(Call("build", role, action, group + end, NEEDED, account, region))
+        for variable in project["Environment"].get("EnvironmentVariables", []):
+            if variable.get("Type") == "SECRETS_MANAGER":
+                secret = other.maybe(variable["Value"])
+                secret = secret and secret.split(":")[0]
+                arn = secret and f"arn:aws:secretsmanager:{region}:{account}:secret:{secret}{SECRET_SUFFIX}"
+                self.calls.append(
+                    Call("build", role, "secretsmanager:GetSecretValue", arn, NEEDED, account, region)
+                )
+        return role
 
     def deploy(self, caller, template, configuration):
         """Adds the calls of a deploy action (CodePipeline User Guide, "Amazon S3 deploy action reference")."""
@@ -367,14 +411,17 @@ class Run:
             self.assume(service_role, caller)
         region = template.maybe(action.get("Region")) or template.region
         store = stores.get(region)
+        configuration = action.get("Configuration", {})
+        provider = (kind["Category"], kind["Owner"], kind["Provider"])
+        is_build = provider == ("Build", "AWS", "CodeBuild")
+        if is_build:
+            caller = self.build(caller, template, configuration)
         for artifact in action.get("InputArtifacts", []):
             object_key = f"{pipeline[:20]}/{artifact['Name'][:10]}/{ARTIFACT}"
             made_in = self.made_in(template, properties, artifact["Name"])
             if region != made_in:
                 self.copy(service_role, stores.get(made_in), store, object_key)
-            self.read(caller, store, object_key)
-        configuration = action.get("Configuration", {})
-        provider = (kind["Category"], kind["Owner"], kind["Provider"])
+            self.read(caller, store, object_key, is_build)
         if provider == ("Source", "AWS", "S3"):
             self.source(caller, template, configuration)
         elif provider == ("Source", "AWS", "CodeStarSourceConnection"):
@@ -384,7 +431,7 @@ class Run:
         elif provider == ("Invoke", "AWS", "CodePipeline"):
             target = template.maybe(configuration.get("PipelineName"))
             self.start(caller, target, template)
-        elif provider != ("Approval", "AWS", "Manual"):
+        elif not is_build and provider != ("Approval", "AWS", "Manual"):
             self.calls.append(
                 Call("action", caller, kind["Provider"], None, NEEDED, unknown="the calls of the action")
             )

@@ -141,6 +141,7 @@ class Template:
             "CodePipeline::Pipeline": "Name",
             "KMS::Alias": "AliasName",
             "Events::Rule": "Name",
+            "CodeBuild::Project": "Name",
         }
         if kind in names:
             return self.value(get(names[kind])) if get(names[kind]) else f"{self.stack['name']}.{name}"
@@ -159,6 +160,8 @@ class Template:
             return arn if attribute == "Arn" else self.reference(name)
         if kind == "S3::Bucket" and attribute == "Arn":
             return f"arn:aws:s3:::{self.reference(name)}"
+        if kind == "CodeBuild::Project" and attribute == "Arn":
+            return f"arn:aws:codebuild:{self.region}:{self.account}:project/{self.reference(name)}"
         if kind == "Events::Rule" and attribute == "Arn":
             return f"arn:aws:events:{self.region}:{self.account}:rule/{self.reference(name)}"
         raise Unresolved(f"{name}.{attribute}")

@@ -107,6 +107,44 @@ fn the_adopted_definition_is_a_file_and_adopting_it_again_changes_nothing() {
 }
 
 #[test]
+fn other_roles_that_need_the_new_key_are_named() {
+    let project = project();
+    let mut definition: Value = serde_json::from_str(DEFINITION).expect("JSON");
+    let stages = definition["pipeline"]["stages"].as_array_mut();
+    let mut build = json!({
+        "name": "Compile",
+        "actionTypeId":
+            {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"},
+        "runOrder": 1,
+        "configuration": {"ProjectName": "website-build"},
+        "inputArtifacts": [{"name": "SourceArtifact"}],
+        "outputArtifacts": [{"name": "BuildArtifact"}],
+    });
+    let stages = stages.expect("stages");
+    stages.insert(1, json!({"name": "Build", "actions": [build.clone()]}));
+    build["name"] = json!("Check");
+    build["actionTypeId"]["provider"] = json!("Jenkins");
+    build["roleArn"] = json!("arn:aws:iam::111111111111:role/checks");
+    stages.insert(2, json!({"name": "Test", "actions": [build]}));
+    project.write("site.json", format!("{definition:#}"));
+    let run = project.expect(
+        &format!("adopt site.json --key-arn {KEY} --out adopted.json"),
+        0,
+    );
+    for part in [
+        "Action Compile of stage Build uses artifacts that are now encrypted with",
+        "the service role of its CodeBuild project website-build must be allowed",
+        "Action Check of stage Test uses",
+        "its role arn:aws:iam::111111111111:role/checks must be allowed",
+    ] {
+        let text = run.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(part), "{part}\n{}", run.stderr);
+    }
+    let run = project.expect(&format!("adopt adopted.json --key-arn {KEY} --out -"), 0);
+    assert!(!run.stderr.contains("must be allowed"), "{}", run.stderr);
+}
+
+#[test]
 fn the_bare_definition_uses_the_matching_option() {
     let project = project();
     let whole: Value = serde_json::from_str(DEFINITION).expect("JSON");

@@ -50,6 +50,7 @@ fn many(targets: &[&str], top: &str) -> String {
 const KEY: &str = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
 const REPOSITORY: &str = "source:\n  connection: arn:aws:codeconnections:us-east-1:111111111111:\
     connection/11111111-2222-3333-4444-555555555555\n  repository: example/website\n  branch: main";
+const BUILD: &str = "build: {commands: [npm ci, npm run build], output: 'dist/**'}";
 const SOURCE_KEY: &str =
     "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555";
 
@@ -139,6 +140,24 @@ fn cases() -> Vec<Case> {
         "source: {create: false}\nartifacts: {create: false}",
     );
     dev("polling", "source: {detect_changes: polling}");
+    dev("build", BUILD);
+    dev("build-of-repository", &format!("{REPOSITORY}\n{BUILD}"));
+    dev(
+        "build-settings",
+        "build:\n  commands: ['npm ci', 'echo \"a: b\" # c', \"printf '%s' \\\"$X\\\"\"]\n  output: \
+         out/site.zip\n  environment: arm\n  compute: large\n  timeout_minutes: 30\n  variables: {A: \
+         '', B: 'x: y'}\n  secrets: {TOKEN: site/token, KEY: 'site/key:id'}",
+    );
+    dev(
+        "build-in-existing-project",
+        "build: {project: existing-build, role: 'arn:aws:iam::111111111111:role/ci/existing-build'}",
+    );
+    dev(
+        "build-with-long-names",
+        &format!(
+            "pipeline: {{name: a.pipeline@with-a-rather-long-name_and-odd-characters}}\n{BUILD}"
+        ),
+    );
     dev("repository", REPOSITORY);
     dev(
         "repository-branches-and-paths",
@@ -438,6 +457,23 @@ fn cases() -> Vec<Case> {
             &format!("{multi}\n{REPOSITORY}\n  trigger: {{tags: [v*]}}"),
             &format!("{regions}\napproval: true"),
             "quotas: {actions_per_pipeline: 7, actions_per_stage: 2}\norganization: o-exampleorg1",
+        ),
+    );
+    all(
+        "several-pipelines-with-build",
+        fleet(
+            &format!("{multi}\n{BUILD}"),
+            &format!("{regions}\napproval: true"),
+            "quotas: {actions_per_pipeline: 7, actions_per_stage: 2}\norganization: o-exampleorg1",
+        ),
+    );
+    all("build-article", one(BUILD, "", "permissions: article"));
+    all(
+        "build-tags-and-boundary",
+        one(
+            &format!("{BUILD}\npermissions_boundary: arn:aws:iam::aws:policy/PowerUserAccess"),
+            "",
+            "tags: {team: web}",
         ),
     );
     all(

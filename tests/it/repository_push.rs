@@ -154,6 +154,48 @@ fn an_older_commit_is_deployed_again() {
 }
 
 #[test]
+fn a_failed_build_names_its_log() {
+    let stage = Stage::new();
+    let config = stage.project.read("s3ferry.yaml");
+    let build = "dev:\n  build: {commands: [make], output: dist/**}\n";
+    stage
+        .project
+        .write("s3ferry.yaml", config.replacen("dev:\n", build, 1));
+    stage.project.expect("synth", 0);
+    stage.plays(&[(COMMIT, "Failed")]);
+    let failed = |code: &str, message: &str| {
+        let mut failed = action("Build", "Build", "Failed", message);
+        failed["output"]["executionResult"]["errorDetails"] =
+            json!({"code": code, "message": message});
+        stage.pipeline.plays([(
+            "ListActionExecutions",
+            vec![json!({"actionExecutionDetails": [failed]})],
+        )]);
+        stage.project.expect("push --watch", 1)
+    };
+    let run = failed("JobFailed", "Build terminated with state: FAILED");
+    for part in [
+        "The build failed",
+        "aws logs tail /aws/codebuild/crossaccountdeploy-build",
+        "--region us-east-1",
+        &format!("s3ferry push --start {COMMIT}"),
+    ] {
+        assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
+    }
+    let run = failed(
+        "PermissionError",
+        "User: arn:aws:sts::111111111111:assumed-role/r/1 is not authorized to perform: \
+         codebuild:StartBuild on resource: arn:aws:codebuild:us-east-1:111111111111:project/p",
+    );
+    assert!(
+        run.stderr.contains("belongs to step `build`"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stderr.contains("logs tail"), "{}", run.stderr);
+}
+
+#[test]
 fn another_commit_and_a_failure_name_the_commit_to_start_again() {
     let stage = Stage::new();
     stage.plays(&[(COMMIT, "Failed")]);

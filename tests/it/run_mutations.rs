@@ -247,15 +247,42 @@ const ROLES: &[Mutation] = &[
             let build = json!({
                 "Name": "Build",
                 "ActionTypeId":
-                    { "Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1" },
+                    { "Category": "Test", "Owner": "AWS", "Provider": "DeviceFarm", "Version": "1" },
                 "InputArtifacts": source(template)["OutputArtifacts"].clone(),
-                "OutputArtifacts": [{ "Name": "Built" }],
             });
             let stages = pipeline(template)["Stages"].as_array_mut().expect("stages");
             stages.insert(1, json!({ "Name": "Build", "Actions": [build] }));
         },
         denied: &[],
-        unproven: &["action/CodeBuild/Build"],
+        unproven: &["action/DeviceFarm/Build"],
+    },
+    Mutation {
+        name: "a build in a project that no template contains",
+        stack: DEV,
+        edit: |template| {
+            let build = json!({
+                "Name": "Build",
+                "ActionTypeId":
+                    { "Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1" },
+                "Configuration": { "ProjectName": "somebodys" },
+                "InputArtifacts": source(template)["OutputArtifacts"].clone(),
+            });
+            let stages = pipeline(template)["Stages"].as_array_mut().expect("stages");
+            stages.insert(1, json!({ "Name": "Build", "Actions": [build] }));
+        },
+        denied: &[
+            "build/codebuild:StartBuild/Build",
+            "build/codebuild:BatchGetBuilds/Build",
+        ],
+        unproven: &[
+            "build/sts:AssumeRole/Build",
+            "read/s3:GetObject/Build",
+            "read/s3:GetObjectVersion/Build",
+            "read/s3:GetBucketAcl/Build",
+            "read/s3:GetBucketLocation/Build",
+            "decrypt/kms:Decrypt/Build",
+            "decrypt/kms:DescribeKey/Build",
+        ],
     },
 ];
 

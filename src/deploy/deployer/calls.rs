@@ -119,6 +119,14 @@ pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
         let statement = Statement::new("SourceKey", actions, std::slice::from_ref(key));
         found.push(statement.when(condition));
     }
+    if let Some(build) = &plan.dev.build {
+        // `push` names the command that shows the log of a failed build.
+        let dev = &plan.dev;
+        let name = build.log_group();
+        let group = arn::log_group(plan.partition, &dev.region, &dev.account, name);
+        let group = [group.clone(), format!("{group}:*")];
+        found.push(Statement::new("BuildLog", ["logs:FilterLogEvents"], &group));
+    }
     let further: Vec<String> = (plan.pipelines.iter().skip(1))
         .map(|pipeline| plan.pipeline_arn(&pipeline.name))
         .collect();

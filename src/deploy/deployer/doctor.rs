@@ -51,6 +51,8 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
                 let existing = source.into_iter().chain([&plan.dev.artifact_bucket]);
                 buckets.extend(existing.map(|bucket| plan.bucket_arn(&bucket.name)));
                 roles.push(plan.dev.service_role.arn.clone());
+                let build = plan.dev.build.iter();
+                roles.extend(build.map(|build| build.role.arn.clone()));
             }
             Side::Target(number) => {
                 let here = plan.targets[number].instances.iter().filter(|instance| {

@@ -30,6 +30,8 @@ struct Arns {
     pipelines: Vec<String>,
     passed_to_pipelines: Vec<String>,
     passed_to_events: Vec<String>,
+    projects: Vec<String>,
+    passed_to_projects: Vec<String>,
     /// Connections that the pipelines use.
     connections: Vec<String>,
 }
@@ -91,12 +93,18 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
             .when(json!({ "ArnEquals": { "iam:PolicyARN": sorted(&arns.policies) } })),
         new("Rules", &handlers::RULE, &arns.rules),
         new("Pipelines", &handlers::PIPELINE, &arns.pipelines),
+        new("Projects", &handlers::PROJECT, &arns.projects),
         new("Connections", &handlers::CONNECTION, &arns.connections),
         new("ReadServiceRole", &["iam:GetRole"], &outside),
         pass_role(
             "PassServiceRoleOfPipelines",
             &arns.passed_to_pipelines,
             "codepipeline.amazonaws.com",
+        ),
+        pass_role(
+            "PassRoleOfProjects",
+            &arns.passed_to_projects,
+            "codebuild.amazonaws.com",
         ),
         pass_role(
             "PassRoleOfRules",
@@ -137,6 +145,12 @@ impl Arns {
             let roles = targets.filter_map(|target| target.get("RoleArn"));
             self.passed_to_events
                 .extend(roles.map(|role| place.text(role)));
+        }
+        let projects = "AWS::CodeBuild::Project";
+        self.projects.extend(place.all(projects, "Arn"));
+        for project in place.of_type(projects) {
+            let role = place.property(project, "ServiceRole");
+            self.passed_to_projects.push(role);
         }
         for pipeline in place.of_type("AWS::CodePipeline::Pipeline") {
             let name = place.attribute(&pipeline.key, "");
@@ -199,8 +213,10 @@ fn attached(plan: &Plan, place: &Place<'_>, role: &Node) -> String {
         return place.attribute(id.as_str().unwrap_or_default(), "Arn");
     }
     let name = place.text(role);
-    match &plan.dev.service_role {
-        existing if existing.name == name => existing.arn.clone(),
-        _ => plan.role_arn(place.account(), &name),
+    let build = plan.dev.build.as_ref().map(|build| &build.role);
+    let mut existing = std::iter::once(&plan.dev.service_role).chain(build);
+    match existing.find(|role| role.name == name) {
+        Some(role) => role.arn.clone(),
+        None => plan.role_arn(place.account(), &name),
     }
 }

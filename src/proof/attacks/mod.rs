@@ -17,6 +17,7 @@ macro_rules! attacks {
 }
 
 mod buckets;
+mod build;
 mod namesakes;
 mod pipeline;
 mod source_key;

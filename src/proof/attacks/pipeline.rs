@@ -67,6 +67,16 @@ impl AttackSuite<'_, '_> {
         }
         which.clone_into(&mut self.which);
         self.region.clone_from(&pipeline.region);
+        self.on_builds(pipeline);
+        if let Some(project) = pipeline
+            .builds()
+            .find_map(|(_, build)| build.project.as_deref().ok())
+        {
+            let other = format!("{project}-other");
+            let (name, what) = ("starts-another-build", "starts a build of another project");
+            let on = (&*other, account_of(project));
+            self.add(by, name, what, "codebuild:StartBuild", on);
+        }
         let other = &format!("{}-other", pipeline.arn);
         self.starts(by, (other, dev));
         for rule in &pipeline.rules {

@@ -57,6 +57,7 @@ impl AttackSuite<'_, '_> {
         self.in_namesakes_of_target(target, store, object, role);
         self.on_other_region(pipeline, store, role);
         self.by_service_role(pipeline, target, theirs);
+        self.by_builds_on_target(pipeline, target);
     }
 
     /// Returns the ARN of an artifact in a store.

@@ -46,7 +46,7 @@ fn default_key_policy(partition: &str, account: &str) -> String {
 
 /// Collects all policies.
 pub(super) fn collect<'a>(
-    inputs: &Inputs,
+    inputs: &'a Inputs,
     resolvers: &'a [Resolver<'a>],
 ) -> Result<World<'a>, Vec<InputError>> {
     let mut collector = Collector::new(inputs, resolvers)?;
@@ -73,7 +73,7 @@ struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    fn new(inputs: &Inputs, resolvers: &'a [Resolver<'a>]) -> Result<Self, Vec<InputError>> {
+    fn new(inputs: &'a Inputs, resolvers: &'a [Resolver<'a>]) -> Result<Self, Vec<InputError>> {
         let dev = (inputs.stacks.first()).and_then(|stack| stack.instances.first());
         let account = dev.map_or("", |instance| &instance.account);
         let open = format!(
@@ -134,6 +134,7 @@ impl<'a> Collector<'a> {
         }
         Ok(Self {
             world: World {
+                projects: &inputs.projects,
                 land: Landscape {
                     partition: inputs.partition.clone(),
                     organization: inputs.organization.clone(),
@@ -187,8 +188,12 @@ impl<'a> Collector<'a> {
                     "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => self.key(&found, uncertain),
                     "AWS::KMS::Alias" => self.alias(&found, uncertain),
                     kind => {
-                        let is_of_run =
-                            matches!(kind, "AWS::CodePipeline::Pipeline" | "AWS::Events::Rule");
+                        let is_of_run = matches!(
+                            kind,
+                            "AWS::CodePipeline::Pipeline"
+                                | "AWS::Events::Rule"
+                                | "AWS::CodeBuild::Project"
+                        );
                         let reason = opaque::reason(kind, &entry.value);
                         if let Some(reason) = reason.or(uncertain.filter(|_| is_of_run)) {
                             self.doubt_on(&found, &entry.value, reason.to_owned());

@@ -31,7 +31,7 @@ impl Reader<'_, '_> {
             None => pipeline.region.clone(),
         };
         let performer = role.as_ref().unwrap_or(&pipeline.service_role);
-        let work = self.work(part, stage, performer);
+        let work = self.work(part, pipeline, (stage, &region), performer);
         Action {
             name: name.to_owned(),
             region,
@@ -64,7 +64,13 @@ impl Reader<'_, '_> {
             .collect()
     }
 
-    fn work(&mut self, part: ActionPart<'_, Node>, stage: &str, performer: &Value) -> Work {
+    fn work(
+        &mut self,
+        part: ActionPart<'_, Node>,
+        pipeline: &Pipeline,
+        (stage, region): (&str, &str),
+        performer: &Value,
+    ) -> Work {
         let node = part.0;
         let kind = |name| part.kind(name).and_then(known_text);
         let settings = part.get("Configuration");
@@ -111,6 +117,9 @@ impl Reader<'_, '_> {
                     canned_acl: self.optional_setting(setting("CannedACL"), "CannedACL", node),
                     key: self.optional_setting(setting(KEY), KEY, node),
                 })
+            }
+            (Some("Build" | "Test"), Some("AWS"), Some("CodeBuild")) => {
+                Work::Build(self.build(part, pipeline, region, performer))
             }
             (Some("Invoke"), Some("AWS"), Some("CodePipeline")) => Work::Invoke(Invoke {
                 name: self.setting(setting("PipelineName"), "the pipeline to start", node),

@@ -3,9 +3,9 @@
 //! Follows *AWS::CodePipeline::Pipeline*, *CodePipeline pipeline structure reference*, *Rule
 //! structure reference*, and *AWS::Events::Rule* in the AWS documentation.
 
-mod rules;
-
 mod actions;
+mod builds;
+mod rules;
 
 use std::collections::HashSet;
 
@@ -323,6 +323,18 @@ impl<'r, 'w> Reader<'r, 'w> {
                 );
             }
             match &action.work {
+                Work::Build(_) if action.inputs.is_empty() => add(
+                    format!("action {name} has no input artifact"),
+                    "add the artifact to build to `InputArtifacts`",
+                ),
+                Work::Build(build) => {
+                    if let Some(fault) = &build.fault {
+                        add(
+                            format!("action {name} cannot succeed: {fault}"),
+                            "set the type of the project's `Source` and `Artifacts` to CODEPIPELINE",
+                        );
+                    }
+                }
                 Work::Deploy(deploy) if !deploy.says_extract => add(
                     format!("action {name} does not specify whether to extract the artifact"),
                     "set `Extract: true` or `Extract: false`",

@@ -99,7 +99,13 @@ impl Resolver<'_> {
                 let (name, path) = (called("ManagedPolicyName")?, path()?);
                 global("iam", format!("policy{path}{name}"))
             }
-            ("AWS::CodePipeline::Pipeline" | "AWS::Events::Rule", "") => called("Name"),
+            (
+                "AWS::CodePipeline::Pipeline" | "AWS::Events::Rule" | "AWS::CodeBuild::Project",
+                "",
+            ) => called("Name"),
+            ("AWS::CodeBuild::Project", "Arn") => {
+                regional("codebuild", format!("project/{}", called("Name")?))
+            }
             ("AWS::Events::Rule", "Arn") => {
                 let name = called("Name")?;
                 let bus = match has("EventBusName") {

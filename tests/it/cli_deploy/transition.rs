@@ -106,6 +106,14 @@ fn to_repository(site: &Site) {
     site.reconfigure(&config, &with_key(repository_push::config(&site.accounts)));
 }
 
+/// Adds a build between the source and the deploy stage.
+fn with_build(site: &Site) {
+    site.reconfigure(
+        "dev:\n",
+        "dev:\n  build:\n    commands: [make]\n    output: dist/**\n    secrets: {TOKEN: site/token}\n",
+    );
+}
+
 /// Makes a change, and kills the deploy at each execution of a change set, before or after the
 /// call.
 fn survives(change: fn(&Site)) {
@@ -210,6 +218,44 @@ fn a_pipeline_with_a_repository_is_deployed_and_gets_a_bucket_again() {
     let live = &site.state().dev[REGION]["pipelines"]["crossaccountdeploy"]["stages"];
     let source = &live[0]["actions"][0]["configuration"];
     assert_eq!(source["S3ObjectKey"], "sample-website.zip");
+}
+
+#[test]
+fn an_added_build() {
+    survives(with_build);
+}
+
+#[test]
+fn a_build_is_deployed_with_its_project_and_removed_again() {
+    let site = Site::new();
+    let before = site.project.read("s3ferry.yaml");
+    with_build(&site);
+    site.deploy("--all --yes", 0);
+    works(&site);
+    let state = site.state();
+    let live = &state.dev[REGION]["pipelines"]["crossaccountdeploy"]["stages"];
+    assert_eq!(
+        live[1]["actions"][0]["configuration"]["ProjectName"],
+        "crossaccountdeploy-build"
+    );
+    assert_eq!(
+        live[2]["actions"][0]["inputArtifacts"][0]["name"],
+        "BuildArtifact"
+    );
+    let policies = state.dev["policies"].to_string();
+    assert!(policies.contains("codebuild:StartBuild"), "{policies}");
+    let after = site.project.read("s3ferry.yaml");
+    site.reconfigure(&after, &before);
+    site.deploy(REPLACE, 0);
+    works(&site);
+    let state = site.state();
+    let live = &state.dev[REGION]["pipelines"]["crossaccountdeploy"]["stages"];
+    assert_eq!(
+        live[1]["actions"][0]["inputArtifacts"][0]["name"],
+        "SourceArtifact"
+    );
+    let policies = state.dev["policies"].to_string();
+    assert!(!policies.contains("codebuild:StartBuild"), "{policies}");
 }
 
 #[test]

@@ -43,13 +43,14 @@ pub(super) fn choose(random: &mut Random) -> Choices {
     choices
 }
 
-pub(super) const OPTIONS: [&str; 29] = [
+pub(super) const OPTIONS: [&str; 30] = [
     "alias",
     "multi",
     "source",
     "object",
     "source_create",
     "repository",
+    "build",
     "artifacts",
     "artifacts_create",
     "quotas",
@@ -88,6 +89,14 @@ pub(super) fn value(random: &mut Random, name: &str) -> String {
             "example/one, branch: main",
             "example/one, branch: main, trigger: {tags: [v*]}",
             "example/two, branch: next",
+        ],
+        "build" => &[
+            "null",
+            "null",
+            "null",
+            "{commands: [make], output: dist/**}",
+            "{commands: [npm ci], output: dist/**, secrets: {TOKEN: site/token}}",
+            "{project: existing-build, role: \"arn:aws:iam::111111111111:role/existing-build\"}",
         ],
         "source_create" | "artifacts_create" | "t.create" => &["true", "true", "true", "false"],
         "quotas" => &[
@@ -150,7 +159,7 @@ pub(super) fn config(choices: &Choices) -> String {
         "false" => "extract: false, object_key: site.zip",
         _ => "extract: true",
     };
-    // A repository has no object tags.
+    // Repositories and the output of builds have no object tags.
     let (source, tagged) = match get("repository") {
         "none" => (
             format!(
@@ -160,7 +169,10 @@ pub(super) fn config(choices: &Choices) -> String {
                 get("source_create"),
                 get("detect")
             ),
-            get("t.tagged"),
+            match get("build") {
+                "null" => get("t.tagged"),
+                _ => "false",
+            },
         ),
         repository => (
             format!("connection: \"{CONNECTION}\", repository: {repository}"),
@@ -214,11 +226,12 @@ pub(super) fn config(choices: &Choices) -> String {
     };
     format!(
         "dev:\n  account: \"111111111111\"\n  key: {{alias: {}, multi_region: {}}}\n  source: \
-         {{{source}}}\n  artifacts: {{bucket: {}, create: {}}}\n  pipeline: {{name: {}, \
+         {{{source}}}\n  build: {}\n  artifacts: {{bucket: {}, create: {}}}\n  pipeline: {{name: {}, \
          service_role: {}}}\n  permissions_boundary: {}\n  access_logs: {}\npermissions: {}\norganization: \
          {}\ntags: {}\nquotas: {}\ntargets:\n{targets}",
         get("alias"),
         get("multi"),
+        get("build"),
         get("artifacts"),
         get("artifacts_create"),
         get("pipeline"),

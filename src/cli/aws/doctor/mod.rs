@@ -77,6 +77,7 @@ async fn look(scope: &Scope<'_>, views: &Views) -> Result<(Deployed, Diagnosis),
         // The merged policy in the configuration may not be deployed yet.
         if is_current { &scope.merged } else { &none },
         &deployed.inputs.bucket_keys,
+        &deployed.inputs.projects,
     );
     deployed.inputs.buckets = expected.claims();
     let stacks = deployed.stacks.clone();

@@ -6,9 +6,10 @@ use std::path::Path;
 use crate::checked::TemplateFormat;
 use crate::deploy::execution::ActionRun;
 use crate::failure::{self, Action, Kind, Meaning, Sign, names_action};
-use crate::plan::{NEXT_STAGE, Plan, START_NEXT, TargetPlan};
+use crate::plan::{BUILD, NEXT_STAGE, Plan, START_NEXT, TargetPlan};
 use crate::proof::{Decided, Remedy, Verdict};
 use crate::run::Step;
+use crate::shell::Command;
 
 use super::document::Explanation;
 use crate::cli::output::Text;
@@ -32,6 +33,9 @@ pub(super) fn explain(
     restart: &str,
 ) -> Result<Option<Why>, Failure> {
     let plan = &project.plan;
+    if let Some(why) = of_build(plan, action, restart) {
+        return Ok(Some(why));
+    }
     let untagged = target(plan, action).filter(|target| !target.tagged_objects);
     let meaning = match (sign(plan, action), untagged) {
         (Sign::TagsRefused, Some(target)) => Some(failure::object_tags(&target.name)),
@@ -41,6 +45,28 @@ pub(super) fn explain(
         Some(meaning) if !meaning.kind.is_access() => Ok(Some(known(plan, &meaning, restart))),
         meaning => refused(project, action, meaning.as_ref(), restart),
     }
+}
+
+/// Explains a failed build by its log. A build that could not start because of a policy has no log.
+fn of_build(plan: &Plan, action: &ActionRun, restart: &str) -> Option<Why> {
+    let build = plan.dev.build.as_ref()?;
+    if !is_build(action) || matches!(sign(plan, action), Sign::Refused | Sign::TagsRefused) {
+        return None;
+    }
+    let log = Command::aws("logs tail")
+        .arg(build.log_group())
+        .option("--since", "1h")
+        .option("--region", &plan.dev.region)
+        .option("--profile", &plan.dev.profile);
+    Some(Why {
+        text: Text::from("The build failed, so nothing was deployed.\n"),
+        explanation: Explanation::new(None, false, &[]),
+        next: format!("read the log of the build with `{log}`, and fix the source; then {restart}"),
+    })
+}
+
+fn is_build(action: &ActionRun) -> bool {
+    (action.stage.as_str(), action.action.as_str()) == (BUILD, BUILD)
 }
 
 /// Returns the kind of an action, without reading its live configuration.
@@ -193,6 +219,14 @@ fn steps(plan: &Plan, action: &ActionRun) -> Steps {
         &[Step::Source, Step::SourceKey, Step::Store, Step::Encrypt]
     } else if action.stage == NEXT_STAGE && action.action == START_NEXT {
         &[Step::Invoke]
+    } else if plan.dev.build.is_some() && is_build(action) {
+        &[
+            Step::Build,
+            Step::Read,
+            Step::Decrypt,
+            Step::Store,
+            Step::Encrypt,
+        ]
     } else {
         &[
             Step::Copy,
