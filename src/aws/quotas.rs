@@ -156,8 +156,6 @@ table! {
     "CodeBuild", "CreateProject" {
         /// Length of a project name. The minimum is 2.
         PROJECT_NAME: "project name", 150 "characters", Fixed;
-        /// Timeout of a build. The minimum is 5 minutes.
-        BUILD_TIMEOUT: "build timeout", 2_160 "minutes", Fixed;
     }
     "CodePipeline", "GitBranchFilterCriteria" {
         /// Patterns in each list of a trigger filter.

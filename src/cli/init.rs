@@ -26,7 +26,7 @@ For a repository, with a connection from `aws codeconnections list-connections`:
 
 With a build of the source:
   s3ferry init --prod-account 222222222222 --connection ARN \\
-    --repository example/website --build 'npm ci' --build 'npm run build' \\
+    --repository example/website --build 'make site' \\
     --build-output 'dist/**'
 
 For an existing pipeline:

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::validate::Found;
 use super::{Complaint, Config};
 use crate::aws::arn_kind::{self, ArnKind};
-use crate::aws::quotas::{BUILD_TIMEOUT, PROJECT_NAME, SECRET_NAME};
+use crate::aws::quotas::{PROJECT_NAME, SECRET_NAME};
 
 /// The maximum number of commands. More commands belong in a script in the source.
 const MOST_COMMANDS: usize = 50;
@@ -164,18 +164,6 @@ impl Found {
                 output_problem(output),
                 "use a path relative to the source, such as `dist/**` or `out/site.zip`",
             ),
-        }
-        if let Some(minutes) = build.timeout_minutes
-            && !(5..=BUILD_TIMEOUT.value).contains(&u64::from(minutes))
-        {
-            self.add(
-                "dev.build.timeout_minutes",
-                format!(
-                    "the timeout is {minutes} minutes, but must be 5 to {}",
-                    BUILD_TIMEOUT.value
-                ),
-                "use a number in this range",
-            );
         }
         if build.role.is_some() {
             self.add(

@@ -413,7 +413,7 @@ class Run:
         store = stores.get(region)
         configuration = action.get("Configuration", {})
         provider = (kind["Category"], kind["Owner"], kind["Provider"])
-        is_build = provider == ("Build", "AWS", "CodeBuild")
+        is_build = provider in (("Build", "AWS", "CodeBuild"), ("Test", "AWS", "CodeBuild"))
         if is_build:
             caller = self.build(caller, template, configuration)
         for artifact in action.get("InputArtifacts", []):

@@ -330,12 +330,9 @@ fn a_project_outside_the_templates_is_known_only_from_the_configuration() {
         &format!("    project: existing\n    role: {role}\n"),
     ));
     let run = project.expect("synth", 0);
-    assert!(
-        run.stdout
-            .contains("CodeBuild project `existing` must have the service role"),
-        "{}",
-        run.stdout
-    );
+    let said: Vec<&str> = run.stderr.split_whitespace().collect();
+    let wanted = "CodeBuild project `existing` must have the service role";
+    assert!(said.join(" ").contains(wanted), "{}", run.stderr);
     let template = template(&config(
         "",
         &format!("    project: existing\n    role: {role}\n"),
@@ -444,7 +441,12 @@ fn settings_that_do_not_fit_are_rejected_with_their_place() {
             output,
         );
     }
-    wrong("", &more("    timeout_minutes: 4\n"), "5 to 2160", "4");
+    wrong(
+        "",
+        &more("    timeout_minutes: 4\n"),
+        "`timeout_minutes` is out of range",
+        "4",
+    );
     wrong(
         "",
         &more("    variables: {1A: x}\n"),
