@@ -153,6 +153,10 @@ table! {
         /// Length of a stack set name.
         STACK_SET_NAME: "stack set name", 128 "characters", Fixed;
     }
+    "CloudWatch", "PutMetricAlarm" {
+        /// Length of an alarm name.
+        ALARM_NAME: "alarm name", 255 "characters", Fixed;
+    }
     "CodePipeline", "GitBranchFilterCriteria" {
         /// Patterns in each list of a trigger filter.
         TRIGGER_PATTERNS: "patterns per trigger filter", 8 "patterns", Fixed;
@@ -224,6 +228,10 @@ table! {
     "S3", "Naming Amazon S3 objects" {
         /// Length of an object key.
         OBJECT_KEY: "object key", 1_024 "bytes", Fixed;
+    }
+    "SNS", "CreateTopic" {
+        /// Length of a topic name.
+        TOPIC_NAME: "topic name", 256 "characters", Fixed;
     }
     "every service", "Tag naming limits and requirements" {
         /// Tags per resource.

@@ -3,11 +3,14 @@
 //! The [`crate::plan`] module derives other names from the configured names.
 
 mod accounts;
+mod cron;
 mod model;
 mod names;
 mod places;
 mod quotas;
 mod regions;
+mod safety;
+mod safety_rules;
 mod schema;
 mod source;
 mod stack_set;
@@ -17,6 +20,7 @@ mod validate;
 pub(crate) use model::*;
 
 pub(crate) use regions::pipeline_region_problem;
+pub(crate) use safety::*;
 pub use schema::{json_schema, near};
 pub(crate) use stack_set::*;
 

@@ -201,6 +201,8 @@ fn kinds(call: &Call) -> (Kind, Kind) {
         Step::Source if !call.action.starts_with("s3:") => (Kind::ServiceRole, Kind::Connection),
         Step::Source => (Kind::ServiceRole, Kind::SourceBucket),
         Step::SourceKey => (Kind::ServiceRole, Kind::SourceKey),
+        Step::Condition => (Kind::ServiceRole, Kind::Alarm),
+        Step::Notify => (Kind::ServiceRole, Kind::Topic),
         Step::Invoke => (Kind::ServiceRole, Kind::Pipeline),
         Step::Read | Step::Decrypt if on_key => (Kind::DeployRole, Kind::DeployKey),
         Step::Read | Step::Decrypt => (Kind::DeployRole, Kind::ArtifactBucket),

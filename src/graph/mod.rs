@@ -95,6 +95,10 @@ pub enum Kind {
     SourceBucket,
     /// The connection to the repository.
     Connection,
+    /// An alarm that a stage condition reads.
+    Alarm,
+    /// A topic that an approval notifies.
+    Topic,
     /// An artifact bucket.
     ArtifactBucket,
     /// An output bucket.
@@ -197,6 +201,8 @@ impl Kind {
             Self::ActionRole => "role of an action",
             Self::SourceBucket => "source bucket",
             Self::Connection => "connection to the repository",
+            Self::Alarm => "alarm",
+            Self::Topic => "topic for approvals",
             Self::ArtifactBucket => "artifact bucket",
             Self::OutputBucket => "output bucket",
             Self::LogBucket => "log bucket",

@@ -143,13 +143,18 @@ impl Plan {
             }
         }
         let mut policies = Names::default();
+        // Configurations from before stage safety may use the name of its policy.
+        let safety_policy = self.has_safety_policy().then_some(&dev.safety_policy);
         for name in [
             &dev.source_policy,
             &dev.artifact_policy,
             &dev.assume_policy,
             &dev.invoke_policy,
             &dev.change_rule,
-        ] {
+        ]
+        .into_iter()
+        .chain(safety_policy)
+        {
             policies.claim(
                 account,
                 name,

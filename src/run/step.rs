@@ -31,6 +31,11 @@ pub enum Step {
     /// CodePipeline copies an artifact to the store in another region (*Add a cross-Region
     /// action*).
     Copy,
+    /// A rule of a stage condition reads the state of an alarm (*CloudWatchAlarm*).
+    Condition,
+    /// An approval action notifies a topic (*Grant Amazon SNS permissions to a CodePipeline service
+    /// role*).
+    Notify,
     /// The service role assumes an action's role (*ActionDeclaration*).
     Assume,
     /// An action downloads an artifact (*Create a pipeline in CodePipeline that uses resources from
@@ -53,7 +58,7 @@ pub enum Step {
 
 impl Step {
     /// The steps of an execution, in order.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Action,
         Self::Administer,
         Self::Check,
@@ -63,6 +68,8 @@ impl Step {
         Self::Store,
         Self::Encrypt,
         Self::Copy,
+        Self::Condition,
+        Self::Notify,
         Self::Assume,
         Self::Read,
         Self::Decrypt,
@@ -96,6 +103,8 @@ impl Step {
             Self::Store => "store",
             Self::Encrypt => "encrypt",
             Self::Copy => "copy",
+            Self::Condition => "condition",
+            Self::Notify => "notify",
             Self::Assume => "assume",
             Self::Read => "read",
             Self::Decrypt => "decrypt",

@@ -195,6 +195,7 @@ fn steps(plan: &Plan, action: &ActionRun) -> Steps {
         &[Step::Invoke]
     } else {
         &[
+            Step::Notify,
             Step::Copy,
             Step::Assume,
             Step::Read,
