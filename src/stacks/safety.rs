@@ -30,7 +30,7 @@ pub(super) fn approval(safety: &SafetyPlan) -> Value {
         .with_some("TimeoutInMinutes", settings.timeout_minutes)
 }
 
-/// Builds the entry conditions of a deploy stage, or `None` if there are none.
+/// Builds the entry conditions of a deploy stage, if it has any.
 ///
 /// A stage has at most one condition, which has at most five rules (*ConditionList* and
 /// *RuleDeclarationList* in the API model of CodePipeline), so all rules are in one condition.
