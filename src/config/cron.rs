@@ -89,8 +89,8 @@ const FIELDS: [Field; 7] = [
 impl Field {
     /// Returns the number of a value, such as `9` or `MON`.
     fn value(&self, text: &str) -> Option<u32> {
-        let is_named = |name: &&str| name.eq_ignore_ascii_case(text);
-        if let Some(at) = self.names.iter().position(|name| is_named(&name)) {
+        let mut names = self.names.iter();
+        if let Some(at) = names.position(|name| name.eq_ignore_ascii_case(text)) {
             return Some(self.least + u32::try_from(at).ok()?);
         }
         let value = number(text)?;

@@ -297,7 +297,7 @@ pub struct Target {
     #[schemars(regex(pattern = arn::KEY_ARN))]
     pub encryption_key: Option<String>,
     /// Whether the pipeline requires a manual approval before it deploys to this target, or the
-    /// settings of the approval.
+    /// settings of the approval; default: `false`.
     #[serde(default)]
     pub approval: Approval,
     /// The times at which the stages of this target can start. An approval in the stage comes

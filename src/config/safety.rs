@@ -14,7 +14,7 @@ pub enum ExecutionMode {
     /// A newer execution overtakes an older one that waits for the same stage.
     #[default]
     Superseded,
-    /// Executions run one after another, in the order in which they start.
+    /// Executions are processed one by one, in the order in which they are queued.
     Queued,
 }
 
@@ -27,7 +27,7 @@ pub enum OnFailure {
     Stop,
     /// CodePipeline retries the failed actions of the stage.
     Retry,
-    /// CodePipeline rolls the stage back to its last successful execution.
+    /// CodePipeline rolls the stage back to its most recent successful execution.
     Rollback,
 }
 

@@ -142,12 +142,15 @@ fn an_execution_that_a_window_stops_is_reported() {
     assert_eq!(site.only().rule.code(), "DOCTOR_EXECUTION");
 }
 
+/// Changes the live definition of a pipeline.
+type Change = fn(&mut serde_json::Value);
+
 #[test]
 fn settings_for_stage_safety_that_somebody_changed_are_drift() {
     const SAFE: &str = "dev:\n  account: \"111111111111\"\n  pipeline: {execution_mode: \
         queued}\ntargets:\n  - name: prod\n    account: \"222222222222\"\n    approval: \
         {timeout_minutes: 60}\n    on_failure: rollback\n";
-    let changes: [(&str, fn(&mut serde_json::Value)); 3] = [
+    let changes: [(&str, Change); 3] = [
         ("execution mode", |definition| {
             definition["ExecutionMode"] = json!("PARALLEL");
         }),
