@@ -165,6 +165,14 @@ def target_of(schema, root):
     return None, False
 
 
+def mapping_of(key, root):
+    """Return the object that a key can contain instead of a plain value, or None."""
+    parts = [root["$defs"][name_of(part["$ref"])] for part in [key] if "$ref" in part]
+    parts = [option for part in parts for option in part.get("anyOf") or []]
+    found = [root["$defs"][name_of(option["$ref"])] for option in parts if "$ref" in option]
+    return next((option for option in found if "properties" in option), None)
+
+
 def section(out, schema, root, prefix):
     """Write the keys of an object, then the objects that it contains."""
     title = f"`{prefix.rstrip('.')}`" if prefix else "Top level"
@@ -193,6 +201,8 @@ def section(out, schema, root, prefix):
         if name in schema.get("required", []):
             out.append("- **Required**\n")
         out.append("\n")
+        if mapping := mapping_of(key, root):
+            inner.append((name, mapping, f"{prefix}{name}"))
     for _, found, path in inner:
         section(out, found, root, path + ".")
 
@@ -211,7 +221,7 @@ def key_facts(out, key, root):
         for value, text in values:
             out.append(f"  - {code(value)}" + (f": {text}" if text else "") + "\n")
     else:
-        kind = type_of(resolved, lambda name: name).replace(" or null", "")
+        kind = type_of(resolved, lambda name: "mapping").replace(" or null", "")
         low, high = key.get("minimum"), key.get("maximum")
         if low is not None and high is not None:
             kind += f", {low:,} to {high:,}"

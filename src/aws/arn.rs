@@ -108,6 +108,17 @@ pub(crate) fn pipeline(
     regional(partition, "codepipeline", region, account, name)
 }
 
+/// Builds the ARN of a CloudWatch alarm.
+pub(crate) fn alarm(
+    partition: impl Display,
+    region: impl Display,
+    account: impl Display,
+    name: impl Display,
+) -> String {
+    let resource = format_args!("alarm:{name}");
+    regional(partition, "cloudwatch", region, account, resource)
+}
+
 /// Builds the ARN of an EventBridge rule.
 pub(crate) fn rule(
     partition: impl Display,

@@ -2,7 +2,7 @@
 
 use super::arn::Arn;
 use super::names::{is_account_id, is_iam_name_character, is_key_id};
-use super::quotas::{POLICY_NAME, ROLE_NAME};
+use super::quotas::{POLICY_NAME, ROLE_NAME, TOPIC_NAME};
 
 /// The kind of resource that an ARN from the user must name. The ARN must name exactly one
 /// resource, because a wildcard would also grant access to others.
@@ -20,6 +20,9 @@ pub(crate) enum ArnKind {
     /// the service prefix `codestar-connections`. Follows *Connection* in the AWS CodeConnections
     /// API Reference.
     Connection,
+    /// An SNS topic. CodePipeline does not document whether approvals can notify FIFO topics, so
+    /// their names are invalid. Follows *CreateTopic* in the AWS documentation.
+    Topic,
 }
 
 /// Regular expression for an ARN of kind [`ArnKind::Key`], for schemas.
@@ -39,6 +42,9 @@ pub(crate) const POLICY_ARN: &str = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy
 pub(crate) const CONNECTION_ARN: &str = "^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:[0-9]{12}:connection/\
     [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 
+/// Regular expression for an ARN of kind [`ArnKind::Topic`], for schemas.
+pub(crate) const TOPIC_ARN: &str = "^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$";
+
 impl ArnKind {
     /// Parses an ARN of this kind.
     ///
@@ -51,6 +57,7 @@ impl ArnKind {
                 Self::Key => &["kms"],
                 Self::Role | Self::RoleOrUser | Self::Policy => &["iam"],
                 Self::Connection => &["codeconnections", "codestar-connections"],
+                Self::Topic => &["sns"],
             };
             services.contains(&arn.service)
                 && arn.partition.starts_with("aws")
@@ -73,6 +80,11 @@ impl ArnKind {
             Self::Policy => is_iam_name(arn.resource, "policy", POLICY_NAME.length()),
             Self::Connection => (arn.resource.strip_prefix("connection/"))
                 .is_some_and(|id| is_key_id(id) && !id.starts_with("mrk-")),
+            Self::Topic => {
+                (1..=TOPIC_NAME.length()).contains(&arn.resource.len())
+                    && (arn.resource.bytes())
+                        .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+            }
         };
         let is_owned = is_account_id(arn.account) || (self == Self::Policy && arn.account == "aws");
         if is_valid && is_owned {
@@ -89,6 +101,7 @@ impl ArnKind {
             Self::RoleOrUser => "is not the ARN of an IAM role or user",
             Self::Policy => "is not the ARN of a managed policy",
             Self::Connection => "is not the ARN of a connection",
+            Self::Topic => "is not the ARN of an SNS topic",
         }
     }
 }
@@ -129,6 +142,7 @@ mod tests {
             ArnKind::RoleOrUser => ROLE_OR_USER_ARN,
             ArnKind::Policy => POLICY_ARN,
             ArnKind::Connection => CONNECTION_ARN,
+            ArnKind::Topic => TOPIC_ARN,
         };
         let schema = serde_json::json!({ "type": "string", "pattern": pattern });
         let by_schema = jsonschema::is_valid(&schema, &serde_json::json!(arn));
@@ -181,6 +195,22 @@ mod tests {
             "codeconnections",
             "connection/mrk-0123456789abcdef0123456789abcdef"
         ));
+    }
+
+    #[test]
+    fn topics_are_named_without_wildcards() {
+        let accepted = |resource: &str| {
+            let arn = format!("arn:aws:sns:us-east-1:111111111111:{resource}");
+            is_accepted(ArnKind::Topic, &arn)
+        };
+        assert!(accepted("approvals_of-Website1"));
+        assert!(!accepted(""));
+        assert!(!accepted("*"));
+        assert!(!accepted("approvals.fifo"));
+        assert!(!accepted("approvals:11111111-2222-3333-4444-555555555555"));
+        assert!(!accepted(&"a".repeat(257)));
+        let queue = "arn:aws:sqs:us-east-1:111111111111:approvals";
+        assert!(!is_accepted(ArnKind::Topic, queue));
     }
 
     #[test]

@@ -153,6 +153,10 @@ table! {
         /// Length of a stack set name.
         STACK_SET_NAME: "stack set name", 128 "characters", Fixed;
     }
+    "CloudWatch", "PutMetricAlarm" {
+        /// Length of an alarm name.
+        ALARM_NAME: "alarm name", 255 "characters", Fixed;
+    }
     "CodeBuild", "CreateProject" {
         /// Length of a project name. The minimum is 2.
         PROJECT_NAME: "project name", 150 "characters", Fixed;
@@ -232,6 +236,10 @@ table! {
     "Secrets Manager", "CreateSecret" {
         /// Length of a secret name.
         SECRET_NAME: "secret name", 512 "characters", Fixed;
+    }
+    "SNS", "CreateTopic" {
+        /// Length of a topic name.
+        TOPIC_NAME: "topic name", 256 "characters", Fixed;
     }
     "every service", "Tag naming limits and requirements" {
         /// Tags per resource.

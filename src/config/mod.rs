@@ -4,11 +4,14 @@
 
 mod accounts;
 mod build;
+mod cron;
 mod model;
 mod names;
 mod places;
 mod quotas;
 mod regions;
+mod safety;
+mod safety_rules;
 mod schema;
 mod source;
 mod stack_set;
@@ -19,6 +22,7 @@ pub(crate) use build::{Compute, Environment};
 pub(crate) use model::*;
 
 pub(crate) use regions::pipeline_region_problem;
+pub(crate) use safety::*;
 pub use schema::{json_schema, near};
 pub(crate) use stack_set::*;
 

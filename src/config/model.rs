@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::build::Build;
 use super::names;
+use super::safety::{Alarm, Approval, DeploymentWindow, ExecutionMode, OnFailure};
 use super::stack_set::StackSet;
 use crate::aws::arn_kind as arn;
 
@@ -204,6 +205,8 @@ pub struct Pipeline {
     #[schemars(example = &"arn:aws:iam::111111111111:role/service-role/pipeline")]
     #[schemars(regex(pattern = arn::ROLE_ARN))]
     pub service_role: Option<String>,
+    /// How the pipelines handle several executions; default: `superseded`.
+    pub execution_mode: Option<ExecutionMode>,
 }
 
 /// A deployment target: accounts and regions, each with an output bucket and a deploy role.
@@ -298,9 +301,20 @@ pub struct Target {
     )]
     #[schemars(regex(pattern = arn::KEY_ARN))]
     pub encryption_key: Option<String>,
-    /// Whether the pipeline requires a manual approval before it deploys to this target.
+    /// Whether the pipeline requires a manual approval before it deploys to this target, or the
+    /// settings of the approval; default: `false`.
     #[serde(default)]
-    pub approval: bool,
+    pub approval: Approval,
+    /// The times at which the stages of this target can start. An approval in the stage comes
+    /// later and can take longer than the window.
+    #[serde(default)]
+    pub deployment_window: Option<DeploymentWindow>,
+    /// A CloudWatch alarm that must be in the state `OK` before each stage of this target starts.
+    #[serde(default)]
+    pub alarm: Option<Alarm>,
+    /// What happens if a stage of this target fails; default: `stop`.
+    #[serde(default)]
+    pub on_failure: Option<OnFailure>,
     /// ARN of a managed policy that is the permissions boundary of the deploy role.
     #[serde(default)]
     #[schemars(regex(pattern = names::BOUNDARY))]
@@ -458,6 +472,7 @@ impl Default for Pipeline {
             name: "crossaccountdeploy".to_owned(),
             create: true,
             service_role: None,
+            execution_mode: None,
         }
     }
 }

@@ -59,7 +59,12 @@ impl<'s> Checker<'s> {
     /// Checks a node. `place` is the position for errors if the node is empty, and `name` is the
     /// key of the node.
     fn value(&mut self, node: &Node, place: Span, name: &str, schema: &'s Json) {
-        let (schema, nullable) = self.resolve(schema);
+        let (mut schema, nullable) = self.resolve(schema);
+        let options = self.options(schema);
+        // If a value can have several types, the one that it has determines the rest of the check.
+        if let Some(option) = options.iter().find(|option| fits(node, option)) {
+            schema = option;
+        }
         if node.tag.is_some() {
             self.problems.push(
                 Diagnostic::new(node.span, format!("`{name}` has a tag"))
@@ -99,7 +104,8 @@ impl<'s> Checker<'s> {
                     self.value(item, item.span, name, &schema["items"]);
                 }
             }
-            (Some("string"), Value::String(_)) | (Some("boolean"), Value::Bool(_)) | (None, _) => {}
+            (Some("string"), Value::String(_)) | (Some("boolean"), Value::Bool(_)) => {}
+            (None, _) if schema["anyOf"].is_null() => {}
             (Some("integer"), Value::Number(text)) if text.parse::<u64>().is_ok() => {
                 self.range(node, name, text, schema);
             }
@@ -226,15 +232,21 @@ impl<'s> Checker<'s> {
             .push(Diagnostic::new(entry.key_span, message).help(help));
     }
 
+    /// Returns the alternatives of a value that can have several types.
+    fn options(&self, schema: &'s Json) -> Vec<&'s Json> {
+        let options = schema["anyOf"].as_array().into_iter().flatten();
+        options.map(|option| self.resolve(option).0).collect()
+    }
+
     /// Follows references, and returns whether the value can be null.
     fn resolve(&self, schema: &'s Json) -> (&'s Json, bool) {
         if let Some(options) = schema["anyOf"].as_array() {
             let nullable = options.iter().any(|option| option["type"] == "null");
-            let other = options.iter().find(|option| option["type"] != "null");
-            return (
-                other.map_or(schema, |other| self.resolve(other).0),
-                nullable,
-            );
+            let mut others = options.iter().filter(|option| option["type"] != "null");
+            return match (others.next(), others.next()) {
+                (Some(other), None) => (self.resolve(other).0, nullable),
+                _ => (schema, nullable),
+            };
         }
         if let Some(name) = schema["$ref"]
             .as_str()
@@ -247,6 +259,14 @@ impl<'s> Checker<'s> {
             .is_some_and(|types| types.iter().any(|kind| kind == "null"));
         (schema, nullable)
     }
+}
+
+/// Returns whether a value has the type of a schema.
+fn fits(node: &Node, schema: &Json) -> bool {
+    matches!(
+        (kind(schema), &node.value),
+        (Some("object"), Value::Mapping(_)) | (Some("boolean"), Value::Bool(_))
+    )
 }
 
 /// Returns the problem with a line that lacks the colon after a key or the space after the colon.
@@ -339,6 +359,9 @@ const ALL_DIGITS: &str = "write all 12 digits in quotes, such as \"012345678901\
 fn expected(schema: &Json) -> &'static str {
     if schema["pattern"] == ACCOUNT_ID {
         return "12 digits in quotes";
+    }
+    if schema["anyOf"].is_array() {
+        return "true, false, or a mapping (`key: value` lines)";
     }
     match kind(schema) {
         Some("object") => "a mapping (`key: value` lines)",

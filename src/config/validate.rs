@@ -29,6 +29,7 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
             "add a target with `name` and `account`",
         );
     }
+    found.safety(config);
     config.quotas.check(&mut found);
     found.repeated(config);
     found.tags(config);

@@ -206,6 +206,8 @@ fn kinds(call: &Call) -> (Kind, Kind) {
         Step::Build if call.action.starts_with("codebuild:") => (Kind::ServiceRole, Kind::Project),
         Step::Build if call.action.starts_with("logs:") => (Kind::BuildRole, Kind::LogGroup),
         Step::Build => (Kind::BuildRole, Kind::Secret),
+        Step::Condition => (Kind::ServiceRole, Kind::Alarm),
+        Step::Notify => (Kind::ServiceRole, Kind::Topic),
         Step::Invoke => (Kind::ServiceRole, Kind::Pipeline),
         Step::Read | Step::Decrypt if on_key => (Kind::DeployRole, Kind::DeployKey),
         Step::Read | Step::Decrypt => (Kind::DeployRole, Kind::ArtifactBucket),

@@ -103,6 +103,10 @@ pub enum Kind {
     LogGroup,
     /// A secret that a build reads.
     Secret,
+    /// An alarm that a stage condition reads.
+    Alarm,
+    /// A topic that an approval notifies.
+    Topic,
     /// An artifact bucket.
     ArtifactBucket,
     /// An output bucket.
@@ -209,6 +213,8 @@ impl Kind {
             Self::Connection => "connection to the repository",
             Self::LogGroup => "log group of the build",
             Self::Secret => "secret",
+            Self::Alarm => "alarm",
+            Self::Topic => "topic for approvals",
             Self::ArtifactBucket => "artifact bucket",
             Self::OutputBucket => "output bucket",
             Self::LogBucket => "log bucket",

@@ -72,6 +72,7 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
         // path to all of them.
         let accounts = if keys.len() == 1 { 1 } else { 0 };
         stacks.main[accounts].extend(of(&[Kind::Account]));
+        stacks.main[1].extend(of(&[Kind::Alarm, Kind::Topic]));
         stacks.main[1].extend(deployed(graph, &of));
     } else {
         stacks.main[last] = deployed(graph, &of);
@@ -92,6 +93,8 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
             Kind::SourceBucket,
             Kind::Connection,
             Kind::SourceKey,
+            Kind::Alarm,
+            Kind::Topic,
         ]));
     }
     if first == last {

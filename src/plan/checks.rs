@@ -155,6 +155,8 @@ impl Plan {
             }
         }
         let mut policies = Names::default();
+        // Configurations from before stage safety may use the name of its policy.
+        let safety_policy = self.has_safety_policy().then_some(&dev.safety_policy);
         for name in [
             &dev.source_policy,
             &dev.artifact_policy,
@@ -164,6 +166,7 @@ impl Plan {
         ]
         .into_iter()
         .chain((dev.build.iter()).flat_map(|build| [&build.policy, &build.start_policy]))
+        .chain(safety_policy)
         {
             policies.claim(
                 account,

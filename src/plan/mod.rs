@@ -1,14 +1,14 @@
 //! Determines all names, accounts, and regions from the configuration. The stacks use them. No
 //! other module derives names.
 //!
-//! The submodules derive the names ([`names`]), describe the source ([`source`]) and the build
-//! ([`build`]), distribute the
-//! targets' instances over stages and pipelines ([`waves`]), plan the stack sets ([`stack_set`]),
-//! and check the names ([`checks`]).
+//! The submodules derive the names ([`names`]), describe the source ([`source`]), the build
+//! ([`build`]), and the stage safety ([`safety`]), distribute the targets' instances over stages and
+//! pipelines ([`waves`]), plan the stack sets ([`stack_set`]), and check the names ([`checks`]).
 
 mod build;
 mod checks;
 mod names;
+mod safety;
 mod source;
 mod stack_set;
 mod waves;
@@ -18,10 +18,13 @@ use crate::aws::partition_of;
 use crate::aws::{
     AccountId, BucketName, Partition, PipelineName, Region, RoleName, quotas::STACK_NAME,
 };
-use crate::config::{CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas};
+use crate::config::{
+    CannedAcl, Complaint, Config, DetectChanges, ExecutionMode, Permissions, Quotas,
+};
 
 pub(crate) use build::{BUILD, BUILD_ARTIFACT, SOURCE_ARTIFACT};
 pub use build::{BuildPlan, BuildSettings};
+pub use safety::SafetyPlan;
 pub use source::{ObjectSource, RepositorySource, SourcePlan};
 pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
 
@@ -112,6 +115,10 @@ pub struct DevPlan {
     pub assume_policy: String,
     /// Managed policy that allows a pipeline to start the next one, if there are several.
     pub invoke_policy: String,
+    /// Managed policy for alarms and approval notifications, if there are any.
+    pub safety_policy: String,
+    /// How the pipelines handle several executions.
+    pub execution_mode: ExecutionMode,
     /// Name of the change rule, its role, and the policy of that role.
     pub change_rule: String,
     /// Permissions boundary of the created roles.
@@ -178,6 +185,8 @@ pub struct TargetPlan {
     pub encryption_key: Option<String>,
     /// Whether the first deploy action requires an approval.
     pub approval: bool,
+    /// Stage safety.
+    pub safety: SafetyPlan,
     /// The instances, in the order of the configuration.
     pub instances: Vec<InstancePlan>,
     /// The stack set of the target, from the configuration or with default settings.

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     BucketPlan, DevPlan, InstancePlan, ObjectSource, RegionPlan, RepositorySource, RolePlan,
-    SourcePlan, StackSetPlan, TargetNames, TargetPlan,
+    SafetyPlan, SourcePlan, StackSetPlan, TargetNames, TargetPlan,
 };
 use crate::aws::arn;
 use crate::aws::{AccountId, BucketName, PipelineName, Region, RoleName};
@@ -219,6 +219,8 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
             _ => format!("{pipeline}-{region}-assume"),
         },
         invoke_policy: format!("{pipeline}-{region}-next"),
+        safety_policy: format!("{pipeline}-{region}-safety"),
+        execution_mode: dev.pipeline.execution_mode.unwrap_or_default(),
         // The limit for the role is lower than the limit for the rule. The name of a rule, unlike
         // that of a pipeline, cannot contain `@`.
         change_rule: fitted(
@@ -310,7 +312,8 @@ pub(super) fn targets(config: &Config, partition: Partition) -> Vec<TargetPlan> 
                 cache_control: target.cache_control.clone(),
                 tagged_objects: target.tagged_objects,
                 encryption_key: target.encryption_key.clone(),
-                approval: target.approval,
+                approval: target.approval.is_required(),
+                safety: SafetyPlan::new(target),
                 instances,
                 stack_set: StackSetPlan::new(config, target),
                 by_stack_set: target.stack_set.is_some(),

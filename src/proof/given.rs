@@ -1,5 +1,5 @@
 //! Maps the policies outside the templates to their subjects. Each name or ARN must identify a
-//! role, bucket, or key in the proof, so that no policy is ignored by mistake.
+//! role, bucket, key, or topic in the proof, so that no policy is ignored by mistake.
 
 use std::cmp::Ordering;
 
@@ -134,7 +134,7 @@ impl Giver {
     fn kinds(self) -> &'static str {
         match self {
             Self::Folder => "bucket",
-            Self::Policy => "bucket, key, or role",
+            Self::Policy => "bucket, key, role, or topic",
             Self::Identity | Self::Boundary => "role",
         }
     }
@@ -163,6 +163,9 @@ fn subject(names: &Names, giver: Giver, file: &NamedFile) -> Result<Option<Subje
     if takes(Kind::Key) {
         found.extend(names.key_of(name)?);
     }
+    if takes(Kind::Topic) {
+        found.extend(names.topic_of(name));
+    }
     let subject = match found.len() {
         0 if giver == Giver::Folder && names.planned.contains(name) => return Ok(None),
         0 => return Err(unknown(names, giver, file)),
@@ -177,7 +180,7 @@ fn subject(names: &Names, giver: Giver, file: &NamedFile) -> Result<Option<Subje
         _ if matches!(giver, Giver::Identity | Giver::Boundary) => None,
         Subject::Key(_) => Some("specify the policy file: every key has a policy"),
         Subject::Roles(_) => Some("specify the policy file: every role has a trust policy"),
-        Subject::Bucket(_) => None,
+        Subject::Bucket(_) | Subject::Topic(_) => None,
     };
     match must_have {
         Some(help) => Err(InputError::given(
@@ -195,8 +198,8 @@ fn unknown(names: &Names, giver: Giver, file: &NamedFile) -> InputError {
         (Giver::Folder, Some(source)) => format!("`{}`: ", source.name()),
         _ => String::new(),
     };
-    let all = [Kind::Bucket, Kind::Key, Kind::Role].into_iter();
-    let (taken, others): (Vec<Kind>, Vec<Kind>) = all.partition(|kind| giver.takes(*kind));
+    let (taken, others): (Vec<Kind>, Vec<Kind>) =
+        Kind::ALL.into_iter().partition(|kind| giver.takes(*kind));
     let is_other = others
         .into_iter()
         .find(|kind| names.names(*kind).iter().any(|known| known == name));
@@ -223,7 +226,7 @@ fn listing(names: &Names, giver: Giver, wanted: &str) -> String {
         giver.option(),
         giver.kinds()
     );
-    for kind in [Kind::Bucket, Kind::Key, Kind::Role] {
+    for kind in Kind::ALL {
         let mut found = match giver.takes(kind) {
             true => names.names(kind),
             false => continue,

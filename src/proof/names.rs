@@ -1,5 +1,5 @@
 //! The named resources of a proof: the roles, buckets, and keys that the templates create, and the
-//! existing ones that the templates reference and a call uses.
+//! existing ones, including topics, that the templates reference and a call uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +26,8 @@ pub(super) enum Subject {
     Bucket(String),
     /// The ARNs of a key and its aliases.
     Key(Vec<String>),
+    /// The ARN of a topic.
+    Topic(String),
 }
 
 impl Subject {
@@ -36,6 +38,7 @@ impl Subject {
                 some.any(|(key, _)| others.iter().any(|(other, _)| other == key))
             }
             (Self::Bucket(name), Self::Bucket(other)) => name == other,
+            (Self::Topic(arn), Self::Topic(other)) => arn == other,
             (Self::Key(some), Self::Key(others)) => some.iter().any(|arn| others.contains(arn)),
             _ => false,
         }
@@ -48,9 +51,13 @@ pub(super) enum Kind {
     Bucket,
     Key,
     Role,
+    Topic,
 }
 
 impl Kind {
+    /// All kinds.
+    pub(super) const ALL: [Self; 4] = [Self::Bucket, Self::Key, Self::Role, Self::Topic];
+
     /// Returns the kind of resource that an ARN identifies, or `None` for any other kind.
     pub(super) fn of(arn: &str) -> Option<Self> {
         let parts = Arn::parse(arn)?;
@@ -63,6 +70,7 @@ impl Kind {
                 Some(Self::Key)
             }
             "iam" if resource.starts_with("role/") => Some(Self::Role),
+            "sns" if !resource.contains([':', '*']) => Some(Self::Topic),
             _ => None,
         }
     }
@@ -72,6 +80,7 @@ impl Kind {
             Self::Bucket => "bucket",
             Self::Key => "key",
             Self::Role => "role",
+            Self::Topic => "topic",
         }
     }
 }
@@ -109,6 +118,7 @@ pub(super) struct Names {
     /// Buckets in the configuration. At this step, there may be no calls on them.
     pub(super) planned: BTreeSet<String>,
     keys: BTreeSet<String>,
+    topics: BTreeSet<String>,
     /// ARNs of aliases, each with the ARN of its key if it is known.
     aliases: BTreeMap<String, Option<String>>,
     partition: String,
@@ -130,6 +140,7 @@ impl Names {
                 .map(|bucket| bucket.name.clone())
                 .collect(),
             keys: world.land.keys.iter().map(|key| key.arn.clone()).collect(),
+            topics: BTreeSet::new(),
             aliases: BTreeMap::new(),
             partition: world.land.partition.clone(),
         };
@@ -171,6 +182,9 @@ impl Names {
                 }
                 Some("kms") => {
                     names.keys.insert(call.resource);
+                }
+                Some("sns") => {
+                    names.topics.insert(call.resource);
                 }
                 _ => {}
             }
@@ -239,6 +253,11 @@ impl Names {
         Some(Subject::Bucket(known.clone()))
     }
 
+    /// Returns the topic for an ARN.
+    pub(super) fn topic_of(&self, name: &str) -> Option<Subject> {
+        self.topics.get(name).cloned().map(Subject::Topic)
+    }
+
     /// Returns the key for a key ARN, an alias ARN, or an alias.
     pub(super) fn key_of(&self, name: &str) -> Result<Option<Subject>, InputError> {
         let named: Vec<&String> = if name.starts_with("alias/") {
@@ -273,6 +292,7 @@ impl Names {
             Subject::Roles(roles) => roles.iter().map(|(_, arn)| arn.clone()).collect(),
             Subject::Bucket(name) => vec![arn::bucket(&self.partition, name)],
             Subject::Key(arns) => arns.iter().take(1).cloned().collect(),
+            Subject::Topic(arn) => vec![arn.clone()],
         }
     }
 
@@ -281,6 +301,7 @@ impl Names {
     pub(super) fn names(&self, kind: Kind) -> Vec<String> {
         match kind {
             Kind::Bucket => self.buckets.iter().cloned().collect(),
+            Kind::Topic => self.topics.iter().cloned().collect(),
             Kind::Key => (self.keys.iter().chain(self.aliases.keys()))
                 .cloned()
                 .collect(),

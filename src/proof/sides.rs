@@ -108,6 +108,10 @@ pub(super) fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
             }
             _ => sets.missing_resource = missing("the policy of the existing bucket"),
         },
+        _ if request.service() == "sns" => match world.topics.get(&call.resource) {
+            Some(policy) => sets.resource = *policy,
+            None => sets.missing_resource = missing("the policy of the topic"),
+        },
         _ => {}
     }
     sets

@@ -98,6 +98,8 @@ pub(super) struct World<'a> {
     /// The roles, by account and lowercase name.
     pub(super) roles: BTreeMap<(String, String), Role>,
     pub(super) key_files: BTreeMap<String, PolicyId>,
+    /// The provided policies of topics; `None` for a topic without a policy.
+    pub(super) topics: BTreeMap<String, Option<PolicyId>>,
     /// Service control policies of the stacks' accounts, by level.
     pub(super) scps: Vec<Vec<PolicyId>>,
     /// Resource control policies of the stacks' accounts, by level.
@@ -110,7 +112,7 @@ pub(super) struct World<'a> {
     pub(super) open_key: PolicyId,
     /// The policy of another party's bucket. It allows everyone to do everything.
     pub(super) open_bucket: PolicyId,
-    /// The broadest policy that a bucket, key, or role may have if its policy was not provided.
+    /// The broadest policy that a bucket, key, role, or topic may have if its policy was not provided.
     pub(super) open_resource: PolicyId,
     pub(super) open_roles: PolicyId,
     /// The policy of the AWS managed key for S3 in each account.

@@ -41,22 +41,6 @@ impl Run<'_> {
             };
             self.assume(&scope, role);
         }
-        for check in &pipeline.checks {
-            let performer = check
-                .role
-                .as_ref()
-                .map_or_else(|| service_role.clone(), Caller::of);
-            let scope = Scope {
-                step: Step::Action,
-                target: None,
-                instance: None,
-                which: "",
-                caller: &performer,
-                place: check.place,
-            };
-            let what = format!("a {} rule", check.provider);
-            self.not_modelled(&scope, &check.provider, &what);
-        }
     }
 
     /// Adds the calls of the rules that start the pipeline.
@@ -226,7 +210,18 @@ impl Run<'_> {
             }
         }
         match &action.work {
-            Work::Approve | Work::Source(_) | Work::Repository(_) | Work::Build(_) => {}
+            Work::Source(_) | Work::Repository(_) | Work::Build(_) => {}
+            Work::Approve(approve) => {
+                if let Some(topic) = &approve.topic {
+                    let which = named(common.which, &named(&approve.stage, &action.name));
+                    let scope = Scope {
+                        step: Step::Notify,
+                        which: &which,
+                        ..scope
+                    };
+                    self.notify(topic, &scope);
+                }
+            }
             Work::Deploy(deploy) => self.write(deploy, &scope.at(Step::Deploy)),
             Work::Invoke(invoke) => {
                 let arn = invoke.name.clone().and_then(|name| {
@@ -318,8 +313,8 @@ impl Run<'_> {
         }
     }
 
-    /// Adds an unproven call, named after the provider, for an action that is not modeled.
-    fn not_modelled(&mut self, scope: &Scope<'_>, provider: &str, what: &str) {
+    /// Adds an unproven call, named after the provider, for an action or rule that is not modeled.
+    pub(super) fn not_modelled(&mut self, scope: &Scope<'_>, provider: &str, what: &str) {
         let reason = format!("the calls of {what}, which are not modeled");
         let doubt = Doubt::new(scope.place, "", reason);
         let mut id = format!("{}/{provider}", scope.step);

@@ -9,8 +9,8 @@
 //! whether executions are known to succeed without it.
 //!
 //! This file contains the order of the calls and the parts that all calls share. Other files
-//! contain the calls on artifacts ([`artifacts`]), the calls of actions ([`actions`]), and the
-//! calls outside pipelines ([`others`]). An execution is derived from the pipelines ([`pipeline`])
+//! contain the calls on artifacts ([`artifacts`]), the calls of actions ([`actions`]), the calls for
+//! stage safety ([`safety`]), and the calls outside pipelines ([`others`]). An execution is derived from the pipelines ([`pipeline`])
 //! and from the existing buckets and keys ([`landscape`]). [`crate::proof`] reads templates and
 //! policies; this module does not.
 
@@ -24,6 +24,7 @@ mod key_state;
 pub(crate) mod landscape;
 mod others;
 pub(crate) mod pipeline;
+mod safety;
 mod step;
 
 use std::sync::Arc;
@@ -198,6 +199,7 @@ impl<'r> Run<'r> {
             self.source(pipeline, (number, action), &common);
         }
         self.stores(pipeline, &common, |action| action.work.is_source());
+        self.conditions(pipeline, &common);
         for (number, action) in pipeline.actions.iter().enumerate() {
             self.action(pipeline, (number, action), &common);
             if !action.work.is_source() {

@@ -56,7 +56,7 @@ pub(crate) struct Action {
 #[derive(Debug, Clone)]
 pub(crate) enum Work {
     /// It waits for a manual approval.
-    Approve,
+    Approve(Approve),
     /// It reads an S3 object.
     Source(Source),
     /// It reads a repository.
@@ -88,6 +88,14 @@ impl Work {
             _ => None,
         }
     }
+}
+
+/// A manual approval.
+#[derive(Debug, Clone)]
+pub(crate) struct Approve {
+    pub(crate) stage: String,
+    /// ARN of the topic that it notifies; `None` if it notifies none.
+    pub(crate) topic: Option<Value>,
 }
 
 /// An S3 source action.
@@ -145,7 +153,11 @@ pub(crate) struct Deploy {
 /// A rule in a stage condition that makes calls.
 #[derive(Debug, Clone)]
 pub(crate) struct Check {
+    pub(crate) stage: String,
+    pub(crate) name: String,
     pub(crate) provider: String,
+    /// ARN of the alarm whose state the rule reads; `None` for a rule that is not modeled.
+    pub(crate) alarm: Option<Value>,
     pub(crate) role: Option<Value>,
     pub(crate) place: Place,
 }
@@ -286,6 +298,19 @@ impl Pipeline {
     pub(crate) fn builds(&self) -> impl Iterator<Item = (&Action, &Build)> {
         self.actions.iter().filter_map(|action| match &action.work {
             Work::Build(build) => Some((action, build)),
+            _ => None,
+        })
+    }
+
+    /// Returns the ARNs of the alarms that the stage conditions read.
+    pub(crate) fn alarms(&self) -> impl Iterator<Item = &Value> {
+        self.checks.iter().filter_map(|check| check.alarm.as_ref())
+    }
+
+    /// Returns the ARNs of the topics that the approval actions notify.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &Value> {
+        self.actions.iter().filter_map(|action| match &action.work {
+            Work::Approve(approve) => approve.topic.as_ref(),
             _ => None,
         })
     }

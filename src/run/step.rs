@@ -34,6 +34,11 @@ pub enum Step {
     /// CodePipeline starts a build, and the build writes logs and reads secrets (*AWS CodeBuild
     /// build and test action reference*).
     Build,
+    /// A rule of a stage condition reads the state of an alarm (*CloudWatchAlarm*).
+    Condition,
+    /// An approval action notifies a topic (*Grant Amazon SNS permissions to a CodePipeline service
+    /// role*).
+    Notify,
     /// The service role assumes an action's role (*ActionDeclaration*).
     Assume,
     /// An action downloads an artifact (*Create a pipeline in CodePipeline that uses resources from
@@ -56,7 +61,7 @@ pub enum Step {
 
 impl Step {
     /// The steps of an execution, in order.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Action,
         Self::Administer,
         Self::Check,
@@ -67,6 +72,8 @@ impl Step {
         Self::Encrypt,
         Self::Copy,
         Self::Build,
+        Self::Condition,
+        Self::Notify,
         Self::Assume,
         Self::Read,
         Self::Decrypt,
@@ -101,6 +108,8 @@ impl Step {
             Self::Encrypt => "encrypt",
             Self::Copy => "copy",
             Self::Build => "build",
+            Self::Condition => "condition",
+            Self::Notify => "notify",
             Self::Assume => "assume",
             Self::Read => "read",
             Self::Decrypt => "decrypt",

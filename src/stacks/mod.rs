@@ -14,6 +14,7 @@ mod policy;
 mod readers;
 mod region;
 mod roles;
+mod safety;
 mod source;
 mod stack_set_roles;
 mod store;

@@ -13,6 +13,7 @@ use crate::template::{Output, Resource, Template, Value, list, map};
 use super::build;
 use super::policy::{Statement, document};
 use super::roles::{key_arn, managed_policy};
+use super::safety;
 use super::source::{OBJECT_VERSION, source_revisions, source_stage, trigger};
 use super::values::{key_arn_text, service_role_arn};
 use super::{GENERATED, KEY_ID, PIPELINE_NAME, key_parameter, tags};
@@ -79,15 +80,17 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
     let dev = &plan.dev;
     let pipeline = &plan.pipelines[number];
     let properties = map([("Name", pipeline.name.as_str()), ("PipelineType", "V2")])
+        .with_some("ExecutionMode", safety::execution_mode(dev.execution_mode))
         .with("RoleArn", surroundings.service_role.clone());
     let properties = stores(plan, pipeline, properties, &surroundings);
     let next = plan.pipelines.get(number + 1);
-    // The condition belongs to the first stage after the source.
-    let mut entry = (number > 0).then(|| map([("Conditions", list([started_by_previous()]))]));
-    let building =
-        (surroundings.project).map(|project| build::build_stage(plan, project, entry.take()));
-    let deploying = pipeline.stages.iter();
-    let deploying = deploying.map(|stage| deploy_stage(plan, stage, entry.take()));
+    // The first stage after the source checks what started an additional pipeline.
+    let builds = surroundings.project.is_some();
+    let building = (surroundings.project)
+        .map(|project| build::build_stage(plan, project, safety::start_check(number > 0)));
+    let deploying = pipeline.stages.iter().enumerate();
+    let deploying =
+        deploying.map(|(at, stage)| deploy_stage(plan, stage, number > 0 && at == 0 && !builds));
     let stages = std::iter::once(source_stage(plan, number))
         .chain(building)
         .chain(deploying)
@@ -222,11 +225,13 @@ pub(super) fn action(name: &str, category: &str, provider: &str, run_order: u32)
         .with("RunOrder", run_order)
 }
 
-fn deploy_stage(plan: &Plan, stage: &StagePlan, entry: Option<Value>) -> Value {
+/// Builds a stage. The first stage after the source checks what started an additional
+/// pipeline.
+fn deploy_stage(plan: &Plan, stage: &StagePlan, checks_start: bool) -> Value {
     let target = &plan.targets[stage.target];
     let mut actions = Vec::new();
     if stage.approval {
-        actions.push(action("Approve", "Approval", "Manual", 1));
+        actions.push(safety::approval(&target.safety));
     }
     actions.extend(
         stage
@@ -234,8 +239,10 @@ fn deploy_stage(plan: &Plan, stage: &StagePlan, entry: Option<Value>) -> Value {
             .iter()
             .map(|instance| deploy_action(plan, stage, &target.instances[*instance])),
     );
+    let entry = safety::before_entry(&target.safety, checks_start);
     map([("Name", Value::from(stage.name.as_str()))])
         .with_some("BeforeEntry", entry)
+        .with_some("OnFailure", safety::on_failure(target.safety.on_failure))
         .with("Actions", list(actions))
 }
 
@@ -282,29 +289,6 @@ fn started_by() -> Value {
             "The cause of the execution. The previous pipeline sets this variable.",
         ),
     ])])
-}
-
-/// Builds the entry condition of the first stage after the source in an additional pipeline. CodePipeline
-/// starts a pipeline when it is created, and this execution must not deploy. The condition fails
-/// the execution instead of skipping the stage, because CodePipeline continues with the next stage
-/// after a skipped one. The rule of the condition does not call AWS. Follows *How do stage
-/// conditions work?* and *VariableCheck* in the AWS documentation.
-fn started_by_previous() -> Value {
-    let kind = map([
-        ("Category", "Rule"),
-        ("Owner", "AWS"),
-        ("Provider", "VariableCheck"),
-        ("Version", "1"),
-    ]);
-    let configuration = map([
-        ("Variable", format!("#{{variables.{STARTED_BY}}}")),
-        ("Operator", "EQ".to_owned()),
-        ("Value", STARTED_BY_PREVIOUS.to_owned()),
-    ]);
-    let rule = map([("Name", "StartedByPreviousPipeline")])
-        .with("RuleTypeId", kind)
-        .with("Configuration", configuration);
-    map([("Result", "FAIL")]).with("Rules", list([rule]))
 }
 
 /// Builds the stage that starts the next pipeline with the same version of the source. Follows *AWS

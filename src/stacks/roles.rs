@@ -13,6 +13,7 @@ use crate::template::{Resource, Value, list, map};
 
 use super::build;
 use super::policy::{Statement, document, single_statement_document};
+use super::safety;
 use super::values::{self, alphanumeric, key_arn_text, one_or_list};
 use super::{ENCRYPTED_ARN, tags};
 
@@ -20,7 +21,8 @@ use super::{ENCRYPTED_ARN, tags};
 /// contains the ARNs.
 const ASSUMED_ROLES_LENGTH: usize = MANAGED_POLICY.length() - 300;
 
-fn service_role_name(plan: &Plan) -> Value {
+/// Returns the name of the service role. For a role in the stack, it is a reference.
+pub(super) fn service_role_name(plan: &Plan) -> Value {
     if plan.dev.service_role.create {
         Value::reference("ServiceRole")
     } else {
@@ -66,6 +68,7 @@ pub(super) fn service_role(plan: &Plan) -> Vec<Resource> {
     resources.extend(assume_policies(plan));
     resources.extend(invoke_policy(plan));
     resources.extend(build::start_policy(plan, service_role_name(plan)));
+    resources.extend(safety::policy(plan));
     resources
 }
 

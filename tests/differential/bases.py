@@ -9,6 +9,7 @@ DEV, PROD, OTHER = "111111111111", "222222222222", "333333333333"
 HERE, THERE = "us-east-1", "eu-west-1"
 PROD_KEY = f"arn:aws:kms:{HERE}:{PROD}:key/11111111-2222-3333-4444-555555555555"
 CONNECTION = f"arn:aws:codeconnections:{HERE}:{DEV}:connection/11111111-2222-3333-4444-555555555555"
+TOPIC = f"arn:aws:sns:{HERE}:{DEV}:approvals"
 SERVICE_ROLE = f"arn:aws:iam::{DEV}:role/service-role/mine"
 
 
@@ -133,6 +134,21 @@ BASES = {
         {},
         TWO,
         {},
+    "stage-safety": (
+        config(target=f"approval: {{notify: '{TOPIC}'}}\nalarm: {{name: website-errors, wait_minutes: 5}}\n"
+                      "deployment_window: {cron: '* * * ? * *'}\non_failure: rollback"),
+        {},
+        TWO,
+        {"options": {"policies": {TOPIC: {
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": ["SNS:Publish", "SNS:Subscribe"],
+                "Resource": TOPIC,
+                "Condition": {"StringEquals": {"AWS:SourceOwner": DEV}},
+            },
+        }}}},
     ),
     "boundary": (
         config(f"permissions_boundary: arn:aws:iam::{DEV}:policy/limit"),

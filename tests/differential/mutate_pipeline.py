@@ -1,6 +1,6 @@
 """Mutations of the pipeline: action roles, additional actions, other buckets and accounts."""
 
-from bases import CONNECTION, DEV
+from bases import CONNECTION, DEV, TOPIC
 from mutator import Mutator, statements_of
 from pieces import ACCOUNTS
 
@@ -142,6 +142,34 @@ class Pipeline(Mutator):
             return "source: an unknown bucket"
         action["Configuration"]["S3Bucket"] = self.new_parameter(stack, "SourceBucketName")
         return "source: a bucket from a parameter"
+
+    def change_safety(self):
+        """Changes an alarm of a stage condition or the topic of an approval."""
+        found = [(s, a) for s, _, a in self.actions() if "NotificationArn" in a.get("Configuration", {})]
+        if not found:
+            return None
+        stack, action = self.rng.choice(found)
+        kind = self.rng.choice(["alarm", "alarm-parameter", "alarm-role", "topic", "topic-parameter", "rule"])
+        if kind == "topic":
+            action["Configuration"]["NotificationArn"] = TOPIC.replace(DEV, self.rng.choice(ACCOUNTS))
+            return "approval: another topic"
+        if kind == "topic-parameter":
+            action["Configuration"]["NotificationArn"] = self.new_parameter(stack, "TopicArn")
+            return "approval: a topic from a parameter"
+        stages = stack["template"]["Resources"]["Pipeline"]["Properties"]["Stages"]
+        stage = next((s for s in stages if "BeforeEntry" in s), None)
+        if stage is None:
+            return None
+        rule = stage["BeforeEntry"]["Conditions"][0]["Rules"][-1]
+        if kind == "alarm":
+            rule["Configuration"]["AlarmName"] = "another"
+        elif kind == "alarm-parameter":
+            rule["Configuration"]["AlarmName"] = self.new_parameter(stack, "AlarmName")
+        elif kind == "alarm-role":
+            rule["RoleArn"] = self.new_role(stack, self.service_role())
+        else:
+            stage["OnSuccess"] = stage.pop("BeforeEntry")
+        return f"stage condition: {kind}"
 
     def role_by_parameter(self):
         found = self.pipeline()

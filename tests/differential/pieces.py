@@ -23,6 +23,7 @@ ACTIONS = [
     "kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKey*", "kms:Describe*", "kms:?ecrypt", "kms:ReEncrypt*",
     "codeconnections:UseConnection", "codestar-connections:*", "codebuild:*", "codebuild:StartBuild", "logs:*",
     "logs:Put*", "secretsmanager:GetSecretValue",
+    "sns:Publish", "sns:*", "SNS:pub*", "cloudwatch:DescribeAlarms", "cloudwatch:Describe*",
     "sts:*", "sts:AssumeRole", "sts:assumerole", "codepipeline:*", "s3:GetObjectTagging", "s3:PutBucketTagging",
 ]  # fmt: skip
 
@@ -54,6 +55,8 @@ KEYS = {
     "aws:PrincipalAccount": (STRING, ACCOUNTS[:3] + ["${aws:ResourceAccount}", "${aws:PrincipalAccount}"]),
     "codeconnections:FullRepositoryId": (STRING, ["example/website", "example/*"]),
     "codestar-connections:FullRepositoryId": (STRING, ["example/website", "other/website"]),
+    "sns:Protocol": (STRING, ["https", "email"]),
+    "cloudwatch:AlarmActions": (STRING, ["arn:aws:sns:us-east-1:111111111111:approvals"]),
     "aws:PrincipalOrgID": (STRING, ORGANIZATION),
     "aws:PrincipalType": (STRING, ["AssumedRole", "assumedrole", "User", "Assumed*"]),
     "aws:PrincipalTag/team": (STRING, ["web", "Web", "ops", "${aws:PrincipalTag/team}"]),

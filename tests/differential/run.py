@@ -376,6 +376,38 @@ class Run:
         for stage in properties["Stages"]:
             for action in stage["Actions"]:
                 self.action(template, name, service_role, stores, action, properties)
+            self.conditions(template, service_role, stage)
+
+    def conditions(self, template, service_role, stage):
+        """Adds the calls of the rules in stage conditions (CodePipeline User Guide, "CloudWatchAlarm").
+        AWS documents only alarms in the account of the pipeline."""
+        kinds = [stage.get(kind, {}) for kind in ("BeforeEntry", "OnSuccess", "OnFailure")]
+        conditions = [condition for kind in kinds for condition in kind.get("Conditions", [])]
+        for rule in [rule for condition in conditions for rule in condition["Rules"]]:
+            if rule["RuleTypeId"]["Provider"] != "CloudWatchAlarm":
+                continue
+            caller = service_role
+            if "RoleArn" in rule:
+                caller = self.world.role(template.maybe(rule["RoleArn"]))
+                self.assume(service_role, caller)
+            name = template.maybe(rule["Configuration"]["AlarmName"])
+            foreign = caller.account not in (None, template.account)
+            arn = f"arn:aws:cloudwatch:{template.region}:{template.account}:alarm:{name}"
+            self.calls.append(
+                Call("condition", caller, "cloudwatch:DescribeAlarms", None if foreign or not name else arn, NEEDED,
+                     template.account, template.region)
+            )  # fmt: skip
+
+    def notify(self, caller, template, configuration):
+        """Adds the notification of an approval (CodePipeline User Guide, "Grant Amazon SNS permissions to a
+        CodePipeline service role"). The policy of the topic may be provided."""
+        arn = template.maybe(configuration["NotificationArn"])
+        region, account = arn.split(":")[3:5] if arn else (None, None)
+        given = self.world.options.get("policies", {})
+        policy = [given[arn]] if given.get(arn) else [] if arn in given else [None]
+        self.calls.append(
+            Call("notify", caller, "sns:Publish", arn, NEEDED, account, region, policy)
+        )
 
     @staticmethod
     def made_in(template, properties, artifact):
@@ -431,7 +463,10 @@ class Run:
         elif provider == ("Invoke", "AWS", "CodePipeline"):
             target = template.maybe(configuration.get("PipelineName"))
             self.start(caller, target, template)
-        elif not is_build and provider != ("Approval", "AWS", "Manual"):
+        elif provider == ("Approval", "AWS", "Manual"):
+            if "NotificationArn" in configuration:
+                self.notify(caller, template, configuration)
+        elif not is_build:
             self.calls.append(
                 Call("action", caller, kind["Provider"], None, NEEDED, unknown="the calls of the action")
             )

@@ -91,7 +91,7 @@ MUTATIONS = {
     "change_principal": 6, "add_condition": 8, "drop_condition": 2, "add_statement": 8, "change_version": 2,
     "change_encryption": 6, "change_store_key": 3, "disable_key": 2, "drop_key_policy": 1, "drop_alias": 1,
     "make_conditional": 2, "write_with_functions": 3, "inline_policy": 2, "drop_resource": 2, "block_public_access": 1, "tag": 3, "attach_unknown_policy": 1, "move_role": 1,
-    "give_action_a_role": 4, "take_role_from_action": 2, "add_action": 3, "change_deploy": 4, "change_source": 1,
+    "give_action_a_role": 4, "take_role_from_action": 2, "add_action": 3, "change_deploy": 4, "change_source": 1, "change_safety": 2,
     "role_by_parameter": 1, "store_by_parameter": 1, "move_bucket": 3, "add_boundary": 2, "boundary_in_template": 2,
     "add_scp": 3, "add_rcp": 3, "give_identity": 2, "forget_option": 2,
 }  # fmt: skip

@@ -46,7 +46,7 @@ fn an_unknown_name_is_rejected_by_every_command() {
             &project,
             &format!("{command} --policy codepipeline-outptu-bucket=deny.json"),
             &[
-                "error: unknown bucket, key, or role `codepipeline-outptu-bucket`; \
+                "error: unknown bucket, key, role, or topic `codepipeline-outptu-bucket`; \
                  did you mean `codepipeline-output-bucket`?",
                 "buckets: codepipeline-input-bucket,",
                 "keys: arn:aws:kms:us-east-1:111111111111:",
@@ -87,12 +87,12 @@ fn arns_are_accepted_and_other_kinds_of_arns_are_rejected() {
     project.expect(&format!("{bucket}=deny.json"), 1);
     for other in [
         "arn:aws:iam::111111111111:user/somebody",
-        "arn:aws:sns:us-east-1:111111111111:topic",
+        "arn:aws:sqs:us-east-1:111111111111:queue",
         "arn:aws:s3:::codepipeline-output-bucket/index.html",
         "arn:aws:s3:us-east-1:111111111111:accesspoint/point",
         "arn:nonsense",
     ] {
-        let wrong = format!("`{other}` is not the ARN of a bucket, key, or role");
+        let wrong = format!("`{other}` is not the ARN of a bucket, key, role, or topic");
         refused(
             &project,
             &format!("prove --policy {other}=deny.json"),
@@ -113,7 +113,7 @@ fn arns_are_accepted_and_other_kinds_of_arns_are_rejected() {
         "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555",
         "alias/nothing",
     ] {
-        let wrong = format!("unknown bucket, key, or role `{other}`");
+        let wrong = format!("unknown bucket, key, role, or topic `{other}`");
         refused(
             &project,
             &format!("prove --policy {other}=deny.json"),
@@ -304,7 +304,7 @@ fn a_policy_file_next_to_the_templates_is_for_a_bucket_of_the_pipeline() {
     refused(
         &project,
         "prove --step dev --policy codepipeline-output-bucket=deny.json",
-        &["unknown bucket, key, or role"],
+        &["unknown bucket, key, role, or topic"],
     );
 }
 

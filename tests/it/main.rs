@@ -63,6 +63,7 @@ mod report;
 mod repository;
 mod repository_push;
 mod run_mutations;
+mod safety;
 mod schemas;
 mod snapshots;
 mod stack_set_config;

@@ -51,6 +51,10 @@ const KEY: &str = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-444
 const REPOSITORY: &str = "source:\n  connection: arn:aws:codeconnections:us-east-1:111111111111:\
     connection/11111111-2222-3333-4444-555555555555\n  repository: example/website\n  branch: main";
 const BUILD: &str = "build: {commands: [npm ci, npm run build], output: 'dist/**'}";
+const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:approvals";
+const STAGE_SAFETY: &str = "approval: {notify: 'arn:aws:sns:us-east-1:111111111111:approvals', \
+    timeout_minutes: 5}\ndeployment_window: {cron: '* * 9-16 ? * *', time_zone: UTC+05:30}\nalarm: \
+    {name: website-errors, wait_minutes: 86400}\non_failure: rollback";
 const SOURCE_KEY: &str =
     "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555";
 
@@ -193,6 +197,7 @@ fn cases() -> Vec<Case> {
         "existing-role-without-path",
         "pipeline:\n  service_role: arn:aws:iam::111111111111:role/mine",
     );
+    dev("queued", "pipeline: {execution_mode: queued}");
     dev("no-access-logs", "access_logs: false");
     dev(
         "boundary-of-aws",
@@ -238,6 +243,27 @@ fn cases() -> Vec<Case> {
     );
     target("tagged-objects", "tagged_objects: true\npath: site");
     target("approval", "approval: true");
+    target("approval-timeout", "approval: {timeout_minutes: 86400}");
+    target(
+        "approval-notification",
+        &format!("approval: {{notify: \"{TOPIC}\"}}"),
+    );
+    target("on-failure-retry", "on_failure: retry");
+    target("on-failure-rollback", "on_failure: rollback");
+    target(
+        "window",
+        "deployment_window: {cron: \"* * 9-16 ? * MON-FRI *\"}",
+    );
+    target(
+        "window-with-time-zone",
+        "deployment_window: {cron: '* 0/5 * ? * 6#3', time_zone: America/New_York}",
+    );
+    target("alarm", "alarm: {name: website-errors, wait_minutes: 30}");
+    target(
+        "alarm-odd-name",
+        "alarm: {name: \"été: 'x' #1 / [y] {z}\", wait_minutes: 1}",
+    );
+    target("stage-safety", STAGE_SAFETY);
     target(
         "boundary",
         "permissions_boundary: arn:aws:iam::222222222222:policy/path/boundary",
@@ -292,6 +318,14 @@ fn cases() -> Vec<Case> {
                  bucket-owner-full-control\nencryption_key: {KEY}"
             ),
             "organization: o-exampleorg1\ntags: {team: web}",
+        ),
+    );
+    all(
+        "stage-safety-article",
+        one(
+            "pipeline: {execution_mode: queued}",
+            STAGE_SAFETY,
+            "permissions: article",
         ),
     );
     all(

@@ -86,6 +86,16 @@ fn action_role(template: &mut Json, actions: Json) {
     } });
 }
 
+/// Returns conditions with a rule that reads an alarm.
+fn alarm_condition(name: Json) -> Json {
+    json!({ "Conditions": [{ "Result": "FAIL", "Rules": [{
+        "Name": "Alarm",
+        "RuleTypeId":
+            { "Category": "Rule", "Owner": "AWS", "Provider": "CloudWatchAlarm", "Version": "1" },
+        "Configuration": { "AlarmName": name, "WaitTime": "5" },
+    }] }] })
+}
+
 const ENCRYPTION: &[Mutation] = &[
     Mutation {
         name: "the artifact store names no key, so S3 uses the AWS managed key",
@@ -239,6 +249,56 @@ const ROLES: &[Mutation] = &[
             "start/sts:AssumeRole",
             "start/codepipeline:StartPipelineExecution",
         ],
+    },
+    Mutation {
+        name: "an approval notifies a topic that is a parameter",
+        stack: DEV,
+        edit: |template| {
+            let topic = parameter(template, "Topic");
+            let approval = json!({
+                "Name": "Ask",
+                "ActionTypeId":
+                    { "Category": "Approval", "Owner": "AWS", "Provider": "Manual", "Version": "1" },
+                "Configuration": { "NotificationArn": topic },
+            });
+            let stages = pipeline(template)["Stages"].as_array_mut().expect("stages");
+            stages.insert(1, json!({ "Name": "Approval", "Actions": [approval] }));
+        },
+        denied: &[],
+        unproven: &["notify/sns:Publish/Approval/Ask"],
+    },
+    Mutation {
+        name: "a stage condition reads an alarm without a permission",
+        stack: DEV,
+        edit: |template| {
+            let name = json!("errors");
+            pipeline(template)["Stages"][1]["OnSuccess"] = alarm_condition(name);
+        },
+        denied: &["condition/cloudwatch:DescribeAlarms/Deploy/Alarm"],
+        unproven: &[],
+    },
+    Mutation {
+        name: "the alarm of a stage condition is a parameter",
+        stack: DEV,
+        edit: |template| {
+            let name = parameter(template, "AlarmName");
+            pipeline(template)["Stages"][1]["BeforeEntry"] = alarm_condition(name);
+        },
+        denied: &[],
+        unproven: &["condition/cloudwatch:DescribeAlarms/Deploy/Alarm"],
+    },
+    Mutation {
+        name: "a rule with its own role reads an alarm",
+        stack: DEV,
+        edit: |template| {
+            action_role(template, json!("cloudwatch:DescribeAlarms"));
+            let mut condition = alarm_condition(json!("errors"));
+            condition["Conditions"][0]["Rules"][0]["RoleArn"] =
+                json!({ "Fn::GetAtt": ["ActionRole", "Arn"] });
+            pipeline(template)["Stages"][1]["BeforeEntry"] = condition;
+        },
+        denied: &[],
+        unproven: &[],
     },
     Mutation {
         name: "an action of a provider that is not modeled",

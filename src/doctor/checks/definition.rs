@@ -9,6 +9,9 @@ use crate::definition::model::{ActionPart, actions_of, member, stages};
 use crate::failure;
 use crate::proof::Resolved;
 
+/// The execution mode of a pipeline that specifies none.
+const DEFAULT_MODE: &str = "SUPERSEDED";
+
 impl Checks<'_> {
     /// Reports the differences that no other check covers.
     pub(super) fn definition(&mut self, pipeline: &Resolved, live: &Json) {
@@ -20,6 +23,10 @@ impl Checks<'_> {
         }
         if !same(part(wanted, "Variables"), part(live, "Variables")) {
             differences.push("variables".to_owned());
+        }
+        let mode = |node| member(node, "ExecutionMode").and_then(Json::as_str);
+        if mode(wanted).unwrap_or(DEFAULT_MODE) != mode(live).unwrap_or(DEFAULT_MODE) {
+            differences.push("execution mode".to_owned());
         }
         let name_of = |node: &Json| part(node, "Name").as_str().unwrap_or_default().to_owned();
         let found = stages(live);
@@ -44,6 +51,7 @@ impl Checks<'_> {
                     "ActionTypeId",
                     "Configuration",
                     "RunOrder",
+                    "TimeoutInMinutes",
                     "InputArtifacts",
                     "OutputArtifacts",
                 ] {

@@ -46,7 +46,7 @@ impl Checks<'_> {
             return;
         };
         let mut intended = stages(&pipeline.properties).iter();
-        let is_guarded = intended.any(|stage| member(stage, "BeforeEntry").is_some());
+        let is_guarded = intended.any(checks_start);
         if is_guarded && failure.trigger == "CreatePipeline" && failure.action.is_empty() {
             // The stage condition fails the execution that starts when the pipeline is created. No
             // action fails.
@@ -160,6 +160,18 @@ impl Checks<'_> {
         let place = self.expected.places.get(role.stack)?;
         (action.is_s3_deploy() && !place.tagged_objects).then(|| place.template.clone())
     }
+}
+
+/// Returns whether the entry condition of a stage checks what started the execution.
+fn checks_start(stage: &Json) -> bool {
+    let conditions = member(stage, "BeforeEntry").and_then(|entry| member(entry, "Conditions"));
+    let conditions = conditions.and_then(Json::as_array).into_iter().flatten();
+    let rules = conditions.filter_map(|condition| member(condition, "Rules")?.as_array());
+    let kinds = rules
+        .flatten()
+        .filter_map(|rule| member(rule, "RuleTypeId"));
+    let mut providers = kinds.filter_map(|kind| member(kind, "Provider"));
+    providers.any(|provider| provider == "VariableCheck")
 }
 
 fn meaning(failed: &Failure, action: Option<ActionPart<'_, Json>>) -> Option<Meaning> {

@@ -127,6 +127,51 @@ fn a_condition_that_somebody_removed_is_drift() {
 }
 
 #[test]
+fn an_execution_that_a_window_stops_is_reported() {
+    let mut site = Site::of(
+        "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \
+         \"222222222222\"\n    deployment_window: {cron: \"* * 9-16 ? * *\"}\n",
+    );
+    assert_eq!(site.diagnosis().findings, []);
+    site.pipeline().failure = Reading::Read(Some(Failure {
+        execution: "1".to_owned(),
+        stage: "Deploy".to_owned(),
+        trigger: "CreatePipeline".to_owned(),
+        ..Failure::default()
+    }));
+    assert_eq!(site.only().rule.code(), "DOCTOR_EXECUTION");
+}
+
+/// Changes the live definition of a pipeline.
+type Change = fn(&mut serde_json::Value);
+
+#[test]
+fn settings_for_stage_safety_that_somebody_changed_are_drift() {
+    const SAFE: &str = "dev:\n  account: \"111111111111\"\n  pipeline: {execution_mode: \
+        queued}\ntargets:\n  - name: prod\n    account: \"222222222222\"\n    approval: \
+        {timeout_minutes: 60}\n    on_failure: rollback\n";
+    let changes: [(&str, Change); 3] = [
+        ("execution mode", |definition| {
+            definition["ExecutionMode"] = json!("PARALLEL");
+        }),
+        ("TimeoutInMinutes of action Approve", |definition| {
+            definition["Stages"][1]["Actions"][0]["TimeoutInMinutes"] = json!(61);
+        }),
+        ("OnFailure of stage Deploy", |definition| {
+            definition["Stages"][1]["OnFailure"] = json!(null);
+        }),
+    ];
+    assert_eq!(Site::of(SAFE).diagnosis().findings, []);
+    for (said, change) in changes {
+        let mut site = Site::of(SAFE);
+        change(&mut site.pipeline().definition);
+        let finding = site.only();
+        assert_eq!(finding.rule.code(), "DOCTOR_DRIFT");
+        assert!(finding.message.contains(said), "{}", finding.message);
+    }
+}
+
+#[test]
 fn only_the_execution_that_creation_starts_may_fail_at_the_condition() {
     let failed = |trigger: &str| Failure {
         execution: "1".to_owned(),

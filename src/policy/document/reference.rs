@@ -106,17 +106,14 @@ pub(crate) fn supports_only_star(pattern: &ActionPattern) -> bool {
         return false;
     }
     if let Some(covered) = expand(pattern) {
-        return !covered.is_empty() && covered.iter().all(|action| action.resources.is_empty());
+        let is_star_only = |action: &&Action| {
+            action.resources.is_empty() || DOCUMENTED_WITH_STAR.contains(&action.name.as_str())
+        };
+        return !covered.is_empty() && covered.iter().all(is_star_only);
     }
     let Some((service, name)) = pattern.text.split_once(':') else {
         return false;
     };
-    if DOCUMENTED_WITH_STAR
-        .iter()
-        .any(|action| action.eq_ignore_ascii_case(&pattern.text))
-    {
-        return true;
-    }
     let mut services = STAR_ONLY.lines().filter_map(|line| line.split_once(' '));
     let actions = services.find(|(known, _)| known.eq_ignore_ascii_case(service));
     let mut actions = actions.map_or("", |(_, actions)| actions).split(' ');

@@ -90,10 +90,17 @@ impl AttackSuite<'_, '_> {
             "starts-build", "starts a build with other commands", "codebuild:StartBuild", own;
             "changes-project", "changes its project", "codebuild:UpdateProject", own;
         }
-        let mut approvals = pipeline.actions.iter();
-        let approval = approvals.find(|action| matches!(action.work, Work::Approve));
+        let approval = pipeline
+            .actions
+            .iter()
+            .find_map(|action| match &action.work {
+                Work::Approve(approve) => Some(format!(
+                    "{}/{}/{}",
+                    pipeline.arn, approve.stage, action.name
+                )),
+                _ => None,
+            });
         if let Some(approval) = approval {
-            let approval = format!("{}/stage/{}", pipeline.arn, approval.name);
             let on = (&*approval, &*pipeline.account);
             let action = "codepipeline:PutApprovalResult";
             self.add(by, "approves", "approves a deployment", action, on);

@@ -1,10 +1,18 @@
 //! Attacks on a pipeline: its roles, its rules, and its artifact stores.
 
+use std::collections::BTreeSet;
+
 use super::{AttackSuite, Attacker, Caller, KnownStore, attacker, known, service};
 use crate::aws::arn;
-use crate::run::landscape::account_of;
+use crate::run::landscape::{Value, account_of};
 use crate::run::pipeline::Pipeline;
 use crate::run::{ARTIFACT, artifact_key, key_arn};
+
+/// Returns the values, each once.
+fn once<'v>(values: impl Iterator<Item = &'v Value>) -> impl Iterator<Item = &'v Value> {
+    let mut seen = BTreeSet::new();
+    values.filter(move |value| seen.insert(value.as_deref().ok()))
+}
 
 impl AttackSuite<'_, '_> {
     /// Returns a role in an account that is unrelated to the pipeline.
@@ -50,6 +58,20 @@ impl AttackSuite<'_, '_> {
             match connection {
                 Ok(connection) => self.on_connection(connection, by),
                 Err(_) => self.on_unknown("connection", "a connection", connection),
+            }
+        }
+        for (number, alarm) in once(pipeline.alarms()).enumerate() {
+            self.number(which, number);
+            match alarm {
+                Ok(alarm) => self.on_alarm(alarm, by),
+                Err(_) => self.on_unknown("alarm", "an alarm", alarm),
+            }
+        }
+        for (number, topic) in once(pipeline.topics()).enumerate() {
+            self.number(which, number);
+            match topic {
+                Ok(topic) => self.on_topic(topic, by),
+                Err(_) => self.on_unknown("topic", "a topic", topic),
             }
         }
         for store in &pipeline.stores {
@@ -103,6 +125,40 @@ impl AttackSuite<'_, '_> {
                 "codestar-connections:UseConnection", other;
             "deletes-connection", "deletes the connection", "codeconnections:DeleteConnection",
                 connection;
+        }
+    }
+
+    /// Distinguishes the attacks on the second alarm or topic of a pipeline, and on later ones, from
+    /// those on the first.
+    fn number(&mut self, which: &str, number: usize) {
+        let number = (number > 0).then(|| (number + 1).to_string());
+        let parts = [
+            Some(which.to_owned()).filter(|which| !which.is_empty()),
+            number,
+        ];
+        self.which = Vec::from_iter(parts.into_iter().flatten()).join("/");
+    }
+
+    /// Adds the attacks of the service role on an alarm, and on the other alarms in its account.
+    fn on_alarm(&mut self, alarm: &str, by: &Attacker) {
+        let owner = account_of(alarm);
+        let other = format!("{alarm}-other");
+        let (other, alarm) = ((&*other, owner), (alarm, owner));
+        attacks! { self, by;
+            "reads-another-alarm", "reads the state of another alarm", "cloudwatch:DescribeAlarms",
+                other;
+            "sets-alarm-state", "sets the state of the alarm", "cloudwatch:SetAlarmState", alarm;
+        }
+    }
+
+    /// Adds the attack of the service role on the other topics in the account of a topic. The other
+    /// topic is made up, so only the role's own policies can allow it.
+    fn on_topic(&mut self, topic: &str, by: &Attacker) {
+        let owner = account_of(topic);
+        let other = format!("{topic}-other");
+        let other = (&*other, owner);
+        attacks! { self, by;
+            "notifies-another-topic", "publishes to another topic", "sns:Publish", other; made_up();
         }
     }
 

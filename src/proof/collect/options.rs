@@ -162,6 +162,10 @@ impl Collector<'_> {
                     self.replaces(&given.file.name, "trust policy");
                 }
             }
+            Subject::Topic(arn) => {
+                let policy = self.only(given.file, PolicyKind::Resource);
+                self.world.topics.insert(arn.clone(), policy);
+            }
             Subject::Bucket(name) => {
                 let policy = self.only(given.file, PolicyKind::Resource);
                 let place = self.last_file();

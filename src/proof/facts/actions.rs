@@ -8,11 +8,12 @@
 use std::sync::Arc;
 
 use super::Reader;
+use crate::aws::arn_kind::ArnKind;
 use crate::definition::model::{ActionPart, member};
 use crate::diagnostic::Node;
 use crate::run::Instance;
 use crate::run::landscape::Value;
-use crate::run::pipeline::{Action, Deploy, Invoke, Pipeline, Repository, Source, Work};
+use crate::run::pipeline::{Action, Approve, Deploy, Invoke, Pipeline, Repository, Source, Work};
 use crate::template::known_text;
 
 const KEY: &str = "KMSEncryptionKeyARN";
@@ -125,15 +126,23 @@ impl Reader<'_, '_> {
                 name: self.setting(setting("PipelineName"), "the pipeline to start", node),
                 variables: variables(setting("Variables")),
             }),
-            (Some("Approval"), Some("AWS"), Some("Manual"))
-                if setting("NotificationArn").is_none() =>
-            {
-                Work::Approve
+            (Some("Approval"), Some("AWS"), Some("Manual")) => {
+                let topic = setting("NotificationArn");
+                let topic = self.optional_setting(topic, "the topic of the approval", node);
+                // A value that is not the ARN of a topic identifies no resource.
+                let is_topic = |arn: &String| ArnKind::Topic.parse(arn).is_ok();
+                let topic = topic.map(|topic| match topic {
+                    Ok(arn) if !is_topic(&arn) => {
+                        let reason = format!("`{arn}` is not the ARN of a standard topic");
+                        Err(self.doubt(node, &reason))
+                    }
+                    topic => topic,
+                });
+                Work::Approve(Approve {
+                    stage: stage.to_owned(),
+                    topic,
+                })
             }
-            (Some("Approval"), Some("AWS"), Some("Manual")) => Work::Other {
-                provider: "the Amazon SNS approval notification".to_owned(),
-                what: "the Amazon SNS approval notification".to_owned(),
-            },
             (category, owner, provider) => {
                 let (category, provider) = (category.unwrap_or("?"), provider.unwrap_or("?"));
                 let provider = match owner {

@@ -5,6 +5,7 @@
 
 mod actions;
 mod builds;
+mod conditions;
 mod rules;
 
 use std::collections::HashSet;
@@ -16,7 +17,7 @@ use crate::aws::arn_kind::ArnKind;
 use crate::definition::model::{self, StorePart, member};
 use crate::diagnostic::Node;
 use crate::run::landscape::{Value, account_of};
-use crate::run::pipeline::{Check, Gate, Pipeline, Store, Work};
+use crate::run::pipeline::{Pipeline, Store, Work};
 use crate::run::{Doubt, Obstacle, Place};
 use crate::template::{known_text, unknown_in};
 use rules::rules;
@@ -389,69 +390,12 @@ impl<'r, 'w> Reader<'r, 'w> {
             .collect()
     }
 
-    /// Records the rules in a stage's conditions (AWS CodePipeline, *Rule structure reference*).
-    fn conditions(&mut self, pipeline: &mut Pipeline, stage: &str, node: &Node) {
-        for kind in ["BeforeEntry", "OnSuccess", "OnFailure"] {
-            let what = &format!("the conditions of {kind}");
-            for part in [node.get(kind), node.at([kind, "Conditions"])] {
-                self.undecided(part, what);
-            }
-            let conditions = node.at([kind, "Conditions"]).and_then(Node::items);
-            for condition in conditions.unwrap_or_default() {
-                self.undecided(Some(condition), what);
-                self.undecided(condition.get("Rules"), what);
-                let fails = kind == "BeforeEntry"
-                    && condition.get("Result").and_then(known_text) == Some("FAIL");
-                let rules = condition.get("Rules").and_then(Node::items);
-                for rule in rules.unwrap_or_default() {
-                    let check = self.check(rule);
-                    pipeline.checks.extend(check);
-                    if fails {
-                        pipeline.gates.extend(self.gate(stage, rule));
-                    }
-                }
-            }
-        }
-    }
-
     /// Records a part that cannot be resolved.
     fn undecided(&mut self, part: Option<&Node>, what: &str) {
         if let Some(part) = part.filter(|part| part.tag.is_some()) {
             let why = part.as_str().unwrap_or_default();
             self.doubt(part, &format!("{what}: {why}"));
         }
-    }
-
-    /// Returns a rule that makes calls, or `None` for a rule of the two providers whose
-    /// documentation lists no permissions.
-    fn check(&mut self, rule: &Node) -> Option<Check> {
-        let provider = rule.at(["RuleTypeId", "Provider"]).and_then(known_text);
-        if matches!(provider, Some("VariableCheck" | "DeploymentWindow")) {
-            return None;
-        }
-        Some(Check {
-            provider: provider.unwrap_or("?").to_owned(),
-            role: self.optional(rule.get("RoleArn"), "the rule's role", rule),
-            place: self.place(rule),
-        })
-    }
-
-    /// Returns a rule that compares a pipeline variable with a value.
-    fn gate(&self, stage: &str, rule: &Node) -> Option<Gate> {
-        let setting = |name| rule.at(["Configuration", name]).and_then(known_text);
-        if rule.at(["RuleTypeId", "Provider"]).and_then(known_text) != Some("VariableCheck")
-            || setting("Operator") != Some("EQ")
-        {
-            return None;
-        }
-        let variable = setting("Variable")?.strip_prefix("#{variables.")?;
-        Some(Gate {
-            stage: stage.to_owned(),
-            variable: variable.strip_suffix('}')?.to_owned(),
-            value: setting("Value")?.to_owned(),
-            resource: self.resource.id.to_owned(),
-            place: self.place(rule),
-        })
     }
 
     fn stores(&mut self, pipeline: &mut Pipeline) {

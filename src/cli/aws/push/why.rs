@@ -229,6 +229,7 @@ fn steps(plan: &Plan, action: &ActionRun) -> Steps {
         ]
     } else {
         &[
+            Step::Notify,
             Step::Copy,
             Step::Assume,
             Step::Read,
