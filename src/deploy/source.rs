@@ -10,6 +10,8 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::time::SystemTime;
 
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::operation::head_object::builders::HeadObjectFluentBuilder;
 use aws_sdk_s3::types::{
     BucketVersioningStatus, ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload,
     CompletedPart,
@@ -66,6 +68,18 @@ pub(crate) struct Current {
     pub sha256: Option<String>,
     /// Upload time, in seconds since 1970.
     pub modified: i64,
+}
+
+impl Current {
+    fn of(answer: HeadObjectOutput) -> Self {
+        let digest = answer.metadata().and_then(|all| all.get(DIGEST)).cloned();
+        Self {
+            size: answer.content_length.unwrap_or_default().unsigned_abs(),
+            sha256: digest,
+            modified: answer.last_modified.map_or(0, |time| time.secs()),
+            version: answer.version_id.unwrap_or_default(),
+        }
+    }
 }
 
 /// The result of reading the object metadata.
@@ -145,16 +159,40 @@ impl SourceObject {
         }
     }
 
-    /// Reads the object metadata (*HeadObject*).
-    pub(crate) async fn look(&self, access: &Access) -> Result<Look, DeployError> {
-        let answer = access
-            .s3()
-            .head_object()
+    /// Returns the metadata of a version, or `None` if the object does not have this version.
+    ///
+    /// # Errors
+    /// Returns an error if AWS rejects the call.
+    pub(crate) async fn version(
+        &self,
+        access: &Access,
+        version: &str,
+    ) -> Result<Option<Current>, DeployError> {
+        let answer = self.head(access).version_id(version).send().await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                // S3 rejects a malformed version ID with 400, and a delete marker with 405.
+                let status = error.raw_response().map(|raw| raw.status().as_u16());
+                return match status {
+                    Some(400 | 404 | 405) => Ok(None),
+                    _ => Err(access.error("s3:GetObjectVersion", &error)),
+                };
+            }
+        };
+        Ok(Some(Current::of(answer)))
+    }
+
+    fn head(&self, access: &Access) -> HeadObjectFluentBuilder {
+        (access.s3().head_object())
             .bucket(&self.bucket)
             .key(&self.key)
             .expected_bucket_owner(&self.account)
-            .send()
-            .await;
+    }
+
+    /// Reads the object metadata (*HeadObject*).
+    pub(crate) async fn look(&self, access: &Access) -> Result<Look, DeployError> {
+        let answer = self.head(access).send().await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
@@ -167,13 +205,7 @@ impl SourceObject {
                 };
             }
         };
-        let digest = answer.metadata().and_then(|all| all.get(DIGEST)).cloned();
-        Ok(Look::Current(Current {
-            size: answer.content_length.unwrap_or_default().unsigned_abs(),
-            sha256: digest,
-            modified: answer.last_modified.map_or(0, |time| time.secs()),
-            version: answer.version_id.unwrap_or_default(),
-        }))
+        Ok(Look::Current(Current::of(answer)))
     }
 }
 

@@ -242,11 +242,59 @@ fn the_version_is_the_result_and_quiet_does_not_hide_it() {
 }
 
 #[test]
+fn an_earlier_version_is_deployed_again_without_an_upload() {
+    let stage = Stage::new();
+    stage.plays("Succeeded", &good_actions());
+    stage.project.expect("push site --no-watch", 0);
+    stage.project.write("site/index.html", "<h1>Broken</h1>");
+    stage.project.expect("push site --no-watch", 0);
+    let versions = stage.versions();
+    assert_eq!(versions.len(), 2);
+    let older = &versions[1];
+    let run = stage
+        .project
+        .expect(&format!("push --version {older} --format json"), 0);
+    crate::schemas::conforms("push", &run.stdout);
+    let found = result(&run);
+    assert_eq!(found["source"]["versionId"], *older);
+    assert_eq!(found["source"]["uploaded"], false);
+    assert_eq!(found["execution"]["status"], "Succeeded");
+    let started = stage.pipeline.bodies("StartPipelineExecution");
+    assert_eq!(
+        started[0]["sourceRevisions"],
+        json!([{
+            "actionName": "Source",
+            "revisionType": "S3_OBJECT_VERSION_ID",
+            "revisionValue": older,
+        }])
+    );
+    assert_eq!(stage.versions(), versions, "nothing is uploaded");
+    let run = stage.project.expect("push --version nothing", 2);
+    assert!(
+        run.stderr.contains("has no version `nothing`"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("list-object-versions"),
+        "{}",
+        run.stderr
+    );
+    stage
+        .project
+        .expect(&format!("push site --version {older}"), 2);
+    assert_eq!(stage.pipeline.count("StartPipelineExecution"), 1);
+}
+
+#[test]
 fn the_policy_for_a_push_allows_only_the_calls_of_a_push() {
     let stage = Stage::new();
     stage.plays("Succeeded", &good_actions());
     stage.project.expect("push site", 0);
     stage.project.expect("push site --start", 0);
+    let version = stage.versions()[0].clone();
+    let by_version = format!("push --version {version} --no-watch");
+    stage.project.expect(&by_version, 0);
     let noise = vec![b'x'; 17 << 20];
     stage.project.write("noise.bin", noise);
     let script = "import sys, zipfile\n\

@@ -99,7 +99,12 @@ pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
             ),
             Statement::new(
                 "SourceObject",
-                ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+                [
+                    "s3:AbortMultipartUpload",
+                    "s3:GetObject",
+                    "s3:GetObjectVersion",
+                    "s3:PutObject",
+                ],
                 &[plan.source_object_arn(source)],
             ),
         ]);

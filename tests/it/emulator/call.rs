@@ -64,6 +64,7 @@ impl Call {
         call.action = s3_action(request.word(0), path, query);
         call.parameters = vec![
             ("path".to_owned(), path.to_owned()),
+            ("query".to_owned(), query.to_owned()),
             ("body".to_owned(), request.text()),
         ];
         (call, Protocol::S3)
@@ -79,8 +80,11 @@ impl Call {
 
     /// Returns the IAM name, `service:Action`.
     pub(crate) fn iam_name(&self) -> String {
-        // HeadObject has no separate action (Amazon S3 API reference).
+        // HeadObject has no separate action (Amazon S3 API reference). A request for a version
+        // requires a different action.
+        let query = self.parameter("query").unwrap_or_default();
         let action = match self.action.as_str() {
+            "HeadObject" if query.contains("versionId=") => "GetObjectVersion",
             "HeadObject" => "GetObject",
             action => action,
         };

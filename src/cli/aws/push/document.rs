@@ -1,5 +1,6 @@
 //! The result of a push, for JSON output.
 
+use crate::deploy::source::Current;
 use crate::failure::{Kind, Meaning};
 use crate::plan::Plan;
 use crate::proof::{Decided, Verdict};
@@ -47,10 +48,10 @@ pub(super) struct Source {
     place: SourcePlace,
     /// Size of the zip file in bytes.
     bytes: u64,
-    /// Number of files in the zip file.
-    files: u64,
-    /// SHA-256 of the zip file.
-    sha256: String,
+    /// Number of files in the zip file; null with --version, which does not read the file.
+    files: Option<u64>,
+    /// SHA-256 of the zip file; null if --version deploys an object that another tool uploaded.
+    sha256: Option<String>,
     /// Version of the object; null if --strict refused the upload.
     pub(super) version_id: Option<String>,
     /// Whether this command uploaded the object; false if the bucket already contains it, or if
@@ -126,8 +127,8 @@ impl Document {
         let source = Source {
             place: SourcePlace::from(&plan.dev.source),
             bytes: artifact.size,
-            files: artifact.files,
-            sha256: artifact.sha256.clone(),
+            files: Some(artifact.files),
+            sha256: Some(artifact.sha256.clone()),
             version_id: None,
             uploaded: false,
         };
@@ -135,6 +136,30 @@ impl Document {
             source: Some(source),
             warnings: artifact.warnings.clone(),
             ..Self::empty()
+        }
+    }
+
+    /// Creates the result for an existing version of the source object.
+    pub(super) fn of_version(plan: &Plan) -> Self {
+        let source = Source {
+            place: SourcePlace::from(&plan.dev.source),
+            bytes: 0,
+            files: None,
+            sha256: None,
+            version_id: None,
+            uploaded: false,
+        };
+        Self {
+            source: Some(source),
+            ..Self::empty()
+        }
+    }
+
+    /// Records the metadata of the source object.
+    pub(super) fn set_object(&mut self, object: &Current) {
+        if let Some(source) = &mut self.source {
+            source.bytes = object.size;
+            source.sha256.clone_from(&object.sha256);
         }
     }
 

@@ -23,18 +23,24 @@ use crate::cli::aws::screen::Screen;
 use crate::cli::project::Project;
 use crate::cli::{Failure, Global, Outcome};
 pub(crate) use document::Document;
-use flow::commit;
+use flow::{commit, version};
 pub(crate) use options::PushOptions;
 
 /// Runs `s3ferry push`.
 pub(crate) fn run(global: &Global, options: &PushOptions) -> Result<Outcome, Failure> {
     let project = Project::load(global)?;
     let task = match project.plan.dev.source.repository() {
+        Some(_) if options.version.is_some() => None,
         Some(repository) => Some(commit::task(options, &project, repository)?),
         None => None,
     };
     example_buckets(&project.plan)?;
-    let screen = Screen::new(global, options::resume(global, options, options.start));
+    let starts = options.start || options.version.is_some();
+    let screen = Screen::new(global, options::resume(global, options, starts));
+    if let Some(id) = &options.version {
+        let work = version::run(options, &project, &screen, id);
+        return block_on_or(&screen, work, async || {});
+    }
     if let Some(task) = task {
         let work = commit::run(options, &project, &screen, task);
         return block_on_or(&screen, work, async || {});

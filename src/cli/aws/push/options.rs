@@ -14,6 +14,7 @@ Examples:
   s3ferry push site/ --profile dev-ci --format json
   s3ferry push site/ --strict --allow content-type
   version=$(s3ferry push site/ --no-watch -q)
+  s3ferry push --version \"$version\"     deploy an earlier version again
 
 Examples for a repository:
   s3ferry push --watch                  follow the newest execution
@@ -43,6 +44,14 @@ pub(crate) struct PushOptions {
     pub(super) path: Option<PathBuf>,
     #[command(flatten)]
     pub(super) profile: ProfileOption,
+    /// Deploy this earlier version of the source object again, without an upload
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with_all = ["path", "hidden", "strict", "allow", "start"],
+        help_heading = "Input"
+    )]
+    pub(super) version: Option<String>,
     /// Include hidden files, whose names begin with a dot
     #[arg(long, help_heading = "Input")]
     pub(super) hidden: bool,
@@ -72,6 +81,10 @@ pub(crate) struct PushOptions {
 /// Returns the command that resumes the work after an interruption. `start` must be `false` once
 /// the pipeline has started, to avoid starting it again.
 pub(super) fn resume(global: &Global, options: &PushOptions, start: bool) -> String {
+    // A version is only started, so nothing is left to resume after the start.
+    if options.version.is_some() && !start {
+        return shell::command(global, &["status"]);
+    }
     let path = options.path.as_deref().map(|path| path.to_string_lossy());
     let allowed: Vec<String> = options.allow.iter().map(|code| code.name()).collect();
     let mut words = vec!["push"];
@@ -80,13 +93,14 @@ pub(super) fn resume(global: &Global, options: &PushOptions, start: bool) -> Str
         (options.watch && path.is_none() && !start, "--watch"),
         (options.hidden, "--hidden"),
         (options.strict, "--strict"),
-        (start, "--start"),
+        (start && options.version.is_none(), "--start"),
         (options.no_watch, "--no-watch"),
     ]));
     for code in &allowed {
         words.extend(["--allow", code]);
     }
     for (option, value) in [
+        ("--version", options.version.as_deref()),
         ("--profile", options.profile.name()),
         ("--endpoint-url", options.aws.endpoint_url()),
     ] {

@@ -3,6 +3,7 @@
 
 pub(super) mod commit;
 mod follow;
+pub(super) mod version;
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -298,6 +299,9 @@ impl Push<'_> {
     /// Returns the step that deploys the version again.
     fn restart(&self) -> String {
         match self.project.plan.dev.source {
+            SourcePlan::Object(_) if self.options.version.is_some() => {
+                "run the same push again".to_owned()
+            }
             SourcePlan::Object(_) => "run the same push with --start".to_owned(),
             SourcePlan::Repository(_) if self.version.is_empty() => {
                 "run `s3ferry push --start`".to_owned()
