@@ -3,9 +3,10 @@
 //!
 //! The submodules derive the names ([`names`]), describe the source ([`source`]), distribute the
 //! targets' instances over stages and pipelines ([`waves`]), plan the stack sets ([`stack_set`]),
-//! and check the names ([`checks`]).
+//! and check the names ([`checks`]) and the lifecycle rules ([`lifecycle`]).
 
 mod checks;
+mod lifecycle;
 mod names;
 mod source;
 mod stack_set;
@@ -16,7 +17,7 @@ use crate::aws::partition_of;
 use crate::aws::{
     AccountId, BucketName, Partition, PipelineName, Region, RoleName, quotas::STACK_NAME,
 };
-use crate::config::{CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas};
+use crate::config::{CannedAcl, Complaint, Config, DetectChanges, Lifecycle, Permissions, Quotas};
 
 pub use source::{ObjectSource, RepositorySource, SourcePlan};
 pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
@@ -60,6 +61,8 @@ pub struct Plan {
     pub quotas: Quotas,
     /// Tags of every resource, by key.
     pub tags: Vec<(String, String)>,
+    /// Lifecycle rules of the created buckets.
+    pub lifecycle: Lifecycle,
     /// Prefix of the stack names: the name of the pipeline, or the name that the pipeline had when
     /// the stacks were created.
     stack_prefix: String,
@@ -285,6 +288,7 @@ impl Plan {
                 .iter()
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
+            lifecycle: config.lifecycle.clone(),
             stack_prefix: config.dev.pipeline.name.clone(),
         };
         let complaints = checks::complaints(&plan, config);
