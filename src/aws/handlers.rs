@@ -41,6 +41,10 @@ pub(crate) const BUCKET: [&str; 33] = [
     "s3:UntagResource",
 ];
 
+/// Additional action for an `AWS::S3::Bucket` with lifecycle rules. It is also the permission to remove
+/// the rules. Follows *DeleteBucketLifecycle* in the AWS documentation.
+pub(crate) const BUCKET_LIFECYCLE: [&str; 1] = ["s3:PutLifecycleConfiguration"];
+
 /// Actions for `AWS::S3::BucketPolicy`.
 pub(crate) const BUCKET_POLICY: [&str; 3] = [
     "s3:DeleteBucketPolicy",

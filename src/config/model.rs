@@ -36,6 +36,10 @@ pub struct Config {
     /// Tags for all resources that support tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// Lifecycle rules of the buckets that s3ferry creates. By default, there are none, and S3 keeps
+    /// all versions of all objects.
+    #[serde(default)]
+    pub lifecycle: Lifecycle,
 }
 
 /// The dev account: key, buckets, pipeline, and service role.
@@ -427,6 +431,28 @@ pub struct Quotas {
     /// fixed AWS limit is 1,000. Changing this setting moves the accounts of a large fleet to other
     /// pipelines.
     pub actions_per_pipeline: Option<u64>,
+}
+
+/// Lifecycle rules of the buckets that s3ferry creates. Current versions of source and deployed
+/// objects never expire.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lifecycle {
+    /// Days after which S3 aborts an incomplete multipart upload, in all buckets.
+    #[schemars(example = 7, range(min = 1, max = 2_147_483_647))]
+    pub abort_uploads_days: Option<u32>,
+    /// Days after which artifacts expire. The minimum is 90 days, because an approval, a retry, or a
+    /// rollback can still need them. It increases with the number of approvals.
+    #[schemars(example = 90, range(min = 1, max = 2_147_483_647))]
+    pub artifacts_days: Option<u32>,
+    /// Days after which S3 deletes replaced and deleted versions in the source bucket and the output
+    /// buckets. If s3ferry creates the source bucket, the minimum is the same as for
+    /// `artifacts_days`.
+    #[schemars(example = 365, range(min = 1, max = 2_147_483_647))]
+    pub noncurrent_days: Option<u32>,
+    /// Days after which access logs expire.
+    #[schemars(example = 365, range(min = 1, max = 2_147_483_647))]
+    pub logs_days: Option<u32>,
 }
 
 fn default_region() -> String {

@@ -14,6 +14,7 @@ pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
     plan.lengths(config, &mut found);
     plan.collisions(config, &mut found);
     found.extend(super::stack_set::complaints(config));
+    found.extend(super::lifecycle::complaints(plan));
     for (index, target) in plan.targets.iter().enumerate() {
         if target.instances.is_empty() {
             found.push(Complaint::new(

@@ -3,10 +3,12 @@
 //!
 //! The submodules derive the names ([`names`]), describe the source ([`source`]), the build
 //! ([`build`]), and the stage safety ([`safety`]), distribute the targets' instances over stages and
-//! pipelines ([`waves`]), plan the stack sets ([`stack_set`]), and check the names ([`checks`]).
+//! pipelines ([`waves`]), plan the stack sets ([`stack_set`]), and check the names ([`checks`]) and
+//! the lifecycle rules ([`lifecycle`]).
 
 mod build;
 mod checks;
+mod lifecycle;
 mod names;
 mod safety;
 mod source;
@@ -19,7 +21,7 @@ use crate::aws::{
     AccountId, BucketName, Partition, PipelineName, Region, RoleName, quotas::STACK_NAME,
 };
 use crate::config::{
-    CannedAcl, Complaint, Config, DetectChanges, ExecutionMode, Permissions, Quotas,
+    CannedAcl, Complaint, Config, DetectChanges, ExecutionMode, Lifecycle, Permissions, Quotas,
 };
 
 pub(crate) use build::{BUILD, BUILD_ARTIFACT, SOURCE_ARTIFACT};
@@ -67,6 +69,8 @@ pub struct Plan {
     pub quotas: Quotas,
     /// Tags of every resource, by key.
     pub tags: Vec<(String, String)>,
+    /// Lifecycle rules of the created buckets.
+    pub lifecycle: Lifecycle,
     /// Prefix of the stack names: the name of the pipeline, or the name that the pipeline had when
     /// the stacks were created.
     stack_prefix: String,
@@ -300,6 +304,7 @@ impl Plan {
                 .iter()
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
+            lifecycle: config.lifecycle.clone(),
             stack_prefix: config.dev.pipeline.name.clone(),
         };
         let complaints = checks::complaints(&plan, config);

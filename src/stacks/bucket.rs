@@ -3,6 +3,7 @@
 use crate::plan::Plan;
 use crate::template::{Resource, Value, list, map};
 
+use super::lifecycle::{self, Contents};
 use super::policy::{Statement, document, tls_only};
 use super::tags;
 
@@ -14,6 +15,8 @@ pub(super) struct BucketOptions<'a> {
     pub(super) name: Value,
     /// Purpose of the bucket.
     pub(super) comment: &'a str,
+    /// The objects in the bucket.
+    pub(super) contents: Contents,
     /// Default encryption: the ARN of a key for `aws:kms`, `None` for `AES256`.
     pub(super) key: Option<Value>,
     /// Whether the bucket sends its events to EventBridge.
@@ -67,7 +70,12 @@ pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
             .with("LogFilePrefix", options.name.suffixed("/"));
         properties = properties.with("LoggingConfiguration", logging);
     }
-    let properties = properties.with_some("Tags", tags(plan));
+    let properties = properties
+        .with_some(
+            "LifecycleConfiguration",
+            lifecycle::configuration(&plan.lifecycle, options.contents),
+        )
+        .with_some("Tags", tags(plan));
     let mut resource =
         Resource::new(options.id, "AWS::S3::Bucket", options.comment, properties).retained();
     if options.log_bucket {
@@ -118,6 +126,7 @@ pub(super) fn log_bucket(
         name,
         comment: "Server access logs. S3 cannot deliver them to a bucket that is encrypted with a \
                   KMS key.",
+        contents: Contents::Logs,
         key: None,
         events: false,
         log_bucket: false,

@@ -5,6 +5,7 @@ use crate::plan::Plan;
 use crate::template::{Condition, Output, Parameter, Resource, Template, Value};
 
 use super::bucket::{BucketOptions, bucket, bucket_policy, log_bucket};
+use super::lifecycle::Contents;
 use super::policy::tls_only;
 use super::{
     CREATE_PIPELINE, GENERATED, KEY_ID, PIPELINE_NAME, SERVICE_ROLE_ARN, build, key, pipeline,
@@ -79,6 +80,7 @@ fn buckets(plan: &Plan) -> Vec<Resource> {
             name: source.bucket.name.as_str().into(),
             comment: "The pipeline's source bucket. A new version of the source object starts the \
                       pipeline.",
+            contents: Contents::Files,
             key: source.encryption_key.as_ref().map(Value::from),
             events: plan.has_change_rule(),
             log_bucket: dev.log_bucket.is_some(),

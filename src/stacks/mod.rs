@@ -7,6 +7,7 @@ mod dev;
 mod generated;
 mod key;
 mod key_grants;
+mod lifecycle;
 mod limits;
 mod merge;
 mod pipeline;

@@ -8,6 +8,7 @@ use crate::template::{Item, Resource, Value, map};
 
 use super::bucket::{BucketOptions, bucket, bucket_policy};
 use super::key::REPLICA;
+use super::lifecycle::Contents;
 use super::policy::{Statement, tls_only};
 use super::readers::{Readers, readers};
 use super::values::{self, one_or_list};
@@ -43,6 +44,7 @@ pub(super) fn store(plan: &Plan, store: Store<'_>) -> Vec<Resource> {
                 "Artifact store of the pipeline in this region. CodePipeline copies the artifacts \
                  to it."
             },
+            contents: Contents::Artifacts,
             key: Some(key.clone()),
             events: false,
             log_bucket: store.log_bucket.is_some(),

@@ -7,6 +7,7 @@ use crate::plan::{Plan, TargetPlan};
 use crate::template::{Output, Resource, Template, Value, list, map};
 
 use super::bucket::{BucketOptions, bucket, bucket_arn, bucket_policy, log_bucket};
+use super::lifecycle::Contents;
 use super::policy::{Statement, document, tls_only};
 use super::roles::managed_policy;
 use super::values::key_arn_text;
@@ -28,6 +29,7 @@ pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
             name: bucket_name.clone(),
             comment: "Output bucket of the pipeline. This account owns all objects, regardless of \
                       who writes them.",
+            contents: Contents::Files,
             key: target.encryption_key.as_ref().map(Value::from),
             events: false,
             log_bucket: target.names.log_bucket.is_some(),

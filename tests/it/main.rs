@@ -12,6 +12,7 @@ mod authorize;
 mod authz_cases;
 mod authz_properties;
 mod aws_facts;
+mod buckets;
 mod build;
 mod cli;
 mod cli_adopt;

@@ -287,6 +287,14 @@ fn cases() -> Vec<Case> {
         "tags:\n  \"no\": \"on\"\n  \"012\": \"12:30:45\"\n  \"a b:c/d=e+f-g@h\": \"\"\n  été: \
          \"2026-01-01\"\n  \"null\": \"null\"",
     );
+    let lifecycle = "lifecycle: {abort_uploads_days: 7, artifacts_days: 90, noncurrent_days: 365, \
+                     logs_days: 365}";
+    top("lifecycle", lifecycle);
+    top("lifecycle-of-logs", "lifecycle: {logs_days: 1}");
+    top(
+        "lifecycle-article",
+        &format!("{lifecycle}\npermissions: article\ntags: {{team: web}}"),
+    );
     top(
         "quotas",
         "quotas: {trust_policy_characters: 4096, managed_policies_per_role: 20, \

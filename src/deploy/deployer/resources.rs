@@ -15,6 +15,8 @@ use crate::template::function;
 #[derive(Default)]
 struct Arns {
     buckets: Vec<String>,
+    /// Buckets with lifecycle rules.
+    expiring: Vec<String>,
     bucket_policies: Vec<String>,
     /// All keys in the account and region, because AWS assigns key IDs.
     keys: Vec<String>,
@@ -53,6 +55,11 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
     };
     let mut found = vec![
         new("Buckets", &handlers::BUCKET, &arns.buckets),
+        new(
+            "BucketLifecycles",
+            &handlers::BUCKET_LIFECYCLE,
+            &arns.expiring,
+        ),
         new(
             "BucketPolicies",
             &handlers::BUCKET_POLICY,
@@ -119,6 +126,13 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
 impl Arns {
     fn add(&mut self, plan: &Plan, place: &Place<'_>) {
         self.buckets.extend(place.all("AWS::S3::Bucket", "Arn"));
+        let buckets = place.of_type("AWS::S3::Bucket");
+        let expiring = buckets.filter(|bucket| {
+            let rules = bucket.value.at(["Properties", "LifecycleConfiguration"]);
+            rules.is_some()
+        });
+        self.expiring
+            .extend(expiring.map(|bucket| place.attribute(&bucket.key, "Arn")));
         for policy in place.of_type("AWS::S3::BucketPolicy") {
             let bucket = place.property(policy, "Bucket");
             self.bucket_policies.push(plan.bucket_arn(&bucket));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::lifecycle::{self, Contents};
 use super::super::policy::{Statement, document};
 use super::super::roles::managed_policy;
 use super::super::{GENERATED, tags};
@@ -145,35 +146,51 @@ fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
 }
 
 fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
-    let made = group.targets.iter().filter(|target| target.create_bucket);
-    let buckets: Vec<String> = made
-        .flat_map(|target| {
-            std::iter::once(&target.names.bucket)
-                .chain(&target.names.log_bucket)
-                .map(|bucket| pattern(target, &plan.bucket_arn(bucket)))
-        })
-        .collect();
+    let (mut buckets, mut expiring) = (Vec::new(), Vec::new());
+    for target in group.targets.iter().filter(|target| target.create_bucket) {
+        let output = std::iter::once((&target.names.bucket, Contents::Files));
+        let logs = target.names.log_bucket.iter();
+        for (bucket, contents) in output.chain(logs.map(|bucket| (bucket, Contents::Logs))) {
+            let arn = pattern(target, &plan.bucket_arn(bucket));
+            if lifecycle::configuration(&plan.lifecycle, contents).is_some() {
+                expiring.push(arn.clone());
+            }
+            buckets.push(arn);
+        }
+    }
     if buckets.is_empty() {
         return None;
     }
     // The delete permission is for the rollback of a failed creation. An existing bucket is
     // retained, and a bucket with objects cannot be deleted.
-    let statement = Statement::allow(
-        "ManageBuckets",
-        "Manages the buckets in the template and their settings, but not their objects.",
-    )
-    .actions(all([
-        &handlers::BUCKET,
-        &handlers::BUCKET_POLICY,
-        &["s3:GetBucketLocation"],
-    ]))
-    .on(unique(buckets));
+    let mut statements = vec![
+        Statement::allow(
+            "ManageBuckets",
+            "Manages the buckets in the template and their settings, but not their objects.",
+        )
+        .actions(all([
+            &handlers::BUCKET,
+            &handlers::BUCKET_POLICY,
+            &["s3:GetBucketLocation"],
+        ]))
+        .on(unique(buckets)),
+    ];
+    if !expiring.is_empty() {
+        statements.push(
+            Statement::allow(
+                "ManageLifecycleRules",
+                "Sets and removes the lifecycle rules of the buckets in the template.",
+            )
+            .actions(handlers::BUCKET_LIFECYCLE)
+            .on(unique(expiring)),
+        );
+    }
     Some(execution_policy(
         group,
         "BucketPolicy",
         "buckets",
         "CloudFormation creates the buckets in the template.",
-        &[statement],
+        &statements,
     ))
 }
 

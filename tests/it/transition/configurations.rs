@@ -43,7 +43,7 @@ pub(super) fn choose(random: &mut Random) -> Choices {
     choices
 }
 
-pub(super) const OPTIONS: [&str; 30] = [
+pub(super) const OPTIONS: [&str; 31] = [
     "alias",
     "multi",
     "source",
@@ -62,6 +62,7 @@ pub(super) const OPTIONS: [&str; 30] = [
     "permissions",
     "organization",
     "tags",
+    "lifecycle",
     "targets",
     "t.accounts",
     "t.create",
@@ -123,6 +124,12 @@ pub(super) fn value(random: &mut Random, name: &str) -> String {
         "permissions" => &["least", "least", "article"],
         "organization" => &["null", "null", "o-exampleorg1"],
         "tags" => &["{}", "{team: web}"],
+        "lifecycle" => &[
+            "{}",
+            "{}",
+            "{abort_uploads_days: 7}",
+            "{abort_uploads_days: 1, artifacts_days: 90, noncurrent_days: 365, logs_days: 30}",
+        ],
         "targets" => &[
             "one",
             "two",
@@ -228,7 +235,7 @@ pub(super) fn config(choices: &Choices) -> String {
         "dev:\n  account: \"111111111111\"\n  key: {{alias: {}, multi_region: {}}}\n  source: \
          {{{source}}}\n  build: {}\n  artifacts: {{bucket: {}, create: {}}}\n  pipeline: {{name: {}, \
          service_role: {}}}\n  permissions_boundary: {}\n  access_logs: {}\npermissions: {}\norganization: \
-         {}\ntags: {}\nquotas: {}\ntargets:\n{targets}",
+         {}\ntags: {}\nlifecycle: {}\nquotas: {}\ntargets:\n{targets}",
         get("alias"),
         get("multi"),
         get("build"),
@@ -241,6 +248,7 @@ pub(super) fn config(choices: &Choices) -> String {
         get("permissions"),
         get("organization"),
         get("tags"),
+        get("lifecycle"),
         get("quotas"),
     )
 }
