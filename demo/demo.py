@@ -23,6 +23,8 @@ import botocore.exceptions
 from emulator import Emulator
 
 DEV, PROD, STRANGER = "111111111111", "222222222222", "333333333333"
+# The accounts of the second configuration.
+DEV_2, PROD_2 = "444444444444", "555555555555"
 REGION = "us-east-1"
 PIPELINE = "crossaccountdeploy"
 SERVICE_ROLE = f"arn:aws:iam::{DEV}:role/service-role/AWSCodePipelineServiceRole-{REGION}-{PIPELINE}"
@@ -39,7 +41,9 @@ def main(program):
     with tempfile.TemporaryDirectory(prefix="s3ferry-demo-") as folder:
         folder = pathlib.Path(folder)
         with Emulator(folder / "emulator.log") as emulator:
-            demonstrate(Shell(program, folder, emulator), emulator)
+            demonstrate(Shell(program, folder / "first", emulator, DEV, PROD), emulator)
+            demonstrate_build(Shell(program, folder / "second", emulator, DEV_2, PROD_2), emulator)
+            title("All results are as expected.")
 
 
 def demonstrate(shell, emulator):
@@ -101,20 +105,77 @@ def demonstrate(shell, emulator):
     pipeline.put(administrator, "index.html", b"an administrator's", who="administrator")
     refused("the deploy role writes to it", lambda: pipeline.put(pipeline.assume(), "index.html", b""))
 
-    title("All results are as expected.")
+
+def demonstrate_build(shell, emulator):
+    title("10  Deploy a pipeline that builds a repository (examples/repository.yaml)")
+    example = pathlib.Path(__file__).resolve().parent.parent / "examples" / "repository.yaml"
+    text = example.read_text()
+    for old, new in ((DEV, DEV_2), (PROD, PROD_2), ("eu-west-1", REGION)):
+        text = text.replace(old, new)
+    (shell.folder / "s3ferry.yaml").write_text(text)
+    shell.run("synth", show=first_paragraph)
+    shell.run("prove --strict", show=last_line)
+    shell.run("deploy --all --yes", show=without_events)
+
+    title("11  Make the calls of the build with its role, and calls that it must not make")
+    dev = emulator.account(DEV_2)
+    outputs = stack_outputs(dev)
+    store, key = outputs["ArtifactBucketName"], outputs["DeployKeyArn"]
+    name = f"{REGION}-site"
+    service = f"arn:aws:iam::{DEV_2}:role/service-role/AWSCodePipelineServiceRole-{name}"
+    service = emulator.session_of_service(service, "codepipeline.amazonaws.com")
+    role = f"arn:aws:iam::{DEV_2}:role/site-{REGION}-build"
+    build = emulator.session_of_service(role, "codebuild.amazonaws.com")
+    deploy_role = f"arn:aws:iam::{PROD_2}:role/prods3role"
+    source, built = "site/SourceArti/demo.zip", "site/BuildArtif/demo.zip"
+
+    def put(session, where, body):
+        session("s3").put_object(
+            Bucket=store, Key=where, Body=body, ServerSideEncryption="aws:kms", SSEKMSKeyId=key
+        )
+
+    put(service, source, b"source")
+    done("service role", "wrote the source", f"s3://{store}/{source}")
+    if build("s3").get_object(Bucket=store, Key=source)["Body"].read() != b"source":
+        raise Unexpected("the build reads a different source artifact")
+    done("build", "read the source", f"s3://{store}/{source}")
+    put(build, built, b"site")
+    done("build", "wrote the output", f"s3://{store}/{built}")
+    credentials = service("sts").assume_role(RoleArn=deploy_role, RoleSessionName="demo")["Credentials"]
+    deploy = emulator.session(credentials)
+    if deploy("s3").get_object(Bucket=store, Key=built)["Body"].read() != b"site":
+        raise Unexpected("the deploy role reads a different output")
+    done("deploy role", "read the output", f"s3://{store}/{built}")
+    output = stack_outputs(emulator.account(PROD_2))["OutputBucketName"]
+    deploy("s3").put_object(Bucket=output, Key="index.html", Body=b"site")
+    done("deploy role", "put", f"s3://{output}/index.html")
+    for what, call in (
+        ("the build replaces the source artifact", lambda: put(build, source, b"other")),
+        ("the build writes another pipeline's artifact", lambda: put(build, "other/BuildArtif/x", b"x")),
+        (
+            "the build assumes the deploy role",
+            lambda: build("sts").assume_role(RoleArn=deploy_role, RoleSessionName="build"),
+        ),
+        (
+            "the build writes to the output bucket",
+            lambda: build("s3").put_object(Bucket=output, Key="index.html", Body=b"x"),
+        ),
+        ("the build reads the output bucket", lambda: build("s3").get_object(Bucket=output, Key="index.html")),
+    ):
+        refused(what, call)
 
 
 class Shell:
     """Runs s3ferry in the folder of the demo with its AWS profiles, and shows the output."""
 
-    def __init__(self, program, folder, emulator):
+    def __init__(self, program, folder, emulator, dev, prod):
         self.program = str(pathlib.Path(program).resolve())
         self.folder = folder
         aws = folder / "aws"
-        aws.mkdir()
+        aws.mkdir(parents=True)
         credentials = [
             f"[{name}]\naws_access_key_id = {account}\naws_secret_access_key = {Emulator.SECRET}\n"
-            for name, account in (("dev", DEV), ("prod", PROD))
+            for name, account in (("dev", dev), ("prod", prod))
         ]
         (aws / "credentials").write_text("".join(credentials))
         (aws / "config").write_text(f"[profile dev]\nregion = {REGION}\n[profile prod]\nregion = {REGION}\n")
@@ -316,6 +377,10 @@ def without_events(text):
 def first_paragraph(text):
     first, _, rest = text.partition("\n\n")
     return f"{first}\n…" if rest.strip() else first
+
+
+def last_line(text):
+    return text.rstrip().rsplit("\n", 1)[-1]
 
 
 def title(text):

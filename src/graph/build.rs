@@ -307,6 +307,10 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
             let name = id.strip_suffix(SECRET_SUFFIX).unwrap_or(id);
             (call.resource.as_str(), name, String::new())
         }
+        Kind::Alarm => {
+            let name = rest.strip_prefix("alarm:").unwrap_or(rest);
+            (call.resource.as_str(), name, String::new())
+        }
         _ => (call.resource.as_str(), last(rest), String::new()),
     };
     let mut end = End::new(kind, arn, name, call.owner());

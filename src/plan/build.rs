@@ -15,9 +15,6 @@ pub(crate) const SOURCE_ARTIFACT: &str = "SourceArtifact";
 /// The artifact that the build action outputs.
 pub(crate) const BUILD_ARTIFACT: &str = "BuildArtifact";
 
-/// CodePipeline truncates the name of an artifact to this many characters in its key.
-const ARTIFACT_NAME_LENGTH: usize = 10;
-
 /// A build in a CodeBuild project.
 #[derive(Debug, Clone)]
 pub struct BuildPlan {
@@ -142,7 +139,7 @@ impl Plan {
     /// Returns ARN patterns of the objects that store an artifact. CodePipeline truncates the names
     /// of the pipeline and the artifact in the keys.
     pub(crate) fn artifact_arns(&self, bucket: &str, artifact: &str) -> Vec<String> {
-        let name: String = artifact.chars().take(ARTIFACT_NAME_LENGTH).collect();
+        let name: String = artifact.chars().take(super::ARTIFACT_NAME_LENGTH).collect();
         let all = self.artifact_objects_arns(bucket).into_iter();
         all.map(|all| {
             let folder = all.trim_end_matches('*').trim_end_matches('/');

@@ -2,12 +2,14 @@
 //! an execution can still need.
 
 use super::{Plan, StagePlan, TargetPlan};
-use crate::config::{Complaint, OnFailure};
+use crate::config::{Complaint, ExecutionMode, OnFailure};
 
 /// Days that a manual approval waits by default. Follows *Quotas in AWS CodePipeline* in the AWS
 /// documentation.
 const APPROVAL_DAYS: u32 = 7;
 const MINUTES_PER_DAY: u32 = 24 * 60;
+/// The minimum, so that operators have time to notice a waiting or failed execution.
+const LEAST_DAYS: u32 = 90;
 /// Days that a manual approval can wait at most: 86,400 minutes. Follows *ActionDeclaration* in the
 /// AWS documentation. An existing pipeline can have approvals with this timeout.
 const LONGEST_APPROVAL_DAYS: u32 = 60;
@@ -57,7 +59,9 @@ pub(super) fn complaints(plan: &Plan) -> Vec<Complaint> {
             ));
         }
     }
-    let (waiting, least) = plan.retention();
+    let waiting = plan.waiting_days();
+    let least = waiting.saturating_add(RETRY_DAYS).max(LEAST_DAYS);
+    let is_queued = plan.dev.execution_mode == ExecutionMode::Queued && waiting > 0;
     for (key, days, is_used, what) in [
         (
             "artifacts_days",
@@ -73,13 +77,23 @@ pub(super) fn complaints(plan: &Plan) -> Vec<Complaint> {
             "its version of the source object",
         ),
     ] {
-        if let Some(days) = days.filter(|days| is_used && *days < least) {
+        if days.is_some() && is_used && is_queued {
+            found.push(Complaint::new(
+                &format!("lifecycle.{key}"),
+                format!(
+                    "`{key}` cannot be used with `execution_mode: queued` and approvals or alarms: \
+                     an execution waits for all earlier executions, however long they wait"
+                ),
+                format!("remove `{key}`, or remove `execution_mode`"),
+            ));
+        } else if let Some(days) = days.filter(|days| is_used && *days < least) {
             found.push(Complaint::new(
                 &format!("lifecycle.{key}"),
                 format!(
                     "{days} days are too short: an execution can need {what} for {least} days, \
-                     which are {waiting} days for approvals and alarms and {RETRY_DAYS} days for a retry or a \
-                     rollback"
+                     which are {waiting} days for approvals and alarms and {} days for a retry or a \
+                     rollback",
+                    least - waiting
                 ),
                 format!("set `{key}` to {least} or more"),
             ));
@@ -105,15 +119,11 @@ pub(super) fn complaints(plan: &Plan) -> Vec<Complaint> {
 
 impl Plan {
     /// Returns the number of days that an execution of all pipelines can wait for approvals and
-    /// alarms, and the number of days that its artifacts and its version of the source must be
-    /// available.
-    fn retention(&self) -> (u32, u32) {
+    /// alarms.
+    fn waiting_days(&self) -> u32 {
         let stages = self.pipelines.iter().flat_map(|pipeline| &pipeline.stages);
-        let waiting = stages
-            .map(|stage| self.waiting(stage))
-            .fold(0_u32, u32::saturating_add)
-            .max(LONGEST_APPROVAL_DAYS);
-        (waiting, waiting.saturating_add(RETRY_DAYS))
+        let days = stages.map(|stage| self.waiting(stage));
+        days.fold(0_u32, u32::saturating_add)
     }
 
     /// Returns the number of days that an execution can wait in a stage.

@@ -31,7 +31,9 @@ pub use source::{ObjectSource, RepositorySource, SourcePlan};
 pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
 
 /// CodePipeline truncates the pipeline name to this many characters in the keys of its artifacts.
-const ARTIFACT_FOLDER_LENGTH: usize = 20;
+pub(crate) const ARTIFACT_FOLDER_LENGTH: usize = 20;
+/// CodePipeline truncates the name of an artifact to this many characters in its key.
+pub(crate) const ARTIFACT_NAME_LENGTH: usize = 10;
 
 /// Name of the source action of every pipeline.
 pub(crate) const SOURCE_ACTION: &str = "Source";

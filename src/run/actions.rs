@@ -299,6 +299,9 @@ impl Run<'_> {
                 self.add(&by_build, Needed, action, &own(on), calls.clone(), None);
             }
         }
+        if let Some(what) = &build.unknown {
+            self.not_modelled(&by_build, "CodeBuild", what);
+        }
         for (number, secret) in build.secrets.iter().enumerate() {
             let which = match number {
                 0 => by_build.which.to_owned(),

@@ -151,6 +151,7 @@ impl Run<'_> {
         is_service_role: bool,
     ) {
         let land = self.land;
+        let store = &pipeline.store_of(store, artifact);
         let object = key_of(&pipeline.name, artifact);
         let bucket = &self.bucket_of(store);
         let key = self.store_key(pipeline, store, bucket, scope.caller);
@@ -200,6 +201,7 @@ impl Run<'_> {
         scope: &Scope<'_>,
         (decrypt, reader): (Step, Reader),
     ) {
+        let store = &pipeline.store_of(store, artifact);
         let object = key_of(&pipeline.name, artifact);
         let bucket = &self.bucket_of(store);
         let key = self.store_key(pipeline, store, bucket, scope.caller);
@@ -209,7 +211,10 @@ impl Run<'_> {
         match reader {
             Reader::Action => self.on_bucket(scope, Documented, &["s3:ListBucket"], bucket),
             // The permissions that AWS lists for the service role of a project.
-            Reader::Build => self.on_bucket(scope, Documented, &BUCKET_READS[1..], bucket),
+            Reader::Build => {
+                let reads = ["s3:GetBucketAcl", "s3:GetBucketLocation"];
+                self.on_bucket(scope, Documented, &reads, bucket);
+            }
             Reader::Copy => {}
         }
         let scope = scope.at(decrypt);

@@ -38,6 +38,7 @@ pub(crate) use key_state::{KeyState, is_cryptographic};
 pub use landscape::{Doubt, Instance, Place};
 pub use step::Step;
 
+use crate::plan::{ARTIFACT_FOLDER_LENGTH, ARTIFACT_NAME_LENGTH};
 use crate::policy::evaluation::{Context, ContextValue};
 use artifacts::named;
 use encryption::{Use, UsedKey};
@@ -72,8 +73,8 @@ pub(crate) const ARTIFACT: &str = "SourceArti/aB3dE5f";
 /// Returns the key of an artifact. CodePipeline truncates the pipeline name to 20 characters and
 /// the artifact name to 10.
 pub(crate) fn key_of(pipeline: &str, artifact: &str) -> String {
-    let folder: String = pipeline.chars().take(20).collect();
-    let name: String = artifact.chars().take(10).collect();
+    let folder: String = pipeline.chars().take(ARTIFACT_FOLDER_LENGTH).collect();
+    let name: String = artifact.chars().take(ARTIFACT_NAME_LENGTH).collect();
     format!("{folder}/{name}/{ARTIFACT_ID}")
 }
 

@@ -122,10 +122,15 @@ pub(crate) struct Build {
     pub(crate) project: Value,
     /// ARN of the service role of the project.
     pub(crate) role: Value,
+    /// The key that encrypts the output, as the project specifies it; `None` for the AWS managed
+    /// key.
+    pub(crate) key: Option<Value>,
     /// ARN of the log group, if a template shows that the build writes to one.
     pub(crate) log_group: Option<Value>,
     /// ARNs of the secrets that the build reads.
     pub(crate) secrets: Vec<Value>,
+    /// A setting whose calls are not modeled, if there is one.
+    pub(crate) unknown: Option<String>,
     /// Why every build fails, if it does.
     pub(crate) fault: Option<String>,
     /// The location of the project, or of the action if no template contains the project.
@@ -247,6 +252,25 @@ impl Pipeline {
         here(region)
             .or_else(|| here(&self.region))
             .or(self.stores.first())
+    }
+
+    /// Returns the store of an artifact, with the key that encrypts the artifact. CodeBuild encrypts
+    /// the output of a build with the key of its project. A copy in another region is encrypted with
+    /// the key of its store.
+    pub(crate) fn store_of(&self, store: &Store, artifact: &str) -> Store {
+        let mut actions = self.actions.iter();
+        let maker = actions.find(|action| action.outputs.iter().any(|name| name == artifact));
+        match maker {
+            Some(Action {
+                work: Work::Build(build),
+                region,
+                ..
+            }) if *region == store.region => Store {
+                key: build.key.clone(),
+                ..store.clone()
+            },
+            _ => store.clone(),
+        }
     }
 
     /// Returns the service role, if it is known.

@@ -285,7 +285,8 @@ fn build_spec(settings: &BuildSettings) -> String {
             files: [&files],
         },
     };
-    serde_yaml::to_string(&specification).unwrap_or_default()
+    // CodeBuild rejects a specification that is not valid, so a build never runs other commands.
+    serde_yaml::to_string(&specification).unwrap_or_else(|error| format!("invalid: {error}"))
 }
 
 /// Builds the build stage. An additional pipeline has a condition for entering the stage.

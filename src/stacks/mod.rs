@@ -175,8 +175,9 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
         .filter(|build| build.settings.is_none())
     {
         found.push(format!(
-            "CodeBuild project `{}` must have the service role {} and the type CODEPIPELINE for its \
-             source and its artifacts; the dev stack attaches a policy for the artifacts to the \
+            "CodeBuild project `{}` must have the service role {}, the type CODEPIPELINE for its source \
+             and its artifacts, and the key in the DeployKeyArn output of the dev stack as its \
+             encryption key; the dev stack attaches a policy for the artifacts to the \
              role, but not for logs, secrets, or anything else that the build uses",
             build.project, build.role.arn
         ));

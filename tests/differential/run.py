@@ -4,7 +4,7 @@
 but runs are known to succeed without it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from templates import Key, Role
 
@@ -73,6 +73,8 @@ class Run:
 
     def __init__(self, world):
         self.world, self.calls = world, []
+        #: The stores of the artifacts that builds output, with the keys that encrypt them.
+        self.built = {}
         for template in world.templates:
             for name in template.of_type("CodePipeline::Pipeline"):
                 self.pipeline(template, name)
@@ -292,7 +294,10 @@ class Run:
             if (other.account, other.region) == (account, region) and other.reference(logical) == name
         ]
         if not found:
-            return self.world.role(None)
+            self.calls.append(
+                Call("build", self.world.role(None), "CodeBuild", None, NEEDED, unknown="the settings")
+            )
+            return self.world.role(None), None, None
         other, project = found[0]
         role = self.world.role(other.maybe(project["ServiceRole"]))
         # CodeBuild User Guide, "Cross-service confused deputy prevention".
@@ -313,7 +318,7 @@ class Run:
                 self.calls.append(
                     Call("build", role, "secretsmanager:GetSecretValue", arn, NEEDED, account, region)
                 )
-        return role
+        return role, project, other
 
     def deploy(self, caller, template, configuration):
         """Adds the calls of a deploy action (CodePipeline User Guide, "Amazon S3 deploy action reference")."""
@@ -447,13 +452,15 @@ class Run:
         provider = (kind["Category"], kind["Owner"], kind["Provider"])
         is_build = provider in (("Build", "AWS", "CodeBuild"), ("Test", "AWS", "CodeBuild"))
         if is_build:
-            caller = self.build(caller, template, configuration)
+            caller, project, other = self.build(caller, template, configuration)
         for artifact in action.get("InputArtifacts", []):
             object_key = f"{pipeline[:20]}/{artifact['Name'][:10]}/{ARTIFACT}"
             made_in = self.made_in(template, properties, artifact["Name"])
             if region != made_in:
-                self.copy(service_role, stores.get(made_in), store, object_key)
-            self.read(caller, store, object_key, is_build)
+                main = self.built.get((pipeline, artifact["Name"]), stores.get(made_in))
+                self.copy(service_role, main, store, object_key)
+            encrypted = self.built.get((pipeline, artifact["Name"]), store) if region == made_in else store
+            self.read(caller, encrypted, object_key, is_build)
         if provider == ("Source", "AWS", "S3"):
             self.source(caller, template, configuration)
         elif provider == ("Source", "AWS", "CodeStarSourceConnection"):
@@ -472,6 +479,13 @@ class Run:
             )
         for artifact in action.get("OutputArtifacts", []):
             object_key = f"{pipeline[:20]}/{artifact['Name'][:10]}/{ARTIFACT}"
+            if is_build:
+                # CodeBuild User Guide, "Create a build project": the output is encrypted with the key of
+                # the project.
+                key = project and project.get("EncryptionKey")
+                store = replace(store, encrypted=project is None or key is not None,
+                                key=other.maybe(key) if key else None)  # fmt: skip
+                self.built[pipeline, artifact["Name"]] = store
             self.store(caller, store, object_key, caller is service_role)
 
     def start(self, caller, target, template, step="invoke"):

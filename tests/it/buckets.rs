@@ -156,6 +156,14 @@ fn artifacts_must_outlive_approvals_retries_and_rollbacks() {
         "set `artifacts_days` to 92 or more",
     );
     Project::with(&with(&slow, 92)).expect("synth", 0);
+    let queued = SMALL.replace("dev:\n", "dev:\n  pipeline: {execution_mode: queued}\n");
+    Project::with(&with(&queued, 90)).expect("synth", 0);
+    rejected(
+        &with(&format!("{queued}    approval: true\n"), 365),
+        "`artifacts_days` cannot be used with `execution_mode: queued`",
+        "365",
+        "remove `artifacts_days`",
+    );
     rejected(
         &with(&format!("{SMALL}    on_failure: rollback\n"), 365),
         "`artifacts_days` and `on_failure: rollback` of target `prod` cannot be used together",
@@ -217,9 +225,17 @@ fn a_rule_for_a_bucket_that_is_not_created_is_rejected() {
     );
 }
 
-/// Returns the actions that a policy allows for a resource.
+/// Returns the actions that a policy allows for a resource. A long policy consists of several
+/// documents by name.
 fn actions<'p>(policy: &'p Json, resource: &str) -> Vec<&'p str> {
-    let statements = policy["Statement"].as_array().expect("statements").iter();
+    let documents: Vec<&Json> = match policy.get("Statement") {
+        Some(_) => vec![policy],
+        None => policy.as_object().expect("documents").values().collect(),
+    };
+    let statements = documents
+        .into_iter()
+        .flat_map(|one| one["Statement"].as_array());
+    let statements = statements.flatten();
     let of_resource = statements.filter(|statement| match &statement["Resource"] {
         Json::Array(all) => all.iter().any(|one| one == resource),
         one => one == resource,
@@ -236,7 +252,7 @@ fn only_the_deployer_of_a_bucket_with_rules_may_set_them() {
     let put = "s3:PutLifecycleConfiguration";
     let may = |config: &str, profile: &str, bucket: &str| {
         let run = Project::with(config).expect(&format!("deployer-policy --profile {profile}"), 0);
-        let policy: Json = serde_json::from_str(&run.stdout).expect("one document");
+        let policy: Json = serde_json::from_str(&run.stdout).expect("JSON");
         let actions = actions(&policy, &format!("arn:aws:s3:::{bucket}"));
         assert!(actions.contains(&"s3:CreateBucket"), "{bucket}: {policy}");
         actions.contains(&put)

@@ -296,6 +296,11 @@ fn each_missing_or_excess_permission_of_the_build_is_found() {
         "reads another secret",
     );
     changed(
+        "secret:site/token-??????",
+        "secret:site/token*",
+        "reads another secret",
+    );
+    changed(
         "aws:SourceArn: arn:aws:codebuild:us-east-1:111111111111:project/crossaccountdeploy-build",
         "aws:SourceArn: arn:aws:codebuild:us-east-1:111111111111:project/*",
         "another CodeBuild project",
@@ -323,6 +328,76 @@ fn each_missing_or_excess_permission_of_the_build_is_found() {
 }
 
 #[test]
+fn the_output_is_encrypted_with_the_key_of_the_project() {
+    let project = Project::with(&config("", COMMANDS));
+    project.expect("synth", 0);
+    let right = project.read("stacks/dev.yaml");
+    let key = "      EncryptionKey: !GetAtt DeployKey.Arn\n";
+    assert_eq!(right.matches(key).count(), 1);
+    project.write("stacks/dev.yaml", right.replace(key, ""));
+    let run = project.run("prove");
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert!(run.stdout.contains("kms:Decrypt"), "{}", run.stdout);
+    assert!(run.stdout.contains("prods3role"), "{}", run.stdout);
+}
+
+#[test]
+fn settings_with_other_calls_are_unproven() {
+    let project = Project::with(&config("", COMMANDS));
+    project.expect("synth", 0);
+    let right = project.read("stacks/dev.yaml");
+    let unproven = |from: &str, to: &str, part: &str| {
+        assert!(right.contains(from), "{from}");
+        project.write("stacks/dev.yaml", right.replacen(from, to, 1));
+        let run = project.run("prove --strict");
+        let text = format!("{}{}", run.stdout, run.stderr);
+        assert_eq!(run.code, 1, "{to}\n{text}");
+        assert!(text.contains(part), "{part}\n{text}");
+    };
+    let artifacts = "      Artifacts:\n        Type: CODEPIPELINE\n";
+    unproven(
+        artifacts,
+        &format!("{artifacts}      VpcConfig:\n        VpcId: vpc-1\n"),
+        "`VpcConfig`",
+    );
+    unproven(
+        artifacts,
+        &format!("{artifacts}      Cache:\n        Type: S3\n        Location: somebodys\n"),
+        "`Cache`",
+    );
+    unproven(
+        "          version: '0.2'\n",
+        "          version: '0.2'\n          env: {secrets-manager: {A: b}}\n",
+        "`BuildSpec`",
+    );
+    unproven(
+        "        Image: aws/codebuild/",
+        "        Image: 111111111111.dkr.ecr.us-east-1.amazonaws.com/",
+        "`Image`",
+    );
+    unproven(
+        "        Type: LINUX_CONTAINER\n",
+        "        Type: LINUX_CONTAINER\n        RegistryCredential: {}\n",
+        "`RegistryCredential`",
+    );
+    unproven(
+        "        Type: LINUX_CONTAINER\n",
+        "        Type: LINUX_CONTAINER\n        EnvironmentVariables:\n          - {Name: A, Type: PARAMETER_STORE, Value: b}\n",
+        "PARAMETER_STORE",
+    );
+    unproven(
+        "                ProjectName: !Ref BuildProject\n",
+        "                ProjectName: !Ref BuildProject\n                BatchEnabled: \"true\"\n",
+        "`BatchEnabled`",
+    );
+    unproven(
+        "        Type: LINUX_CONTAINER\n",
+        "        Type: !ImportValue type\n",
+        "cannot be resolved",
+    );
+}
+
+#[test]
 fn a_project_outside_the_templates_is_known_only_from_the_configuration() {
     let role = "arn:aws:iam::111111111111:role/ci/existing";
     let project = Project::with(&config(
@@ -343,15 +418,15 @@ fn a_project_outside_the_templates_is_known_only_from_the_configuration() {
         json!(["existing"])
     );
     // The trust policy and the other policies of the role are not in the templates.
-    let found = proof(&project, 1);
-    let missing = found["missing"].to_string();
-    assert!(missing.contains("existing"), "{missing}");
+    let found = proof(&project, 0);
+    assert_eq!(found["proven"], false);
+    project.expect("prove --strict", 1);
     let calls = found["calls"].as_array().expect("calls");
     let start = calls
         .iter()
         .find(|call| call["action"] == "codebuild:StartBuild");
-    assert_eq!(start.expect("a call")["verdict"], "Allowed");
-    // With the policies, everything is proven.
+    assert_eq!(start.expect("a call")["decision"], "Allowed");
+    // With the policies, only the settings of the project are unknown, and with them the key.
     project.write(
         "trust.json",
         r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole",
@@ -361,11 +436,30 @@ fn a_project_outside_the_templates_is_known_only_from_the_configuration() {
         "identity.json",
         r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "logs:CreateLogGroup", "Resource": "arn:aws:logs:us-east-1:111111111111:log-group:/aws/codebuild/existing"}}"#,
     );
-    project.expect(
+    let run = project.expect(
         &format!(
-            "prove --policy {role}=trust.json --identity {role}=identity.json --boundary {role}="
+            "prove --format json --policy {role}=trust.json --identity {role}=identity.json \
+             --boundary {role}=none"
         ),
         0,
+    );
+    let found: Json = serde_json::from_str(&run.stdout).expect("JSON");
+    let calls = found["calls"].as_array().expect("calls");
+    let mut open: Vec<&str> = (calls.iter())
+        .filter(|call| call["decision"] == "Unproven")
+        .filter_map(|call| call["action"].as_str())
+        .collect();
+    open.sort_unstable();
+    open.dedup();
+    assert_eq!(
+        open,
+        [
+            "CodeBuild",
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:GenerateDataKey",
+            "s3:PutObject"
+        ]
     );
 }
 

@@ -90,32 +90,40 @@ impl AttackSuite<'_, '_> {
             "starts-build", "starts a build with other commands", "codebuild:StartBuild", own;
             "changes-project", "changes its project", "codebuild:UpdateProject", own;
         }
-        let approval = pipeline
-            .actions
-            .iter()
-            .find_map(|action| match &action.work {
-                Work::Approve(approve) => Some(format!(
-                    "{}/{}/{}",
-                    pipeline.arn, approve.stage, action.name
-                )),
+        let approvals: Vec<String> = (pipeline.actions.iter())
+            .filter_map(|action| match &action.work {
+                Work::Approve(approve) => Some(format!("{}/{}", approve.stage, action.name)),
                 _ => None,
-            });
-        if let Some(approval) = approval {
-            let on = (&*approval, &*pipeline.account);
+            })
+            .collect();
+        for (number, approval) in approvals.iter().enumerate() {
+            let arn = format!("{}/{approval}", pipeline.arn);
+            let on = (&*arn, &*pipeline.account);
+            let name = match number {
+                0 => "approves".to_owned(),
+                _ => format!("approves-{}", number + 1),
+            };
             let action = "codepipeline:PutApprovalResult";
-            self.add(by, "approves", "approves a deployment", action, on);
+            self.add(by, &name, "approves a deployment", action, on);
         }
         if let Some(Arn {
             partition, region, ..
         }) = Arn::parse(project)
         {
-            let secret = arn::secret(
-                partition,
-                region,
-                dev,
-                format_args!("another{SECRET_SUFFIX}"),
-            );
-            let group = arn::log_group(partition, region, dev, "/another:log-stream:another");
+            // The names begin like those that the build may use, so that a wildcard is found.
+            let secret = build
+                .secrets
+                .first()
+                .and_then(|secret| secret.as_deref().ok());
+            let secret = secret.and_then(|secret| secret.strip_suffix(SECRET_SUFFIX));
+            let secret = match secret {
+                Some(secret) => format!("{secret}-other{SECRET_SUFFIX}"),
+                None => arn::secret(partition, region, dev, format_args!("other{SECRET_SUFFIX}")),
+            };
+            let group = match &build.log_group {
+                Some(Ok(group)) => format!("{group}-other:log-stream:other"),
+                _ => arn::log_group(partition, region, dev, "/other:log-stream:other"),
+            };
             let (secret, group) = ((&*secret, dev), (&*group, dev));
             attacks! { self, by;
                 "reads-another-secret", "reads another secret", "secretsmanager:GetSecretValue",
@@ -197,18 +205,21 @@ impl AttackSuite<'_, '_> {
         let written = format!("{bucket}/{}", target.written_key());
         let written = (&*written, owner);
         let role = (target.role, account_of(target.role));
-        let Some(by) = pipeline
-            .builds()
-            .find_map(|(_, build)| build_attacker(build))
-        else {
-            return;
-        };
-        let by = &by;
-        attacks! { self, by;
-            "assumes-deploy-role", "assumes the deploy role", "sts:AssumeRole", role;
-            "reads-output", "reads deployed objects", "s3:GetObject", written;
-            "writes-output", "writes to the output bucket directly", "s3:PutObject", written;
-            "deletes-output", "deletes deployed objects", "s3:DeleteObject", written;
+        let builds = pipeline.builds().map(|(_, build)| build_attacker(build));
+        for (number, by) in builds.enumerate() {
+            let Some(by) = &by else { continue };
+            let first = self.found.len();
+            attacks! { self, by;
+                "assumes-deploy-role", "assumes the deploy role", "sts:AssumeRole", role;
+                "reads-output", "reads deployed objects", "s3:GetObject", written;
+                "writes-output", "writes to the output bucket directly", "s3:PutObject", written;
+                "deletes-output", "deletes deployed objects", "s3:DeleteObject", written;
+            }
+            if number > 0 {
+                for attack in &mut self.found[first..] {
+                    attack.call.id.push_str(&format!("-{}", number + 1));
+                }
+            }
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Reads the CodeBuild projects of build actions.
 //!
+//! A project has many settings that cause calls, such as a VPC or a cache. The proof models the
+//! settings that s3ferry generates. Any other setting makes the calls of the build unproven.
+//!
 //! Follows *AWS CodeBuild build and test action reference* and *AWS::CodeBuild::Project* in the AWS
 //! documentation.
 
@@ -7,12 +10,41 @@ use super::Reader;
 use crate::aws::arn;
 use crate::definition::model::ActionPart;
 use crate::diagnostic::Node;
-use crate::run::SECRET_SUFFIX;
 use crate::run::landscape::{Value, account_of};
 use crate::run::pipeline::{Build, Pipeline};
-use crate::template::known_text;
+use crate::run::{Doubt, SECRET_SUFFIX};
+use crate::template::{known_text, unknown_in};
 
 const PROJECT: &str = "AWS::CodeBuild::Project";
+
+/// Properties of a project that cause no calls, or whose calls are modeled.
+const PROPERTIES: [&str; 13] = [
+    "Artifacts",
+    "ConcurrentBuildLimit",
+    "Description",
+    "EncryptionKey",
+    "Environment",
+    "LogsConfig",
+    "Name",
+    "QueuedTimeoutInMinutes",
+    "ServiceRole",
+    "Source",
+    "Tags",
+    "TimeoutInMinutes",
+    "Visibility",
+];
+/// Settings of the environment that cause no calls, or whose calls are modeled.
+const ENVIRONMENT: [&str; 5] = [
+    "ComputeType",
+    "EnvironmentVariables",
+    "Image",
+    "PrivilegedMode",
+    "Type",
+];
+/// Top-level keys of a build specification that cause no calls.
+const SPECIFICATION: [&str; 3] = ["artifacts", "phases", "version"];
+/// Settings of the action that cause no further calls.
+const SETTINGS: [&str; 3] = ["BatchEnabled", "PrimarySource", "ProjectName"];
 
 impl Reader<'_, '_> {
     /// Reads a build action. The project is in the account of the role that performs the action.
@@ -24,30 +56,42 @@ impl Reader<'_, '_> {
         performer: &Value,
     ) -> Build {
         let node = part.0;
-        let batch = part.setting("BatchEnabled").and_then(known_text);
-        let name = self.setting(
-            part.setting("ProjectName"),
-            "the project of the build",
-            node,
-        );
-        let name = name.and_then(|name| match batch {
-            None | Some("false") => Ok(name),
-            Some(_) => Err(self.doubt(node, "the calls of batch builds, which are not modeled")),
-        });
+        let name = part.setting("ProjectName");
+        let name = self.setting(name, "the project of the build", node);
         let account = match performer {
-            Ok(role) => account_of(role).to_owned(),
-            Err(_) => pipeline.account.clone(),
+            Ok(role) => account_of(role),
+            Err(_) => &pipeline.account,
         };
-        match name {
-            Ok(name) => self.project(&name, &account, region, node),
-            Err(doubt) => Build {
-                project: Err(doubt.clone()),
-                role: Err(doubt),
-                log_group: None,
-                secrets: Vec::new(),
-                fault: None,
-                place: self.place(node),
-            },
+        let mut build = match name {
+            Ok(name) => self.project(&name, account, region, node),
+            Err(doubt) => self.unknown_project(Err(doubt.clone()), Err(doubt.clone()), node),
+        };
+        let settings = part.get("Configuration").and_then(Node::entries);
+        let other = settings.into_iter().flatten().find(|setting| {
+            let is_batch = setting.key == "BatchEnabled"
+                && !matches!(known_text(&setting.value), Some("false"));
+            is_batch || !SETTINGS.contains(&setting.key.as_str())
+        });
+        if let Some(setting) = other {
+            let what = format!("the setting `{}` of the build action", setting.key);
+            build.unknown.get_or_insert(what);
+        }
+        build
+    }
+
+    /// Returns a project whose settings are unknown.
+    fn unknown_project(&self, project: Value, role: Value, action: &Node) -> Build {
+        let what = "the CodeBuild project that no template contains".to_owned();
+        let doubt = Doubt::new(self.place(action), self.resource.id, what.as_str());
+        Build {
+            project,
+            role,
+            key: Some(Err(Box::new(doubt))),
+            log_group: None,
+            secrets: Vec::new(),
+            unknown: Some(what),
+            fault: None,
+            place: self.place(action),
         }
     }
 
@@ -63,7 +107,6 @@ impl Reader<'_, '_> {
                 && (here.account, here.region) == (account, region)
                 && resolver.attribute(resource.id, "").as_deref() == Some(name)
         });
-        let place = self.place(action);
         let Some(made) = made else {
             let mut known = world.projects.iter();
             let known = known.find(|project| {
@@ -76,55 +119,61 @@ impl Reader<'_, '_> {
                     Err(self.doubt(action, &reason))
                 }
             };
-            return Build {
-                project,
-                role,
-                log_group: None,
-                secrets: Vec::new(),
-                fault: None,
-                place,
-            };
+            return self.unknown_project(project, role, action);
         };
         let mut reader = Reader::new(world, made, &mut *self.doubts);
         let node = made.node;
         let property = |name: &str| reader.resolver.property(node, name);
-        let (role, logs) = (property("ServiceRole"), property("LogsConfig"));
-        let (source, artifacts) = (property("Source"), property("Artifacts"));
-        let variables = property("Environment");
-        let variables = variables
-            .as_ref()
-            .and_then(|node| node.get("EnvironmentVariables"));
-        let spec = source.as_ref().and_then(|source| source.get("BuildSpec"));
-        let is_whole = spec.and_then(known_text).is_some_and(|spec| {
-            !(spec.contains("secrets-manager") || spec.contains("parameter-store"))
-        });
-        let secrets = reader.secrets(variables, node);
-        let mut build = Build {
-            project,
-            role: reader.text(role.as_ref(), "the project's role", node),
-            log_group: reader.log_group(logs.as_ref(), name),
-            secrets: secrets
-                .into_iter()
-                .map(|id| id.map(|id| secret_arn(&id, (partition, region, account))))
-                .collect(),
-            fault: None,
-            place: reader.place(node),
+        let (role, logs, key) = (
+            property("ServiceRole"),
+            property("LogsConfig"),
+            property("EncryptionKey"),
+        );
+        let (source, artifacts, environment) = (
+            property("Source"),
+            property("Artifacts"),
+            property("Environment"),
+        );
+        let parts = [&source, &artifacts, &environment, &logs];
+        let unresolved = parts.into_iter().flatten().find_map(unknown_in);
+        let other = other_setting(
+            node,
+            source.as_ref(),
+            artifacts.as_ref(),
+            environment.as_ref(),
+        );
+        let unknown = match (unresolved, other) {
+            (Some(_), _) => Some("the settings of the project that cannot be resolved".to_owned()),
+            (None, Some(setting)) => Some(format!("the setting `{setting}` of the project")),
+            (None, None) => None,
         };
-        if spec.is_some() && !is_whole {
-            let reason = "the parameters and secrets that the build specification reads";
-            build.secrets.push(Err(reader.doubt(node, reason)));
-        }
-        let from_pipeline = [&source, &artifacts].into_iter().all(|part| {
+        let kind = |part: &Option<Node>| {
             let kind = part.as_ref().and_then(|part| part.get("Type"));
-            kind.is_none_or(|kind| known_text(kind).is_none_or(|kind| kind == "CODEPIPELINE"))
-        });
-        if !from_pipeline {
-            build.fault = Some(format!(
+            kind.and_then(known_text).map(str::to_owned)
+        };
+        let is_foreign = |kind: Option<String>| kind.is_some_and(|kind| kind != "CODEPIPELINE");
+        let fault = (is_foreign(kind(&source)) || is_foreign(kind(&artifacts))).then(|| {
+            format!(
                 "the project {name} does not get its source from CodePipeline or does not return \
                  its output to CodePipeline"
-            ));
+            )
+        });
+        let variables = environment.as_ref();
+        let variables = variables.and_then(|node| node.get("EnvironmentVariables"));
+        let place = (partition, region, account);
+        let secrets = reader.secrets(variables, node).into_iter();
+        Build {
+            project,
+            role: reader.text(role.as_ref(), "the project's role", node),
+            key: key.map(|key| reader.text(Some(&key), "the project's key", node)),
+            log_group: reader.log_group(logs.as_ref(), name),
+            secrets: secrets
+                .map(|id| id.map(|id| secret_arn(&id, place)))
+                .collect(),
+            unknown,
+            fault,
+            place: reader.place(node),
         }
-        build
     }
 
     /// Returns the ARN of the log group of a project, or `None` if it writes no logs to CloudWatch.
@@ -149,14 +198,7 @@ impl Reader<'_, '_> {
 
     /// Returns the names or ARNs of the secrets in the environment variables of a project.
     fn secrets(&mut self, variables: Option<&Node>, project: &Node) -> Vec<Value> {
-        let Some(variables) = variables else {
-            return Vec::new();
-        };
-        let Some(items) = variables.items() else {
-            return vec![Err(
-                self.doubt(variables, "the environment variables of the build")
-            )];
-        };
+        let items = variables.and_then(Node::items).unwrap_or_default();
         let mut found = Vec::new();
         for item in items {
             match item.get("Type").map(known_text) {
@@ -176,6 +218,42 @@ impl Reader<'_, '_> {
     }
 }
 
+/// Returns the first setting of a project whose calls are not modeled.
+fn other_setting(
+    project: &Node,
+    source: Option<&Node>,
+    artifacts: Option<&Node>,
+    environment: Option<&Node>,
+) -> Option<String> {
+    let beyond = |node: Option<&Node>, known: &[&str]| {
+        let mut entries = node.and_then(Node::entries).unwrap_or_default().iter();
+        let found = entries.find(|entry| !known.contains(&entry.key.as_str()));
+        found.map(|entry| entry.key.clone())
+    };
+    let image = environment.and_then(|environment| environment.get("Image"));
+    // Other images can be in a private repository.
+    let is_managed = image
+        .and_then(known_text)
+        .is_some_and(|image| image.starts_with("aws/codebuild/"));
+    let text = source
+        .and_then(|source| source.get("BuildSpec"))
+        .and_then(known_text);
+    // Without a mapping, the build specification is a file in the source or in a bucket. Other keys
+    // can name secrets, caches, and reports.
+    let specification: Option<serde_yaml::Mapping> =
+        text.and_then(|text| serde_yaml::from_str(text).ok());
+    let is_plain = specification.is_some_and(|keys| {
+        keys.keys()
+            .all(|key| key.as_str().is_some_and(|key| SPECIFICATION.contains(&key)))
+    });
+    beyond(project.get("Properties"), &PROPERTIES)
+        .or_else(|| beyond(source, &["BuildSpec", "Type"]))
+        .or_else(|| beyond(artifacts, &["Type"]))
+        .or_else(|| beyond(environment, &ENVIRONMENT))
+        .or_else(|| (!is_managed).then(|| "Image".to_owned()))
+        .or_else(|| (!is_plain).then(|| "BuildSpec".to_owned()))
+}
+
 /// Returns the ARN of a secret that is specified by its name or ARN. A JSON key and a version can
 /// follow. For a name, the random end of the ARN is a sample.
 fn secret_arn(id: &str, (partition, region, account): (&str, &str, &str)) -> String {
@@ -184,10 +262,6 @@ fn secret_arn(id: &str, (partition, region, account): (&str, &str, &str)) -> Str
         return parts.join(":");
     }
     let name = id.split(':').next().unwrap_or(id);
-    arn::secret(
-        partition,
-        region,
-        account,
-        format_args!("{name}{SECRET_SUFFIX}"),
-    )
+    let id = format_args!("{name}{SECRET_SUFFIX}");
+    arn::secret(partition, region, account, id)
 }

@@ -135,7 +135,7 @@ fn survives(change: fn(&Site)) {
             .filter(|action| *action == "ExecuteChangeSet")
             .count()
     };
-    assert!(executions >= 2, "{executions}");
+    assert!(executions > 0);
     thread::scope(|scope| {
         for nth in 1..=executions {
             scope.spawn(move || {
@@ -207,6 +207,8 @@ fn a_pipeline_with_a_repository_is_deployed_and_gets_a_bucket_again() {
     let run = site.deploy("--all --yes", 0);
     let first = "deploys the newest commit of example/website (branch main)";
     assert!(run.stderr.contains(first), "{}", run.stderr);
+    let next = "push to example/website to deploy, and run `s3ferry push --watch --profile dev`";
+    assert!(run.stderr.contains(next), "{}", run.stderr);
     works(&site);
     let live = &site.state().dev[REGION]["pipelines"]["crossaccountdeploy"]["stages"];
     let source = &live[0]["actions"][0]["configuration"];

@@ -103,7 +103,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         return Ok(Outcome::Findings);
     }
     removed::say_recorded(&session.accounts);
-    session.finish(Some(next::push(dev)))
+    session.finish(Some(next::push(&session.accounts)))
 }
 
 /// Changes a live pipeline step by step.

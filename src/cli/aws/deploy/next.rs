@@ -1,6 +1,7 @@
 //! The next steps after a deployment.
 
 use crate::deploy::StackStep;
+use crate::plan::SourcePlan;
 use crate::shell::Command;
 use crate::stacks::{KEY_ID, PIPELINE_NAME, Side};
 use crate::transition::sequence::{Leaving, Sequence};
@@ -59,12 +60,21 @@ fn has_pipeline(accounts: &Accounts<'_>) -> bool {
     outputs.is_some_and(|outputs| outputs.contains_key(PIPELINE_NAME))
 }
 
-pub(super) fn push(dev: &StackStep) -> String {
-    format!(
-        "run `{}` to upload a folder or zip file and follow the pipeline; `s3ferry sample` writes \
-         a sample site",
-        with_profile("push SITE", &dev.profile)
-    )
+/// Returns the next step after everything is deployed.
+pub(super) fn push(accounts: &Accounts<'_>) -> String {
+    let profile = &accounts.dev().profile;
+    match &accounts.project.plan.dev.source {
+        SourcePlan::Object(_) => format!(
+            "run `{}` to upload a folder or zip file and follow the pipeline; `s3ferry sample` \
+             writes a sample site",
+            with_profile("push SITE", profile)
+        ),
+        SourcePlan::Repository(source) => format!(
+            "push to {} to deploy, and run `{}` to follow the newest execution",
+            source.repository,
+            with_profile("push --watch", profile)
+        ),
+    }
 }
 
 /// Returns the step that changes an adopted pipeline.
@@ -158,8 +168,12 @@ pub(super) fn after_change(accounts: &Accounts<'_>, sequence: &Sequence) -> Stri
             })
     };
     if sequence.leaving.iter().any(is_other_bucket) {
-        let push = with_profile("push SITE --start", &dev.profile);
+        let words = match accounts.project.plan.dev.source {
+            SourcePlan::Object(_) => "push SITE --start",
+            SourcePlan::Repository(_) => "push --start",
+        };
+        let push = with_profile(words, &dev.profile);
         return format!("run `{push}`: the new output bucket is empty");
     }
-    push(dev)
+    push(accounts)
 }
