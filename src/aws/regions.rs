@@ -98,6 +98,10 @@ const WITH_CONNECTIONS: [&str; 18] = [
     "us-gov-east-1",
 ];
 
+/// The regions without the account-regional namespace for buckets. Follows *Namespaces for general
+/// purpose buckets* in the AWS documentation.
+const WITHOUT_ACCOUNT_NAMESPACE: [&str; 2] = ["me-central-1", "me-south-1"];
+
 /// Returns the names of all regions.
 pub fn regions() -> impl Iterator<Item = &'static str> {
     REGIONS.iter().map(|region| region.name)
@@ -137,6 +141,11 @@ pub(crate) fn with_connections(partition: Partition) -> Vec<&'static str> {
         .collect()
 }
 
+/// Returns whether S3 offers the account-regional namespace for buckets in a region.
+pub(crate) fn has_account_namespace(region: &str) -> bool {
+    !WITHOUT_ACCOUNT_NAMESPACE.contains(&region)
+}
+
 /// Returns the partition of a region, from its name.
 pub fn partition_of(region: &str) -> Partition {
     match region {
@@ -167,5 +176,6 @@ mod tests {
         for region in WITH_CONNECTIONS {
             assert!(has_codepipeline(region), "{region}");
         }
+        assert!(WITHOUT_ACCOUNT_NAMESPACE.into_iter().all(is_region));
     }
 }

@@ -29,6 +29,9 @@ With a build of the source:
     --repository example/website --build 'make site' \\
     --build-output 'dist/**'
 
+For bucket names that no other account can use:
+  s3ferry init --prod-account 222222222222 --bucket-namespace account
+
 For an existing pipeline:
   aws codepipeline get-pipeline --name site > site.json
   s3ferry init --from site.json --prod-account 222222222222
@@ -95,6 +98,15 @@ pub(crate) struct InitOptions {
         help_heading = "Input"
     )]
     build_output: Option<String>,
+    /// Set the namespace of the new buckets: `account` for names that no other account can use
+    #[arg(
+        long,
+        value_name = "NAMESPACE",
+        conflicts_with = "from",
+        default_value = "global",
+        help_heading = "Input"
+    )]
+    bucket_namespace: Namespace,
     /// Match the pipeline in this file, the output of `aws codepipeline get-pipeline`
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     from: Option<PathBuf>,
@@ -104,6 +116,37 @@ pub(crate) struct InitOptions {
     /// Overwrite an existing configuration
     #[arg(long, help_heading = "Behavior")]
     force: bool,
+}
+
+/// A value of `bucket_namespace`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Namespace {
+    Global,
+    Account,
+}
+
+impl Namespace {
+    /// Returns the name of a bucket for the configuration.
+    fn bucket(self, purpose: &str, account: &str, region: &str) -> String {
+        match self {
+            Self::Global => format!("s3ferry-{purpose}-{account}-{region}"),
+            Self::Account => format!("s3ferry-{purpose}"),
+        }
+    }
+
+    /// Returns the line with the setting.
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Global => {
+                "\
+# bucket_namespace: account             # or: shorter names, and s3ferry appends -ACCOUNT-REGION-an"
+            }
+            Self::Account => {
+                "\
+bucket_namespace: account               # appends -ACCOUNT-REGION-an to the names of new buckets"
+            }
+        }
+    }
 }
 
 /// Writes the configuration.
@@ -204,19 +247,31 @@ fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
         (Some(connection), Some(repository)) => {
             repository_source(connection, repository, options.branch.as_deref())
         }
-        _ => object_source(&dev, &region),
+        _ => object_source(&options.bucket_namespace.bucket("source", &dev, &region)),
     };
     let [source, tags] = match &options.build_output {
         Some(output) => with_build(source, &options.build, output),
         None => source,
     };
-    Ok(configuration(&dev, &prod, &region, &[source, tags]))
+    let source = [source, tags];
+    let namespace = options.bucket_namespace;
+    let buckets = [
+        namespace.bucket("artifacts", &dev, &region),
+        namespace.bucket("output", &prod, &region),
+    ];
+    Ok(configuration(
+        [&dev, &prod],
+        &region,
+        &source,
+        &buckets,
+        namespace,
+    ))
 }
 
 /// Returns the settings of a source object, and the setting of the target that depends on it.
-fn object_source(dev: &str, region: &str) -> [String; 2] {
+fn object_source(bucket: &str) -> [String; 2] {
     let source = format!(
-        "    bucket: s3ferry-source-{dev}-{region}
+        "    bucket: {bucket}
     object_key: sample-website.zip      # a new version starts the pipeline
     create: true                        # false: the bucket already exists
 "
@@ -379,7 +434,14 @@ fn next_steps(global: &Global, options: &InitOptions) -> String {
     format!("Next: {look}, then run `{synth}`.\n")
 }
 
-fn configuration(dev: &str, prod: &str, region: &str, [source, tags]: &[String; 2]) -> String {
+fn configuration(
+    [dev, prod]: [&str; 2],
+    region: &str,
+    [source, tags]: &[String; 2],
+    [artifacts, output]: &[String; 2],
+    namespace: Namespace,
+) -> String {
+    let setting = namespace.setting();
     format!(
         r#"# s3ferry: a pipeline in one account deploys to an S3 bucket in another account.
 # All other settings have defaults; `s3ferry schema` describes them.
@@ -394,7 +456,7 @@ dev:
     multi_region: false                 # changing this later replaces the key
   source:
 {source}  artifacts:
-    bucket: s3ferry-artifacts-{dev}-{region}
+    bucket: {artifacts}
     create: true                        # false: the bucket already exists
   pipeline:
     name: crossaccountdeploy
@@ -405,13 +467,14 @@ targets:
     account: "{prod}"            # owns the output bucket and its objects
     region: {region}
     profile: prod
-    bucket: s3ferry-output-{prod}-{region}
+    bucket: {output}
     create: true                        # false: the bucket already exists
     role: prods3role
     path: ""                            # folder in the bucket; "" is the top level
 {tags}    approval: false                     # true: the stage waits for an approval
 
 permissions: least                      # or article: the wildcards in AWS's published procedure
+{setting}
 quotas:
   actions_per_pipeline: 1000            # AWS quota; larger fleets need more pipelines
 tags: {{}}

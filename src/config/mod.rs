@@ -3,6 +3,7 @@
 //! The [`crate::plan`] module derives other names from the configured names.
 
 mod accounts;
+mod buckets;
 mod build;
 mod cron;
 mod model;
@@ -18,6 +19,7 @@ mod stack_set;
 mod stack_set_rules;
 mod validate;
 
+pub(crate) use buckets::*;
 pub(crate) use build::{Compute, Environment};
 pub(crate) use model::*;
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::buckets::{BucketNamespace, Lifecycle};
 use super::build::Build;
 use super::names;
 use super::safety::{Alarm, Approval, DeploymentWindow, ExecutionMode, OnFailure};
@@ -40,6 +41,11 @@ pub struct Config {
     /// all versions of all objects.
     #[serde(default)]
     pub lifecycle: Lifecycle,
+    /// Namespace of the buckets that s3ferry creates. With `account`, the configured names are
+    /// prefixes. s3ferry appends `-ACCOUNT-REGION-an`, and no other account can create a bucket with
+    /// such a name. Changing this setting later replaces the buckets.
+    #[serde(default)]
+    pub bucket_namespace: BucketNamespace,
 }
 
 /// The dev account: key, buckets, pipeline, and service role.
@@ -109,7 +115,8 @@ pub struct Key {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PipelineSource {
-    /// Name of the source bucket; default: `codepipeline-input-bucket`.
+    /// Name of the source bucket; default: `codepipeline-input-bucket`. A prefix of the name with
+    /// `bucket_namespace: account`, unless `create` is `false`.
     #[schemars(example = &"codepipeline-input-bucket")]
     pub bucket: Option<String>,
     /// Key of the zip file that the pipeline deploys; default: `sample-website.zip`.
@@ -184,7 +191,9 @@ pub enum DetectChanges {
 pub struct Artifacts {
     /// Bucket name; default: `codepipeline-{region}-0123456789`. `{region}` is the region of the
     /// store. If targets are in other regions, each region has a separate bucket. In these regions,
-    /// a name without `{region}` gets the region as a suffix.
+    /// a name without `{region}` gets the region as a suffix. With `bucket_namespace: account`, the
+    /// setting is a prefix of the names, and its default is `codepipeline-artifacts`. A bucket with
+    /// `create: false` keeps its name.
     #[schemars(example = &"codepipeline-us-east-1-0123456789")]
     pub bucket: Option<String>,
     /// Whether to create the bucket; `false` if it already exists.
@@ -255,7 +264,9 @@ pub struct Target {
     #[schemars(regex(pattern = names::PROFILE))]
     pub profile: Option<String>,
     /// Output bucket. The placeholder `{account}` is required if the target has several accounts,
-    /// and `{region}` is required if the target has several regions.
+    /// and `{region}` is required if the target has several regions. With `bucket_namespace:
+    /// account`, the setting is a prefix of the name, and the placeholders are optional, unless
+    /// `create` is `false`.
     #[serde(default = "default_output_bucket")]
     #[schemars(example = &"codepipeline-output-bucket")]
     pub bucket: String,
@@ -431,28 +442,6 @@ pub struct Quotas {
     /// fixed AWS limit is 1,000. Changing this setting moves the accounts of a large fleet to other
     /// pipelines.
     pub actions_per_pipeline: Option<u64>,
-}
-
-/// Lifecycle rules of the buckets that s3ferry creates. Current versions of source and deployed
-/// objects never expire.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Lifecycle {
-    /// Days after which S3 aborts an incomplete multipart upload, in all buckets.
-    #[schemars(example = 7, range(min = 1, max = 2_147_483_647))]
-    pub abort_uploads_days: Option<u32>,
-    /// Days after which artifacts expire. The minimum is 90 days, because an approval, a retry, or a
-    /// rollback can still need them. It increases with the number of approvals.
-    #[schemars(example = 90, range(min = 1, max = 2_147_483_647))]
-    pub artifacts_days: Option<u32>,
-    /// Days after which S3 deletes replaced and deleted versions in the source bucket and the output
-    /// buckets. If s3ferry creates the source bucket, the minimum is the same as for
-    /// `artifacts_days`.
-    #[schemars(example = 365, range(min = 1, max = 2_147_483_647))]
-    pub noncurrent_days: Option<u32>,
-    /// Days after which access logs expire.
-    #[schemars(example = 365, range(min = 1, max = 2_147_483_647))]
-    pub logs_days: Option<u32>,
 }
 
 fn default_region() -> String {

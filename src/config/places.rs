@@ -4,7 +4,7 @@ use crate::aws::partition_of;
 use std::collections::HashSet;
 
 use super::validate::Found;
-use super::{Config, Target, pipeline_region_problem};
+use super::{BucketNamespace, Config, Target, pipeline_region_problem};
 
 /// Returns the reason why a target cannot be in a region, and a fix.
 pub(super) fn region_problem(
@@ -111,11 +111,14 @@ impl Found {
         }
         let at = |key: &str| format!("targets.{index}.{key}");
         let has = |text: &str, part: &str| text.contains(part);
+        // A name in the account-regional namespace contains both.
+        let in_account = config.bucket_namespace == BucketNamespace::Account;
+        let is_single_name = !(in_account && target.create);
         let mut wanted = Vec::new();
-        if target.has_many_accounts() && !has(&target.bucket, "{account}") {
+        if is_single_name && target.has_many_accounts() && !has(&target.bucket, "{account}") {
             wanted.push("{account}");
         }
-        if target.has_many_regions() && !has(&target.bucket, "{region}") {
+        if is_single_name && target.has_many_regions() && !has(&target.bucket, "{region}") {
             wanted.push("{region}");
         }
         if !wanted.is_empty() {
@@ -134,8 +137,21 @@ impl Found {
                 ),
             );
         }
+        if in_account && target.has_many_regions() && !config.dev.artifacts.create {
+            self.add(
+                "dev.artifacts.create",
+                format!(
+                    "target `{}` has one template for several regions, but with \
+                     `bucket_namespace: account`, the name of the existing artifact bucket differs \
+                     from the names of the artifact buckets in the other regions",
+                    target.name
+                ),
+                "set `create: true`, or add a separate target for each region",
+            );
+        }
         if let Some(bucket) = &config.dev.artifacts.bucket
             && target.has_many_regions()
+            && !in_account
             && !has(bucket, "{region}")
         {
             self.add(

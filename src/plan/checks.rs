@@ -2,16 +2,18 @@
 //! names that two resources would share.
 
 use crate::aws::names::characters;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{InstancePlan, Plan};
 use crate::aws::quotas::{BUCKET_NAME, ROLE_NAME};
-use crate::config::{Complaint, Config};
+use crate::aws::regions::{AS_OF, has_account_namespace};
+use crate::config::{BucketNamespace, Complaint, Config};
 
 /// Returns all problems with the names.
 pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
     let mut found = Vec::new();
     plan.lengths(config, &mut found);
+    plan.namespace(&mut found);
     plan.collisions(config, &mut found);
     found.extend(super::stack_set::complaints(config));
     found.extend(super::lifecycle::complaints(plan));
@@ -45,6 +47,34 @@ impl Plan {
             let more = name.len().saturating_sub(limit);
             format!("shorten `{path}` by {}", characters(more))
         };
+        // In the account-regional namespace, the configured name is only a part of the name.
+        let dev = &self.dev;
+        let source = dev.source.object().map(|source| &source.bucket);
+        for (path, what, bucket) in [
+            ("dev.source.bucket", "the source bucket", source),
+            (
+                "dev.artifacts.bucket",
+                "the artifact bucket",
+                Some(&dev.artifact_bucket),
+            ),
+        ] {
+            if let Some(bucket) = bucket {
+                let help = shorter(&bucket.name, BUCKET_NAME.length(), path);
+                check(path, what, &bucket.name, BUCKET_NAME.length(), help);
+            }
+        }
+        if let Some(name) = &dev.log_bucket {
+            let path = match source {
+                Some(source) if source.create => "dev.source.bucket",
+                _ => "dev.artifacts.bucket",
+            };
+            let help = format!(
+                "{}, or set `access_logs: false`",
+                shorter(name, BUCKET_NAME.length(), path)
+            );
+            let what = "the log bucket of the dev account";
+            check(path, what, name, BUCKET_NAME.length(), help);
+        }
         for region in &self.regions {
             let path = "dev.artifacts.bucket";
             let names = std::iter::once(&region.artifact_bucket.name).chain(&region.log_bucket);
@@ -73,13 +103,38 @@ impl Plan {
                 ROLE_NAME.length(),
                 shorter(name, ROLE_NAME.length(), &role_path),
             );
-            let name = longest(|instance| instance.log_bucket.as_deref().unwrap_or_default());
             let path = at("bucket");
+            let name = longest(|instance| &instance.bucket.name);
+            let help = shorter(name, BUCKET_NAME.length(), &path);
+            let what = "the output bucket";
+            check(&path, what, name, BUCKET_NAME.length(), help);
+            let name = longest(|instance| instance.log_bucket.as_deref().unwrap_or_default());
             let help = format!(
                 "{}, or set `access_logs: false`",
                 shorter(name, BUCKET_NAME.length(), &path)
             );
             check(&path, "the log bucket", name, BUCKET_NAME.length(), help);
+        }
+    }
+
+    /// Checks that all created buckets are in regions with the account-regional namespace.
+    fn namespace(&self, found: &mut Vec<Complaint>) {
+        if self.bucket_namespace == BucketNamespace::Global {
+            return;
+        }
+        let created = self.buckets().filter(|(bucket, ..)| bucket.create);
+        let regions: BTreeSet<&str> = created.map(|(_, _, region)| region).collect();
+        for region in regions {
+            if !has_account_namespace(region) {
+                found.push(Complaint::new(
+                    "bucket_namespace",
+                    format!(
+                        "the buckets in `{region}` cannot be in the account-regional namespace: S3 \
+                         does not offer it there (as of {AS_OF})"
+                    ),
+                    "set `bucket_namespace: global`, or choose another region",
+                ));
+            }
         }
     }
 

@@ -21,7 +21,8 @@ use crate::aws::{
     AccountId, BucketName, Partition, PipelineName, Region, RoleName, quotas::STACK_NAME,
 };
 use crate::config::{
-    CannedAcl, Complaint, Config, DetectChanges, ExecutionMode, Lifecycle, Permissions, Quotas,
+    BucketNamespace, CannedAcl, Complaint, Config, DetectChanges, ExecutionMode, Lifecycle,
+    Permissions, Quotas,
 };
 
 pub(crate) use build::{BUILD, BUILD_ARTIFACT, SOURCE_ARTIFACT};
@@ -71,6 +72,8 @@ pub struct Plan {
     pub quotas: Quotas,
     /// Tags of every resource, by key.
     pub tags: Vec<(String, String)>,
+    /// Namespace of the created buckets.
+    pub bucket_namespace: BucketNamespace,
     /// Lifecycle rules of the created buckets.
     pub lifecycle: Lifecycle,
     /// Prefix of the stack names: the name of the pipeline, or the name that the pipeline had when
@@ -306,6 +309,7 @@ impl Plan {
                 .iter()
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
+            bucket_namespace: config.bucket_namespace,
             lifecycle: config.lifecycle.clone(),
             stack_prefix: config.dev.pipeline.name.clone(),
         };

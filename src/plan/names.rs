@@ -15,7 +15,7 @@ use crate::aws::{
     Partition,
     quotas::{BUCKET_NAME, ROLE_NAME},
 };
-use crate::config::{Config, PipelineSource, Target};
+use crate::config::{BucketNamespace, Config, PipelineSource, Target};
 
 /// Number of hash digits that distinguish shortened names.
 const DIGITS: usize = 8;
@@ -26,6 +26,12 @@ const ACCOUNT_LENGTH: usize = 12;
 
 const ACCOUNT: &str = "{account}";
 const REGION: &str = "{region}";
+
+/// The end of a bucket name in the account-regional namespace. Follows *Namespaces for general purpose
+/// buckets* in the AWS documentation.
+const IN_ACCOUNT: &str = "-{account}-{region}-an";
+/// The end of the name of a log bucket in the account-regional namespace.
+const LOGS_IN_ACCOUNT: &str = "-logs-{account}-{region}-an";
 
 pub(super) fn role_plan(partition: Partition, account: &str, path: &str, name: String) -> RolePlan {
     RolePlan {
@@ -73,22 +79,14 @@ pub(super) fn fitted(stem: &str, suffix: &str, limit: usize) -> String {
 /// truncated only if it is too long for every region, so that adding a region never changes a name.
 fn fitted_pattern(stem: &str, suffix: &str, limit: usize) -> String {
     let pattern = format!("{stem}{suffix}");
-    let length = |region: usize| {
-        let longer = |what: &str, length: usize| {
-            let times = pattern.matches(what).count();
-            (times * what.len(), times * length)
-        };
-        let (account, region) = (longer(ACCOUNT, ACCOUNT_LENGTH), longer(REGION, region));
-        pattern.chars().count() + account.1 + region.1 - account.0 - region.0
-    };
-    if length(REGION_LENGTHS.0) <= limit {
+    if expanded_length(&pattern, REGION_LENGTHS.0) <= limit {
         return pattern;
     }
     // The account and region distinguish the instances, so they follow the truncated stem.
     let mut tail = String::new();
-    let mut used = suffix.chars().count() + DIGITS + 1;
+    let mut used = expanded_length(suffix, REGION_LENGTHS.1) + DIGITS + 1;
     for (what, length) in [(ACCOUNT, ACCOUNT_LENGTH), (REGION, REGION_LENGTHS.1)] {
-        if stem.contains(what) {
+        if stem.contains(what) && !suffix.contains(what) {
             tail.push_str(&format!("-{what}"));
             used += length + 1;
         }
@@ -97,6 +95,16 @@ fn fitted_pattern(stem: &str, suffix: &str, limit: usize) -> String {
     let cut: String = literal.chars().take(limit.saturating_sub(used)).collect();
     let cut = cut.trim_end_matches(['-', '.']);
     format!("{cut}-{}{tail}{suffix}", digits(&pattern))
+}
+
+/// Returns the length of an expanded pattern for a region name of this length.
+fn expanded_length(pattern: &str, region: usize) -> usize {
+    let longer = |what: &str, length: usize| {
+        let times = pattern.matches(what).count();
+        (times * what.len(), times * length)
+    };
+    let (account, region) = (longer(ACCOUNT, ACCOUNT_LENGTH), longer(REGION, region));
+    pattern.chars().count() + account.1 + region.1 - account.0 - region.0
 }
 
 fn digits(name: &str) -> String {
@@ -121,25 +129,48 @@ pub(super) fn stack_name(pipeline: &str, template: &str, limit: usize) -> String
     fitted(&stem, &clean(&format!("-{template}")), limit)
 }
 
-/// Derives the name of a log bucket.
-fn logs(bucket: &str) -> String {
-    fitted_pattern(bucket, "-logs", BUCKET_NAME.length())
-}
-
-fn artifact_bucket_pattern(config: &Config) -> &str {
-    let given = config.dev.artifacts.bucket.as_deref();
-    given.unwrap_or("codepipeline-{region}-0123456789")
-}
-
-/// Derives the name of the artifact bucket in a region.
-fn artifact_bucket(config: &Config, region: &str) -> String {
-    let dev = &config.dev;
-    let pattern = artifact_bucket_pattern(config);
-    if pattern.contains(REGION) || region == dev.region {
-        pattern.replace(REGION, region)
-    } else {
-        fitted(pattern, &format!("-{region}"), BUCKET_NAME.length())
+/// Derives the name of a bucket from its configured name. Both can contain placeholders. An existing
+/// bucket keeps its configured name.
+fn bucket(config: &Config, stem: &str, create: bool) -> String {
+    match config.bucket_namespace {
+        BucketNamespace::Account if create => format!("{stem}{IN_ACCOUNT}"),
+        _ => stem.to_owned(),
     }
+}
+
+/// Derives the name of the log bucket from the configured name of a bucket. Both can contain
+/// placeholders.
+fn logs(config: &Config, stem: &str) -> String {
+    let suffix = match config.bucket_namespace {
+        BucketNamespace::Global => "-logs",
+        BucketNamespace::Account => LOGS_IN_ACCOUNT,
+    };
+    fitted_pattern(stem, suffix, BUCKET_NAME.length())
+}
+
+fn artifact_bucket_stem(config: &Config) -> &str {
+    let default = match config.bucket_namespace {
+        BucketNamespace::Account if config.dev.artifacts.create => "codepipeline-artifacts",
+        _ => "codepipeline-{region}-0123456789",
+    };
+    config.dev.artifacts.bucket.as_deref().unwrap_or(default)
+}
+
+/// Derives the names of the artifact bucket and its log bucket in a region.
+fn artifact_buckets(config: &Config, region: &str) -> (BucketPlan, BucketName) {
+    let dev = &config.dev;
+    let stem = artifact_bucket_stem(config);
+    let is_main = region == dev.region;
+    let in_account = config.bucket_namespace == BucketNamespace::Account;
+    let stem = if stem.contains(REGION) || is_main || in_account {
+        stem.replace(REGION, region)
+    } else {
+        fitted(stem, &format!("-{region}"), BUCKET_NAME.length())
+    };
+    let create = !is_main || dev.artifacts.create;
+    let named = |pattern: String| BucketName::new(expand(&pattern, &dev.account, region));
+    let name = named(bucket(config, &stem, create));
+    (BucketPlan { name, create }, named(logs(config, &stem)))
 }
 
 /// Returns the regions of the targets, without the region of the pipeline.
@@ -149,17 +180,11 @@ pub(super) fn regions(config: &Config, targets: &[TargetPlan]) -> Vec<RegionPlan
     instances
         .filter(|instance| seen.insert(&instance.region))
         .map(|instance| {
-            let bucket = artifact_bucket(config, &instance.region);
+            let (artifact_bucket, log_bucket) = artifact_buckets(config, &instance.region);
             RegionPlan {
                 region: instance.region.clone(),
-                log_bucket: config
-                    .dev
-                    .access_logs
-                    .then(|| BucketName::new(logs(&bucket))),
-                artifact_bucket: BucketPlan {
-                    name: BucketName::new(bucket),
-                    create: true,
-                },
+                log_bucket: config.dev.access_logs.then_some(log_bucket),
+                artifact_bucket,
             }
         })
         .collect()
@@ -182,17 +207,17 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         ),
         Some(arn) => existing_role(arn),
     };
-    let source = source(&dev.source);
-    let artifact_bucket = BucketPlan {
-        name: BucketName::new(artifact_bucket(config, region)),
-        create: dev.artifacts.create,
-    };
+    let source = source(config);
+    let (artifact_bucket, artifact_logs) = artifact_buckets(config, region);
     // Pipelines often share an artifact bucket, but rarely a source bucket.
-    let source_bucket = source.object().map(|source| &source.bucket);
-    let logged = source_bucket
-        .into_iter()
-        .chain([&artifact_bucket])
-        .find(|bucket| bucket.create && dev.access_logs);
+    let log_bucket = match source.object() {
+        Some(source) if source.bucket.create => {
+            let pattern = logs(config, source_bucket_stem(&dev.source));
+            Some(BucketName::new(expand(&pattern, account, region)))
+        }
+        _ => artifact_bucket.create.then_some(artifact_logs),
+    };
+    let artifact_pattern = bucket(config, artifact_bucket_stem(config), dev.artifacts.create);
     DevPlan {
         account: AccountId::new(account),
         region: Region::new(region),
@@ -201,10 +226,10 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         key_administrators: dev.key.administrators.clone(),
         key_deletion_window_days: dev.key.deletion_window_days,
         multi_region: dev.key.multi_region,
-        log_bucket: logged.map(|bucket| BucketName::new(logs(&bucket.name))),
+        log_bucket: log_bucket.filter(|_| dev.access_logs),
         source,
         artifact_bucket,
-        artifact_bucket_pattern: artifact_bucket_pattern(config).to_owned(),
+        artifact_bucket_pattern: artifact_pattern.replace(ACCOUNT, account),
         existing_policy: dev.artifacts.existing_policy.clone(),
         pipeline: PipelineName::new(pipeline),
         create_pipeline: dev.pipeline.create,
@@ -233,8 +258,15 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
     }
 }
 
+fn source_bucket_stem(source: &PipelineSource) -> &str {
+    let given = source.bucket.as_deref();
+    given.unwrap_or("codepipeline-input-bucket")
+}
+
 /// Plans the source, with the names of the procedure as defaults.
-fn source(source: &PipelineSource) -> SourcePlan {
+fn source(config: &Config) -> SourcePlan {
+    let dev = &config.dev;
+    let source = &dev.source;
     if let Some(connection) = &source.connection {
         return SourcePlan::Repository(RepositorySource {
             connection: connection.clone(),
@@ -244,11 +276,12 @@ fn source(source: &PipelineSource) -> SourcePlan {
             trigger: source.trigger.clone(),
         });
     }
-    let bucket = source.bucket.as_deref();
+    let create = source.create.unwrap_or(true);
+    let pattern = bucket(config, source_bucket_stem(source), create);
     SourcePlan::Object(ObjectSource {
         bucket: BucketPlan {
-            name: BucketName::new(bucket.unwrap_or("codepipeline-input-bucket")),
-            create: source.create.unwrap_or(true),
+            name: BucketName::new(expand(&pattern, &dev.account, &dev.region)),
+            create,
         },
         key: (source.object_key.as_deref().unwrap_or("sample-website.zip")).to_owned(),
         encryption_key: source.encryption_key.clone(),
@@ -289,8 +322,9 @@ pub(super) fn targets(config: &Config, partition: Partition) -> Vec<TargetPlan> 
                 }
             };
             let names = TargetNames {
-                log_bucket: (target.create && config.dev.access_logs).then(|| logs(&target.bucket)),
-                bucket: target.bucket.clone(),
+                log_bucket: (target.create && config.dev.access_logs)
+                    .then(|| logs(config, &target.bucket)),
+                bucket: bucket(config, &target.bucket, target.create),
                 role: role_pattern(target),
                 output_policy: policy("outputbucketdeployaccess"),
                 artifact_policy: policy("devkmss3access"),

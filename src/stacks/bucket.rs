@@ -1,5 +1,6 @@
 //! The source, artifact, output, and log buckets, which share most of their settings.
 
+use crate::config::BucketNamespace;
 use crate::plan::Plan;
 use crate::template::{Resource, Value, list, map};
 
@@ -36,7 +37,12 @@ pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
     if with_kms {
         rule = rule.with("BucketKeyEnabled", true);
     }
+    let namespace = match plan.bucket_namespace {
+        BucketNamespace::Global => None,
+        BucketNamespace::Account => Some("account-regional"),
+    };
     let mut properties = map([("BucketName", options.name.clone())])
+        .with_some("BucketNamespace", namespace)
         .with(
             "BucketEncryption",
             map([("ServerSideEncryptionConfiguration", list([rule]))]),

@@ -1,4 +1,6 @@
-//! The settings of the buckets that s3ferry creates: lifecycle rules.
+//! The settings of the buckets that s3ferry creates: their namespace and lifecycle rules.
+
+mod namespace;
 
 use serde_json::{Value as Json, json};
 

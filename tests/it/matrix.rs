@@ -290,6 +290,11 @@ fn cases() -> Vec<Case> {
     let lifecycle = "lifecycle: {abort_uploads_days: 7, artifacts_days: 90, noncurrent_days: 365, \
                      logs_days: 365}";
     top("lifecycle", lifecycle);
+    top("namespace", "bucket_namespace: account");
+    top(
+        "namespace-article",
+        &format!("bucket_namespace: account\n{lifecycle}\npermissions: article"),
+    );
     top("lifecycle-of-logs", "lifecycle: {logs_days: 1}");
     top(
         "lifecycle-article",
@@ -476,6 +481,21 @@ fn cases() -> Vec<Case> {
     all(
         "accounts-and-regions-article",
         fleet(multi, regions, "permissions: article"),
+    );
+    let namespace = "bucket_namespace: account";
+    all(
+        "namespace-with-placeholders",
+        fleet(multi, regions, namespace),
+    );
+    let prefix = |config: String| config.replace("out-{account}-{region}", "out");
+    all("namespace-accounts", prefix(fleet("", "", namespace)));
+    all(
+        "namespace-accounts-and-regions",
+        prefix(fleet(
+            &format!("{multi}\nartifacts: {{bucket: store}}"),
+            &format!("{regions}\nstack_set: {{}}"),
+            &format!("{namespace}\norganization: o-exampleorg1"),
+        )),
     );
     let waves: Vec<String> = (0..60)
         .map(|n| {

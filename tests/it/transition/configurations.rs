@@ -43,7 +43,7 @@ pub(super) fn choose(random: &mut Random) -> Choices {
     choices
 }
 
-pub(super) const OPTIONS: [&str; 31] = [
+pub(super) const OPTIONS: [&str; 32] = [
     "alias",
     "multi",
     "source",
@@ -63,6 +63,7 @@ pub(super) const OPTIONS: [&str; 31] = [
     "organization",
     "tags",
     "lifecycle",
+    "namespace",
     "targets",
     "t.accounts",
     "t.create",
@@ -130,6 +131,7 @@ pub(super) fn value(random: &mut Random, name: &str) -> String {
             "{abort_uploads_days: 7}",
             "{abort_uploads_days: 1, artifacts_days: 90, noncurrent_days: 365, logs_days: 30}",
         ],
+        "namespace" => &["global", "global", "global", "account"],
         "targets" => &[
             "one",
             "two",
@@ -212,14 +214,16 @@ pub(super) fn config(choices: &Choices) -> String {
         "  - {{name: other, account: \"333333333333\", {}}}\n",
         settings(&format!("other-{bucket}"), role)
     );
+    // The end of a name in the account-regional namespace distinguishes the buckets.
+    let fleet_bucket = match (get("namespace"), get("t.create")) {
+        ("account", "true") => bucket.to_owned(),
+        _ => format!("{bucket}-{{account}}-{{region}}"),
+    };
     let fleet = |more: &str| {
         format!(
             "  - {{name: fleet, accounts: [{}], {}{more}}}\n",
             get("t.accounts"),
-            settings(
-                &format!("{bucket}-{{account}}-{{region}}"),
-                &format!("{role}-{{region}}")
-            )
+            settings(&fleet_bucket, &format!("{role}-{{region}}"))
         )
     };
     let targets = match get("targets") {
@@ -235,7 +239,7 @@ pub(super) fn config(choices: &Choices) -> String {
         "dev:\n  account: \"111111111111\"\n  key: {{alias: {}, multi_region: {}}}\n  source: \
          {{{source}}}\n  build: {}\n  artifacts: {{bucket: {}, create: {}}}\n  pipeline: {{name: {}, \
          service_role: {}}}\n  permissions_boundary: {}\n  access_logs: {}\npermissions: {}\norganization: \
-         {}\ntags: {}\nlifecycle: {}\nquotas: {}\ntargets:\n{targets}",
+         {}\ntags: {}\nlifecycle: {}\nbucket_namespace: {}\nquotas: {}\ntargets:\n{targets}",
         get("alias"),
         get("multi"),
         get("build"),
@@ -249,6 +253,7 @@ pub(super) fn config(choices: &Choices) -> String {
         get("organization"),
         get("tags"),
         get("lifecycle"),
+        get("namespace"),
         get("quotas"),
     )
 }

@@ -65,7 +65,7 @@ pub(crate) fn run(global: &Global, options: &PushOptions) -> Result<Outcome, Fai
     let upload = Upload::default();
     let work = flow::run(options, &project, &screen, &artifact, document, &upload);
     block_on_or(&screen, work, async || {
-        // Ignore failures: the lifecycle rule of the source bucket removes incomplete uploads.
+        // Ignore failures: a lifecycle rule of the source bucket can remove incomplete uploads.
         let _ = upload.abort().await;
     })
 }

@@ -254,7 +254,7 @@ impl<'p> Site<'p> {
                     "all files in {} are in `{}/`, so the site is deployed to s3://{}/{path}{}/",
                     quoted(&self.path.to_string_lossy()),
                     shown(top),
-                    target.names.bucket,
+                    output_bucket(target),
                     shown(top)
                 ),
                 format!(
@@ -277,6 +277,14 @@ impl<'p> Site<'p> {
                 "push the folder that contains the start page",
             )
         })
+    }
+}
+
+/// Returns the name of the output bucket, with placeholders if the target has several buckets.
+fn output_bucket(target: &TargetPlan) -> &str {
+    match target.instances.as_slice() {
+        [only] => &only.bucket.name,
+        _ => &target.names.bucket,
     }
 }
 
