@@ -13,6 +13,8 @@ use super::{Complaint, Config};
 use crate::aws::arn_kind::{self, ArnKind};
 use crate::aws::quotas::{PROJECT_NAME, SECRET_NAME};
 
+/// Name of the build stage, which no target can have.
+pub(crate) const BUILD_STAGE: &str = "Build";
 /// The maximum number of commands. More commands belong in a script in the source.
 const MOST_COMMANDS: usize = 50;
 /// The maximum length of a command, a pattern, and the value of a variable. This is also the limit
@@ -111,6 +113,13 @@ impl Found {
             (None, Some(project)) => self.project(config, build, project),
         }
         for (index, target) in config.targets.iter().enumerate() {
+            if target.name == BUILD_STAGE {
+                self.add(
+                    &format!("targets.{index}.name"),
+                    format!("`{BUILD_STAGE}` is the name of the build stage"),
+                    "choose a different name for the target",
+                );
+            }
             if target.tagged_objects {
                 self.add(
                     &format!("targets.{index}.tagged_objects"),
@@ -132,6 +141,13 @@ impl Found {
                     commands.len()
                 ),
                 "move commands to a script in the source, and run the script",
+            );
+        }
+        if commands.is_empty() {
+            self.add(
+                path,
+                "the build has no commands",
+                "add a command, or remove `build`",
             );
         }
         for (number, command) in commands.iter().enumerate() {

@@ -20,7 +20,7 @@ mod stack_set_rules;
 mod validate;
 
 pub(crate) use buckets::*;
-pub(crate) use build::{Compute, Environment};
+pub(crate) use build::{BUILD_STAGE, Compute, Environment};
 pub(crate) use model::*;
 
 pub(crate) use regions::pipeline_region_problem;

@@ -6,10 +6,10 @@ use super::names::{existing_role, fitted, role_plan};
 use super::{Plan, RolePlan};
 use crate::aws::quotas::{PROJECT_NAME, ROLE_NAME};
 use crate::aws::{Partition, arn};
-use crate::config::{Compute, Config, Environment};
+use crate::config::{BUILD_STAGE, Compute, Config, Environment};
 
 /// Name of the build stage and of its action.
-pub(crate) const BUILD: &str = "Build";
+pub(crate) const BUILD: &str = BUILD_STAGE;
 /// The artifact that the source action outputs.
 pub(crate) const SOURCE_ARTIFACT: &str = "SourceArtifact";
 /// The artifact that the build action outputs.

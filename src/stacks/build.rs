@@ -9,8 +9,6 @@
 //! AWS services*, *Cross-service confused deputy prevention*, and *Build specification reference
 //! for CodeBuild* in the AWS documentation.
 
-use serde::Serialize;
-
 use crate::aws::arn;
 use crate::config::{Compute, Environment};
 use crate::plan::{BUILD, BUILD_ARTIFACT, BuildPlan, BuildSettings, Plan, SOURCE_ARTIFACT};
@@ -244,49 +242,26 @@ fn project(plan: &Plan, build: &BuildPlan, settings: &BuildSettings) -> Resource
     project
 }
 
-/// Returns the build specification as YAML.
+/// Returns the build specification as YAML. All texts are quoted, so that every parser reads them
+/// alike.
 fn build_spec(settings: &BuildSettings) -> String {
-    #[derive(Serialize)]
-    struct Specification<'s> {
-        version: &'static str,
-        phases: Phases<'s>,
-        artifacts: Artifacts<'s>,
-    }
-    #[derive(Serialize)]
-    struct Phases<'s> {
-        build: Phase<'s>,
-    }
-    #[derive(Serialize)]
-    struct Phase<'s> {
-        commands: &'s [String],
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "kebab-case")]
-    struct Artifacts<'s> {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        base_directory: Option<&'s str>,
-        files: [&'s str; 1],
-    }
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let (folder, files) = settings.folder_and_files();
     // In CodeBuild, `**` alone does not match files in subfolders, but `**/*` does.
     let files = match files.ends_with("**") {
         true => format!("{files}/*"),
         false => files.to_owned(),
     };
-    let specification = Specification {
-        version: "0.2",
-        phases: Phases {
-            build: Phase {
-                commands: &settings.commands,
-            },
-        },
-        artifacts: Artifacts {
-            base_directory: folder,
-            files: [&files],
-        },
-    };
-    // CodeBuild rejects a specification that is not valid, so a build never runs other commands.
-    serde_yaml::to_string(&specification).unwrap_or_else(|error| format!("invalid: {error}"))
+    let mut text = String::from("version: 0.2\nphases:\n  build:\n    commands:\n");
+    for command in &settings.commands {
+        text.push_str(&format!("      - {}\n", quoted(command)));
+    }
+    text.push_str("artifacts:\n");
+    if let Some(folder) = folder {
+        text.push_str(&format!("  base-directory: {}\n", quoted(folder)));
+    }
+    text.push_str(&format!("  files:\n    - {}\n", quoted(&files)));
+    text
 }
 
 /// Builds the build stage. An additional pipeline has a condition for entering the stage.

@@ -75,7 +75,7 @@ fn the_project_runs_the_commands_and_deploys_the_files_of_the_folder() {
     assert_eq!(
         specification,
         json!({
-            "version": "0.2",
+            "version": 0.2,
             "phases": {"build": {"commands": ["npm ci", "npm run build"]}},
             "artifacts": {"base-directory": "dist", "files": ["**/*"]},
         })
@@ -342,6 +342,19 @@ fn the_output_is_encrypted_with_the_key_of_the_project() {
 }
 
 #[test]
+fn commands_that_yaml_could_misread_are_quoted() {
+    let listed = "    commands: ['2020-01-01', 'yes', '1:20', '=', '<<']\n    output: '**'\n";
+    let template = template(&config("", listed));
+    let text = resource(&template, "BuildProject")["Source"]["BuildSpec"].clone();
+    for quoted in ["\"2020-01-01\"", "\"yes\"", "\"1:20\"", "\"=\"", "\"<<\""] {
+        assert!(
+            text.as_str().is_some_and(|text| text.contains(quoted)),
+            "{quoted}\n{text}"
+        );
+    }
+}
+
+#[test]
 fn settings_with_other_calls_are_unproven() {
     let project = Project::with(&config("", COMMANDS));
     project.expect("synth", 0);
@@ -366,8 +379,8 @@ fn settings_with_other_calls_are_unproven() {
         "`Cache`",
     );
     unproven(
-        "          version: '0.2'\n",
-        "          version: '0.2'\n          env: {secrets-manager: {A: b}}\n",
+        "          version: 0.2\n",
+        "          version: 0.2\n          env: {secrets-manager: {A: b}}\n",
         "`BuildSpec`",
     );
     unproven(
@@ -620,6 +633,19 @@ fn settings_that_do_not_fit_are_rejected_with_their_place() {
         COMMANDS,
         "the existing pipeline keeps its actions",
         "",
+    );
+    wrong(
+        "",
+        "    commands: []\n    output: a.zip\n",
+        "the build has no commands",
+        "",
+    );
+    let named = config("", COMMANDS).replace("name: prod", "name: Build");
+    let run = Project::with(&named).expect("synth", 2);
+    assert!(
+        run.stderr.contains("the name of the build stage"),
+        "{}",
+        run.stderr
     );
     let tagged = format!("{}    tagged_objects: true\n", config("", COMMANDS));
     let run = Project::with(&tagged).expect("synth", 2);

@@ -136,12 +136,7 @@ impl Reader<'_, '_> {
         );
         let parts = [&source, &artifacts, &environment, &logs];
         let unresolved = parts.into_iter().flatten().find_map(unknown_in);
-        let other = other_setting(
-            node,
-            source.as_ref(),
-            artifacts.as_ref(),
-            environment.as_ref(),
-        );
+        let other = other_setting(node, parts.map(Option::as_ref));
         let unknown = match (unresolved, other) {
             (Some(_), _) => Some("the settings of the project that cannot be resolved".to_owned()),
             (None, Some(setting)) => Some(format!("the setting `{setting}` of the project")),
@@ -221,9 +216,7 @@ impl Reader<'_, '_> {
 /// Returns the first setting of a project whose calls are not modeled.
 fn other_setting(
     project: &Node,
-    source: Option<&Node>,
-    artifacts: Option<&Node>,
-    environment: Option<&Node>,
+    [source, artifacts, environment, logs]: [Option<&Node>; 4],
 ) -> Option<String> {
     let beyond = |node: Option<&Node>, known: &[&str]| {
         let mut entries = node.and_then(Node::entries).unwrap_or_default().iter();
@@ -250,6 +243,7 @@ fn other_setting(
         .or_else(|| beyond(source, &["BuildSpec", "Type"]))
         .or_else(|| beyond(artifacts, &["Type"]))
         .or_else(|| beyond(environment, &ENVIRONMENT))
+        .or_else(|| beyond(logs, &["CloudWatchLogs"]))
         .or_else(|| (!is_managed).then(|| "Image".to_owned()))
         .or_else(|| (!is_plain).then(|| "BuildSpec".to_owned()))
 }
