@@ -134,6 +134,7 @@ BASES = {
         {},
         TWO,
         {},
+    ),
     "stage-safety": (
         config(target=f"approval: {{notify: '{TOPIC}'}}\nalarm: {{name: website-errors, wait_minutes: 5}}\n"
                       "deployment_window: {cron: '* * * ? * *'}\non_failure: rollback"),

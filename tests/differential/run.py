@@ -297,7 +297,9 @@ class Run:
             self.calls.append(
                 Call("build", self.world.role(None), "CodeBuild", None, NEEDED, unknown="the settings")
             )
-            return self.world.role(None), None, None
+            role = self.world.role(None)
+            self.service_assumes("codebuild.amazonaws.com", role, {}, region)
+            return role, None, None
         other, project = found[0]
         role = self.world.role(other.maybe(project["ServiceRole"]))
         # CodeBuild User Guide, "Cross-service confused deputy prevention".
