@@ -37,8 +37,8 @@ pub struct Config {
     /// Tags for all resources that support tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
-    /// Lifecycle rules of the buckets that s3ferry creates. By default, there are none, and S3 keeps
-    /// all versions of all objects.
+    /// Lifecycle rules of the buckets that s3ferry creates. By default, S3 keeps all versions of all
+    /// objects.
     #[serde(default)]
     pub lifecycle: Lifecycle,
     /// Namespace of the buckets that s3ferry creates. With `account`, the configured names are

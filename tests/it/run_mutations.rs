@@ -337,6 +337,7 @@ const ROLES: &[Mutation] = &[
         ],
         unproven: &[
             "build/sts:AssumeRole/Build",
+            "build/CodeBuild/Build",
             "read/s3:GetObject/Build",
             "read/s3:GetObjectVersion/Build",
             "read/s3:GetBucketAcl/Build",
