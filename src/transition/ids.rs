@@ -11,7 +11,12 @@ use crate::template::{Renames, Resource, Template, Value};
 
 /// Types whose resources a pipeline uses by name. The old and the new resource must exist at the
 /// same time.
-const SIDE_BY_SIDE: [&str; 3] = ["AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::IAM::Role"];
+const SIDE_BY_SIDE: [&str; 4] = [
+    "AWS::CodeBuild::Project",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
+    "AWS::IAM::Role",
+];
 
 /// The account and region that a template's pseudo parameters resolve to; `None` for a stack set,
 /// whose template serves several accounts or regions.
@@ -73,6 +78,7 @@ pub(super) fn name(template: &Template, resource: &Resource, place: Place<'_>) -
         return None;
     }
     let property = match resource.kind.as_str() {
+        "AWS::CodeBuild::Project" => "Name",
         "AWS::S3::Bucket" => "BucketName",
         "AWS::S3::BucketPolicy" => "Bucket",
         _ => "RoleName",
