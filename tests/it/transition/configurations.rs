@@ -92,8 +92,14 @@ pub(super) fn value(random: &mut Random, name: &str) -> String {
             "example/one, branch: main, trigger: {tags: [v*]}",
             "example/two, branch: next",
         ],
-        // The deploy tests add, rename, and remove builds.
-        "build" => &["null"],
+        "build" => &[
+            "null",
+            "null",
+            "null",
+            "{commands: [make], output: dist/**}",
+            "{commands: [npm ci], output: dist/**, secrets: {TOKEN: site/token}}",
+            "{project: existing-build, role: \"arn:aws:iam::111111111111:role/existing-build\"}",
+        ],
         "source_create" | "artifacts_create" | "t.create" => &["true", "true", "true", "false"],
         "quotas" => &[
             "{}",
