@@ -15,6 +15,10 @@ const RUN: [&str; 2] = [PIPELINE, "AWS::Events::Rule"];
 
 const PIPELINE: &str = "AWS::CodePipeline::Pipeline";
 
+/// The types whose settings the deployed pipeline depends on: the events and the default key of a
+/// bucket, and the key that encrypts the output of a build.
+const SETTINGS: [&str; 2] = ["AWS::CodeBuild::Project", "AWS::S3::Bucket"];
+
 /// The output of a transitional dev stack that contains the ID of the key that the pipeline still
 /// uses.
 pub(crate) const PREVIOUS_KEY_ID: &str = "PreviousDeployKeyId";
@@ -69,8 +73,7 @@ pub(crate) fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) ->
                     resource.depends_on.push(other);
                 }
             }
-        } else if keeps_run && resource.kind == "AWS::S3::Bucket" {
-            // The deployed pipeline depends on the events and the default key of the bucket.
+        } else if keeps_run && SETTINGS.contains(&resource.kind.as_str()) {
             resource.properties = old.properties.clone();
         } else {
             keep_grants(resource, old);
