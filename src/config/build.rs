@@ -13,7 +13,7 @@ use super::{Complaint, Config};
 use crate::aws::arn_kind::{self, ArnKind};
 use crate::aws::quotas::{PROJECT_NAME, SECRET_NAME};
 
-/// Name of the build stage, which no target can have.
+/// Name of the build stage and of its action. No target can have it.
 pub(crate) const BUILD_STAGE: &str = "Build";
 /// The maximum number of commands. More commands belong in a script in the source.
 const MOST_COMMANDS: usize = 50;

@@ -4,7 +4,7 @@
 //! to a stage*, and *Configuring stage rollback* in the AWS documentation.
 
 use super::cron::{cron_problem, time_zone_problem};
-use super::validate::Found;
+use super::validate::{Found, place_problem};
 use super::{Alarm, ApprovalSettings, Config, DeploymentWindow, Target};
 use crate::aws::arn;
 use crate::aws::arn_kind::ArnKind;
@@ -95,27 +95,12 @@ impl Found {
         };
         let dev = &config.dev;
         let partition = partition_of(&dev.region).as_str();
-        let message = match ArnKind::Topic.parse(topic) {
-            Err(fault) => format!("`{topic}` {fault}"),
-            Ok(found) if found.account != dev.account => format!(
-                "the topic belongs to account {}, but the pipeline belongs to account {}",
-                found.account, dev.account
-            ),
-            Ok(found) if found.region != dev.region => format!(
-                "the topic is in region {}, but the pipeline is in {}",
-                found.region, dev.region
-            ),
-            Ok(found) if found.partition != partition => format!(
-                "the topic is in partition `{}`, but the pipeline is in `{partition}`",
-                found.partition
-            ),
-            Ok(_) => return,
-        };
+        let place = (partition, &*dev.region, &*dev.account);
         let form = arn::regional(partition, "sns", &dev.region, &dev.account, "NAME");
-        self.add(
+        self.name(
             &format!("{path}.notify"),
-            message,
-            format!("use `{form}` with the name of a topic from `aws sns list-topics`"),
+            place_problem(topic, ArnKind::Topic, "topic", "pipeline", place),
+            &format!("use `{form}` with the name of a topic from `aws sns list-topics`"),
         );
     }
 

@@ -5,7 +5,7 @@
 //! event types* in the AWS documentation.
 
 use super::names::object_key_problem;
-use super::validate::Found;
+use super::validate::{Found, place_problem};
 use super::{Config, PipelineSource, Trigger};
 use crate::aws::arn;
 use crate::aws::arn_kind::ArnKind;
@@ -142,22 +142,8 @@ impl Found {
             );
             return self.add(path, message, help);
         }
-        let message = match ArnKind::Connection.parse(arn) {
-            Err(fault) => format!("`{arn}` {fault}"),
-            Ok(found) if found.account != dev.account => format!(
-                "the connection belongs to account {}, but the pipeline belongs to account {}",
-                found.account, dev.account
-            ),
-            Ok(found) if found.region != dev.region => format!(
-                "the connection is in region {}, but the pipeline is in {}",
-                found.region, dev.region
-            ),
-            Ok(found) if found.partition != partition.as_str() => format!(
-                "the connection is in partition `{}`, but the pipeline is in `{partition}`",
-                found.partition
-            ),
-            Ok(_) => return,
-        };
+        let place = (partition.as_str(), &*dev.region, &*dev.account);
+        let problem = place_problem(arn, ArnKind::Connection, "connection", "pipeline", place);
         let form = arn::regional(
             partition,
             "codeconnections",
@@ -165,11 +151,8 @@ impl Found {
             &dev.account,
             "connection/ID",
         );
-        self.add(
-            path,
-            message,
-            format!("use `{form}` with an ID from `aws codeconnections list-connections`"),
-        );
+        let help = format!("use `{form}` with an ID from `aws codeconnections list-connections`");
+        self.name(path, problem, &help);
     }
 
     fn trigger(&mut self, trigger: &Trigger) {

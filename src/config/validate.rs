@@ -44,6 +44,33 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
     found.0
 }
 
+/// Checks that an ARN names a resource in the partition, region, and account of its user. `what` and
+/// `user` are the words for both, such as `key` and `bucket`.
+pub(super) fn place_problem(
+    arn: &str,
+    kind: ArnKind,
+    what: &str,
+    user: &str,
+    (partition, region, account): (&str, &str, &str),
+) -> Option<String> {
+    Some(match kind.parse(arn) {
+        Err(fault) => format!("`{arn}` {fault}"),
+        Ok(found) if found.account != account => format!(
+            "the {what} belongs to account {}, but the {user} belongs to account {account}",
+            found.account
+        ),
+        Ok(found) if found.region != region => format!(
+            "the {what} is in region {}, but the {user} is in {region}",
+            found.region
+        ),
+        Ok(found) if found.partition != partition => format!(
+            "the {what} is in partition `{}`, but the {user} is in `{partition}`",
+            found.partition
+        ),
+        Ok(_) => return None,
+    })
+}
+
 /// Normalizes the name of a target to the part that distinguishes files and statement IDs.
 fn bare_name(name: &str) -> String {
     let kept = name.chars().filter(char::is_ascii_alphanumeric);
@@ -243,25 +270,12 @@ impl Found {
              different key",
             arn::key(partition, region, account, "ID")
         );
-        let message = match ArnKind::Key.parse(arn) {
-            Err(fault) => format!("`{arn}` {fault}"),
-            Ok(key) if key.account != account => format!(
-                "the key belongs to account {}, but the bucket belongs to account {account}",
-                key.account
-            ),
-            Ok(key) if key.region != region => {
-                format!(
-                    "the key is in region {}, but the bucket is in {region}",
-                    key.region
-                )
-            }
-            Ok(key) if key.partition != partition => format!(
-                "the key is in partition `{}`, but the bucket is in `{partition}`",
-                key.partition
-            ),
-            Ok(_) => return,
-        };
-        self.add(path, message, form);
+        let place = (partition, region, account);
+        self.name(
+            path,
+            place_problem(arn, ArnKind::Key, "key", "bucket", place),
+            &form,
+        );
     }
 
     /// Checks the ARN of an IAM resource in an account and the configuration's partition.

@@ -1,4 +1,4 @@
-//! The build between the source and the deploy stages, and the artifacts before and after it.
+//! The build between the source and the deploy stages.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,7 @@ use super::names::{existing_role, fitted, role_plan};
 use super::{Plan, RolePlan};
 use crate::aws::quotas::{PROJECT_NAME, ROLE_NAME};
 use crate::aws::{Partition, arn};
-use crate::config::{BUILD_STAGE, Compute, Config, Environment};
-
-/// Name of the build stage and of its action.
-pub(crate) const BUILD: &str = BUILD_STAGE;
-/// The artifact that the source action outputs.
-pub(crate) const SOURCE_ARTIFACT: &str = "SourceArtifact";
-/// The artifact that the build action outputs.
-pub(crate) const BUILD_ARTIFACT: &str = "BuildArtifact";
+use crate::config::{Compute, Config, Environment};
 
 /// A build in a CodeBuild project.
 #[derive(Debug, Clone)]
@@ -128,29 +121,6 @@ pub(super) fn build(config: &Config, partition: Partition) -> Option<BuildPlan> 
 }
 
 impl Plan {
-    /// Returns the artifact that the deploy actions read.
-    pub(crate) fn deployed_artifact(&self) -> &'static str {
-        match self.dev.build {
-            Some(_) => BUILD_ARTIFACT,
-            None => SOURCE_ARTIFACT,
-        }
-    }
-
-    /// Returns ARN patterns of the objects that store an artifact. CodePipeline truncates the names
-    /// of the pipeline and the artifact in the keys.
-    pub(crate) fn artifact_arns(&self, bucket: &str, artifact: &str) -> Vec<String> {
-        let name: String = artifact.chars().take(super::ARTIFACT_NAME_LENGTH).collect();
-        let all = self.artifact_objects_arns(bucket).into_iter();
-        all.map(|all| {
-            let folder = all.trim_end_matches('*').trim_end_matches('/');
-            match all.ends_with("/*") {
-                true => format!("{folder}/{name}/*"),
-                false => format!("{folder}*/{name}/*"),
-            }
-        })
-        .collect()
-    }
-
     /// Returns the ARN of the project of a build.
     pub(crate) fn project_arn(&self, build: &BuildPlan) -> String {
         let dev = &self.dev;

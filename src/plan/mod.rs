@@ -2,10 +2,11 @@
 //! other module derives names.
 //!
 //! The submodules derive the names ([`names`]), describe the source ([`source`]), the build
-//! ([`build`]), and the stage safety ([`safety`]), distribute the targets' instances over stages and
+//! ([`build`]), the artifacts ([`artifacts`]), and the stage safety ([`safety`]), distribute the targets' instances over stages and
 //! pipelines ([`waves`]), plan the stack sets ([`stack_set`]), and check the names ([`checks`]) and
 //! the lifecycle rules ([`lifecycle`]).
 
+mod artifacts;
 mod build;
 mod checks;
 mod lifecycle;
@@ -25,16 +26,11 @@ use crate::config::{
     Permissions, Quotas,
 };
 
-pub(crate) use build::{BUILD, BUILD_ARTIFACT, SOURCE_ARTIFACT};
+pub(crate) use artifacts::{BUILD_ARTIFACT, SOURCE_ARTIFACT, artifact_folder, artifact_name};
 pub use build::{BuildPlan, BuildSettings};
 pub use safety::SafetyPlan;
 pub use source::{ObjectSource, RepositorySource, SourcePlan};
 pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
-
-/// CodePipeline truncates the pipeline name to this many characters in the keys of its artifacts.
-pub(crate) const ARTIFACT_FOLDER_LENGTH: usize = 20;
-/// CodePipeline truncates the name of an artifact to this many characters in its key.
-pub(crate) const ARTIFACT_NAME_LENGTH: usize = 10;
 
 /// Name of the source action of every pipeline.
 pub(crate) const SOURCE_ACTION: &str = "Source";
@@ -383,26 +379,6 @@ impl Plan {
     /// Returns the ARN of a bucket.
     pub(crate) fn bucket_arn(&self, bucket: &str) -> String {
         arn::bucket(self.partition, bucket)
-    }
-
-    /// Returns ARN patterns of the objects that the pipelines store in an artifact bucket.
-    ///
-    /// CodePipeline truncates a long pipeline name in the keys. For such a name, the wildcard
-    /// follows the truncated name directly, so that the pattern matches both the truncated name and
-    /// the full name. Additional pipelines have a hyphen and a number after the name.
-    pub(crate) fn artifact_objects_arns(&self, bucket: &str) -> Vec<String> {
-        let bucket = self.bucket_arn(bucket);
-        let name = &self.dev.pipeline;
-        let length = name.chars().count();
-        if length > ARTIFACT_FOLDER_LENGTH {
-            let folder: String = name.chars().take(ARTIFACT_FOLDER_LENGTH).collect();
-            return vec![format!("{bucket}/{folder}*")];
-        }
-        let mut found = vec![format!("{bucket}/{name}/*")];
-        if self.pipelines.len() > 1 && length < ARTIFACT_FOLDER_LENGTH {
-            found.push(format!("{bucket}/{name}-*"));
-        }
-        found
     }
 
     /// Returns the ARN of a source object.

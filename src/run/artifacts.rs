@@ -254,7 +254,7 @@ pub(super) fn needed_with_tags(pipeline: &Pipeline) -> Strength {
 }
 
 /// Joins two parts of a name. Either may be empty.
-pub(super) fn named(first: &str, second: &str) -> String {
+pub(crate) fn named(first: &str, second: &str) -> String {
     match (first, second) {
         ("", second) => second.to_owned(),
         (first, "") => first.to_owned(),

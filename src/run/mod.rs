@@ -38,9 +38,9 @@ pub(crate) use key_state::{KeyState, is_cryptographic};
 pub use landscape::{Doubt, Instance, Place};
 pub use step::Step;
 
-use crate::plan::{ARTIFACT_FOLDER_LENGTH, ARTIFACT_NAME_LENGTH};
+use crate::plan::{artifact_folder, artifact_name};
 use crate::policy::evaluation::{Context, ContextValue};
-use artifacts::named;
+pub(crate) use artifacts::named;
 use encryption::{Use, UsedKey};
 use landscape::{Landscape, Value, account_of};
 use pipeline::{Pipeline, Store};
@@ -73,8 +73,7 @@ pub(crate) const ARTIFACT: &str = "SourceArti/aB3dE5f";
 /// Returns the key of an artifact. CodePipeline truncates the pipeline name to 20 characters and
 /// the artifact name to 10.
 pub(crate) fn key_of(pipeline: &str, artifact: &str) -> String {
-    let folder: String = pipeline.chars().take(ARTIFACT_FOLDER_LENGTH).collect();
-    let name: String = artifact.chars().take(ARTIFACT_NAME_LENGTH).collect();
+    let (folder, name) = (artifact_folder(pipeline), artifact_name(artifact));
     format!("{folder}/{name}/{ARTIFACT_ID}")
 }
 
@@ -203,7 +202,7 @@ impl<'r> Run<'r> {
         self.conditions(pipeline, &common);
         for (number, action) in pipeline.actions.iter().enumerate() {
             self.action(pipeline, (number, action), &common);
-            if !action.work.is_source() {
+            if !action.work.is_source() && !action.outputs.is_empty() {
                 self.stores(pipeline, &common, |other| std::ptr::eq(other, action));
             }
         }

@@ -10,8 +10,8 @@
 //! for CodeBuild* in the AWS documentation.
 
 use crate::aws::arn;
-use crate::config::{Compute, Environment};
-use crate::plan::{BUILD, BUILD_ARTIFACT, BuildPlan, BuildSettings, Plan, SOURCE_ARTIFACT};
+use crate::config::{BUILD_STAGE, Compute, Environment};
+use crate::plan::{BUILD_ARTIFACT, BuildPlan, BuildSettings, Plan, SOURCE_ARTIFACT};
 use crate::template::{Resource, Value, list, map};
 
 use super::pipeline::action;
@@ -23,7 +23,8 @@ use super::values::{self, one_or_list};
 /// Logical ID of the project.
 pub(super) const PROJECT: &str = "BuildProject";
 const ROLE: &str = "BuildRole";
-const POLICY: &str = "BuildPolicy";
+/// Logical ID of the policy of the build role.
+pub(super) const POLICY: &str = "BuildPolicy";
 
 /// Builds the project and its role, unless they already exist, and the policy of the role.
 pub(super) fn build(plan: &Plan) -> Vec<Resource> {
@@ -267,12 +268,12 @@ fn build_spec(settings: &BuildSettings) -> String {
 /// Builds the build stage. An additional pipeline has a condition for entering the stage.
 pub(super) fn build_stage(plan: &Plan, project: Value, entry: Option<Value>) -> Value {
     let artifact = |name: &str| list([map([("Name", name)])]);
-    let build = action(BUILD, "Build", "CodeBuild", 1)
+    let build = action(BUILD_STAGE, "Build", "CodeBuild", 1)
         .with("Region", plan.dev.region.as_str())
         .with("Configuration", map([("ProjectName", project)]))
         .with("InputArtifacts", artifact(SOURCE_ARTIFACT))
         .with("OutputArtifacts", artifact(BUILD_ARTIFACT));
-    map([("Name", Value::from(BUILD))])
+    map([("Name", Value::from(BUILD_STAGE))])
         .with_some("BeforeEntry", entry)
         .with("Actions", list([build]))
 }

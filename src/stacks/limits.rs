@@ -1,12 +1,12 @@
 //! Finds policies that are too long because there are many targets, and suggests fixes. The check
 //! runs before any file is written.
 
-use super::{Side, Stack};
+use super::{Side, Stack, build, roles};
 use crate::aws::quotas::{BUCKET_POLICY, KEY_POLICY, MANAGED_POLICY, grouped};
 use crate::config::{Complaint, Permissions};
 use crate::lint::quotas::policy_length;
 use crate::plan::Plan;
-use crate::template::Resource;
+use crate::template::{Resource, list};
 
 /// Returns a complaint for each quota that the stacks exceed because of the number of targets and
 /// accounts.
@@ -66,8 +66,7 @@ fn oversized(plan: &Plan, stack: &str, resource: &Resource) -> Option<Complaint>
         return None;
     }
     let message = format!(
-        "with {} target instances, the {} {} of `{stack}` has {} {}, but {} allows {}",
-        plan.instances().count(),
+        "the {} {} of `{stack}` has {} {}, but {} allows {}",
         quota.name,
         resource.id,
         grouped(size as u64),
@@ -75,15 +74,23 @@ fn oversized(plan: &Plan, stack: &str, resource: &Resource) -> Option<Complaint>
         quota.service,
         grouped(quota.value),
     );
+    // The size of this policy depends on the secrets, not on the targets.
+    if resource.id == build::POLICY {
+        let help = "put several values into one JSON secret, and select each with `NAME:KEY`";
+        return Some(Complaint::new("dev.build.secrets", message, help));
+    }
+    let instances = plan.instances().count();
+    let message = format!("with {instances} target instances, {message}");
     Some(complaint(plan, &message))
 }
 
 fn too_many_policies(plan: &Plan, stack: &Stack) -> Option<Complaint> {
     let limit = plan.quotas.managed_policies();
+    let of_service_role = list([roles::service_role_name(plan)]);
     let resources = stack.template.resources.iter();
     let policies = resources
         .filter(|resource| resource.kind == "AWS::IAM::ManagedPolicy")
-        .filter(|resource| resource.condition.is_none())
+        .filter(|resource| resource.properties.field("Roles") == Some(&of_service_role))
         .count() as u64;
     (stack.side == Side::Dev && policies > limit).then(|| {
         let message = format!(

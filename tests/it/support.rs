@@ -232,3 +232,16 @@ pub(crate) fn ignores_hangups() -> bool {
     // SIGHUP is the first signal.
     mask.unwrap_or(0) & 1 == 1
 }
+
+/// Runs `synth` with a configuration that it must reject, and returns the problem with this message.
+/// Nothing is written, and the problem suggests a fix.
+pub(crate) fn rejected(config: &str, message: &str) -> Shown {
+    let project = Project::with(config);
+    let run = project.expect("synth", 2);
+    let mut problems = run.problems().into_iter();
+    let found = problems.find(|problem| problem.message.contains(message));
+    let found = found.unwrap_or_else(|| panic!("{message}\n{}", run.stderr));
+    assert!(!found.help.is_empty(), "{message}");
+    assert!(!project.exists("stacks"));
+    found
+}

@@ -5,7 +5,7 @@ use super::{AttackSuite, Attacker, Caller, attacker, known, service};
 use crate::aws::arn::{self, Arn};
 use crate::run::landscape::account_of;
 use crate::run::pipeline::{Action, Build, Pipeline, Target, Work};
-use crate::run::{ARTIFACT_ID, SECRET_SUFFIX, key_arn, key_of};
+use crate::run::{ARTIFACT_ID, SECRET_SUFFIX, key_arn, key_of, named};
 
 /// Returns the build as an attacker, if its role is known.
 fn build_attacker(build: &Build) -> Option<Attacker> {
@@ -20,11 +20,10 @@ impl AttackSuite<'_, '_> {
     pub(super) fn on_builds(&mut self, pipeline: &Pipeline) {
         let which = std::mem::take(&mut self.which);
         for (number, (action, build)) in pipeline.builds().enumerate() {
-            let name = (number > 0).then_some(action.name.as_str());
-            let parts = name
-                .into_iter()
-                .chain((!which.is_empty()).then_some(&*which));
-            self.which = Vec::from_iter(parts).join("/");
+            self.which = match number {
+                0 => which.clone(),
+                _ => named(&action.name, &which),
+            };
             let (Some(by), Ok(role), Ok(project)) =
                 (build_attacker(build), &build.role, &build.project)
             else {

@@ -6,12 +6,16 @@ use super::{AttackSuite, Attacker, Caller, KnownStore, attacker, known, service}
 use crate::aws::arn;
 use crate::run::landscape::{Value, account_of};
 use crate::run::pipeline::Pipeline;
-use crate::run::{ARTIFACT, artifact_key, key_arn};
+use crate::run::{ARTIFACT, artifact_key, key_arn, named};
 
 /// Returns the values, each once.
 fn once<'v>(values: impl Iterator<Item = &'v Value>) -> impl Iterator<Item = &'v Value> {
     let mut seen = BTreeSet::new();
-    values.filter(move |value| seen.insert(value.as_deref().ok()))
+    values.filter(move |value| match value {
+        Ok(known) => seen.insert(known.as_str()),
+        // Each unknown value can be a different one.
+        Err(_) => true,
+    })
 }
 
 impl AttackSuite<'_, '_> {
@@ -79,26 +83,28 @@ impl AttackSuite<'_, '_> {
                 self.on_unknown("artifact-store", "an artifact store", &store.bucket);
                 continue;
             };
-            let parts = [
-                (store.region != pipeline.region).then_some(store.region),
-                (!is_first).then_some(pipeline.name.as_str()),
-            ];
-            self.which = Vec::from_iter(parts.into_iter().flatten()).join("/");
+            let region = match store.region == pipeline.region {
+                true => "",
+                false => store.region,
+            };
+            self.which = named(region, which);
             store.region.clone_into(&mut self.region);
             self.on_store(pipeline, store, by);
         }
         which.clone_into(&mut self.which);
         self.region.clone_from(&pipeline.region);
         self.on_builds(pipeline);
-        if let Some(project) = pipeline
-            .builds()
-            .find_map(|(_, build)| build.project.as_deref().ok())
+        for (number, project) in
+            once(pipeline.builds().map(|(_, build)| &build.project)).enumerate()
         {
+            let Ok(project) = project else { continue };
+            self.number(which, number);
             let other = format!("{project}-other");
             let (name, what) = ("starts-another-build", "starts a build of another project");
             let on = (&*other, account_of(project));
             self.add(by, name, what, "codebuild:StartBuild", on);
         }
+        which.clone_into(&mut self.which);
         let other = &format!("{}-other", pipeline.arn);
         self.starts(by, (other, dev));
         for rule in &pipeline.rules {
@@ -131,12 +137,10 @@ impl AttackSuite<'_, '_> {
     /// Distinguishes the attacks on the second alarm or topic of a pipeline, and on later ones, from
     /// those on the first.
     fn number(&mut self, which: &str, number: usize) {
-        let number = (number > 0).then(|| (number + 1).to_string());
-        let parts = [
-            Some(which.to_owned()).filter(|which| !which.is_empty()),
-            number,
-        ];
-        self.which = Vec::from_iter(parts.into_iter().flatten()).join("/");
+        self.which = match number {
+            0 => which.to_owned(),
+            _ => named(which, &(number + 1).to_string()),
+        };
     }
 
     /// Adds the attacks of the service role on an alarm, and on the other alarms in its account.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{rejected, template};
+use super::{rejects, template};
 use crate::emulator::Emulator;
 use crate::emulator::profiles::Accounts;
 use crate::support::{Project, SMALL};
@@ -157,12 +157,12 @@ fn a_target_with_many_accounts_and_regions_needs_no_placeholders() {
     // Existing buckets still need different names.
     let message = "requires a different output bucket, but `out` is a single name";
     let existing = config.replace("bucket: out", "bucket: out\n    create: false");
-    rejected(&existing, message, "out", "add `{account}` and `{region}`");
+    rejects(&existing, message, "out", "add `{account}` and `{region}`");
 }
 
 #[test]
 fn an_existing_artifact_bucket_cannot_serve_a_template_for_several_regions() {
-    rejected(
+    rejects(
         &fleet("bucket: out", "bucket: \"store-{region}\", create: false"),
         "the name of the existing artifact bucket differs",
         "false",
@@ -241,7 +241,7 @@ fn a_log_bucket_of_a_long_prefix_has_a_shortened_name_that_fits() {
 fn regions_without_the_namespace_are_rejected() {
     for region in ["me-south-1", "me-central-1"] {
         let dev = SMALL.replace("dev:\n", &format!("dev:\n  region: {region}\n"));
-        rejected(
+        rejects(
             &format!("{dev}{ACCOUNT}"),
             &format!("the buckets in `{region}` cannot be in the account-regional namespace"),
             "account",
@@ -250,7 +250,7 @@ fn regions_without_the_namespace_are_rejected() {
         Project::with(&dev).expect("synth", 0);
         let target = format!("{SMALL}    region: {region}\n{ACCOUNT}")
             .replace("dev:\n", "dev:\n  key: {multi_region: true}\n");
-        rejected(&target, &format!("`{region}`"), "account", "choose another");
+        rejects(&target, &format!("`{region}`"), "account", "choose another");
     }
 }
 

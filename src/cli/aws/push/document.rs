@@ -46,8 +46,8 @@ pub(crate) struct Document {
 pub(super) struct Source {
     #[serde(flatten)]
     place: SourcePlace,
-    /// Size of the zip file in bytes; null until --version has read it.
-    bytes: Option<u64>,
+    /// Size of the zip file in bytes.
+    bytes: u64,
     /// Number of files in the zip file; null with --version, which does not read the file.
     files: Option<u64>,
     /// SHA-256 of the zip file; null if --version deploys an object that another tool uploaded.
@@ -126,7 +126,7 @@ impl Document {
     pub(super) fn new(plan: &Plan, artifact: &Artifact) -> Self {
         let source = Source {
             place: SourcePlace::from(&plan.dev.source),
-            bytes: Some(artifact.size),
+            bytes: artifact.size,
             files: Some(artifact.files),
             sha256: Some(artifact.sha256.clone()),
             version_id: None,
@@ -140,26 +140,18 @@ impl Document {
     }
 
     /// Creates the result for an existing version of the source object.
-    pub(super) fn of_version(plan: &Plan) -> Self {
+    pub(super) fn of_version(plan: &Plan, object: &Current) -> Self {
         let source = Source {
             place: SourcePlace::from(&plan.dev.source),
-            bytes: None,
+            bytes: object.size,
             files: None,
-            sha256: None,
+            sha256: object.sha256.clone(),
             version_id: None,
             uploaded: false,
         };
         Self {
             source: Some(source),
             ..Self::empty()
-        }
-    }
-
-    /// Records the metadata of the source object.
-    pub(super) fn set_object(&mut self, object: &Current) {
-        if let Some(source) = &mut self.source {
-            source.bytes = Some(object.size);
-            source.sha256.clone_from(&object.sha256);
         }
     }
 
@@ -185,7 +177,8 @@ impl Document {
         }
     }
 
-    fn empty() -> Self {
+    /// Creates a result without a source.
+    pub(super) fn empty() -> Self {
         Self {
             version: Version,
             source: None,

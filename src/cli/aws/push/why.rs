@@ -4,9 +4,10 @@
 use std::path::Path;
 
 use crate::checked::TemplateFormat;
+use crate::config::BUILD_STAGE;
 use crate::deploy::execution::ActionRun;
 use crate::failure::{self, Action, Kind, Meaning, Sign, names_action};
-use crate::plan::{BUILD, NEXT_STAGE, Plan, START_NEXT, TargetPlan};
+use crate::plan::{NEXT_STAGE, Plan, START_NEXT, TargetPlan};
 use crate::proof::{Decided, Remedy, Verdict};
 use crate::run::Step;
 use crate::shell::Command;
@@ -66,7 +67,7 @@ fn of_build(plan: &Plan, action: &ActionRun, restart: &str) -> Option<Why> {
 }
 
 fn is_build(action: &ActionRun) -> bool {
-    (action.stage.as_str(), action.action.as_str()) == (BUILD, BUILD)
+    (action.stage.as_str(), action.action.as_str()) == (BUILD_STAGE, BUILD_STAGE)
 }
 
 /// Returns the kind of an action, without reading its live configuration.

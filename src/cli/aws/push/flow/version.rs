@@ -26,8 +26,7 @@ pub(in crate::cli::aws::push) async fn run(
             "to deploy an earlier commit, use `s3ferry push --start COMMIT`",
         ));
     };
-    let result = Document::of_version(&project.plan);
-    let (mut push, _) = Push::open(options, project, screen, result).await?;
+    let (mut push, _) = Push::open(options, project, screen, Document::empty()).await?;
     let Some(found) = object.version(&push.access, version).await? else {
         let list = Command::aws("s3api list-object-versions")
             .option("--bucket", &object.bucket)
@@ -51,7 +50,7 @@ pub(in crate::cli::aws::push) async fn run(
             "upload the earlier content again with `s3ferry push`",
         ));
     };
-    push.result.set_object(&found);
+    push.result = Document::of_version(&project.plan, &found);
     push.source(version, false)?;
     let revision = Revision {
         action: &action,
