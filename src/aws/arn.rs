@@ -65,6 +65,38 @@ pub(crate) fn project(
     regional(partition, "codebuild", region, account, resource)
 }
 
+/// Builds the ARN of a Step Functions state machine.
+pub(crate) fn state_machine(
+    partition: impl Display,
+    region: impl Display,
+    account: impl Display,
+    name: impl Display,
+) -> String {
+    let resource = format_args!("stateMachine:{name}");
+    regional(partition, "states", region, account, resource)
+}
+
+/// Builds the ARN of an execution of a Step Functions state machine.
+pub(crate) fn execution(
+    partition: impl Display,
+    region: impl Display,
+    account: impl Display,
+    machine_and_id: impl Display,
+) -> String {
+    let resource = format_args!("execution:{machine_and_id}");
+    regional(partition, "states", region, account, resource)
+}
+
+/// Builds the ARN of a CloudFront distribution.
+pub(crate) fn distribution(
+    partition: impl Display,
+    account: impl Display,
+    id: impl Display,
+) -> String {
+    let resource = format_args!("distribution/{id}");
+    regional(partition, "cloudfront", "", account, resource)
+}
+
 /// Builds the ARN of a log group.
 pub(crate) fn log_group(
     partition: impl Display,

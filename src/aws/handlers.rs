@@ -128,6 +128,17 @@ pub(crate) const PROJECT: [&str; 4] = [
     "codebuild:UpdateProject",
 ];
 
+/// Actions for `AWS::StepFunctions::StateMachine`.
+pub(crate) const STATE_MACHINE: [&str; 7] = [
+    "states:CreateStateMachine",
+    "states:DeleteStateMachine",
+    "states:DescribeStateMachine",
+    "states:ListTagsForResource",
+    "states:TagResource",
+    "states:UntagResource",
+    "states:UpdateStateMachine",
+];
+
 /// Actions for the connections of `AWS::CodePipeline::Pipeline`. The schema of the resource lists
 /// only the action with the old service prefix. AWS managed policies grant both.
 pub(crate) const CONNECTION: [&str; 2] = [

@@ -139,6 +139,8 @@ table! {
         OUTPUTS: "outputs per template", 200 "entries", Fixed;
         /// Mappings per template.
         MAPPINGS: "mappings per template", 200 "entries", Fixed;
+        /// Attributes per mapping.
+        MAPPING_ATTRIBUTES: "attributes per mapping", 200 "entries", Fixed;
         /// Stack instances per stack set.
         STACK_INSTANCES: "stack instances per stack set", 100_000 "instances", OnRequest;
         /// Concurrent operations on stack instances per region.
@@ -152,6 +154,16 @@ table! {
     "CloudFormation", "CreateStackSet" {
         /// Length of a stack set name.
         STACK_SET_NAME: "stack set name", 128 "characters", Fixed;
+    }
+    "CloudFront", "Concurrent invalidation request maximum" {
+        /// Paths that CloudFront invalidates at a time.
+        INVALIDATION_PATHS: "paths in progress", 3_000 "paths", Fixed;
+        /// Paths with a wildcard that CloudFront invalidates at a time.
+        INVALIDATION_WILDCARDS: "paths with a wildcard in progress", 15 "paths", Fixed;
+    }
+    "CloudFront", "What you need to know when invalidating files" {
+        /// Length of a path in an invalidation.
+        INVALIDATION_PATH: "path in an invalidation", 4_000 "characters", Fixed;
     }
     "CloudWatch", "PutMetricAlarm" {
         /// Length of an alarm name.
@@ -240,6 +252,10 @@ table! {
     "SNS", "CreateTopic" {
         /// Length of a topic name.
         TOPIC_NAME: "topic name", 256 "characters", Fixed;
+    }
+    "Step Functions", "CreateStateMachine" {
+        /// Length of the name of a state machine.
+        STATE_MACHINE_NAME: "state machine name", 80 "characters", Fixed;
     }
     "every service", "Tag naming limits and requirements" {
         /// Tags per resource.

@@ -53,6 +53,9 @@ struct Instance<'p> {
     stage: &'p str,
     /// Name of the deploy action.
     action: &'p str,
+    /// ID of the CloudFront distribution that is invalidated after the deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distribution: Option<&'p str>,
 }
 
 impl<'p> Instance<'p> {
@@ -72,6 +75,8 @@ impl<'p> Instance<'p> {
             pipeline: &plan.pipelines[instance.pipeline].name,
             stage: &instance.stage,
             action: &instance.action,
+            distribution: (instance.invalidation.as_ref())
+                .map(|invalidation| invalidation.distribution.as_str()),
         }
     }
 

@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
+use super::invalidation::{DISTRIBUTION_HELP, distribution_problem};
 use super::places::region_problem;
-use super::{Document, Listed, near};
+use super::{Document, Listed, Target, near};
 use crate::aws::names::account_id_problem;
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::escape;
 
-const COLUMNS: [&str; 3] = ["account", "region", "name"];
+const COLUMNS: [&str; 4] = ["account", "region", "distribution", "name"];
 
 /// A field: its text without quotes, and its position.
 struct Field {
@@ -57,6 +58,9 @@ impl Document {
             return Err(vec![problem.help(
                 "remove this column, or remove `region` and `regions` from the target",
             )]);
+        }
+        if let Some(problem) = distributions_problem(settings, &header, &columns) {
+            return Err(vec![problem]);
         }
         let mut problems = Vec::new();
         let mut listed = Vec::new();
@@ -128,10 +132,17 @@ impl Document {
         {
             problems.push(Diagnostic::new(region.span, message).help(help));
         }
+        let distribution = columns.distribution.map(|at| &line[at]);
+        if let Some(distribution) = distribution
+            && let Some(message) = distribution_problem(&distribution.text)
+        {
+            problems.push(Diagnostic::new(distribution.span, message).help(DISTRIBUTION_HELP));
+        }
         if problems.is_empty() {
             Ok(Listed {
                 account: account.text.clone(),
                 region: region.map(|region| region.text.clone()),
+                distribution: distribution.map(|distribution| distribution.text.clone()),
             })
         } else {
             Err(problems)
@@ -143,13 +154,43 @@ impl Document {
 struct Columns {
     account: usize,
     region: Option<usize>,
+    distribution: Option<usize>,
+}
+
+/// Returns the problem with the column `distribution`, which a target has if it invalidates caches.
+fn distributions_problem(
+    target: &Target,
+    header: &[Field],
+    columns: &Columns,
+) -> Option<Diagnostic> {
+    let name = &target.name;
+    match (columns.distribution, &target.invalidate) {
+        (Some(at), None) => Some(
+            Diagnostic::new(
+                header[at].span,
+                format!("target `{name}` has no `invalidate`, so its distributions are not used"),
+            )
+            .help("add `invalidate: {}` to the target, or remove this column"),
+        ),
+        (None, Some(_)) => {
+            let span = header.first().map_or(Span::default(), |field| field.span);
+            let message = format!(
+                "target `{name}` has `invalidate`, but the file has no `distribution` column"
+            );
+            Some(
+                Diagnostic::new(span, message)
+                    .help("add a column `distribution` with the ID of each account's distribution"),
+            )
+        }
+        _ => None,
+    }
 }
 
 fn columns(header: &[Field]) -> Result<Columns, Vec<Diagnostic>> {
     let at = |name: &str| header.iter().position(|field| field.text == name);
     let mut problems = Vec::new();
     for (number, field) in header.iter().enumerate() {
-        let wanted = "use the columns `account`, `region`, and `name`";
+        let wanted = "use the columns `account`, `region`, `distribution`, and `name`";
         if !COLUMNS.contains(&field.text.as_str()) {
             let help = match near(&field.text, COLUMNS) {
                 Some(meant) => format!("did you mean `{meant}`?"),
@@ -166,6 +207,7 @@ fn columns(header: &[Field]) -> Result<Columns, Vec<Diagnostic>> {
         Some(account) if problems.is_empty() => Ok(Columns {
             account,
             region: at("region"),
+            distribution: at("distribution"),
         }),
         None if problems.is_empty() => {
             let span = header.first().map_or(Span::default(), |field| field.span);

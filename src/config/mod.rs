@@ -6,6 +6,7 @@ mod accounts;
 mod buckets;
 mod build;
 mod cron;
+mod invalidation;
 mod model;
 mod names;
 mod places;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::buckets::{BucketNamespace, Lifecycle};
 use super::build::Build;
+use super::invalidation::Invalidate;
 use super::names;
 use super::safety::{Alarm, Approval, DeploymentWindow, ExecutionMode, OnFailure};
 use super::stack_set::StackSet;
@@ -241,8 +242,8 @@ pub struct Target {
     #[schemars(inner(regex(pattern = names::ACCOUNT_ID)))]
     pub accounts: Option<Vec<String>>,
     /// A CSV file with the accounts, instead of `account` or `accounts`. Its first line names the
-    /// columns: `account`, and optionally `region` and `name` (a note). The path is relative to the
-    /// configuration file and can point outside its folder.
+    /// columns: `account`, and optionally `region`, `distribution` (for `invalidate`), and `name` (a
+    /// note). The path is relative to the configuration file and can point outside its folder.
     #[serde(default)]
     #[schemars(example = &"accounts.csv")]
     pub accounts_file: Option<String>,
@@ -302,6 +303,10 @@ pub struct Target {
     #[schemars(example = &"max-age=300")]
     #[schemars(regex(pattern = names::HEADER))]
     pub cache_control: Option<String>,
+    /// The CloudFront distribution that serves the output bucket. After each deployment, the pipeline
+    /// invalidates the distribution's cache.
+    #[serde(default)]
+    pub invalidate: Option<Invalidate>,
     /// Whether the source object has S3 object tags. The deploy role can then read the tags of the
     /// artifact and tag the deployed objects.
     #[serde(default)]
@@ -346,6 +351,8 @@ pub struct Listed {
     pub account: String,
     /// Region, if the file has a column for it.
     pub region: Option<String>,
+    /// ID of the CloudFront distribution, if the file has a column for it.
+    pub distribution: Option<String>,
 }
 
 impl Target {
@@ -357,6 +364,18 @@ impl Target {
     /// Returns whether the template serves several regions.
     pub(crate) fn has_many_regions(&self) -> bool {
         self.regions.is_some() || self.listed.iter().any(|line| line.region.is_some())
+    }
+
+    /// Returns the ID of the distribution in an account and region, or an empty string if the target
+    /// does not invalidate caches.
+    pub(crate) fn distribution(&self, account: &str, region: &str) -> &str {
+        let line = self.listed.iter().find(|line| {
+            line.account == account && line.region.as_deref().is_none_or(|own| own == region)
+        });
+        let listed = line.and_then(|line| line.distribution.as_ref());
+        let only = self.invalidate.as_ref();
+        let found = listed.or_else(|| only.and_then(|only| only.distribution.as_ref()));
+        found.map_or("", String::as_str)
     }
 
     /// Returns the accounts and regions of the target, in the order of the configuration.

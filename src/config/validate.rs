@@ -251,6 +251,7 @@ impl Found {
             let path = at("permissions_boundary");
             self.iam_arn(config, &path, &expand(arn), account, ArnKind::Policy);
         }
+        self.invalidation(config, index, target);
         self.0
             .extend(stack_set_rules::complaints(config, index, target));
     }

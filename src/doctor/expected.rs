@@ -141,8 +141,11 @@ pub(crate) struct ExpectedKey {
 /// The resource types of pipelines and EventBridge rules.
 pub(super) const PIPELINE: &str = "AWS::CodePipeline::Pipeline";
 pub(super) const RULE: &str = "AWS::Events::Rule";
-/// The resource type of builds. The live settings of a project are not read.
-pub(super) const PROJECT: &str = "AWS::CodeBuild::Project";
+/// The resource types of builds and of invalidations, whose live settings are not read.
+pub(super) const UNREAD: [&str; 2] = [
+    "AWS::CodeBuild::Project",
+    "AWS::StepFunctions::StateMachine",
+];
 const UNKNOWN_ID: &str = "s3ferry:unknown-key";
 
 impl ExpectedBucket {

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use super::compare;
-use super::expected::{
-    Expected, ExpectedBucket, ExpectedRole, PIPELINE, PROJECT, RULE, encryption,
-};
+use super::expected::{Expected, ExpectedBucket, ExpectedRole, PIPELINE, RULE, UNREAD, encryption};
 use super::live::{Bucket, Encryption, Key, Live, Reading, Role};
 use crate::diagnostic::{Source, read};
 use crate::policy::document::{Arn, Policy as Document, PolicyKind};
@@ -129,9 +127,11 @@ pub(super) fn inputs(
         let definition = read.map_or(&pipeline.properties, |read| &read.definition);
         add(pipeline.stack, name, PIPELINE, definition.clone());
     }
-    for project in expected.of_kind(PROJECT) {
-        let id = format!("project/{}", project.known_name());
-        add(project.stack, &id, PROJECT, project.properties.clone());
+    for kind in UNREAD {
+        for resource in expected.of_kind(kind) {
+            let id = format!("{kind}/{}", resource.known_name());
+            add(resource.stack, &id, kind, resource.properties.clone());
+        }
     }
     for rule in expected.rules() {
         let name = rule.known_name();

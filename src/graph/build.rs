@@ -10,7 +10,6 @@ use crate::run::{Call, Caller, KeyState, SECRET_SUFFIX, Step};
 
 const CODEPIPELINE: &str = "codepipeline.amazonaws.com";
 const EVENTS: &str = "events.amazonaws.com";
-const CODEBUILD: &str = "codebuild.amazonaws.com";
 const LOGS: &str = "logging.s3.amazonaws.com";
 
 pub(super) fn graph(proof: &Proof) -> Graph {
@@ -196,6 +195,8 @@ fn kinds(call: &Call) -> (Kind, Kind) {
         Step::Administer => (Kind::Account, Kind::DeployKey),
         Step::Check if by_service => (Kind::Pipeline, Kind::ServiceRole),
         Step::Check if call.target.is_none() => (Kind::ServiceRole, Kind::ActionRole),
+        // Only the check of the role that starts a state machine names its action.
+        Step::Check if !call.id.ends_with(&*call.action) => (Kind::ServiceRole, Kind::StartRole),
         Step::Check | Step::Assume => (Kind::ServiceRole, Kind::DeployRole),
         Step::Start if by_service => (Kind::EventBridge, Kind::RuleRole),
         Step::Start => (Kind::RuleRole, Kind::Pipeline),
@@ -206,6 +207,13 @@ fn kinds(call: &Call) -> (Kind, Kind) {
         Step::Build if call.action.starts_with("codebuild:") => (Kind::ServiceRole, Kind::Project),
         Step::Build if call.action.starts_with("logs:") => (Kind::BuildRole, Kind::LogGroup),
         Step::Build => (Kind::BuildRole, Kind::Secret),
+        Step::Invalidate if by_service => (Kind::StateMachine, Kind::StateMachineRole),
+        Step::Invalidate if call.action.starts_with("states:") => {
+            (Kind::StartRole, Kind::StateMachine)
+        }
+        Step::Invalidate if call.action.starts_with("sts:") => (Kind::ServiceRole, Kind::StartRole),
+        Step::Invalidate => (Kind::StateMachineRole, Kind::Distribution),
+        Step::Serve => (Kind::Distribution, Kind::OutputBucket),
         Step::Condition => (Kind::ServiceRole, Kind::Alarm),
         Step::Notify => (Kind::ServiceRole, Kind::Topic),
         Step::Invoke => (Kind::ServiceRole, Kind::Pipeline),
@@ -240,13 +248,18 @@ fn caller(proof: &Proof, call: &Call) -> End {
             let name = name.unwrap_or(service);
             end(Kind::Pipeline, name, name, call.owner())
         }
-        // CodeBuild calls on behalf of the project.
-        Caller::Service(service) if service == CODEBUILD => {
-            let project = match call.context.get("aws:SourceArn") {
-                Some(ContextValue::One(project)) => project.as_str(),
+        // These services call on behalf of a resource.
+        Caller::Service(service)
+            if matches!(
+                kind,
+                Kind::Project | Kind::StateMachine | Kind::Distribution
+            ) =>
+        {
+            let source = match call.context.get("aws:SourceArn") {
+                Some(ContextValue::One(source)) => source.as_str(),
                 _ => service,
             };
-            end(kind, project, last(project), call.owner())
+            end(kind, source, last(machine_name(source)), call.owner())
         }
         Caller::Service(service) => {
             let kind = match service.as_str() {
@@ -307,6 +320,22 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
             let name = id.strip_suffix(SECRET_SUFFIX).unwrap_or(id);
             (call.resource.as_str(), name, String::new())
         }
+        Kind::StateMachine => {
+            let arn = match call.resource.split_once(":execution:") {
+                // An execution belongs to its state machine.
+                Some((place, execution)) => {
+                    let name = execution.split(':').next().unwrap_or(execution);
+                    return End::new(
+                        kind,
+                        &format!("{place}:stateMachine:{name}"),
+                        name,
+                        call.owner(),
+                    );
+                }
+                None => call.resource.as_str(),
+            };
+            (arn, machine_name(arn), String::new())
+        }
         Kind::Alarm => {
             let name = rest.strip_prefix("alarm:").unwrap_or(rest);
             (call.resource.as_str(), name, String::new())
@@ -317,6 +346,12 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
     end.node.detail = detail;
     end.in_dev = matches!(call.step, Step::Read | Step::Decrypt);
     end
+}
+
+/// Returns the name in the ARN of a state machine. Other ARNs stay unchanged.
+fn machine_name(arn: &str) -> &str {
+    let name = arn.split_once(":stateMachine:");
+    name.map_or(arn, |(_, name)| name)
 }
 
 /// Returns the last part of a path.

@@ -93,6 +93,14 @@ pub enum Kind {
     Project,
     /// The role of a build.
     BuildRole,
+    /// The role that starts the state machine of a target.
+    StartRole,
+    /// A state machine that invalidates a distribution.
+    StateMachine,
+    /// The role of a state machine.
+    StateMachineRole,
+    /// A CloudFront distribution.
+    Distribution,
     /// The role of another action.
     ActionRole,
     /// The source bucket.
@@ -208,6 +216,10 @@ impl Kind {
             Self::DeployRole => "deploy role",
             Self::Project => "CodeBuild project",
             Self::BuildRole => "role of the build",
+            Self::StartRole => "role that starts the state machine",
+            Self::StateMachine => "state machine",
+            Self::StateMachineRole => "role of the state machine",
+            Self::Distribution => "distribution",
             Self::ActionRole => "role of an action",
             Self::SourceBucket => "source bucket",
             Self::Connection => "connection to the repository",

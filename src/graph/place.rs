@@ -74,8 +74,20 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
         stacks.main[accounts].extend(of(&[Kind::Account]));
         stacks.main[1].extend(of(&[Kind::Alarm, Kind::Topic]));
         stacks.main[1].extend(deployed(graph, &of));
+        stacks.main[1].extend(of(&[
+            Kind::Distribution,
+            Kind::StateMachineRole,
+            Kind::StateMachine,
+            Kind::StartRole,
+        ]));
     } else {
         stacks.main[last] = deployed(graph, &of);
+        stacks.main[last].extend(of(&[
+            Kind::Distribution,
+            Kind::StateMachineRole,
+            Kind::StateMachine,
+            Kind::StartRole,
+        ]));
         stacks.main[last].extend(of(&[
             Kind::ServiceRole,
             Kind::Pipeline,

@@ -17,6 +17,7 @@ pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
     plan.collisions(config, &mut found);
     found.extend(super::stack_set::complaints(config));
     found.extend(super::lifecycle::complaints(plan));
+    found.extend(super::invalidation::complaints(plan));
     for (index, target) in plan.targets.iter().enumerate() {
         if target.instances.is_empty() {
             found.push(Complaint::new(
@@ -269,7 +270,18 @@ impl Plan {
                     &role_path,
                     found,
                 );
-                for name in [&instance.output_policy, &instance.artifact_policy] {
+                let invalidation = instance.invalidation.as_ref();
+                let invalidating = invalidation.map(|one| [&one.machine_role, &one.start_role]);
+                let invalidating = invalidating.into_iter().flatten();
+                for role in invalidating.clone() {
+                    let what = of("role for invalidations");
+                    roles.claim(&instance.account, &role.name, &what, &role_path, found);
+                }
+                let policies_of_target = [&*instance.output_policy, &*instance.artifact_policy];
+                for name in policies_of_target
+                    .into_iter()
+                    .chain(invalidating.map(|role| &*role.name))
+                {
                     let what = of("policy");
                     policies.claim(&instance.account, name, &what, &at("name"), found);
                 }

@@ -2,13 +2,14 @@
 //! other module derives names.
 //!
 //! The submodules derive the names ([`names`]), describe the source ([`source`]), the build
-//! ([`build`]), the artifacts ([`artifacts`]), and the stage safety ([`safety`]), distribute the targets' instances over stages and
-//! pipelines ([`waves`]), plan the stack sets ([`stack_set`]), and check the names ([`checks`]) and
+//! ([`build`]), the artifacts ([`artifacts`]), the stage safety ([`safety`]), and the invalidations
+//! ([`invalidation`]), distribute the targets' instances over stages and pipelines ([`waves`]), plan the stack sets ([`stack_set`]), and check the names ([`checks`]) and
 //! the lifecycle rules ([`lifecycle`]).
 
 mod artifacts;
 mod build;
 mod checks;
+mod invalidation;
 mod lifecycle;
 mod names;
 mod safety;
@@ -28,6 +29,7 @@ use crate::config::{
 
 pub(crate) use artifacts::{BUILD_ARTIFACT, SOURCE_ARTIFACT, artifact_folder, artifact_name};
 pub use build::{BuildPlan, BuildSettings};
+pub use invalidation::{InstanceInvalidation, InvalidationPlan};
 pub use safety::SafetyPlan;
 pub use source::{ObjectSource, RepositorySource, SourcePlan};
 pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
@@ -215,6 +217,8 @@ pub struct TargetNames {
     pub artifact_policy: String,
     /// ARN of the deploy role's permissions boundary.
     pub permissions_boundary: Option<String>,
+    /// The invalidation after each deployment, if there is one.
+    pub invalidation: Option<InvalidationPlan>,
 }
 
 /// A target in one account and region, with one deploy action.
@@ -238,6 +242,8 @@ pub struct InstancePlan {
     pub artifact_policy: String,
     /// Permissions boundary of the deploy role.
     pub permissions_boundary: Option<String>,
+    /// The invalidation after the deployment, if there is one.
+    pub invalidation: Option<InstanceInvalidation>,
     /// Index of its pipeline in [`Plan::pipelines`].
     pub pipeline: usize,
     /// Stage in the pipeline.
@@ -465,6 +471,21 @@ impl Plan {
     /// account.
     pub(crate) fn role_arn(&self, account: &str, name: &str) -> String {
         arn::role(self.partition, account, name)
+    }
+}
+
+impl InstancePlan {
+    /// Returns the ARNs of the roles that the service role assumes for this instance.
+    pub(crate) fn assumed_roles(&self) -> impl Iterator<Item = &str> {
+        let invalidation = self.invalidation.as_ref();
+        let start = invalidation.map(|invalidation| invalidation.start_role.arn.as_str());
+        std::iter::once(self.role.arn.as_str()).chain(start)
+    }
+
+    /// Returns whether an action in its stage belongs to this instance.
+    pub(crate) fn has_action(&self, name: &str) -> bool {
+        let invalidation = self.invalidation.as_ref();
+        self.action == name || invalidation.is_some_and(|invalidation| invalidation.action == name)
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    BucketPlan, DevPlan, InstancePlan, ObjectSource, RegionPlan, RepositorySource, RolePlan,
-    SafetyPlan, SourcePlan, StackSetPlan, TargetNames, TargetPlan,
+    BucketPlan, DevPlan, InstancePlan, InvalidationPlan, ObjectSource, RegionPlan,
+    RepositorySource, RolePlan, SafetyPlan, SourcePlan, StackSetPlan, TargetNames, TargetPlan,
 };
 use crate::aws::arn;
 use crate::aws::{AccountId, BucketName, PipelineName, Region, RoleName};
@@ -77,7 +77,7 @@ pub(super) fn fitted(stem: &str, suffix: &str, limit: usize) -> String {
 
 /// Derives a name like [`fitted`], but from a pattern with `{account}` and `{region}`. A pattern is
 /// truncated only if it is too long for every region, so that adding a region never changes a name.
-fn fitted_pattern(stem: &str, suffix: &str, limit: usize) -> String {
+pub(super) fn fitted_pattern(stem: &str, suffix: &str, limit: usize) -> String {
     let pattern = format!("{stem}{suffix}");
     if expanded_length(&pattern, REGION_LENGTHS.0) <= limit {
         return pattern;
@@ -321,11 +321,13 @@ pub(super) fn targets(config: &Config, partition: Partition) -> Vec<TargetPlan> 
                     format!("{name}-{}{region}", target.name)
                 }
             };
+            let role = role_pattern(target);
             let names = TargetNames {
+                invalidation: InvalidationPlan::new(target, &role),
                 log_bucket: (target.create && config.dev.access_logs)
                     .then(|| logs(config, &target.bucket)),
                 bucket: bucket(config, &target.bucket, target.create),
-                role: role_pattern(target),
+                role,
                 output_policy: policy("outputbucketdeployaccess"),
                 artifact_policy: policy("devkmss3access"),
                 permissions_boundary: target.permissions_boundary.clone(),
@@ -377,6 +379,7 @@ fn instance(
         output_policy: named(&names.output_policy),
         artifact_policy: named(&names.artifact_policy),
         permissions_boundary: names.permissions_boundary.as_deref().map(named),
+        invalidation: super::invalidation::instance(partition, target, names, (account, region)),
         pipeline: 0,
         stage: String::new(),
         action: String::new(),

@@ -58,15 +58,17 @@ struct Part {
     target: usize,
     instances: Vec<usize>,
     approval: bool,
+    /// Actions of each instance: the deploy action and, if there is one, the invalidation.
+    each: usize,
 }
 
 impl Part {
     fn actions(&self) -> usize {
-        self.instances.len() + usize::from(self.approval)
+        self.instances.len() * self.each + usize::from(self.approval)
     }
 
     fn stages(&self, limits: Limits) -> usize {
-        self.actions().div_ceil(limits.stage)
+        self.ranges(limits).len()
     }
 
     /// Returns the range of instances of each stage.
@@ -76,7 +78,7 @@ impl Part {
         while start < self.instances.len() {
             // The approval is an action of the first stage.
             let room = limits.stage - usize::from(self.approval && start == 0);
-            let end = (start + room).min(self.instances.len());
+            let end = (start + (room / self.each).max(1)).min(self.instances.len());
             found.push(start..end);
             start = end;
         }
@@ -94,6 +96,7 @@ pub(super) fn pipelines(config: &Config, targets: &mut [TargetPlan]) -> Vec<Pipe
             target: number,
             instances: (0..target.instances.len()).collect(),
             approval: target.approval,
+            each: 1 + usize::from(target.names.invalidation.is_some()),
         })
         .collect();
     let name = &config.dev.pipeline.name;
@@ -126,6 +129,9 @@ pub(super) fn pipelines(config: &Config, targets: &mut [TargetPlan]) -> Vec<Pipe
             for instance in &stage.instances {
                 let (action, namespace) = action_names(target, *instance, only);
                 let instance = &mut target.instances[*instance];
+                if let Some(invalidation) = &mut instance.invalidation {
+                    invalidation.action = action.replacen("Deploy", "Invalidate", 1);
+                }
                 instance.pipeline = number;
                 instance.stage.clone_from(&stage.name);
                 instance.action = action;
@@ -216,11 +222,12 @@ fn pack(parts: Vec<Part>, targets: &[TargetPlan], limits: Limits) -> Vec<Vec<Par
 
 /// Splits a wave among as few pipelines as possible.
 fn split(part: &Part, target: &TargetPlan, limits: Limits) -> impl Iterator<Item = Part> {
-    let room = limits
-        .actions
-        .min(limits.stages * limits.stage)
+    // A stage can contain only complete pairs of a deploy action and an invalidation.
+    let in_stages = limits.stages * (limits.stage / part.each) * part.each;
+    let room = (limits.actions.min(in_stages))
         .saturating_sub(usize::from(part.approval))
         .max(1);
+    let room = (room / part.each).max(1);
     let hashes: Vec<u64> = target
         .instances
         .iter()
@@ -237,13 +244,14 @@ fn split(part: &Part, target: &TargetPlan, limits: Limits) -> impl Iterator<Item
         }
         count += 1;
     };
-    let (target, approval) = (part.target, part.approval);
+    let (target, approval, each) = (part.target, part.approval, part.each);
     // The approval applies to the whole wave, so it precedes the wave's first action.
     let shares = shares.into_iter().filter(|share| !share.is_empty());
     shares.enumerate().map(move |(number, instances)| Part {
         target,
         instances,
         approval: approval && number == 0,
+        each,
     })
 }
 

@@ -30,12 +30,15 @@ impl Run<'_> {
         let checks = pipeline.checks.iter();
         let of_checks = checks.filter_map(|check| Some((check.role.as_ref()?, None, check.place)));
         for (role, action, place) in of_actions.chain(of_checks) {
-            let deploy = action.and_then(|action| action.work.deploy());
+            let target = action.and_then(|action| action.work.target());
             let scope = Scope {
                 step: Step::Check,
-                target: deploy.map(|deploy| deploy.target.as_str()),
-                instance: deploy.and_then(|deploy| deploy.instance.as_ref()),
-                which: "",
+                target: target.map(|(target, _)| target),
+                instance: target.and_then(|(_, instance)| instance),
+                which: match action {
+                    Some(action) if matches!(action.work, Work::Machine(_)) => &action.name,
+                    _ => "",
+                },
                 caller: service_role,
                 place,
             };
@@ -159,15 +162,20 @@ impl Run<'_> {
         let service_role = Caller::of(&pipeline.service_role);
         let performer = Caller::of(action.performer(pipeline));
         let deploy = action.work.deploy();
+        let target = action.work.target();
         // A deploy action is identified by its target. Other actions are identified by their names.
-        let which = match deploy {
-            Some(_) => String::new(),
-            None => named(common.which, &action.name),
+        let which = match (deploy, target) {
+            (Some(_), _) => String::new(),
+            (None, Some(_)) => action.name.clone(),
+            (None, None) => named(common.which, &action.name),
         };
         let scope = Scope {
-            step: Step::Assume,
-            target: deploy.map(|deploy| deploy.target.as_str()),
-            instance: deploy.and_then(|deploy| deploy.instance.as_ref()),
+            step: match &action.work {
+                Work::Machine(_) => Step::Invalidate,
+                _ => Step::Assume,
+            },
+            target: target.map(|(target, _)| target),
+            instance: target.and_then(|(_, instance)| instance),
             which: &which,
             caller: &service_role,
             place: action.place,
@@ -223,6 +231,10 @@ impl Run<'_> {
                 }
             }
             Work::Deploy(deploy) => self.write(deploy, &scope.at(Step::Deploy)),
+            Work::Machine(machine) => {
+                self.machine(machine, &scope);
+                self.serve(pipeline, machine, &scope);
+            }
             Work::Invoke(invoke) => {
                 let arn = invoke.name.clone().and_then(|name| {
                     let partition = &self.land.partition;
@@ -410,7 +422,8 @@ impl Run<'_> {
     }
 }
 
-fn known(value: &Value) -> ContextValue {
+/// Returns a context value that is present, and known if the value is.
+pub(super) fn known(value: &Value) -> ContextValue {
     match value {
         Ok(text) => ContextValue::One(text.clone()),
         Err(_) => ContextValue::Present,

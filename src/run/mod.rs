@@ -10,8 +10,9 @@
 //!
 //! This file contains the order of the calls and the parts that all calls share. Other files
 //! contain the calls on artifacts ([`artifacts`]), the calls of actions ([`actions`]), the calls for
-//! stage safety ([`safety`]), and the calls outside pipelines ([`others`]). An execution is derived from the pipelines ([`pipeline`])
-//! and from the existing buckets and keys ([`landscape`]). [`crate::proof`] reads templates and
+//! invalidations ([`invalidation`]) and for stage safety ([`safety`]), and the calls outside
+//! pipelines ([`others`]). An execution is derived from the pipelines ([`pipeline`]) and from the
+//! existing buckets and keys ([`landscape`]). [`crate::proof`] reads templates and
 //! policies; this module does not.
 
 mod actions;
@@ -20,6 +21,7 @@ mod call;
 mod chain;
 mod context;
 pub(crate) mod encryption;
+mod invalidation;
 mod key_state;
 pub(crate) mod landscape;
 mod others;

@@ -65,6 +65,8 @@ pub(crate) enum Work {
     Build(Build),
     /// It writes to a bucket.
     Deploy(Deploy),
+    /// It starts a Step Functions state machine and waits for the execution.
+    Machine(Machine),
     /// It starts another pipeline.
     Invoke(Invoke),
     /// An operation that is not modeled.
@@ -87,6 +89,17 @@ impl Work {
             Self::Deploy(deploy) => Some(deploy),
             _ => None,
         }
+    }
+
+    /// Returns the target and the instance that the operation serves. A state machine serves the
+    /// target whose template creates the role that starts it.
+    pub(super) fn target(&self) -> Option<(&str, Option<&Arc<Instance>>)> {
+        let (target, instance) = match self {
+            Self::Deploy(deploy) => (&deploy.target, &deploy.instance),
+            Self::Machine(machine) => (&machine.target, &machine.instance),
+            _ => return None,
+        };
+        Some((target, instance.as_ref()))
     }
 }
 
@@ -153,6 +166,36 @@ pub(crate) struct Deploy {
     pub(crate) key: Option<Value>,
     /// Whether the action copies the tags of the source object.
     pub(crate) tagged_objects: bool,
+}
+
+/// An action that starts a Step Functions state machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    /// The target whose template creates the action's role, or otherwise the stage.
+    pub(crate) target: String,
+    pub(crate) instance: Option<Arc<Instance>>,
+    /// ARN of the state machine.
+    pub(crate) arn: Value,
+    /// ARN of the role of the state machine.
+    pub(crate) role: Value,
+    /// The calls of the state machine on CloudFront distributions: the action and the ARN of the
+    /// distribution.
+    pub(crate) calls: Vec<(String, Value)>,
+    /// A setting or state whose calls are not modeled, if there is one.
+    pub(crate) unknown: Option<String>,
+    /// The location of the state machine, or of the action if no template contains it.
+    pub(crate) place: Place,
+}
+
+impl Machine {
+    /// Returns the ARNs of the distributions, each once.
+    pub(crate) fn distributions(&self) -> impl Iterator<Item = &Value> {
+        let calls = self.calls.iter().enumerate();
+        calls.filter_map(|(number, (_, distribution))| {
+            let mut earlier = self.calls.iter().take(number);
+            (!earlier.any(|(_, other)| other == distribution)).then_some(distribution)
+        })
+    }
 }
 
 /// A rule in a stage condition that makes calls.
@@ -323,6 +366,26 @@ impl Pipeline {
         self.actions.iter().filter_map(|action| match &action.work {
             Work::Build(build) => Some((action, build)),
             _ => None,
+        })
+    }
+
+    /// Returns the actions that start state machines.
+    pub(crate) fn machines(&self) -> impl Iterator<Item = (&Action, &Machine)> {
+        self.actions.iter().filter_map(|action| match &action.work {
+            Work::Machine(machine) => Some((action, machine)),
+            _ => None,
+        })
+    }
+
+    /// Returns the deploy actions of the target and the instance that a state machine serves.
+    pub(crate) fn deploys_to<'p>(
+        &'p self,
+        machine: &'p Machine,
+    ) -> impl Iterator<Item = (&'p Action, &'p Deploy)> {
+        self.actions.iter().filter_map(move |action| {
+            let deploy = action.work.deploy()?;
+            let is_same = deploy.target == machine.target && deploy.instance == machine.instance;
+            is_same.then_some((action, deploy))
         })
     }
 

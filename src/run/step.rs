@@ -51,6 +51,11 @@ pub enum Step {
     /// S3 encrypts the deployed objects with the output bucket's key (*Using server-side encryption
     /// with AWS KMS keys*).
     OutputKey,
+    /// A state machine invalidates the distribution that serves the output bucket (*AWS Step
+    /// Functions invoke action reference*).
+    Invalidate,
+    /// The distribution reads the deployed files (*Restrict access to an Amazon S3 origin*).
+    Serve,
     /// An action starts another pipeline (*AWS CodePipeline invoke action reference*).
     Invoke,
     /// S3 delivers access logs (*Enabling Amazon S3 server access logging*).
@@ -61,7 +66,7 @@ pub enum Step {
 
 impl Step {
     /// The steps of an execution, in order.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Action,
         Self::Administer,
         Self::Check,
@@ -79,6 +84,8 @@ impl Step {
         Self::Decrypt,
         Self::Deploy,
         Self::OutputKey,
+        Self::Invalidate,
+        Self::Serve,
         Self::Invoke,
         Self::Logs,
     ];
@@ -115,6 +122,8 @@ impl Step {
             Self::Decrypt => "decrypt",
             Self::Deploy => "deploy",
             Self::OutputKey => "output-key",
+            Self::Invalidate => "invalidate",
+            Self::Serve => "serve",
             Self::Invoke => "invoke",
             Self::Logs => "logs",
             Self::Attack => "attack",

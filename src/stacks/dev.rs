@@ -45,6 +45,7 @@ pub(super) fn template(plan: &Plan) -> Template {
             allowed_values: vec!["false".to_owned(), "true".to_owned()],
             allowed_pattern: None,
         }],
+        mappings: Vec::new(),
         conditions: vec![Condition {
             id: pipeline::CONDITION.to_owned(),
             test: Value::Equals(

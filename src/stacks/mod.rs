@@ -5,6 +5,7 @@ mod build;
 mod contradiction;
 mod dev;
 mod generated;
+mod invalidation;
 mod key;
 mod key_grants;
 mod lifecycle;
@@ -182,6 +183,7 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
             build.project, build.role.arn
         ));
     }
+    found.extend(invalidation::requirements(plan));
     if !plan.dev.create_pipeline && plan.has_change_rule() {
         found.push(format!(
             "the EventBridge rule that starts pipeline `{}` must pass the version in the event, or \

@@ -11,6 +11,7 @@ use crate::plan::{
 use crate::template::{Output, Resource, Template, Value, list, map};
 
 use super::build;
+use super::invalidation;
 use super::policy::{Statement, document};
 use super::roles::{key_arn, managed_policy};
 use super::safety;
@@ -239,6 +240,11 @@ fn deploy_stage(plan: &Plan, stage: &StagePlan, checks_start: bool) -> Value {
             .iter()
             .map(|instance| deploy_action(plan, stage, &target.instances[*instance])),
     );
+    let run_order = if stage.approval { 3 } else { 2 };
+    actions
+        .extend((stage.instances.iter()).filter_map(|instance| {
+            invalidation::invoke_action(plan, target, *instance, run_order)
+        }));
     let entry = safety::before_entry(&target.safety, checks_start);
     map([("Name", Value::from(stage.name.as_str()))])
         .with_some("BeforeEntry", entry)
@@ -334,6 +340,7 @@ pub(super) fn further(plan: &Plan, number: usize) -> Template {
         ),
         description: format!("Pipeline {name}, which the pipeline before it starts"),
         parameters: vec![key_parameter()],
+        mappings: Vec::new(),
         conditions: Vec::new(),
         resources: vec![pipeline(plan, number, surroundings)],
         outputs: vec![

@@ -38,6 +38,7 @@ pub(super) fn template(plan: &Plan, here: Store<'_>) -> Template {
             dev.pipeline, here.region
         ),
         parameters: vec![key_parameter()],
+        mappings: Vec::new(),
         conditions: Vec::new(),
         resources,
         outputs: vec![

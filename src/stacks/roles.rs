@@ -279,8 +279,7 @@ fn assume_policies(plan: &Plan) -> Vec<Resource> {
     let patterns = !statements.is_empty();
     let mut chunks: Vec<Vec<&str>> = Vec::new();
     let mut length = 0;
-    for (_, instance) in named {
-        let arn = instance.role.arn.as_str();
+    for arn in (named.into_iter()).flat_map(|(_, instance)| instance.assumed_roles()) {
         length += arn.len() + 3;
         match chunks.last_mut().filter(|_| length <= ASSUMED_ROLES_LENGTH) {
             Some(chunk) => chunk.push(arn),
@@ -348,10 +347,14 @@ type Named<'p> = Vec<(&'p TargetPlan, &'p InstancePlan)>;
 fn by_organization<'p>(plan: &'p Plan, organization: &str) -> (Vec<Statement>, Named<'p>) {
     let mut statements = Vec::new();
     for target in plan.targets.iter().filter(|target| target.many_accounts) {
-        let name = target.names.role.replace("{account}", "*");
+        let invalidation = target.names.invalidation.as_ref();
+        let names = std::iter::once(&target.names.role)
+            .chain(invalidation.map(|invalidation| &invalidation.start_role));
+        let names: Vec<String> = names.map(|name| name.replace("{account}", "*")).collect();
         let regions = target.instances.iter().map(|instance| &instance.region);
         let roles: BTreeSet<String> = regions
-            .map(|region| plan.role_arn("*", &name.replace("{region}", region)))
+            .flat_map(|region| (names.iter()).map(|name| name.replace("{region}", region)))
+            .map(|name| plan.role_arn("*", &name))
             .collect();
         let condition = map([("StringEquals", map([("aws:ResourceOrgID", organization)]))]);
         statements.push(

@@ -142,6 +142,7 @@ fn administration(plan: &Plan, group: &Group<'_>) -> Template {
             plan.dev.pipeline
         ),
         parameters: Vec::new(),
+        mappings: Vec::new(),
         conditions: Vec::new(),
         resources,
         outputs: vec![output("AdministrationRoleArn", "AdministrationRole")],

@@ -1,4 +1,5 @@
-//! The stack of a target: the output bucket, the deploy role, and the policies of the role.
+//! The stack of a target: the output bucket, the deploy role, the policies of the role, and the
+//! resources that invalidate a distribution ([`invalidation`]).
 
 use std::collections::BTreeSet;
 
@@ -7,6 +8,7 @@ use crate::plan::{Plan, TargetPlan};
 use crate::template::{Output, Resource, Template, Value, list, map};
 
 use super::bucket::{BucketOptions, bucket, bucket_arn, bucket_policy, log_bucket};
+use super::invalidation;
 use super::lifecycle::Contents;
 use super::policy::{Statement, document, tls_only};
 use super::roles::managed_policy;
@@ -35,13 +37,17 @@ pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
             log_bucket: target.names.log_bucket.is_some(),
         };
         resources.push(bucket(plan, options));
-        let tls = tls_only(&bucket_arn(plan, &bucket_name));
+        let arn = bucket_arn(plan, &bucket_name);
+        let statements: Vec<Statement> = std::iter::once(tls_only(&arn))
+            .chain(invalidation::read_access(&names, &arn))
+            .collect();
         let bucket = Value::reference("OutputBucket");
-        resources.push(bucket_policy("OutputBucketPolicy", bucket, &[tls]));
+        resources.push(bucket_policy("OutputBucketPolicy", bucket, &statements));
     }
     resources.push(role(&names));
     resources.push(output_policy(&names));
     resources.push(artifact_policy(&names));
+    resources.extend(invalidation::invalidation(&names));
     Template {
         header: format!(
             "{GENERATED}\n\n{}. Deployed after the first deployment of the dev stack. The \
@@ -53,6 +59,7 @@ pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
             target.name, plan.dev.pipeline
         ),
         parameters: vec![key_parameter()],
+        mappings: invalidation::distributions(target),
         conditions: Vec::new(),
         resources,
         outputs: outputs(&names),
@@ -77,15 +84,15 @@ fn where_to(target: &TargetPlan) -> String {
 }
 
 /// The names in a target's template.
-struct Names<'p> {
-    plan: &'p Plan,
-    target: &'p TargetPlan,
+pub(super) struct Names<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) target: &'p TargetPlan,
 }
 
 impl Names<'_> {
     /// Replaces the placeholders in a pattern with the account and region, or with pseudo
     /// parameters where they differ between the instances.
-    fn text(&self, pattern: &str) -> Value {
+    pub(super) fn text(&self, pattern: &str) -> Value {
         let target = self.target;
         let Some(first) = target.instances.first() else {
             return pattern.into();
@@ -105,7 +112,7 @@ impl Names<'_> {
     }
 
     /// Returns the account of the stack.
-    fn account(&self) -> Value {
+    pub(super) fn account(&self) -> Value {
         self.text("{account}")
     }
 
@@ -217,7 +224,7 @@ fn output_policy(names: &Names<'_>) -> Resource {
 }
 
 /// Returns the ARN of the objects that the deploy actions of a target write.
-fn written_objects(target: &TargetPlan, bucket: &Value) -> Value {
+pub(super) fn written_objects(target: &TargetPlan, bucket: &Value) -> Value {
     bucket.suffixed(&format!("/{}", target.written_keys()))
 }
 

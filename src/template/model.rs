@@ -12,6 +12,8 @@ pub struct Template {
     /// Description of the stack.
     pub description: String,
     pub parameters: Vec<Parameter>,
+    /// The mappings, each with its name.
+    pub mappings: Vec<(String, Value)>,
     pub conditions: Vec<Condition>,
     pub resources: Vec<Resource>,
     pub outputs: Vec<Output>,
@@ -143,6 +145,9 @@ impl Template {
             value = value
                 .with("Metadata", self.metadata())
                 .with("Parameters", section(&self.parameters, Parameter::to_field));
+        }
+        if !self.mappings.is_empty() {
+            value = value.with("Mappings", map(self.mappings.iter().cloned()));
         }
         if !self.conditions.is_empty() {
             value = value.with("Conditions", section(&self.conditions, Condition::to_field));

@@ -1,7 +1,7 @@
 //! Reads templates as trees with positions. Also reads deployed templates into the model, so that
 //! they can be merged with new templates.
 //!
-//! The model does not have the sections that s3ferry never writes (mappings, rules, transforms).
+//! The model does not have the sections that s3ferry never writes (rules, transforms).
 //! [`Template::read`] rejects a template with such a section, because it cannot be merged.
 
 use super::model::{Condition, Output, Parameter, Resource, Template};
@@ -9,11 +9,12 @@ use super::value::{Item, Value, list, map};
 use crate::diagnostic::{self, Diagnostic, Node, RepeatedKey, Source, Span};
 
 /// The sections that the model represents.
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 8] = [
     "AWSTemplateFormatVersion",
     "Description",
     "Metadata",
     "Parameters",
+    "Mappings",
     "Conditions",
     "Resources",
     "Outputs",
@@ -164,6 +165,9 @@ impl Template {
             description: text(&root, "Description"),
             parameters: (section("Parameters").iter())
                 .map(|entry| parameter(&entry.key, &entry.value))
+                .collect(),
+            mappings: (section("Mappings").iter())
+                .map(|entry| (entry.key.clone(), Value::from_node(&entry.value)))
                 .collect(),
             conditions: (section("Conditions").iter())
                 .map(|entry| Condition {

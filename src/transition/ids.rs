@@ -11,11 +11,12 @@ use crate::template::{Renames, Resource, Template, Value};
 
 /// Types whose resources a pipeline uses by name. The old and the new resource must exist at the
 /// same time.
-const SIDE_BY_SIDE: [&str; 4] = [
+const SIDE_BY_SIDE: [&str; 5] = [
     "AWS::CodeBuild::Project",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
     "AWS::IAM::Role",
+    "AWS::StepFunctions::StateMachine",
 ];
 
 /// The account and region that a template's pseudo parameters resolve to; `None` for a stack set,
@@ -81,6 +82,7 @@ pub(super) fn name(template: &Template, resource: &Resource, place: Place<'_>) -
         "AWS::CodeBuild::Project" => "Name",
         "AWS::S3::Bucket" => "BucketName",
         "AWS::S3::BucketPolicy" => "Bucket",
+        "AWS::StepFunctions::StateMachine" => "StateMachineName",
         _ => "RoleName",
     };
     match resource.properties.field(property)? {

@@ -187,8 +187,14 @@ fn keep_outputs(template: &mut Template, deployed: &Template) {
     template.outputs = outputs;
 }
 
-/// Keeps the parameters and conditions that only kept resources and conditions use.
+/// Keeps the parameters and conditions that only kept resources and conditions use, and the mappings
+/// that the new template does not contain.
 fn keep_parameters(template: &mut Template, deployed: &Template) {
+    let mappings: Vec<_> = (deployed.mappings.iter())
+        .filter(|(old, _)| template.mappings.iter().all(|(new, _)| new != old))
+        .cloned()
+        .collect();
+    template.mappings.extend(mappings);
     let conditions: Vec<_> = (deployed.conditions.iter())
         .filter(|old| template.conditions.iter().all(|new| new.id != old.id))
         .filter(|old| {

@@ -11,7 +11,8 @@ from templates import Key, Role
 NEEDED, DOCUMENTED = "needed", "documented"
 #: An object that represents every artifact, and a file that represents every deployed file.
 ARTIFACT, FILE = "aB3dE5f", "index.html"
-#: The ID of a build, which is the name of its log stream, and the random end of the ARN of a secret.
+#: The ID of a build, which is the name of its log stream, and the random end of the ARN of a secret. The
+#: executions of state machines also have such IDs.
 BUILD_ID, SECRET_SUFFIX = "11111111-2222-3333-4444-555555555555", "-aB3dE5"
 BUCKET_READS = ["s3:GetBucketVersioning", "s3:GetBucketAcl", "s3:GetBucketLocation"]
 
@@ -321,6 +322,68 @@ class Run:
                     Call("build", role, "secretsmanager:GetSecretValue", arn, NEEDED, account, region)
                 )
         return role, project, other
+
+    def machine(self, caller, template, configuration, properties):
+        """Adds the calls that start a state machine, the calls of a machine that invalidates a distribution,
+        and the reads of this distribution (CodePipeline User Guide, "AWS Step Functions invoke action
+        reference"; Step Functions Developer Guide, "Learning to use AWS service SDK integrations"; CloudFront
+        Developer Guide, "Restrict access to an Amazon S3 origin")."""
+        arn = template.maybe(configuration.get("StateMachineArn"))
+        parts = (arn or ":::::::").split(":")
+        region, account = parts[3] or None, parts[4] or None
+        execution = arn and arn.replace(":stateMachine:", ":execution:") + f":{BUILD_ID}"
+        for action, on in (
+            ("states:DescribeStateMachine", arn),
+            ("states:StartExecution", arn),
+            ("states:DescribeExecution", execution),
+        ):
+            self.calls.append(Call("machine", caller, action, on, NEEDED, account, region))
+        found = [
+            (other, resource["Properties"])
+            for other in self.world.templates
+            for logical, resource in other.of_type("StepFunctions::StateMachine").items()
+            if other.maybe({"Ref": logical}) == arn
+        ]
+        if not found:
+            role = self.world.role(None)
+            self.service_assumes("states.amazonaws.com", role, {}, region)
+            self.calls.append(
+                Call("machine", role, "StepFunctions", None, NEEDED, unknown="the state machine")
+            )
+            return
+        other, machine = found[0]
+        role = self.world.role(other.maybe(machine["RoleArn"]))
+        # Step Functions Developer Guide, "Cross-service confused deputy prevention".
+        source = {"aws:sourcearn": arn, "aws:sourceaccount": account}
+        self.service_assumes("states.amazonaws.com", role, source, region)
+        values = machine.get("DefinitionSubstitutions", {})
+        distributions = []
+        for state in machine["Definition"]["States"].values():
+            if state["Type"] != "Task":
+                continue
+            operation = state["Resource"].rsplit(":", 1)[-1]
+            name = re.fullmatch(r"\$\{(\w+)\}", state["Parameters"]["DistributionId"]).group(1)
+            distribution = other.maybe(values.get(name))
+            distribution = distribution and f"arn:aws:cloudfront::{account}:distribution/{distribution}"
+            action = f"cloudfront:{operation[0].upper()}{operation[1:]}"
+            # "AWS global condition context keys", aws:RequestedRegion: CloudFront is in us-east-1.
+            self.calls.append(Call("machine", role, action, distribution, NEEDED, account, "us-east-1"))
+            if distribution not in distributions:
+                distributions.append(distribution)
+        for stage in properties["Stages"]:
+            for action in stage["Actions"]:
+                made_by = self.world.template_of(template.maybe(action.get("RoleArn")))
+                kind = template.value(action["ActionTypeId"])
+                if made_by is not other or (kind["Category"], kind["Provider"]) != ("Deploy", "S3"):
+                    continue
+                bucket, object_key = self.written(template, action["Configuration"])
+                for distribution in distributions:
+                    reader = Role(None, None, service="cloudfront.amazonaws.com")
+                    self.calls.append(
+                        Call("serve", reader, "s3:GetObject", f"arn:aws:s3:::{bucket.name}/{object_key}",
+                             DOCUMENTED, bucket.account, bucket.region, bucket.policy, bucket.tags, bucket,
+                             source={"aws:sourcearn": distribution, "aws:sourceaccount": None})
+                    )  # fmt: skip
 
     def deploy(self, caller, template, configuration):
         """Adds the calls of a deploy action (CodePipeline User Guide, "Amazon S3 deploy action reference")."""

@@ -34,6 +34,8 @@ struct Arns {
     passed_to_events: Vec<String>,
     projects: Vec<String>,
     passed_to_projects: Vec<String>,
+    machines: Vec<String>,
+    passed_to_machines: Vec<String>,
     /// Connections that the pipelines use.
     connections: Vec<String>,
 }
@@ -101,6 +103,7 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
         new("Rules", &handlers::RULE, &arns.rules),
         new("Pipelines", &handlers::PIPELINE, &arns.pipelines),
         new("Projects", &handlers::PROJECT, &arns.projects),
+        new("StateMachines", &handlers::STATE_MACHINE, &arns.machines),
         new("Connections", &handlers::CONNECTION, &arns.connections),
         new("ReadServiceRole", &["iam:GetRole"], &outside),
         pass_role(
@@ -112,6 +115,11 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
             "PassRoleOfProjects",
             &arns.passed_to_projects,
             "codebuild.amazonaws.com",
+        ),
+        pass_role(
+            "PassRoleOfStateMachines",
+            &arns.passed_to_machines,
+            "states.amazonaws.com",
         ),
         pass_role(
             "PassRoleOfRules",
@@ -165,6 +173,12 @@ impl Arns {
         for project in place.of_type(projects) {
             let role = place.property(project, "ServiceRole");
             self.passed_to_projects.push(role);
+        }
+        let machines = "AWS::StepFunctions::StateMachine";
+        self.machines.extend(place.all(machines, "Arn"));
+        for machine in place.of_type(machines) {
+            let role = place.property(machine, "RoleArn");
+            self.passed_to_machines.push(role);
         }
         for pipeline in place.of_type("AWS::CodePipeline::Pipeline") {
             let name = place.attribute(&pipeline.key, "");

@@ -8,7 +8,7 @@ use crate::run::pipeline::{Action, Build, Pipeline, Target, Work};
 use crate::run::{ARTIFACT_ID, SECRET_SUFFIX, key_arn, key_of, named};
 
 /// Returns the build as an attacker, if its role is known.
-fn build_attacker(build: &Build) -> Option<Attacker> {
+pub(super) fn build_attacker(build: &Build) -> Option<Attacker> {
     let role = build.role.as_deref().ok()?;
     let caller = Caller::Role(role.to_owned());
     Some(attacker(caller, "build", "the build"))

@@ -18,6 +18,7 @@ macro_rules! attacks {
 
 mod buckets;
 mod build;
+mod invalidation;
 mod namesakes;
 mod pipeline;
 mod source_key;
@@ -133,6 +134,10 @@ pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn 
                 Some(target) => suite.on_target(pipeline, target),
                 None => suite.on_unknown_target(pipeline, action),
             }
+            suite.found.drain(..).for_each(&mut *each);
+        }
+        for (action, machine) in pipeline.machines() {
+            suite.on_machine(pipeline, action, machine);
             suite.found.drain(..).for_each(&mut *each);
         }
     }

@@ -49,7 +49,8 @@ impl AttackSuite<'_, '_> {
             "a role with the deploy role's name in another account",
         );
         self.on_artifacts(&namesake, store, object, key);
-        self.on_deploy_role(pipeline, (target.role, theirs));
+        let what = ("assumes-deploy-role", "the deploy role");
+        self.on_trusting_role(pipeline, (target.role, theirs), what);
         let role = Caller::Role(target.role.to_owned());
         let role = &attacker(role, "deploy-role", "the deploy role");
         self.by_deploy_role(pipeline, target, role);
@@ -92,8 +93,14 @@ impl AttackSuite<'_, '_> {
         }
     }
 
-    /// Adds attempts to assume the deploy role.
-    fn on_deploy_role(&mut self, pipeline: &Pipeline, role: On<'_>) {
+    /// Adds attempts to assume a role that trusts only the service role, such as the deploy role.
+    /// `what` contains the name of the attack and the subject of its description.
+    pub(super) fn on_trusting_role(
+        &mut self,
+        pipeline: &Pipeline,
+        role: On<'_>,
+        (name, what): (&str, &str),
+    ) {
         let dev = pipeline.account.as_str();
         let service_role = pipeline.known_role().unwrap_or_default();
         let service_role = service_role.split_once(":role/");
@@ -118,10 +125,10 @@ impl AttackSuite<'_, '_> {
             service("lambda"),
         ] {
             let what = match by.caller {
-                Caller::Service(_) => "assumes the deploy role directly",
-                _ => "assumes the deploy role",
+                Caller::Service(_) => format!("assumes {what} directly"),
+                _ => format!("assumes {what}"),
             };
-            self.add(&by, "assumes-deploy-role", what, "sts:AssumeRole", role);
+            self.add(&by, name, &what, "sts:AssumeRole", role);
         }
     }
 

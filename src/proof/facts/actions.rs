@@ -122,6 +122,10 @@ impl Reader<'_, '_> {
             (Some("Build" | "Test"), Some("AWS"), Some("CodeBuild")) => {
                 Work::Build(self.build(part, pipeline, region, performer))
             }
+            (Some("Invoke"), Some("AWS"), Some("StepFunctions")) => {
+                let (target, instance, _) = self.target(performer, stage);
+                Work::Machine(self.machine(part, target, instance))
+            }
             (Some("Invoke"), Some("AWS"), Some("CodePipeline")) => Work::Invoke(Invoke {
                 name: self.setting(setting("PipelineName"), "the pipeline to start", node),
                 variables: variables(setting("Variables")),

@@ -6,6 +6,7 @@
 mod actions;
 mod builds;
 mod conditions;
+mod machines;
 mod rules;
 
 use std::collections::HashSet;

@@ -106,6 +106,10 @@ impl Resolver<'_> {
             ("AWS::CodeBuild::Project", "Arn") => {
                 regional("codebuild", format!("project/{}", called("Name")?))
             }
+            ("AWS::StepFunctions::StateMachine", "" | "Arn") => {
+                let name = called("StateMachineName")?;
+                regional("states", format!("stateMachine:{name}"))
+            }
             ("AWS::Events::Rule", "Arn") => {
                 let name = called("Name")?;
                 let bus = match has("EventBusName") {

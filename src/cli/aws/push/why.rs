@@ -237,6 +237,7 @@ fn steps(plan: &Plan, action: &ActionRun) -> Steps {
             Step::Decrypt,
             Step::Deploy,
             Step::OutputKey,
+            Step::Invalidate,
         ]
     };
     Steps {
@@ -245,11 +246,12 @@ fn steps(plan: &Plan, action: &ActionRun) -> Steps {
     }
 }
 
-/// Returns the target that an action deploys to.
+/// Returns the target that an action deploys to, or whose distribution it invalidates.
 fn target<'p>(plan: &'p Plan, action: &ActionRun) -> Option<&'p TargetPlan> {
     let mut instances = plan.instances();
-    let found = instances
-        .find(|(_, instance)| instance.stage == action.stage && instance.action == action.action);
+    let found = instances.find(|(_, instance)| {
+        instance.stage == action.stage && instance.has_action(&action.action)
+    });
     found.map(|(target, _)| target)
 }
 

@@ -1,0 +1,123 @@
+//! The invalidation of the CloudFront distributions that serve the output buckets.
+
+use super::names::{expand, fitted_pattern, role_plan};
+use super::{Plan, RolePlan, TargetNames};
+use crate::aws::quotas::{MAPPING_ATTRIBUTES, ROLE_NAME, STATE_MACHINE_NAME};
+use crate::aws::{Partition, arn};
+use crate::config::{Complaint, Target};
+
+/// The invalidation of a target's distributions. The names are patterns.
+#[derive(Debug, Clone)]
+pub struct InvalidationPlan {
+    /// The paths to invalidate.
+    pub paths: Vec<String>,
+    /// State machine that invalidates the cache and waits for the result.
+    pub machine: String,
+    /// Role of the state machine. Its policy has the same name.
+    pub machine_role: String,
+    /// Role that the pipeline uses to start the state machine. Its policy has the same name.
+    pub start_role: String,
+}
+
+/// The invalidation of an instance's distribution.
+#[derive(Debug, Clone)]
+pub struct InstanceInvalidation {
+    /// ID of the distribution.
+    pub distribution: String,
+    /// Name of the state machine.
+    pub machine: String,
+    /// Role of the state machine.
+    pub machine_role: RolePlan,
+    /// Role that the pipeline uses to start the state machine.
+    pub start_role: RolePlan,
+    /// Name of the action that starts the state machine.
+    pub action: String,
+}
+
+impl InvalidationPlan {
+    /// Plans the invalidation of a target, if it has one. The names contain the name of the deploy
+    /// role, which is unique in its account.
+    pub(super) fn new(target: &Target, role: &str) -> Option<Self> {
+        let invalidate = target.invalidate.as_ref()?;
+        let role_name = |suffix: &str| fitted_pattern(role, suffix, ROLE_NAME.length());
+        // Role names can contain characters that the name of a state machine should not contain.
+        let machine: String = (role.chars())
+            .map(|c| match c {
+                '+' | '=' | ',' | '.' | '@' => '-',
+                c => c,
+            })
+            .collect();
+        Some(Self {
+            paths: invalidate.paths.clone(),
+            machine: fitted_pattern(&machine, "-invalidate", STATE_MACHINE_NAME.length()),
+            machine_role: role_name("-invalidate"),
+            start_role: role_name("-start-invalidation"),
+        })
+    }
+}
+
+/// Plans the invalidation of an instance.
+pub(super) fn instance(
+    partition: Partition,
+    target: &Target,
+    names: &TargetNames,
+    (account, region): (&str, &str),
+) -> Option<InstanceInvalidation> {
+    let plan = names.invalidation.as_ref()?;
+    let named = |pattern: &str| expand(pattern, account, region);
+    let role = |pattern: &str| role_plan(partition, account, "/", named(pattern));
+    Some(InstanceInvalidation {
+        distribution: target.distribution(account, region).to_owned(),
+        machine: named(&plan.machine),
+        machine_role: role(&plan.machine_role),
+        start_role: role(&plan.start_role),
+        action: String::new(),
+    })
+}
+
+/// Returns the targets with more distributions than the mapping in their template can have.
+pub(super) fn complaints(plan: &Plan) -> impl Iterator<Item = Complaint> {
+    let targets = plan.targets.iter().enumerate();
+    targets.filter_map(|(index, target)| {
+        let count = target.instances.len();
+        let is_too_many = target.names.invalidation.is_some()
+            && target.is_generic()
+            && count > MAPPING_ATTRIBUTES.length();
+        is_too_many.then(|| {
+            Complaint::new(
+                &format!("targets.{index}.accounts_file"),
+                format!(
+                    "target `{}` has {count} distributions, but the mapping in a CloudFormation \
+                     template allows {}",
+                    target.name, MAPPING_ATTRIBUTES.value
+                ),
+                "distribute the accounts among several targets",
+            )
+        })
+    })
+}
+
+impl TargetNames {
+    /// Returns the names of the roles that the target's template creates, as patterns.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &String> {
+        let invalidation = self.invalidation.as_ref();
+        let invalidation = invalidation.map(|names| [&names.machine_role, &names.start_role]);
+        std::iter::once(&self.role).chain(invalidation.into_iter().flatten())
+    }
+
+    /// Returns the names of the managed policies that the target's template creates, as patterns.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &String> {
+        let invalidation = self.invalidation.as_ref();
+        let invalidation = invalidation.map(|names| [&names.machine_role, &names.start_role]);
+        [&self.output_policy, &self.artifact_policy]
+            .into_iter()
+            .chain(invalidation.into_iter().flatten())
+    }
+}
+
+impl Plan {
+    /// Returns the ARN of an instance's state machine.
+    pub(crate) fn machine_arn(&self, account: &str, region: &str, machine: &str) -> String {
+        arn::state_machine(self.partition, region, account, machine)
+    }
+}
