@@ -213,6 +213,7 @@ fn kinds(call: &Call) -> (Kind, Kind) {
         }
         Step::Invalidate if call.action.starts_with("sts:") => (Kind::ServiceRole, Kind::StartRole),
         Step::Invalidate => (Kind::StateMachineRole, Kind::Distribution),
+        Step::Serve if on_key => (Kind::Distribution, Kind::OutputKey),
         Step::Serve => (Kind::Distribution, Kind::OutputBucket),
         Step::Condition => (Kind::ServiceRole, Kind::Alarm),
         Step::Notify => (Kind::ServiceRole, Kind::Topic),

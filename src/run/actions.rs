@@ -394,13 +394,19 @@ impl Run<'_> {
     /// Adds the KMS calls that S3 makes for an object in a bucket, according to the bucket's
     /// default encryption.
     fn by_default(&mut self, scope: &Scope<'_>, actions: &[&str], on: (&Bucket<'_>, &str)) {
-        let (bucket, _) = on;
+        if let Some(key) = self.default_key(scope, on.0) {
+            self.in_bucket(scope, actions, on, &key);
+        }
+    }
+
+    /// Returns the key of the bucket's default encryption, or `None` if it is not a KMS key.
+    pub(super) fn default_key(&self, scope: &Scope<'_>, bucket: &Bucket<'_>) -> Option<UsedKey> {
         let land = self.land;
         let untold = Encryption::Untold;
         let found = land.bucket_named(bucket.name);
         let default = found.map_or(&untold, |found| &found.encryption);
-        let key = match default {
-            Encryption::S3Managed => return,
+        Some(match default {
+            Encryption::S3Managed => return None,
             Encryption::Kms(default) => {
                 let said = match &default.said {
                     Some((place, resource)) => (*place, Some(resource.clone())),
@@ -417,8 +423,7 @@ impl Run<'_> {
                 };
                 UsedKey::unresolved(&Doubt::new(scope.place, "", reason))
             }
-        };
-        self.in_bucket(scope, actions, on, &key);
+        })
     }
 }
 

@@ -8,7 +8,7 @@
 use super::actions::known;
 use super::landscape::Value;
 use super::pipeline::{Deploy, Machine, Pipeline};
-use super::{Caller, On, Run, Scope, Step, Strength, artifacts::named, context};
+use super::{Caller, On, Run, Scope, Step, Strength, artifacts::named, context, encryption};
 use crate::aws::arn::{self, Arn};
 use crate::policy::evaluation::ContextValue;
 
@@ -136,5 +136,25 @@ impl Run<'_> {
         request.set("aws:SourceAccount", ContextValue::Unknown);
         let on = (bucket, Some(key.as_str()));
         self.on_s3(scope, Documented, &["s3:GetObject"], on, &request);
+        let used = match &deploy.key {
+            None => self.default_key(scope, bucket),
+            Some(key) => {
+                let (on, said) = (bucket.used_by(scope.caller), (scope.place, None));
+                Some(encryption::named_key(self.land, key, on, said))
+            }
+        };
+        if let Some(used) = used {
+            // AWS does not document which service passes the request to KMS.
+            request.set("kms:ViaService", ContextValue::Unknown);
+            request.set("kms:EncryptionContext:aws:s3:arn", ContextValue::Unknown);
+            self.on_key(
+                scope,
+                Documented,
+                "kms:Decrypt",
+                &used,
+                Some(bucket),
+                request,
+            );
+        }
     }
 }

@@ -67,7 +67,8 @@ pub(super) fn distributions(target: &TargetPlan) -> Vec<(String, Value)> {
             accounts.push((&instance.account, &invalidation.distribution));
         }
     }
-    let of_region = |(region, accounts): (&str, Vec<(&str, &str)>)| (region.to_owned(), map(accounts));
+    let of_region =
+        |(region, accounts): (&str, Vec<(&str, &str)>)| (region.to_owned(), map(accounts));
     match regions.is_empty() {
         true => Vec::new(),
         false => vec![(
@@ -139,7 +140,10 @@ pub(super) fn requirements(plan: &Plan) -> Vec<String> {
         let distribution = &invalidation.distribution;
         let arn = arn::distribution(plan.partition, &first.account, distribution);
         let whose = match target.is_generic() {
-            true => format!("in each account of target `{name}`, such as {}, ", first.account),
+            true => format!(
+                "in each account of target `{name}`, such as {}, ",
+                first.account
+            ),
             false => format!("in the account of target `{name}`, "),
         };
         let folder = match (&target.object_key, target.path.as_str()) {

@@ -135,6 +135,12 @@ BASES = {
         TWO,
         {},
     ),
+    "invalidation": (
+        config(target="invalidate: {distribution: EDFDVBD6EXAMPLE, paths: [/index.html, /assets/*]}\npath: site\n"),
+        {},
+        TWO,
+        {},
+    ),
     "stage-safety": (
         config(target=f"approval: {{notify: '{TOPIC}'}}\nalarm: {{name: website-errors, wait_minutes: 5}}\n"
                       "deployment_window: {cron: '* * * ? * *'}\non_failure: rollback"),

@@ -183,6 +183,8 @@ class Request:
         if name == "kms:calleraccount":
             return [self.caller.account] if self.caller.account else PRESENT
         if name == "kms:viaservice":
+            if call.via_s3 is None:
+                return UNKNOWN
             if not call.via_s3:
                 return UNKNOWN if action == "kms:describekey" else ABSENT
             return [f"s3.{call.region}.amazonaws.com"] if call.region else PRESENT
@@ -190,6 +192,8 @@ class Request:
             if action not in CRYPTOGRAPHIC:
                 return ABSENT
             if name != "kms:encryptioncontext:aws:s3:arn":
+                return UNKNOWN
+            if call.via_s3 is None:
                 return UNKNOWN
             return call.encryption_context or PRESENT
         if name == "kms:encryptioncontextkeys":

@@ -9,7 +9,7 @@ from templates import Role, World
 
 #: Services in a run whose resources are subject to resource control policies (AWS Organizations
 #: User Guide, "List of AWS services that support RCPs").
-RCP_SERVICES = ("s3", "sts", "kms", "logs", "secretsmanager")
+RCP_SERVICES = ("s3", "sts", "kms", "logs", "secretsmanager", "codebuild", "codepipeline", "cloudfront")
 
 
 FULL_ACCESS = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}

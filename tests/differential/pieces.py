@@ -23,6 +23,7 @@ ACTIONS = [
     "kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKey*", "kms:Describe*", "kms:?ecrypt", "kms:ReEncrypt*",
     "codeconnections:UseConnection", "codestar-connections:*", "codebuild:*", "codebuild:StartBuild", "logs:*",
     "logs:Put*", "secretsmanager:GetSecretValue",
+    "states:*", "states:StartExecution", "states:Describe*", "cloudfront:*", "cloudfront:CreateInvalidation",
     "sns:Publish", "sns:*", "SNS:pub*", "cloudwatch:DescribeAlarms", "cloudwatch:Describe*",
     "sts:*", "sts:AssumeRole", "sts:assumerole", "codepipeline:*", "s3:GetObjectTagging", "s3:PutBucketTagging",
 ]  # fmt: skip

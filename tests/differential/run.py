@@ -4,6 +4,7 @@
 but runs are known to succeed without it.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 
 from templates import Key, Role
@@ -32,7 +33,8 @@ class Call:
     tags: dict | None = None
     bucket: object = None
     key: Key | None = None
-    via_s3: bool = False
+    #: None if unknown.
+    via_s3: bool | None = False
     headers: dict = field(default_factory=dict)
     encryption_context: list | None = None
     source: dict = field(default_factory=dict)
@@ -370,28 +372,37 @@ class Run:
             self.calls.append(Call("machine", role, action, distribution, NEEDED, account, "us-east-1"))
             if distribution not in distributions:
                 distributions.append(distribution)
+        # The target is the template that creates the role of the action.
+        mine = self.world.maker(caller.arn)
         for stage in properties["Stages"]:
             for action in stage["Actions"]:
-                made_by = self.world.template_of(template.maybe(action.get("RoleArn")))
+                made_by = self.world.maker(template.maybe(action.get("RoleArn")))
                 kind = template.value(action["ActionTypeId"])
-                if made_by is not other or (kind["Category"], kind["Provider"]) != ("Deploy", "S3"):
+                if made_by is not mine or (kind["Category"], kind["Provider"]) != ("Deploy", "S3"):
                     continue
                 bucket, object_key = self.written(template, action["Configuration"])
                 for distribution in distributions:
                     reader = Role(None, None, service="cloudfront.amazonaws.com")
                     self.calls.append(
                         Call("serve", reader, "s3:GetObject", f"arn:aws:s3:::{bucket.name}/{object_key}",
-                             DOCUMENTED, bucket.account, bucket.region, bucket.policy, bucket.tags, bucket,
-                             source={"aws:sourcearn": distribution, "aws:sourceaccount": None})
+                             DOCUMENTED, bucket.account, bucket.region, bucket.policy, bucket=bucket,
+                             source={"aws:sourcearn": distribution})
                     )  # fmt: skip
+                    key = self.default_key(bucket, reader)
+                    if action["Configuration"].get("KMSEncryptionKeyARN"):
+                        arn = template.maybe(action["Configuration"]["KMSEncryptionKeyARN"])
+                        key = self.find_key(arn, reader, bucket.region, bucket.account, False)
+                    if key is not None:
+                        # AWS does not document which service passes the request to KMS.
+                        self.calls.append(
+                            Call("serve", reader, "kms:Decrypt", key.arn, DOCUMENTED, key.account,
+                                 bucket.region, key.policy, key.tags, key=key, via_s3=None,
+                                 source={"aws:sourcearn": distribution})
+                        )  # fmt: skip
 
     def deploy(self, caller, template, configuration):
         """Adds the calls of a deploy action (CodePipeline User Guide, "Amazon S3 deploy action reference")."""
-        get = lambda name: template.maybe(configuration.get(name)) or ""
-        bucket = self.world.bucket(template.maybe(configuration.get("BucketName")))
-        path = get("ObjectKey")
-        extract = str(get("Extract")).lower() == "true"
-        object_key = (f"{path}/{FILE}" if path else FILE) if extract else path
+        bucket, object_key = self.written(template, configuration)
         headers, key = {}, self.default_key(bucket, caller)
         if configuration.get("KMSEncryptionKeyARN"):
             arn = template.maybe(configuration["KMSEncryptionKeyARN"])
@@ -407,6 +418,14 @@ class Run:
         self.put("deploy", "output-key", caller, bucket, object_key, key, headers)
         for action in [*BUCKET_READS, "s3:ListBucket"]:
             self.bucket_call("deploy", caller, action, bucket, None, DOCUMENTED)
+
+    def written(self, template, configuration):
+        """Returns the bucket and the key of an object that a deploy action writes."""
+        get = lambda name: template.maybe(configuration.get(name)) or ""
+        bucket = self.world.bucket(template.maybe(configuration.get("BucketName")))
+        path = get("ObjectKey")
+        extract = str(get("Extract")).lower() == "true"
+        return bucket, (f"{path}/{FILE}" if path else FILE) if extract else path
 
     def copy(self, service_role, main, regional, object_key):
         """Adds the calls that copy an input artifact to the store in the action's region (CodePipeline
@@ -532,6 +551,8 @@ class Run:
             self.repository(caller, template, configuration)
         elif provider == ("Deploy", "AWS", "S3"):
             self.deploy(caller, template, configuration)
+        elif provider == ("Invoke", "AWS", "StepFunctions"):
+            self.machine(caller, template, configuration, properties)
         elif provider == ("Invoke", "AWS", "CodePipeline"):
             target = template.maybe(configuration.get("PipelineName"))
             self.start(caller, target, template)

@@ -135,6 +135,8 @@ class Template:
             return self.value(get("PrimaryKeyArn")).rsplit("/", 1)[-1]
         if kind == "IAM::ManagedPolicy":
             return f"arn:aws:iam::{self.account}:policy/{self.stack['name']}.{name}"
+        if kind == "StepFunctions::StateMachine":
+            return f"arn:aws:states:{self.region}:{self.account}:stateMachine:{self.value(get('StateMachineName'))}"
         names = {
             "S3::Bucket": "BucketName",
             "IAM::Role": "RoleName",
@@ -195,6 +197,12 @@ class Template:
             if name == "Fn::Sub":
                 text, values = argument if isinstance(argument, list) else (argument, {})
                 return self.substitute(text, values)
+            if name == "Fn::FindInMap":
+                mapping, *keys = self.value(argument)
+                found = self.body["Mappings"][mapping]
+                for key in keys:
+                    found = found[key]
+                return self.value(found)
             if name == "Fn::Join":
                 return argument[0].join(str(v) for v in self.value(argument[1]))
             if name == "Fn::If":
@@ -268,6 +276,8 @@ class World:
         self.world, self.options = world, world.get("options", {})
         self.templates = [Template(stack, self) for stack in world["stacks"]]
         self.buckets, self.keys, self.roles, self.aliases, self.attached = {}, {}, {}, {}, {}
+        #: The template that creates each role, by the ARN of the role.
+        self.makers = {}
         for template in self.templates:
             self.read_buckets(template)
             self.read_keys(template)
@@ -395,7 +405,7 @@ class World:
                 role.identity.append(self.managed_policy(template, arn))
             if get("PermissionsBoundary"):
                 role.boundary = [self.managed_policy(template, get("PermissionsBoundary"))]
-            self.roles[role.arn] = role
+            self.roles[role.arn], self.makers[role.arn] = role, template
 
     def managed_policy(self, template, node):
         """Returns the document of a managed policy in the same template. Others are unknown."""
@@ -417,6 +427,10 @@ class World:
                 if not arns and name:
                     attached = self.attached.setdefault((template.account, name), [])
                     attached.append(template.document(get("PolicyDocument")))
+
+    def maker(self, arn):
+        """Returns the template that creates a role."""
+        return self.makers.get(arn)
 
     def role(self, arn):
         """Returns a role by its ARN. A role that no template creates has unknown policies."""

@@ -47,6 +47,7 @@ mod graph;
 mod guard_rules;
 mod hostile;
 mod init_from;
+mod invalidation;
 mod language;
 mod lint;
 mod matrix;

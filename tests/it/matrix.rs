@@ -242,6 +242,28 @@ fn cases() -> Vec<Case> {
         &format!("create: false\nencryption_key: {KEY}"),
     );
     target("tagged-objects", "tagged_objects: true\npath: site");
+    let invalidate = "invalidate: {distribution: EDFDVBD6EXAMPLE}";
+    target("invalidation", invalidate);
+    target(
+        "invalidation-with-everything",
+        &format!(
+            "invalidate: {{distribution: EDFDVBD6EXAMPLE, paths: [/index.html, '/assets/*', \
+             \"/it's?a=%20b~\"]}}\npath: site\nencryption_key: {KEY}\npermissions_boundary: \
+             arn:aws:iam::222222222222:policy/path/boundary\n{STAGE_SAFETY}"
+        ),
+    );
+    target(
+        "invalidation-of-existing-bucket",
+        &format!("{invalidate}\ncreate: false\npath: site"),
+    );
+    target(
+        "invalidation-of-one-object",
+        &format!("{invalidate}\nextract: false\nobject_key: out/site.zip"),
+    );
+    target(
+        "invalidation-with-long-role",
+        &format!("{invalidate}\nrole: a+=,.@{}", "r".repeat(58)),
+    );
     target("approval", "approval: true");
     target("approval-timeout", "approval: {timeout_minutes: 86400}");
     target(
@@ -311,6 +333,10 @@ fn cases() -> Vec<Case> {
                       [arn:aws:iam::111111111111:role/admin]\nsource: {detect_changes: \
                       polling}\npermissions_boundary: \
                       arn:aws:iam::111111111111:policy/boundary";
+    all(
+        "invalidation-article",
+        one(BUILD, invalidate, "permissions: article\ntags: {team: web}"),
+    );
     all(
         "article-with-everything",
         one(

@@ -140,28 +140,22 @@ fn no_scps(request: &Request) -> Option<&'static str> {
     }
 }
 
+/// The services that support resource control policies, one per line.
+const RCP_SERVICES: &str = include_str!("../../../data/rcp-services.txt");
+
 /// Returns why resource control policies do not apply, or `None` if they apply.
 ///
 /// Follows *Resource control policies (RCPs)*, sections *List of AWS services that support RCPs*
 /// and *Resources and entities not restricted by RCPs*, and *Resource control policies in AWS KMS*,
 /// in the AWS documentation.
 fn no_rcps(request: &Request) -> Option<&'static str> {
-    const SERVICES: [&str; 10] = [
-        "aoss",
-        "cognito-identity",
-        "cognito-idp",
-        "dynamodb",
-        "ecr",
-        "kms",
-        "logs",
-        "s3",
-        "secretsmanager",
-        "sqs",
-    ];
     if request.principal().is_service_linked() {
         return Some("resource control policies do not apply to service-linked roles");
     }
-    if !SERVICES.contains(&request.service()) && request.service() != "sts" {
+    if !RCP_SERVICES
+        .lines()
+        .any(|service| service == request.service())
+    {
         return Some("resource control policies do not apply to this service");
     }
     if request.action_lower() == "kms:retiregrant" {

@@ -43,7 +43,7 @@ pub(super) fn choose(random: &mut Random) -> Choices {
     choices
 }
 
-pub(super) const OPTIONS: [&str; 32] = [
+pub(super) const OPTIONS: [&str; 33] = [
     "alias",
     "multi",
     "source",
@@ -76,6 +76,7 @@ pub(super) const OPTIONS: [&str; 32] = [
     "t.tagged",
     "t.cache",
     "t.region",
+    "t.invalidate",
 ];
 
 pub(super) fn value(random: &mut Random, name: &str) -> String {
@@ -156,6 +157,12 @@ pub(super) fn value(random: &mut Random, name: &str) -> String {
         "t.approval" | "t.tagged" => &["false", "true"],
         "t.cache" => &["null", "max-age=60"],
         "t.region" => &["us-east-1", "us-east-1", "eu-west-1"],
+        "t.invalidate" => &[
+            "null",
+            "null",
+            "{distribution: E1AAAAAAAA}",
+            "{distribution: E2BBBBBBBB, paths: [/index.html]}",
+        ],
         _ => unreachable!("{name}"),
     };
     random.pick(values).to_owned()
@@ -207,8 +214,10 @@ pub(super) fn config(choices: &Choices) -> String {
         (_, region) => (region, "null"),
     };
     let one = format!(
-        "  - {{name: prod, account: \"222222222222\", region: {region}, {}, encryption_key: {key}}}\n",
+        "  - {{name: prod, account: \"222222222222\", region: {region}, {}, encryption_key: {key}, \
+         invalidate: {}}}\n",
         settings(bucket, role),
+        get("t.invalidate"),
     );
     let other = format!(
         "  - {{name: other, account: \"333333333333\", {}}}\n",
