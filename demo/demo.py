@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 import zipfile
 
 import botocore.exceptions
@@ -110,7 +111,9 @@ def demonstrate_build(shell, emulator):
     title("10  Deploy a pipeline that builds a repository (examples/repository.yaml)")
     example = pathlib.Path(__file__).resolve().parent.parent / "examples" / "repository.yaml"
     text = example.read_text()
-    for old, new in ((DEV, DEV_2), (PROD, PROD_2), ("eu-west-1", REGION)):
+    prod = emulator.account(PROD_2)
+    distribution = create_distribution(prod)
+    for old, new in ((DEV, DEV_2), (PROD, PROD_2), ("eu-west-1", REGION), ("EDFDVBD6EXAMPLE", distribution)):
         text = text.replace(old, new)
     (shell.folder / "s3ferry.yaml").write_text(text)
     shell.run("synth", show=first_paragraph)
@@ -163,6 +166,65 @@ def demonstrate_build(shell, emulator):
         ("the build reads the output bucket", lambda: build("s3").get_object(Bucket=output, Key="index.html")),
     ):
         refused(what, call)
+
+    title("12  Invalidate the distribution with the roles for it, and make calls that they must not make")
+    role = f"arn:aws:iam::{PROD_2}:role/prods3role"
+    machine = f"arn:aws:states:{REGION}:{PROD_2}:stateMachine:prods3role-invalidate"
+    credentials = service("sts").assume_role(RoleArn=f"{role}-start-invalidation", RoleSessionName="demo")
+    start = emulator.session(credentials["Credentials"])
+    execution = start("stepfunctions").start_execution(stateMachineArn=machine)["executionArn"]
+    done("start role", "started", machine)
+    start("stepfunctions").describe_execution(executionArn=execution)
+    done("start role", "read", execution)
+    # The emulator's state machines cannot call CloudFront, so the demo makes the calls of the tasks.
+    definition = json.loads(prod("stepfunctions").describe_state_machine(stateMachineArn=machine)["definition"])
+    task = definition["States"]["Invalidate"]["Parameters"]
+    batch = {"CallerReference": "demo", "Paths": task["InvalidationBatch"]["Paths"]}
+    invalidate = emulator.session_of_service(f"{role}-invalidate", "states.amazonaws.com")
+    made = invalidate("cloudfront").create_invalidation(
+        DistributionId=task["DistributionId"], InvalidationBatch=batch
+    )["Invalidation"]["Id"]
+    invalidate("cloudfront").get_invalidation(DistributionId=distribution, Id=made)
+    done("machine", "invalidated", f"{distribution} {' '.join(batch['Paths']['Items'])}")
+    another = create_distribution(prod)
+
+    def directly(session, which):
+        session("cloudfront").create_invalidation(DistributionId=which, InvalidationBatch=batch)
+
+    for what, call in (
+        ("the state machine invalidates another distribution", lambda: directly(invalidate, another)),
+        ("the start role invalidates directly", lambda: directly(start, distribution)),
+        ("the deploy role starts it", lambda: deploy("stepfunctions").start_execution(stateMachineArn=machine)),
+        ("the build starts it", lambda: build("stepfunctions").start_execution(stateMachineArn=machine)),
+        (
+            "the service role starts it directly",
+            lambda: service("stepfunctions").start_execution(stateMachineArn=machine),
+        ),
+        (
+            "the start role writes to the output bucket",
+            lambda: start("s3").put_object(Bucket=output, Key="index.html", Body=b"x"),
+        ),
+        (
+            "the state machine reads the output bucket",
+            lambda: invalidate("s3").get_object(Bucket=output, Key="index.html"),
+        ),
+    ):
+        refused(what, call)
+
+
+def create_distribution(session):
+    """Creates a distribution with one origin, and returns its ID."""
+    domain = f"example-site-{PROD_2}.s3.{REGION}.amazonaws.com"
+    origin = {"Id": "site", "DomainName": domain, "S3OriginConfig": {"OriginAccessIdentity": ""}}
+    configuration = {
+        "CallerReference": uuid.uuid4().hex,
+        "Comment": "",
+        "Enabled": True,
+        "Origins": {"Quantity": 1, "Items": [origin]},
+        "DefaultCacheBehavior": {"TargetOriginId": "site", "ViewerProtocolPolicy": "redirect-to-https"},
+    }
+    made = session("cloudfront").create_distribution(DistributionConfig=configuration)
+    return made["Distribution"]["Id"]
 
 
 class Shell:

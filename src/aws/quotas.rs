@@ -257,6 +257,10 @@ table! {
         /// Length of the name of a state machine.
         STATE_MACHINE_NAME: "state machine name", 80 "characters", Fixed;
     }
+    "Step Functions", "Step Functions service quotas" {
+        /// Size of the input of a task.
+        TASK_INPUT: "task input", 262_144 "bytes", Fixed;
+    }
     "every service", "Tag naming limits and requirements" {
         /// Tags per resource.
         TAGS: "tags per resource", 50 "tags", Fixed;

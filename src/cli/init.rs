@@ -29,6 +29,9 @@ With a build of the source:
     --repository example/website --build 'make site' \\
     --build-output 'dist/**'
 
+With a CloudFront distribution whose cache is invalidated after each deployment:
+  s3ferry init --prod-account 222222222222 --distribution EDFDVBD6EXAMPLE
+
 For bucket names that no other account can use:
   s3ferry init --prod-account 222222222222 --bucket-namespace account
 
@@ -98,6 +101,15 @@ pub(crate) struct InitOptions {
         help_heading = "Input"
     )]
     build_output: Option<String>,
+    /// Invalidate the cache of the CloudFront distribution with this ID, in the prod account, after
+    /// each deployment
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with = "from",
+        help_heading = "Input"
+    )]
+    distribution: Option<String>,
     /// Set the namespace of the new buckets: `account` for names that no other account can use
     #[arg(
         long,
@@ -253,7 +265,8 @@ fn fresh(global: &Global, options: &InitOptions) -> Result<String, Failure> {
         Some(output) => with_build(source, &options.build, output),
         None => source,
     };
-    let source = [source, tags];
+    let invalidation = options.distribution.as_deref().map(invalidation);
+    let source = [source, tags + &invalidation.unwrap_or_default()];
     let namespace = options.bucket_namespace;
     let buckets = [
         namespace.bucket("artifacts", &dev, &region),
@@ -307,6 +320,16 @@ fn with_build([mut source, _]: [String; 2], commands: &[String], output: &str) -
         yaml_string(output)
     ));
     [source, String::new()]
+}
+
+/// Returns the setting that invalidates the cache of a distribution.
+fn invalidation(distribution: &str) -> String {
+    format!(
+        "    invalidate:
+      distribution: {:<22}# serves the bucket; paths: /*
+",
+        yaml_string(distribution)
+    )
 }
 
 fn warn_of_one_account(global: &Global, account: &str) {

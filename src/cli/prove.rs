@@ -29,9 +29,10 @@ Examples:
                               add service control policies, one file per level
   s3ferry prove --format sarif > proof.sarif
 
-Steps: check, start, source, source-key, store, encrypt, copy, assume, read, decrypt, deploy,
-output-key, invoke, logs, action (calls of actions with other providers), and administer (the
-check that AWS KMS makes when a key policy is set).
+Steps: check, start, source, source-key, store, encrypt, copy, build, condition, notify, assume,
+read, decrypt, deploy, output-key, invalidate, serve (a distribution reads the files), invoke, logs,
+action (calls of actions with other providers), and administer (the check that AWS KMS makes when a
+key policy is set).
 
 Exit codes (for the whole proof, even with --call or --account):
   0  proven; without --strict, unproven calls, unresolved values, and excess permissions

@@ -13,10 +13,16 @@ use super::{Config, Target};
 use crate::aws::Partition;
 use crate::aws::names::characters;
 use crate::aws::partition_of;
-use crate::aws::quotas::{INVALIDATION_PATH, INVALIDATION_PATHS, INVALIDATION_WILDCARDS};
+use crate::aws::quotas::{
+    INVALIDATION_PATH, INVALIDATION_PATHS, INVALIDATION_WILDCARDS, TASK_INPUT,
+};
 
 /// IDs of distributions.
 pub(super) const DISTRIBUTION: &str = "^[A-Z0-9]{7,32}$";
+
+/// The maximum length of all paths. The rest of the input of a task is reserved for the other
+/// parameters.
+const LONGEST_PATHS: usize = TASK_INPUT.length() - 1_000;
 
 /// The invalidation of a CloudFront distribution after each deployment to a target.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -71,6 +77,14 @@ impl Found {
                 "remove `invalidate`",
             );
         }
+        if target.stack_set.is_some() {
+            self.add(
+                &path,
+                "`invalidate` and `stack_set` cannot be used together: the template would have to \
+                 name the distribution of every account that the stack set ever contains",
+                "remove `stack_set` to deploy a stack in each account, or remove `invalidate`",
+            );
+        }
         self.distribution(&path, invalidate, target);
         self.paths(&format!("{path}.paths"), &invalidate.paths);
     }
@@ -118,6 +132,19 @@ impl Found {
                 self.add(&at, format!("duplicate path `{path}`"), "remove one");
             }
         }
+        // A path is in quotes, and a comma separates it from the next one.
+        let size: usize = paths.iter().map(|path| path.len() + 3).sum();
+        if size > LONGEST_PATHS {
+            self.add(
+                at,
+                format!(
+                    "the paths have {} in total, but Step Functions can pass at most {}",
+                    characters(size),
+                    characters(LONGEST_PATHS)
+                ),
+                "use fewer paths, such as `/*` for all files",
+            );
+        }
         let wildcards = paths.iter().filter(|path| path.ends_with('*')).count();
         for (count, what, quota) in [
             (paths.len(), "paths", INVALIDATION_PATHS),
@@ -157,9 +184,16 @@ fn path_problem(path: &str) -> Option<String> {
         ));
     }
     // Step Functions replaces `${…}` in a definition.
-    let is_allowed = |c: char| {
-        c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
+    let is_allowed = |c: char| c.is_ascii_graphic() && !r##""#<>[\]^`{|}"##.contains(c);
+    let is_encoded = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
+    if body.split('%').skip(1).any(|rest| !is_encoded(rest)) {
+        return Some(format!(
+            "in `{path}`, `%` does not begin a percent-encoded character such as `%20`"
+        ));
+    }
     body.chars().find(|c| !is_allowed(*c)).map(|c| {
         format!(
             "the path contains {c:?}, which must be percent-encoded, as in the URLs of the files"
@@ -194,6 +228,10 @@ mod tests {
             "/ü",
             "/a\u{7}",
             "/${x}",
+            "/a#b",
+            "/%",
+            "/a%2",
+            "/[a]",
         ] {
             assert!(path_problem(path).is_some(), "{path}");
         }

@@ -6,6 +6,7 @@ mod accounts;
 mod buckets;
 mod build;
 mod cron;
+mod instances;
 mod invalidation;
 mod model;
 mod names;
@@ -22,6 +23,7 @@ mod validate;
 
 pub(crate) use buckets::*;
 pub(crate) use build::{BUILD_STAGE, Compute, Environment};
+pub(crate) use instances::Listed;
 pub(crate) use model::*;
 
 pub(crate) use regions::pipeline_region_problem;

@@ -1,7 +1,7 @@
 //! The quotas in a configuration: their defaults, and the values that AWS can grant.
 
-use super::Quotas;
 use super::validate::Found;
+use super::{Config, Quotas};
 use crate::aws::quotas::{
     ACTIONS_PER_PIPELINE, ACTIONS_PER_STAGE, Increase, MANAGED_POLICIES_PER_ROLE,
     PLANNED_ACTIONS_PER_PIPELINE, PLANNED_ACTIONS_PER_STAGE, Quota, TRUST_POLICY, grouped,
@@ -31,7 +31,8 @@ impl Quotas {
     }
 
     /// Reports values that AWS does not grant and values that are too small for a deployment.
-    pub(super) fn check(&self, found: &mut Found) {
+    pub(super) fn check(&self, config: &Config, found: &mut Found) {
+        let invalidation = u64::from(config.invalidates());
         for (name, value, least, quota) in [
             (
                 "trust_policy_characters",
@@ -45,18 +46,19 @@ impl Quotas {
                 1,
                 MANAGED_POLICIES_PER_ROLE,
             ),
-            // An approval and a deploy action.
+            // An approval, a deploy action, and an invalidation.
             (
                 "actions_per_stage",
                 self.actions_per_stage,
-                2,
+                2 + invalidation,
                 ACTIONS_PER_STAGE,
             ),
-            // The source, an approval, a deploy action, and the start of the next pipeline.
+            // The source, an approval, a deploy action, an invalidation, and the start of the next
+            // pipeline.
             (
                 "actions_per_pipeline",
                 self.actions_per_pipeline,
-                4,
+                4 + invalidation,
                 ACTIONS_PER_PIPELINE,
             ),
         ] {

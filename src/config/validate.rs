@@ -30,7 +30,7 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
         );
     }
     found.safety(config);
-    config.quotas.check(&mut found);
+    config.quotas.check(config, &mut found);
     found.repeated(config);
     found.tags(config);
     if let Some(id) = &config.organization {

@@ -18,6 +18,7 @@ pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
     found.extend(super::stack_set::complaints(config));
     found.extend(super::lifecycle::complaints(plan));
     found.extend(super::invalidation::complaints(plan));
+    found.extend(super::invalidation::shared(plan));
     for (index, target) in plan.targets.iter().enumerate() {
         if target.instances.is_empty() {
             found.push(Complaint::new(
@@ -212,6 +213,7 @@ impl Plan {
             }
         }
         let mut policies = Names::default();
+        let mut machines = Names::default();
         // Configurations from before stage safety may use the name of its policy.
         let safety_policy = self.has_safety_policy().then_some(&dev.safety_policy);
         for name in [
@@ -270,20 +272,20 @@ impl Plan {
                     &role_path,
                     found,
                 );
-                let invalidation = instance.invalidation.as_ref();
-                let invalidating = invalidation.map(|one| [&one.machine_role, &one.start_role]);
-                let invalidating = invalidating.into_iter().flatten();
-                for role in invalidating.clone() {
-                    let what = of("role for invalidations");
-                    roles.claim(&instance.account, &role.name, &what, &role_path, found);
-                }
-                let policies_of_target = [&*instance.output_policy, &*instance.artifact_policy];
-                for name in policies_of_target
-                    .into_iter()
-                    .chain(invalidating.map(|role| &*role.name))
-                {
-                    let what = of("policy");
-                    policies.claim(&instance.account, name, &what, &at("name"), found);
+                let mut policy = |name: &str, found: &mut Vec<Complaint>| {
+                    policies.claim(&instance.account, name, &of("policy"), &at("name"), found);
+                };
+                policy(&instance.output_policy, found);
+                policy(&instance.artifact_policy, found);
+                if let Some(invalidation) = &instance.invalidation {
+                    for role in [&invalidation.machine_role, &invalidation.start_role] {
+                        let what = of("role for invalidations");
+                        roles.claim(&instance.account, &role.name, &what, &role_path, found);
+                        policy(&role.name, found);
+                    }
+                    let scope = format!("{}/{}", instance.account, instance.region);
+                    let what = of("state machine");
+                    machines.claim(&scope, &invalidation.machine, &what, &role_path, found);
                 }
                 // The names of the instances have the same pattern, so one message is enough.
                 if target.is_generic() && found.len() > before {
@@ -294,7 +296,8 @@ impl Plan {
     }
 }
 
-/// Names that are in use, with their scope: an account, or one shared scope for buckets.
+/// Names that are in use, with their scope: an account, an account and a region, or one shared scope
+/// for buckets.
 #[derive(Default)]
 struct Names(HashMap<(String, String), String>);
 

@@ -1,7 +1,9 @@
 //! The invalidation of the CloudFront distributions that serve the output buckets.
 
+use std::collections::HashMap;
+
 use super::names::{expand, fitted_pattern, role_plan};
-use super::{Plan, RolePlan, TargetNames};
+use super::{InstancePlan, Plan, RolePlan, TargetNames};
 use crate::aws::quotas::{MAPPING_ATTRIBUTES, ROLE_NAME, STATE_MACHINE_NAME};
 use crate::aws::{Partition, arn};
 use crate::config::{Complaint, Target};
@@ -75,6 +77,35 @@ pub(super) fn instance(
     })
 }
 
+/// Returns the targets whose distribution is also the distribution of an earlier target or account. A
+/// distribution belongs to one account.
+pub(super) fn shared(plan: &Plan) -> Vec<Complaint> {
+    let mut owners: HashMap<&str, &str> = HashMap::new();
+    let mut found = Vec::new();
+    for (index, target) in plan.targets.iter().enumerate() {
+        for instance in &target.instances {
+            let Some(invalidation) = &instance.invalidation else {
+                continue;
+            };
+            let id = invalidation.distribution.as_str();
+            let owner = *owners.entry(id).or_insert(&instance.account);
+            if owner != instance.account.as_str() {
+                found.push(Complaint::new(
+                    &format!("targets.{index}.invalidate"),
+                    format!(
+                        "distribution `{id}` is listed for accounts {owner} and {}, but belongs to \
+                         one account",
+                        instance.account
+                    ),
+                    "use the distribution of each account",
+                ));
+                break;
+            }
+        }
+    }
+    found
+}
+
 /// Returns the targets with more distributions than the mapping in their template can have.
 pub(super) fn complaints(plan: &Plan) -> impl Iterator<Item = Complaint> {
     let targets = plan.targets.iter().enumerate();
@@ -98,20 +129,25 @@ pub(super) fn complaints(plan: &Plan) -> impl Iterator<Item = Complaint> {
 }
 
 impl TargetNames {
-    /// Returns the names of the roles that the target's template creates, as patterns.
-    pub(crate) fn roles(&self) -> impl Iterator<Item = &String> {
+    /// Returns the names of the roles that the service role assumes, as patterns.
+    pub(crate) fn assumed_roles(&self) -> impl Iterator<Item = &String> {
+        let start = self.invalidation.as_ref().map(|names| &names.start_role);
+        std::iter::once(&self.role).chain(start)
+    }
+}
+
+impl InstancePlan {
+    /// Returns the ARNs of the roles that the service role assumes for this instance.
+    pub(crate) fn assumed_roles(&self) -> impl Iterator<Item = &str> {
         let invalidation = self.invalidation.as_ref();
-        let invalidation = invalidation.map(|names| [&names.machine_role, &names.start_role]);
-        std::iter::once(&self.role).chain(invalidation.into_iter().flatten())
+        let start = invalidation.map(|invalidation| invalidation.start_role.arn.as_str());
+        std::iter::once(self.role.arn.as_str()).chain(start)
     }
 
-    /// Returns the names of the managed policies that the target's template creates, as patterns.
-    pub(crate) fn policies(&self) -> impl Iterator<Item = &String> {
+    /// Returns whether an action in its stage invalidates the distribution.
+    pub(crate) fn invalidates_with(&self, action: &str) -> bool {
         let invalidation = self.invalidation.as_ref();
-        let invalidation = invalidation.map(|names| [&names.machine_role, &names.start_role]);
-        [&self.output_policy, &self.artifact_policy]
-            .into_iter()
-            .chain(invalidation.into_iter().flatten())
+        invalidation.is_some_and(|invalidation| invalidation.action == action)
     }
 }
 

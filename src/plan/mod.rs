@@ -474,21 +474,6 @@ impl Plan {
     }
 }
 
-impl InstancePlan {
-    /// Returns the ARNs of the roles that the service role assumes for this instance.
-    pub(crate) fn assumed_roles(&self) -> impl Iterator<Item = &str> {
-        let invalidation = self.invalidation.as_ref();
-        let start = invalidation.map(|invalidation| invalidation.start_role.arn.as_str());
-        std::iter::once(self.role.arn.as_str()).chain(start)
-    }
-
-    /// Returns whether an action in its stage belongs to this instance.
-    pub(crate) fn has_action(&self, name: &str) -> bool {
-        let invalidation = self.invalidation.as_ref();
-        self.action == name || invalidation.is_some_and(|invalidation| invalidation.action == name)
-    }
-}
-
 impl TargetPlan {
     /// Returns the instances in a region.
     pub(crate) fn instances_in<'p>(

@@ -32,13 +32,14 @@ impl Limits {
             usize::try_from(planned.min(quota.value)).unwrap_or(usize::MAX)
         };
         let build = usize::from(config.dev.build.is_some());
+        let invalidation = usize::from(config.invalidates());
         let stage = within(config.quotas.stage_actions(), ACTIONS_PER_STAGE);
         let pipeline = within(config.quotas.pipeline_actions(), ACTIONS_PER_PIPELINE);
         Self {
-            stage: stage.max(2),
+            stage: stage.max(2 + invalidation),
             // The source stage has one action, and so does a build stage.
             stages: STAGES.length() - 1 - build,
-            actions: pipeline.saturating_sub(1 + build).max(3),
+            actions: pipeline.saturating_sub(1 + build).max(3 + invalidation),
         }
     }
 

@@ -8,13 +8,11 @@
 use super::actions::known;
 use super::landscape::Value;
 use super::pipeline::{Deploy, Machine, Pipeline};
-use super::{Caller, On, Run, Scope, Step, Strength, artifacts::named, context, encryption};
+use super::{Caller, Needed, On, Run, Scope, Step, artifacts::named, context, encryption};
 use crate::aws::arn::{self, Arn};
 use crate::policy::evaluation::ContextValue;
 
-use Strength::{Documented, Needed};
-
-/// The name of an execution. Step Functions generates a new one for each execution.
+/// The name of an execution. CodePipeline uses the ID of the action's execution.
 const EXECUTION_ID: &str = "11111111-2222-3333-4444-555555555555";
 
 /// The region that receives the requests to CloudFront, which is a global service
@@ -105,7 +103,8 @@ impl Run<'_> {
     }
 
     /// Adds the calls with which the distributions that a state machine invalidates read the
-    /// deployed files. Whether a distribution uses origin access control is not in a template.
+    /// deployed files. Whether a distribution uses origin access control is not in a template. This
+    /// is assumed, because a site that CloudFront cannot read does not work.
     pub(super) fn serve(&mut self, pipeline: &Pipeline, machine: &Machine, scope: &Scope<'_>) {
         let service = Caller::Service("cloudfront.amazonaws.com".to_owned());
         for (number, distribution) in machine.distributions().enumerate() {
@@ -135,7 +134,7 @@ impl Run<'_> {
         // AWS documents only the ARN.
         request.set("aws:SourceAccount", ContextValue::Unknown);
         let on = (bucket, Some(key.as_str()));
-        self.on_s3(scope, Documented, &["s3:GetObject"], on, &request);
+        self.on_s3(scope, Needed, &["s3:GetObject"], on, &request);
         let used = match &deploy.key {
             None => self.default_key(scope, bucket),
             Some(key) => {
@@ -147,14 +146,7 @@ impl Run<'_> {
             // AWS does not document which service passes the request to KMS.
             request.set("kms:ViaService", ContextValue::Unknown);
             request.set("kms:EncryptionContext:aws:s3:arn", ContextValue::Unknown);
-            self.on_key(
-                scope,
-                Documented,
-                "kms:Decrypt",
-                &used,
-                Some(bucket),
-                request,
-            );
+            self.on_key(scope, Needed, "kms:Decrypt", &used, Some(bucket), request);
         }
     }
 }

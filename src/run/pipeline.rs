@@ -44,6 +44,8 @@ pub(crate) struct Action {
     /// Its role, if it has one. Otherwise, it uses the pipeline's service role.
     pub(crate) role: Option<Value>,
     pub(crate) region: String,
+    /// Its position in the pipeline: the number of its stage, and its `RunOrder`.
+    pub(crate) order: (usize, u32),
     /// Names of the artifacts that it reads.
     pub(crate) inputs: Vec<String>,
     /// Names of the artifacts that it stores.

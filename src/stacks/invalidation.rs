@@ -152,7 +152,8 @@ pub(super) fn requirements(plan: &Plan) -> Vec<String> {
         };
         found.push(format!(
             "{whose}distribution `{distribution}` must have an origin with the domain name of bucket \
-             `{bucket}`{folder}, and origin access control that signs requests"
+             `{bucket}`{folder}, origin access control that signs requests, and a viewer protocol \
+             policy that redirects HTTP to HTTPS or allows only HTTPS"
         ));
         if !target.create_bucket {
             found.push(format!(
@@ -180,51 +181,23 @@ impl Invalidation<'_, '_> {
         self.names.plan
     }
 
-    /// Returns the ARN of the state machine, or with `kind` set to `execution`, the beginning of the
-    /// ARNs of its executions.
-    fn machine_arn(&self, kind: &str) -> Value {
-        let target = self.names.target;
-        let region = match target.instances.first() {
-            Some(first) if !target.many_regions => first.region.as_str(),
-            _ => "${AWS::Region}",
-        };
-        let resource = format!("{kind}:{}", self.invalidation.machine);
-        let text = arn::regional(
-            self.plan().partition,
-            "states",
-            region,
-            "{account}",
-            resource,
-        );
-        self.names.text(&text)
+    /// Returns the ARN of the state machine.
+    fn machine_arn(&self) -> Value {
+        let machine = &self.invalidation.machine;
+        let arn = arn::state_machine(self.plan().partition, "{region}", "{account}", machine);
+        self.names.text(&arn)
     }
 
-    fn role(
-        &self,
-        id: &str,
-        name: &str,
-        trust: Statement,
-        (what, comment): (&str, &str),
-    ) -> Resource {
-        let boundary = self.names.target.names.permissions_boundary.as_deref();
-        let boundary = boundary.map(|pattern| self.names.text(pattern));
-        let properties = map([("RoleName", self.names.text(name))])
-            .with(
-                "Description",
-                format!("{what} for pipeline {}", self.plan().dev.pipeline),
-            )
-            .with("AssumeRolePolicyDocument", document(&[trust]))
-            .with_some("PermissionsBoundary", boundary)
-            .with_some("Tags", tags(self.plan()));
-        Resource::new(id, "AWS::IAM::Role", comment, properties)
+    /// Returns the ARNs of the executions of the state machine, as a pattern.
+    fn execution_arns(&self) -> Value {
+        let executions = format!("{}:*", self.invalidation.machine);
+        let arn = arn::execution(self.plan().partition, "{region}", "{account}", executions);
+        self.names.text(&arn)
     }
 
     fn machine_role(&self) -> Resource {
         let conditions = map([
-            (
-                "ArnEquals",
-                map([("aws:SourceArn", self.machine_arn("stateMachine"))]),
-            ),
+            ("ArnEquals", map([("aws:SourceArn", self.machine_arn())])),
             (
                 "StringEquals",
                 map([("aws:SourceAccount", self.names.account())]),
@@ -237,19 +210,18 @@ impl Invalidation<'_, '_> {
         .service("states.amazonaws.com")
         .actions(["sts:AssumeRole"])
         .when(conditions);
-        self.role(
-            MACHINE_ROLE,
-            &self.invalidation.machine_role,
-            trust,
-            (
+        self.names
+            .role(
+                MACHINE_ROLE,
+                &self.invalidation.machine_role,
                 "Invalidates the distribution",
                 "The role of the state machine. It can invalidate only this distribution.",
-            ),
-        )
-        .suppress(
-            "CFN_NO_EXPLICIT_RESOURCE_NAMES",
-            "A fixed name makes the role easy to find in a review.",
-        )
+                trust,
+            )
+            .suppress(
+                "CFN_NO_EXPLICIT_RESOURCE_NAMES",
+                "A fixed name makes the role easy to find in a review.",
+            )
     }
 
     fn machine_policy(&self) -> Resource {
@@ -306,8 +278,7 @@ impl Invalidation<'_, '_> {
         let placeholder = format!("${{{PLACEHOLDER}}}");
         let task = |operation: &str, parameters: Value| {
             let sdk = format!("arn:{partition}:states:::aws-sdk:cloudfront:{operation}");
-            // CloudFront can have too many invalidations in progress. Retrying with the same caller
-            // reference does not invalidate twice.
+            // CloudFront can have too many invalidations in progress.
             let retry = map([("ErrorEquals", list(["States.TaskFailed"]))])
                 .with("IntervalSeconds", 10)
                 .with("MaxAttempts", 4)
@@ -318,6 +289,8 @@ impl Invalidation<'_, '_> {
         };
         let paths = &self.invalidation.paths;
         let count = i64::try_from(paths.len()).unwrap_or(i64::MAX);
+        // CodePipeline uses a new name for each execution, so the reference is unique. CloudFront
+        // treats a repeated reference as the same invalidation.
         let batch = map([("CallerReference.$", "$$.Execution.Name")]).with(
             "Paths",
             map([("Quantity", Value::Integer(count)), ("Items", list(paths))]),
@@ -368,30 +341,29 @@ impl Invalidation<'_, '_> {
         )
         .aws(list([&self.plan().dev.service_role.arn]))
         .actions(["sts:AssumeRole"]);
-        self.role(
-            START_ROLE,
-            &self.invalidation.start_role,
-            trust,
-            (
+        self.names
+            .role(
+                START_ROLE,
+                &self.invalidation.start_role,
                 "Starts the invalidation",
                 "The role that the pipeline uses to start the state machine. It trusts only the \
-                 pipeline's service role, and can neither deploy files nor change the distribution.",
-            ),
-        )
-        .suppress(
-            "CFN_NO_EXPLICIT_RESOURCE_NAMES",
-            "The dev account's policies refer to it by name.",
-        )
+             pipeline's service role, and can neither deploy files nor change the distribution.",
+                trust,
+            )
+            .suppress(
+                "CFN_NO_EXPLICIT_RESOURCE_NAMES",
+                "The dev account's policies refer to it by name.",
+            )
     }
 
     fn start_policy(&self) -> Resource {
         let statements = [
             Statement::allow("StartInvalidation", "Starts only this state machine.")
                 .actions(["states:DescribeStateMachine", "states:StartExecution"])
-                .on(self.machine_arn("stateMachine")),
+                .on(self.machine_arn()),
             Statement::allow("WatchInvalidation", "Waits for the executions.")
                 .actions(["states:DescribeExecution"])
-                .on(self.machine_arn("execution").suffixed(":*")),
+                .on(self.execution_arns()),
         ];
         managed_policy(
             "StartInvalidationPolicy",

@@ -116,6 +116,29 @@ impl Names<'_> {
         self.text("{account}")
     }
 
+    /// Builds a role with the permissions boundary of the target. `does` is the beginning of its
+    /// description.
+    pub(super) fn role(
+        &self,
+        id: &str,
+        name: &str,
+        does: &str,
+        comment: &str,
+        trust: Statement,
+    ) -> Resource {
+        let boundary = self.target.names.permissions_boundary.as_deref();
+        let boundary = boundary.map(|pattern| self.text(pattern));
+        let properties = map([("RoleName", self.text(name))])
+            .with(
+                "Description",
+                format!("{does} for pipeline {}", self.plan.dev.pipeline),
+            )
+            .with("AssumeRolePolicyDocument", document(&[trust]))
+            .with_some("PermissionsBoundary", boundary)
+            .with_some("Tags", tags(self.plan));
+        Resource::new(id, "AWS::IAM::Role", comment, properties)
+    }
+
     /// Returns the artifact bucket of the region.
     fn artifact_bucket(&self) -> Value {
         let first = self.target.instances.first();
@@ -141,23 +164,15 @@ fn role(names: &Names<'_>) -> Resource {
     if plan.permissions == Permissions::Article {
         trust = trust.without_sid().when(Value::Map(Vec::new()));
     }
-    let boundary = target.names.permissions_boundary.as_deref();
-    let boundary = boundary.map(|pattern| names.text(pattern));
-    let properties = map([("RoleName", names.text(&target.names.role))])
-        .with(
-            "Description",
-            format!("Deploys for pipeline {}", plan.dev.pipeline),
-        )
-        .with("AssumeRolePolicyDocument", document(&[trust]))
-        .with_some("PermissionsBoundary", boundary)
-        .with_some("Tags", tags(plan));
     let comment = "The role that the pipeline uses to deploy. It trusts only the pipeline's \
                    service role. If that role is deleted and recreated, this trust stops working, \
                    because IAM stores the unique ID of the role instead of its name.";
-    Resource::new("DeployRole", "AWS::IAM::Role", comment, properties).suppress(
-        "CFN_NO_EXPLICIT_RESOURCE_NAMES",
-        "The dev account's policies refer to it by name.",
-    )
+    names
+        .role("DeployRole", &target.names.role, "Deploys", comment, trust)
+        .suppress(
+            "CFN_NO_EXPLICIT_RESOURCE_NAMES",
+            "The dev account's policies refer to it by name.",
+        )
 }
 
 fn output_policy(names: &Names<'_>) -> Resource {

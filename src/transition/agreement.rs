@@ -25,7 +25,8 @@ pub(super) fn interface(template: &Template) -> Vec<serde_json::Value> {
         let stages = stages["Stages"].as_array().cloned().unwrap_or_default();
         for stage in stages {
             for action in stage["Actions"].as_array().into_iter().flatten() {
-                if action["ActionTypeId"]["Category"] == "Deploy" {
+                // Other actions with a role use resources of the target, such as a state machine.
+                if action["ActionTypeId"]["Category"] == "Deploy" || !action["RoleArn"].is_null() {
                     found.push(action["RoleArn"].clone());
                     found.push(action["Configuration"].clone());
                 }

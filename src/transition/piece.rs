@@ -164,10 +164,10 @@ impl Piece {
     }
 }
 
-/// Returns whether the resources, outputs, or conditions of two templates differ.
+/// Returns whether the resources, outputs, conditions, or mappings of two templates differ.
 pub(super) fn differ(first: &Template, second: &Template) -> bool {
     let (first, second) = (first.to_json(), second.to_json());
-    let sections = ["Resources", "Outputs", "Conditions"];
+    let sections = ["Resources", "Outputs", "Conditions", "Mappings"];
     sections
         .iter()
         .any(|section| first[section] != second[section])
@@ -257,23 +257,27 @@ pub(super) fn names<'t>(
 }
 
 /// Returns the names of a resource in each account and region. The names of roles and policies have
-/// the account as a prefix. Buckets share one namespace.
+/// the account as a prefix, and those of state machines also the region. Buckets share one
+/// namespace.
 fn names_of<'r>(
     resource: &'r Resource,
     instances: &'r [(String, String)],
 ) -> impl Iterator<Item = (String, String)> + 'r {
-    let (property, is_of_account) = match resource.kind.as_str() {
-        "AWS::S3::Bucket" => ("BucketName", false),
-        "AWS::IAM::Role" => ("RoleName", true),
-        "AWS::IAM::ManagedPolicy" => ("ManagedPolicyName", true),
-        _ => ("", false),
+    let kind = resource.kind.as_str();
+    let property = match kind {
+        "AWS::S3::Bucket" => "BucketName",
+        "AWS::IAM::Role" => "RoleName",
+        "AWS::IAM::ManagedPolicy" => "ManagedPolicyName",
+        "AWS::StepFunctions::StateMachine" => "StateMachineName",
+        _ => "",
     };
     let value = resource.properties.field(property);
     instances.iter().filter_map(move |(account, region)| {
         let name = ids::text(value?, Some((account, region)))?;
-        let name = match is_of_account {
-            true => format!("{account}/{name}"),
-            false => name,
+        let name = match kind {
+            "AWS::S3::Bucket" => name,
+            "AWS::StepFunctions::StateMachine" => format!("{account}/{region}/{name}"),
+            _ => format!("{account}/{name}"),
         };
         Some((resource.kind.clone(), name))
     })

@@ -385,7 +385,7 @@ class Run:
                     reader = Role(None, None, service="cloudfront.amazonaws.com")
                     self.calls.append(
                         Call("serve", reader, "s3:GetObject", f"arn:aws:s3:::{bucket.name}/{object_key}",
-                             DOCUMENTED, bucket.account, bucket.region, bucket.policy, bucket=bucket,
+                             NEEDED, bucket.account, bucket.region, bucket.policy, bucket=bucket,
                              source={"aws:sourcearn": distribution})
                     )  # fmt: skip
                     key = self.default_key(bucket, reader)
@@ -395,7 +395,7 @@ class Run:
                     if key is not None:
                         # AWS does not document which service passes the request to KMS.
                         self.calls.append(
-                            Call("serve", reader, "kms:Decrypt", key.arn, DOCUMENTED, key.account,
+                            Call("serve", reader, "kms:Decrypt", key.arn, NEEDED, key.account,
                                  bucket.region, key.policy, key.tags, key=key, via_s3=None,
                                  source={"aws:sourcearn": distribution})
                         )  # fmt: skip

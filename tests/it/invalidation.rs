@@ -350,12 +350,54 @@ fn each_missing_or_excess_permission_of_the_invalidation_is_found() {
         "      RoleArn: !GetAtt DeployRole.Arn",
         "denied",
     );
-    // Whether the distribution uses origin access control is not known.
-    let own = format!("aws:SourceArn: {DISTRIBUTION}");
-    project.write("stacks/prod.yaml", right.replace(&own, "aws:SourceArn: x"));
-    let run = project.expect("prove", 0);
-    let text = format!("{}{}", run.stdout, run.stderr);
-    assert!(text.contains("serve       not granted"), "{text}");
+    changed(
+        &format!("aws:SourceArn: {DISTRIBUTION}"),
+        "aws:SourceArn: arn:aws:cloudfront::222222222222:distribution/E2OTHEREXAMPLE",
+        "cloudfront.amazonaws.com: s3:GetObject",
+    );
+    let machine = format!("aws:SourceArn: {MACHINE}");
+    changed(
+        &machine,
+        &format!("{machine}*"),
+        "another state machine in the account",
+    );
+    changed(
+        &machine,
+        &machine.replace("us-east-1", "*"),
+        "a state machine in another region",
+    );
+    changed(
+        ":execution:prods3role-invalidate:*",
+        ":execution:prods3role-invalidate*",
+        "reads executions of another state machine",
+    );
+    let start = "          - Sid: StepFunctionsAssumesTheRole\n";
+    let extra = |principal: &str| {
+        format!(
+            "          - {{Effect: Allow, Principal: {{AWS: '{principal}'}}, Action: 'sts:AssumeRole'}}\n{start}"
+        )
+    };
+    let deploy_role = "arn:aws:iam::222222222222:role/prods3role";
+    let what = "assumes the role of the state machine";
+    changed(
+        start,
+        &extra(deploy_role),
+        &format!("the deploy role {what}"),
+    );
+    changed(
+        start,
+        &extra("arn:aws:iam::111111111111:root"),
+        &format!("another role in the dev account {what}"),
+    );
+    let own = "                - arn:aws:iam::111111111111:role/service-role/\
+               AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy\n";
+    let at = right.rfind(own).expect("the start role's trust");
+    let more = format!("{own}                - {deploy_role}\n");
+    let wrong = format!("{}{more}{}", &right[..at], &right[at + own.len()..]);
+    project.write("stacks/prod.yaml", wrong);
+    let run = project.expect("prove", 1);
+    let found = "the deploy role assumes the role that starts the state machine";
+    assert!(run.stdout.contains(found), "{}", run.stdout);
 }
 
 #[test]
@@ -378,6 +420,57 @@ fn states_and_settings_with_other_calls_are_unproven() {
         "`TracingConfiguration`",
     );
     unproven(kind, "      StateMachineType: EXPRESS\n", "not standard");
+    // Each of these flows never invalidates, does not wait, never ends, or is invalid.
+    let flows = [
+        ("StartAt: Invalidate", "StartAt: Done"),
+        ("StartAt: Invalidate", "StartAt: Nowhere"),
+        ("            Next: Wait\n", "            Next: Done\n"),
+        ("            Next: Wait\n", "            End: true\n"),
+        ("            Next: IsCompleted\n", ""),
+        ("StringEquals: Completed", "StringEquals: completed"),
+        (
+            "            Default: Wait\n",
+            "            Default: Invalidate\n",
+        ),
+        ("            Seconds: 20\n", ""),
+        ("MaxAttempts: 4", "MaxAttempts: -4"),
+        (
+            "        TimeoutSeconds: 1800\n",
+            "        TimeoutSeconds: 1\n",
+        ),
+        (
+            "        TimeoutSeconds: 1800\n",
+            "        QueryLanguage: JSONata\n",
+        ),
+        (
+            "cloudfront:createInvalidation",
+            "cloudfront:getInvalidation",
+        ),
+        (
+            "            Next: IsCompleted\n",
+            "            Next: IsCompleted\n            Catch:\n              - {ErrorEquals: [States.ALL], Next: Done}\n",
+        ),
+        (
+            "                  Quantity: 1\n",
+            "                  Quantity: 7\n",
+        ),
+        (
+            "\"CallerReference.$\": \"$$.Execution.Name\"",
+            "CallerReference: fixed",
+        ),
+        ("\"$.Invalidation.Id\"", "\"$.Foo.Id\""),
+        (
+            "                    - /*\n",
+            "                    - '/${Nope}'\n",
+        ),
+        (
+            "            Next: IsCompleted\n",
+            "            Next: IsCompleted\n            OutputPath: $.Nothing\n",
+        ),
+    ];
+    for (from, to) in flows {
+        unproven(from, to, "unproven");
+    }
     let sdk = "Resource: arn:aws:states:::aws-sdk:cloudfront:createInvalidation";
     unproven(
         sdk,
@@ -407,6 +500,81 @@ fn states_and_settings_with_other_calls_are_unproven() {
 }
 
 #[test]
+fn an_invalidation_that_cannot_follow_the_deployment_is_an_error() {
+    let several = config("").replace(
+        "account: \"111111111111\"\n",
+        "account: \"111111111111\"\n  key: {multi_region: true}\n",
+    );
+    let other =
+        "  - {name: other, account: \"333333333333\", region: eu-west-1, bucket: other-output}\n";
+    let project = Project::with(&(several + other));
+    project.expect("synth", 0);
+    let right = project.read("stacks/dev.yaml");
+    let changed = |from: &str, to: &str, part: &str| {
+        assert!(right.contains(from), "{from}");
+        project.write("stacks/dev.yaml", right.replacen(from, to, 1));
+        let run = project.expect("prove", 1);
+        let text = format!("{}{}", run.stdout, run.stderr);
+        assert!(text.contains(part), "{part}\n{text}");
+    };
+    let start = "prods3role-start-invalidation\n              Region: us-east-1\n";
+    changed(
+        start,
+        &start.replace("us-east-1", "eu-west-1"),
+        "its state machine is in another region",
+    );
+    let order = "              RunOrder: 2\n";
+    changed(
+        order,
+        "              RunOrder: 1\n",
+        "does not run after the deployment",
+    );
+}
+
+#[test]
+fn the_resources_of_another_target_are_separate() {
+    let project = Project::with(&config("").replace(
+        "targets:\n",
+        "targets:\n  - name: other\n    account: \"222222222222\"\n    bucket: other-output\n    invalidate: \
+         {distribution: E2OTHEREXAMPLE}\n",
+    ));
+    project.expect("synth", 0);
+    project.expect("prove", 0);
+    let right = project.read("stacks/prod.yaml");
+    for (from, to, part) in [
+        (
+            format!("            Resource: {DISTRIBUTION}\n"),
+            format!(
+                "            Resource:\n              - {DISTRIBUTION}\n              - {}\n",
+                DISTRIBUTION.replace("EDFDVBD6EXAMPLE", "E2OTHEREXAMPLE")
+            ),
+            "invalidates the distribution of another target",
+        ),
+        (
+            format!("            Resource: {MACHINE}\n"),
+            format!(
+                "            Resource:\n              - {MACHINE}\n              - {}\n",
+                MACHINE.replace("prods3role", "others3role")
+            ),
+            "starts the state machine of another target",
+        ),
+        (
+            format!("aws:SourceArn: {DISTRIBUTION}"),
+            format!(
+                "aws:SourceArn: [{DISTRIBUTION}, {}]",
+                DISTRIBUTION.replace("EDFDVBD6EXAMPLE", "E2OTHEREXAMPLE")
+            ),
+            "the distribution of another target reads deployed objects",
+        ),
+    ] {
+        assert!(right.contains(&from), "{from}");
+        project.write("stacks/prod.yaml", right.replacen(&from, &to, 1));
+        let run = project.expect("prove", 1);
+        assert!(run.stdout.contains(part), "{part}\n{}", run.stdout);
+    }
+}
+
+#[test]
 fn each_account_of_a_fleet_has_its_own_distribution() {
     let project = Project::with(FLEET);
     project.write(
@@ -427,11 +595,11 @@ fn each_account_of_a_fleet_has_its_own_distribution() {
         (&json!(first), &json!(2))
     );
     // The distribution of another account does not serve the bucket of this one.
-    let right = project.read("stacks/fleet.yaml");
+    let right = project.read("stacks/fleet.json");
     let text = "arn:aws:cloudfront::${AWS::AccountId}:distribution/";
     assert_eq!(right.matches(text).count(), 2);
     let wrong = right.replace(text, "arn:aws:cloudfront::222222222222:distribution/");
-    project.write("stacks/fleet.yaml", wrong);
+    project.write("stacks/fleet.json", wrong);
     let run = project.expect("prove", 1);
     assert!(
         run.stdout.contains("cloudfront:CreateInvalidation"),
@@ -525,7 +693,23 @@ fn settings_that_cannot_work_are_rejected() {
     assert_eq!(found.underlined, "index.html");
     rejected(&paths("['/*.html']"), "`*` is not the last character");
     rejected(&paths("['/a b']"), "must be percent-encoded");
+    rejected(
+        &paths("['/100%']"),
+        "does not begin a percent-encoded character",
+    );
+    rejected(&paths("['/a#b']"), "must be percent-encoded");
     rejected(&paths("[/a, /a]"), "duplicate path");
+    let long: Vec<String> = (0..2_500).map(|number| format!("/{number:0104}")).collect();
+    let long = serde_json::to_string(&long).expect("JSON");
+    rejected(&paths(&long), "Step Functions can pass at most");
+    rejected(
+        &format!(
+            "{}  - {{name: other, account: \"333333333333\", bucket: other-output, invalidate: {{distribution: \
+             EDFDVBD6EXAMPLE}}}}\n",
+            config("")
+        ),
+        "belongs to one account",
+    );
     rejected(&paths("[]"), "no paths");
     let wildcards: Vec<String> = (0..16).map(|number| format!("/{number}/*")).collect();
     let wildcards = serde_json::to_string(&wildcards).expect("JSON");
@@ -534,6 +718,23 @@ fn settings_that_cannot_work_are_rejected() {
                 'b-{account}', invalidate: {distribution: EDFDVBD6EXAMPLE}}\n";
     let found = rejected(many, "belongs to one account and one bucket");
     assert!(found.help.contains("accounts_file"), "{}", found.help);
+    let project =
+        Project::with(&FLEET.replace("invalidate: {}", "invalidate: {}\n    stack_set: {}"));
+    project.write(
+        "accounts.csv",
+        "account,distribution\n222222222222,E1AAAAAAAA\n",
+    );
+    let run = project.expect("synth", 2);
+    assert!(
+        run.stderr.contains("`invalidate` and `stack_set`"),
+        "{}",
+        run.stderr
+    );
+    let found = rejected(
+        &format!("{}quotas: {{actions_per_stage: 2}}\n", config("")),
+        "2 actions are not enough",
+    );
+    assert!(found.help.contains("the minimum is 3"), "{}", found.help);
     rejected(
         &config("    regions: [us-east-1, eu-west-1]\n").replace(
             "account: \"111111111111\"\n",
@@ -579,26 +780,19 @@ fn what_cloudfront_needs_outside_the_templates_is_printed() {
 }
 
 #[test]
-fn the_execution_role_of_a_stack_set_can_create_the_state_machine() {
-    let project = Project::with(
-        "dev: {account: \"111111111111\"}\ntargets:\n  - name: fleet\n    accounts_file: accounts.csv\n    bucket: \
-         site-{account}\n    invalidate: {}\n    stack_set: {}\n",
+fn init_writes_an_invalidation() {
+    let project = Project::empty();
+    let init = "init --dev-account 111111111111 --prod-account 222222222222";
+    project.expect(&format!("{init} --distribution EDFDVBD6EXAMPLE"), 0);
+    project.expect("synth", 0);
+    let prod = project.read("stacks/prod.yaml");
+    assert!(prod.contains("distribution/EDFDVBD6EXAMPLE"), "{prod}");
+    let project = Project::empty();
+    let run = project.expect(&format!("{init} --distribution a:b"), 2);
+    assert!(
+        run.stderr.contains("is not the ID of a distribution"),
+        "{}",
+        run.stderr
     );
-    project.write(
-        "accounts.csv",
-        "account,distribution\n222222222222,E1AAAAAAAA\n",
-    );
-    project.expect("synth --format json --stack-set-roles", 0);
-    let text = project.read("stacks/stack-sets/execution.json");
-    let template: Json = serde_json::from_str(&text).expect("JSON");
-    let found = granted(&template, "StateMachinePolicy");
-    assert_eq!(
-        found[0].1,
-        json!({"Fn::Sub": "arn:aws:states:*:${AWS::AccountId}:stateMachine:fleets3role-invalidate"})
-    );
-    assert_eq!(found[1].0, "iam:PassRole");
-    assert_eq!(
-        found[1].1,
-        json!({"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/fleets3role-invalidate"})
-    );
+    assert!(!project.exists("s3ferry.yaml"));
 }

@@ -189,6 +189,19 @@ fn every_mutation_of_a_target_with_tagged_objects_is_caught_too() {
     each_is_caught_or_equivalent(&format!("{SMALL}    tagged_objects: true\n"));
 }
 
+#[test]
+fn every_mutation_of_an_invalidation_is_caught_too() {
+    each_is_caught_or_equivalent(&format!(
+        "{SMALL}    path: site\n    invalidate: {{distribution: EDFDVBD6EXAMPLE}}\n"
+    ));
+}
+
+#[test]
+fn every_mutation_of_a_build_is_caught_too() {
+    let build = "  build: {commands: [make], output: dist/**, secrets: {TOKEN: site/token}}\n";
+    each_is_caught_or_equivalent(&SMALL.replace("targets:", &format!("{build}targets:")));
+}
+
 fn each_is_caught_or_equivalent(config: &str) {
     let plan = plan_of(config);
     let inputs = inputs_of(&plan, true);

@@ -54,7 +54,8 @@ impl Role {
             return Self::Service;
         }
         let found = plan.targets.iter().enumerate().find_map(|(index, target)| {
-            let instance = target.instances.iter().find(|one| one.role.arn == role)?;
+            let mut instances = target.instances.iter();
+            let instance = instances.find(|one| one.assumed_roles().any(|arn| arn == role))?;
             Some((index, target.name.clone(), instance.clone()))
         });
         let Some((index, target, instance)) = found else {

@@ -49,6 +49,8 @@ impl Checks<'_> {
                 };
                 for key in [
                     "ActionTypeId",
+                    "RoleArn",
+                    "Region",
                     "Configuration",
                     "RunOrder",
                     "TimeoutInMinutes",
@@ -109,10 +111,14 @@ fn normal(action: ActionPart<'_, Json>, key: &str) -> Json {
     value
 }
 
-/// Returns whether another check reports the difference.
+/// Returns whether another check reports the difference, or whether the difference has no effect.
 fn has_finding(wanted: ActionPart<'_, Json>, found: ActionPart<'_, Json>, key: &str) -> bool {
-    if key != "Configuration" || !wanted.is_s3_deploy() {
-        return false;
+    match key {
+        // CodePipeline adds the region of the pipeline to actions without one.
+        "Region" if wanted.get(key).is_none() => return true,
+        "RoleArn" | "Region" => return wanted.is_s3_deploy(),
+        "Configuration" if wanted.is_s3_deploy() => {}
+        _ => return false,
     }
     let configuration = found.get("Configuration");
     let is_faulty = configuration

@@ -174,9 +174,14 @@ impl AttackSuite<'_, '_> {
             "changes-bucket-policy", "changes the artifact bucket's policy", "s3:PutBucketPolicy",
                 bucket;
         }
-        if let Some(input) = action.inputs.first() {
-            let input = format!("{arn}/{}", key_of(&pipeline.name, input));
-            let input = (&*input, owner);
+        let object = |name: &String| format!("{arn}/{}", key_of(&pipeline.name, name));
+        let (input, output) = (
+            action.inputs.first().map(object),
+            action.outputs.first().map(object),
+        );
+        self.in_namesake_of_build_store(store, (input.as_deref(), output.as_deref()), by);
+        if let Some(input) = &input {
+            let input = (&**input, owner);
             attacks! { self, by;
                 "replaces-source-artifact", "replaces the artifact that it reads", "s3:PutObject",
                     input; encrypted_with(store);

@@ -52,98 +52,178 @@ impl AttackSuite<'_, '_> {
             "the role that starts the state machine",
         );
         self.on_trusting_role(pipeline, start, what);
-        self.on_machine_role(parts);
+        self.on_machine_role(pipeline, machine, parts);
         self.starts_machine(pipeline, machine, parts);
         self.by_start_role(pipeline, machine, parts);
         self.by_machine_role(pipeline, machine, parts);
         self.by_distributions(pipeline, machine, parts);
+        self.on_siblings(pipeline, machine, parts);
+    }
+
+    /// Adds attempts to use the other state machines and distributions of the pipeline in the same
+    /// account.
+    fn on_siblings(&mut self, pipeline: &Pipeline, machine: &Machine, parts: Parts<'_>) {
+        let account = parts.machine.account;
+        let is_here = |arn: &str| account_of(arn) == account && arn != parts.machine_arn;
+        let others = pipeline.machines().filter_map(|(_, other)| {
+            let arn = other.arn.as_deref().ok().filter(|arn| is_here(arn))?;
+            Some((arn, other.distributions().next()?.as_deref().ok()?))
+        });
+        let role = |role: &str| Caller::Role(role.to_owned());
+        let start = attacker(
+            role(parts.start_role),
+            "start-role",
+            "the role that starts the state machine",
+        );
+        let own = attacker(
+            role(parts.machine_role),
+            "machine-role",
+            "the role of the state machine",
+        );
+        for (number, (other, distribution)) in others.enumerate() {
+            self.which = format!("sibling-{}", number + 1);
+            let (on, of) = ((other, account), (distribution, account_of(distribution)));
+            attacks! { self, &start;
+                "starts-another-machine", "starts the state machine of another target",
+                    "states:StartExecution", on;
+            }
+            if distribution != parts.distribution {
+                attacks! { self, &own;
+                    "invalidates-another-distribution",
+                        "invalidates the distribution of another target",
+                        "cloudfront:CreateInvalidation", of;
+                }
+                self.reads_output(pipeline, machine, distribution);
+            }
+        }
+        self.which.clear();
+    }
+
+    /// Adds the attempt of another target's distribution to read the deployed files.
+    fn reads_output(&mut self, pipeline: &Pipeline, machine: &Machine, distribution: &str) {
+        let Some((_, deploy)) = pipeline.deploys_to(machine).next() else {
+            return;
+        };
+        let (Ok(bucket), Some(key)) = (&deploy.bucket, deploy.written_key()) else {
+            return;
+        };
+        let owner = &*self.owner(bucket);
+        let object = format!("{}/{key}", self.world.land.bucket_arn(bucket));
+        let by = attacker(
+            service("cloudfront").caller,
+            "another-distribution",
+            "the distribution of another target",
+        );
+        let (name, what) = ("reads-output", "reads deployed objects");
+        self.add(&by, name, what, "s3:GetObject", (&*object, owner))
+            .with("aws:SourceArn", distribution);
     }
 
     /// Adds attempts to assume the role of the state machine.
-    fn on_machine_role(&mut self, parts: Parts<'_>) {
+    fn on_machine_role(&mut self, pipeline: &Pipeline, machine: &Machine, parts: Parts<'_>) {
         let Arn {
             partition,
             region,
             account,
+            resource,
             ..
         } = parts.machine;
         let third = self.third;
         let role = (parts.machine_role, account_of(parts.machine_role));
+        let what = "assumes the role of the state machine";
         let states = |name: &str, who: &str| attacker(service("states").caller, name, who);
-        let another = |account: &str| arn::state_machine(partition, region, account, "another");
-        let start = Caller::Role(parts.start_role.to_owned());
+        // The name begins like the state machine's, so that a wildcard is found.
+        let other = format!("{}-other", resource.trim_start_matches("stateMachine:"));
+        let other = |account: &str| arn::state_machine(partition, region, account, &other);
+        let elsewhere = parts.machine_arn.replacen(region, "another-region-1", 1);
         for (by, machine, account) in [
             (
                 states("another-machine", "another state machine in the account"),
-                another(account),
+                other(account),
+                account,
+            ),
+            (
+                states("another-region", "a state machine in another region"),
+                elsewhere,
                 account,
             ),
             (
                 states("another-account", "another account's state machine"),
-                another(third),
+                other(third),
                 third,
             ),
             (service("lambda"), parts.machine_arn.to_owned(), account),
             (self.stranger("other"), parts.machine_arn.to_owned(), third),
-            (
-                attacker(
-                    start,
-                    "start-role",
-                    "the role that starts the state machine",
-                ),
-                parts.machine_arn.to_owned(),
-                account,
-            ),
         ] {
-            let what = "assumes the role of the state machine";
             self.add(&by, "assumes-machine-role", what, "sts:AssumeRole", role)
                 .with("aws:SourceArn", machine)
                 .with("aws:SourceAccount", account);
         }
+        let start = Caller::Role(parts.start_role.to_owned());
+        let mut roles = self.other_roles(pipeline, machine);
+        roles.push(attacker(
+            start,
+            "start-role",
+            "the role that starts the state machine",
+        ));
+        for by in &roles {
+            self.add(by, "assumes-machine-role", what, "sts:AssumeRole", role);
+        }
     }
 
-    /// Adds attempts by other principals to start the state machine.
-    fn starts_machine(&mut self, pipeline: &Pipeline, machine: &Machine, parts: Parts<'_>) {
-        let own = parts.machine.account;
-        let dev = pipeline.account.as_str();
-        let mut found = vec![
-            self.stranger("other"),
-            attacker(
-                Caller::Role(parts.machine_role.to_owned()),
-                "machine-role",
-                "the role of the state machine",
-            ),
-        ];
-        if dev != own {
+    /// Returns the roles of the pipeline, except those of the invalidation, and another role in the
+    /// dev account.
+    fn other_roles(&self, pipeline: &Pipeline, machine: &Machine) -> Vec<Attacker> {
+        let of = |role: &str| Caller::Role(role.to_owned());
+        let mut found = Vec::new();
+        if let Some(role) = pipeline.known_role() {
+            found.push(attacker(of(role), "service-role", "the service role"));
+        }
+        for (action, _) in pipeline.deploys_to(machine) {
+            if let Ok(role) = action.performer(pipeline) {
+                found.push(attacker(of(role), "deploy-role", "the deploy role"));
+            }
+        }
+        let mut builds = pipeline.builds();
+        found.extend(builds.find_map(|(_, build)| super::build::build_attacker(build)));
+        if machine
+            .arn
+            .as_deref()
+            .is_ok_and(|arn| account_of(arn) != pipeline.account)
+        {
             found.push(attacker(
-                self.administrator(dev, "other-role"),
+                self.administrator(&pipeline.account, "other-role"),
                 "other-dev-role",
                 "another role in the dev account",
             ));
         }
-        if let Some(role) = pipeline.known_role() {
-            let role = Caller::Role(role.to_owned());
-            found.push(attacker(role, "service-role", "the service role"));
-        }
-        for (action, _) in pipeline.deploys_to(machine) {
-            if let Ok(role) = action.performer(pipeline) {
-                let role = Caller::Role(role.clone());
-                found.push(attacker(role, "deploy-role", "the deploy role"));
-            }
-        }
-        if let Some(by) = pipeline
-            .builds()
-            .find_map(|(_, build)| super::build::build_attacker(build))
-        {
-            found.push(by);
-        }
+        found
+    }
+
+    /// Adds attempts by other principals to start the state machine, and to assume the role that
+    /// starts it.
+    fn starts_machine(&mut self, pipeline: &Pipeline, machine: &Machine, parts: Parts<'_>) {
+        let on = (parts.machine_arn, parts.machine.account);
+        let role = (parts.start_role, account_of(parts.start_role));
+        let own = Caller::Role(parts.machine_role.to_owned());
+        let mut found = self.other_roles(pipeline, machine);
+        found.push(attacker(
+            own,
+            "machine-role",
+            "the role of the state machine",
+        ));
+        found.push(self.stranger("other"));
         for by in &found {
             if by.caller == Caller::Role(parts.start_role.to_owned()) {
                 continue;
             }
-            let on = (parts.machine_arn, own);
             let (name, what) = ("starts-machine", "starts the state machine");
             self.add(by, name, what, "states:StartExecution", on);
+            // The service role assumes this role in every execution.
+            if by.name != "service-role" && by.name != "other-dev-role" {
+                let what = "assumes the role that starts the state machine";
+                self.add(by, "assumes-start-role", what, "sts:AssumeRole", role);
+            }
         }
     }
 
@@ -159,7 +239,8 @@ impl AttackSuite<'_, '_> {
         let by = &attacker(role, "start-role", "the role that starts the state machine");
         // The name begins like the state machine's, so that a wildcard is found.
         let another = format!("{}-other", parts.machine_arn);
-        let execution = arn::execution(partition, region, account, "another:id");
+        let name = parts.machine.resource.trim_start_matches("stateMachine:");
+        let execution = arn::execution(partition, region, account, format_args!("{name}-other:id"));
         let another = (&*another, account);
         let execution = (&*execution, account);
         let own = (parts.machine_arn, account);

@@ -47,6 +47,28 @@ impl AttackSuite<'_, '_> {
         self.in_namesake(by, name, (text, STORE), action, &bucket);
     }
 
+    /// Builds another account's artifact, or stores the output of a build in another account.
+    pub(super) fn in_namesake_of_build_store(
+        &mut self,
+        store: KnownStore<'_>,
+        (input, output): (Option<&str>, Option<&str>),
+        by: &Attacker,
+    ) {
+        let bucket = self.world.land.bucket_arn(store.bucket);
+        if let Some(input) = input {
+            let (name, text) = ("reads-namesake-of-store", "reads artifacts from");
+            self.in_namesake(by, name, (text, STORE), "s3:GetObject", input);
+        }
+        if let Some(output) = output {
+            let (name, text) = ("stores-in-namesake-of-store", "stores artifacts in");
+            self.in_namesake(by, name, (text, STORE), "s3:PutObject", output)
+                .encrypted_with(store);
+        }
+        let (name, text) = ("looks-at-namesake-of-store", "reads the settings of");
+        let action = "s3:GetBucketLocation";
+        self.in_namesake(by, name, (text, STORE), action, &bucket);
+    }
+
     /// Deploys another account's files, or deploys files to another account.
     pub(super) fn in_namesakes_of_target(
         &mut self,

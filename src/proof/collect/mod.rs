@@ -193,6 +193,7 @@ impl<'a> Collector<'a> {
                             "AWS::CodePipeline::Pipeline"
                                 | "AWS::Events::Rule"
                                 | "AWS::CodeBuild::Project"
+                                | "AWS::StepFunctions::StateMachine"
                         );
                         let reason = opaque::reason(kind, &entry.value);
                         if let Some(reason) = reason.or(uncertain.filter(|_| is_of_run)) {

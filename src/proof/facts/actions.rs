@@ -19,7 +19,13 @@ use crate::template::known_text;
 const KEY: &str = "KMSEncryptionKeyARN";
 
 impl Reader<'_, '_> {
-    pub(super) fn action(&mut self, pipeline: &Pipeline, stage: &str, node: &Node) -> Action {
+    /// Reads an action. `stage` is the number and the name of its stage.
+    pub(super) fn action(
+        &mut self,
+        pipeline: &Pipeline,
+        stage: (usize, &str),
+        node: &Node,
+    ) -> Action {
         let part = ActionPart(node);
         let name = part.get("Name").and_then(known_text).unwrap_or("an action");
         let role = self.optional(part.get("RoleArn"), "the action's role", node);
@@ -32,10 +38,11 @@ impl Reader<'_, '_> {
             None => pipeline.region.clone(),
         };
         let performer = role.as_ref().unwrap_or(&pipeline.service_role);
-        let work = self.work(part, pipeline, (stage, &region), performer);
+        let work = self.work(part, pipeline, (stage.1, &region), performer);
         Action {
             name: name.to_owned(),
             region,
+            order: (stage.0, run_order(part)),
             inputs: self.artifacts(part, "InputArtifacts"),
             outputs: self.artifacts(part, "OutputArtifacts"),
             work,
@@ -177,6 +184,12 @@ impl Reader<'_, '_> {
             None => (stage.to_owned(), None, false),
         }
     }
+}
+
+/// Returns the run order of an action. The default is 1.
+fn run_order(part: ActionPart<'_, Node>) -> u32 {
+    let order = part.get("RunOrder").and_then(Node::scalar_text);
+    order.and_then(|order| order.parse().ok()).unwrap_or(1)
 }
 
 /// Returns the variables of an invoke action, which are specified as a JSON string.

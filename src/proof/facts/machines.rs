@@ -1,16 +1,16 @@
 //! Reads the Step Functions state machines that actions start.
 //!
-//! A state machine can call any service. The proof models a standard state machine that invalidates
-//! CloudFront distributions, as s3ferry generates it. Any other state or setting makes the calls of
-//! the state machine unproven.
+//! A state machine can call any service. The proof models a standard state machine that invalidates a
+//! CloudFront distribution ([`states`]). Any other state or setting makes the calls of the state
+//! machine unproven.
 //!
 //! Follows *AWS Step Functions invoke action reference*, *Amazon States Language*, and
 //! *AWS::StepFunctions::StateMachine* in the AWS documentation.
 
 use std::sync::Arc;
 
-use super::Reader;
-use crate::aws::arn;
+use super::{Reader, states};
+use crate::aws::arn::{self, Arn};
 use crate::definition::model::ActionPart;
 use crate::diagnostic::Node;
 use crate::run::Instance;
@@ -29,27 +29,13 @@ const PROPERTIES: [&str; 6] = [
     "StateMachineType",
     "Tags",
 ];
-/// Keys of a definition that cause no calls.
-const DEFINITION: [&str; 5] = ["Comment", "StartAt", "States", "TimeoutSeconds", "Version"];
-/// Keys of a task that do not change its calls.
-const TASK: [&str; 13] = [
-    "Catch",
-    "Comment",
-    "End",
-    "HeartbeatSeconds",
-    "InputPath",
-    "Next",
-    "OutputPath",
-    "Parameters",
-    "Resource",
-    "ResultPath",
-    "ResultSelector",
-    "Retry",
-    "TimeoutSeconds",
+/// Settings of the action that cause no further calls.
+const SETTINGS: [&str; 4] = [
+    "ExecutionNamePrefix",
+    "Input",
+    "InputType",
+    "StateMachineArn",
 ];
-/// Types of states that make no calls.
-const SILENT: [&str; 5] = ["Choice", "Fail", "Pass", "Succeed", "Wait"];
-
 impl Reader<'_, '_> {
     /// Reads an action that starts a state machine.
     pub(super) fn machine(
@@ -73,10 +59,14 @@ impl Reader<'_, '_> {
         let Ok(wanted) = &machine.arn else {
             return machine;
         };
+        let place = Arn::parse(wanted).map(|arn| (arn.account, arn.region));
         let world = self.world;
         let made = world.resources.iter().find(|resource| {
             let resolver = &world.resolvers[resource.resolver];
-            resource.node.get("Type").and_then(Node::as_str) == Some(MACHINE)
+            let here = resolver.deployment();
+            // A fleet has many state machines, but only a few in each account.
+            place == Some((here.account, here.region))
+                && resource.node.get("Type").and_then(Node::as_str) == Some(MACHINE)
                 && resolver.attribute(resource.id, "Arn").as_ref() == Some(wanted)
         });
         let Some(made) = made else {
@@ -90,6 +80,11 @@ impl Reader<'_, '_> {
         machine.role = reader.text(role.as_ref(), "the role of the state machine", node);
         machine.place = reader.place(node);
         (machine.calls, machine.unknown) = reader.definition(node);
+        let settings = part.get("Configuration");
+        if let Some(setting) = settings.and_then(|settings| beyond(settings, &SETTINGS)) {
+            let what = format!("the setting `{setting}` of the action");
+            machine.unknown.get_or_insert(what);
+        }
         machine
     }
 
@@ -126,40 +121,23 @@ impl Reader<'_, '_> {
         {
             unknown.get_or_insert_with(|| "a definition that cannot be resolved".to_owned());
         }
-        if let Some(key) = beyond(definition, &DEFINITION) {
-            unknown.get_or_insert_with(|| format!("the setting `{key}` of the definition"));
+        if let Some(part) = states::difference(&definition.to_json()) {
+            unknown.get_or_insert(part);
         }
         let mut calls: Vec<(String, Value)> = Vec::new();
         let states = definition.get("States").and_then(Node::entries);
         for state in states.unwrap_or_default() {
-            let (name, state) = (&state.key, &state.value);
-            match state.get("Type").and_then(known_text) {
-                Some(kind) if SILENT.contains(&kind) => {}
-                Some("Task") => match self.task(state, substitutions.as_ref()) {
-                    Some(call) if calls.contains(&call) => {}
-                    Some(call) => calls.push(call),
-                    None => {
-                        unknown.get_or_insert_with(|| format!("the state `{name}`"));
-                    }
-                },
-                _ => {
-                    unknown.get_or_insert_with(|| format!("the state `{name}`"));
-                }
-            }
+            let call = self.task(&state.value, substitutions.as_ref());
+            calls.extend(call.filter(|call| !calls.contains(call)));
         }
         (calls, unknown)
     }
 
-    /// Returns the call of a task, or `None` if it is not modeled.
+    /// Returns the call of a task, or `None` for another state.
     fn task(&mut self, state: &Node, substitutions: Option<&Node>) -> Option<(String, Value)> {
-        let is_known = |key: &str| key == "Type" || TASK.contains(&key);
-        let entries = state.entries()?;
-        if !entries.iter().all(|entry| is_known(&entry.key)) {
-            return None;
-        }
         let here = self.resolver.deployment();
         let (partition, account) = (here.partition, here.account);
-        let service = format!("arn:{partition}:states:::aws-sdk:cloudfront:");
+        let service = format!("arn:{partition}{}", states::CLOUDFRONT);
         let resource = state.get("Resource").and_then(known_text)?;
         let action = match resource.strip_prefix(&service)? {
             "createInvalidation" => "cloudfront:CreateInvalidation",
@@ -172,6 +150,9 @@ impl Reader<'_, '_> {
             .and_then(|id| {
                 let name = id.strip_prefix("${").and_then(|id| id.strip_suffix('}'));
                 match name {
+                    None if id.contains("${") => {
+                        Err(self.doubt(state, &format!("the distribution `{id}`")))
+                    }
                     None => Ok(id),
                     Some(name) => {
                         let value = substitutions.and_then(|values| values.get(name));

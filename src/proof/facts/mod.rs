@@ -8,12 +8,13 @@ mod builds;
 mod conditions;
 mod machines;
 mod rules;
+mod states;
 
 use std::collections::HashSet;
 
 use super::resolve::Resolver;
 use super::world::{TemplateResource, World};
-use crate::aws::arn;
+use crate::aws::arn::{self, Arn};
 use crate::aws::arn_kind::ArnKind;
 use crate::definition::model::{self, StorePart, member};
 use crate::diagnostic::Node;
@@ -202,7 +203,7 @@ impl<'r, 'w> Reader<'r, 'w> {
         if stages.items().is_none() {
             self.doubt(&stages, "the pipeline's stages are unknown");
         }
-        for stage in stages.items().unwrap_or_default() {
+        for (number, stage) in stages.items().unwrap_or_default().iter().enumerate() {
             let name = member(stage, "Name").and_then(known_text);
             let name = name.unwrap_or("a stage").to_owned();
             let actions = member(stage, "Actions").and_then(Node::items);
@@ -210,7 +211,7 @@ impl<'r, 'w> Reader<'r, 'w> {
                 self.doubt(stage, "the stage's actions are unknown");
             }
             for action in actions.unwrap_or_default() {
-                let action = self.action(&pipeline, &name, action);
+                let action = self.action(&pipeline, (number, &name), action);
                 pipeline.actions.push(action);
             }
             self.conditions(&mut pipeline, &name, stage);
@@ -334,6 +335,25 @@ impl<'r, 'w> Reader<'r, 'w> {
                         add(
                             format!("action {name} cannot succeed: {fault}"),
                             "set the type of the project's `Source` and `Artifacts` to CODEPIPELINE",
+                        );
+                    }
+                }
+                Work::Machine(machine) => {
+                    let parsed = machine.arn.as_deref().ok().and_then(Arn::parse);
+                    if parsed.is_some_and(|arn| arn.region != action.region) {
+                        add(
+                            format!(
+                                "action {name} is in {region}, but its state machine is in another \
+                                 region"
+                            ),
+                            "set `Region` to the region of the state machine",
+                        );
+                    }
+                    let mut deploys = pipeline.deploys_to(machine);
+                    if deploys.any(|(deploy, _)| deploy.order >= action.order) {
+                        add(
+                            format!("action {name} does not run after the deployment"),
+                            "increase its `RunOrder`, or move it to a later stage",
                         );
                     }
                 }

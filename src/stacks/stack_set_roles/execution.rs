@@ -31,7 +31,6 @@ pub(super) fn execution(plan: &Plan, group: &Group<'_>) -> Template {
             stack_policy(plan, group),
             bucket_policy(plan, group),
             role_policy(plan, group),
-            machine_policy(plan, group),
         ]
         .into_iter()
         .flatten()
@@ -198,15 +197,13 @@ fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
 
 fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     let partition = plan.partition.as_str();
-    let of = |target: &TargetPlan| {
-        let roles = target.names.roles();
-        let arns = roles.map(|role| pattern(target, &arn::role(partition, ACCOUNT, role)));
-        arns.collect::<Vec<_>>()
+    let of = |target: &&TargetPlan| {
+        let role = &target.names.role;
+        pattern(target, &arn::role(partition, ACCOUNT, role))
     };
-    let roles = || unique(group.targets.iter().flat_map(|target| of(target)));
     let policies = || {
         unique(group.targets.iter().flat_map(|target| {
-            target.names.policies().map(|name| {
+            [&target.names.output_policy, &target.names.artifact_policy].map(|name| {
                 pattern(
                     target,
                     &arn::iam(partition, ACCOUNT, format_args!("policy/{name}")),
@@ -214,28 +211,17 @@ fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
             })
         }))
     };
-    let invalidates = group
-        .targets
-        .iter()
-        .any(|target| target.names.invalidation.is_some());
-    let (manages, attaches) = match invalidates {
-        false => (
-            "Manages the deploy role.",
-            "Attaches only these policies to the deploy role, and no AWS managed policies.",
-        ),
-        true => (
-            "Manages the deploy role and the roles for invalidations.",
-            "Attaches only these policies to the roles, and no AWS managed policies.",
-        ),
-    };
     let mut statements = vec![
-        Statement::allow("ManageDeployRole", manages)
+        Statement::allow("ManageDeployRole", "Manages the deploy role.")
             .actions(handlers::ROLE)
-            .on(roles()),
-        Statement::allow("AttachPolicies", attaches)
-            .actions(handlers::ATTACHMENT)
-            .on(roles())
-            .when(map([("ArnLike", map([("iam:PolicyARN", policies())]))])),
+            .on(unique(group.targets.iter().map(of))),
+        Statement::allow(
+            "AttachPolicies",
+            "Attaches only these policies to the deploy role, and no AWS managed policies.",
+        )
+        .actions(handlers::ATTACHMENT)
+        .on(unique(group.targets.iter().map(of)))
+        .when(map([("ArnLike", map([("iam:PolicyARN", policies())]))])),
         Statement::allow("ManagePolicies", "Manages the policies.")
             .actions(all([
                 &handlers::MANAGED_POLICY,
@@ -253,56 +239,14 @@ fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     ))
 }
 
-/// Builds the policy for the state machines that invalidate distributions, if there are any.
-fn machine_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
-    let partition = plan.partition.as_str();
-    let (mut machines, mut roles) = (Vec::new(), Vec::new());
-    for target in &group.targets {
-        let Some(invalidation) = &target.names.invalidation else {
-            continue;
-        };
-        // Each instance is in a region of the stack set.
-        let machine = arn::state_machine(partition, "*", ACCOUNT, &invalidation.machine);
-        machines.push(pattern(target, &machine));
-        let role = arn::role(partition, ACCOUNT, &invalidation.machine_role);
-        roles.push(pattern(target, &role));
-    }
-    if machines.is_empty() {
-        return None;
-    }
-    let service = map([("iam:PassedToService", "states.amazonaws.com")]);
-    let statements = [
-        Statement::allow("ManageStateMachines", "Manages the state machines.")
-            .actions(handlers::STATE_MACHINE)
-            .on(unique(machines)),
-        Statement::allow(
-            "PassRoleOfStateMachines",
-            "Passes the role of a state machine only to Step Functions.",
-        )
-        .actions(["iam:PassRole"])
-        .on(unique(roles))
-        .when(map([("StringEquals", service)])),
-    ];
-    Some(execution_policy(
-        group,
-        "StateMachinePolicy",
-        "state-machines",
-        "CloudFormation creates the state machines in the template.",
-        &statements,
-    ))
-}
-
 /// Builds the statements for the creation of roles. If a role has a permissions boundary, the
 /// statements allow creating it only with that boundary, and do not allow removing the boundary.
-fn role_creation(group: &Group<'_>, arns: impl Fn(&TargetPlan) -> Vec<String>) -> Vec<Statement> {
+fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec<Statement> {
     let mut by_boundary: BTreeMap<Option<String>, Vec<String>> = BTreeMap::new();
     for target in &group.targets {
         let boundary = target.names.permissions_boundary.as_deref();
         let boundary = boundary.map(|boundary| pattern(target, boundary));
-        by_boundary
-            .entry(boundary)
-            .or_default()
-            .extend(arns(target));
+        by_boundary.entry(boundary).or_default().push(arn(target));
     }
     by_boundary
         .into_iter()

@@ -106,6 +106,7 @@ impl Resolver<'_> {
             ("AWS::CodeBuild::Project", "Arn") => {
                 regional("codebuild", format!("project/{}", called("Name")?))
             }
+            ("AWS::StepFunctions::StateMachine", "Name") => called("StateMachineName"),
             ("AWS::StepFunctions::StateMachine", "" | "Arn") => {
                 let name = called("StateMachineName")?;
                 regional("states", format!("stateMachine:{name}"))

@@ -7,7 +7,7 @@ use crate::checked::TemplateFormat;
 use crate::config::BUILD_STAGE;
 use crate::deploy::execution::ActionRun;
 use crate::failure::{self, Action, Kind, Meaning, Sign, names_action};
-use crate::plan::{NEXT_STAGE, Plan, START_NEXT, TargetPlan};
+use crate::plan::{InstancePlan, NEXT_STAGE, Plan, START_NEXT, TargetPlan};
 use crate::proof::{Decided, Remedy, Verdict};
 use crate::run::Step;
 use crate::shell::Command;
@@ -34,7 +34,8 @@ pub(super) fn explain(
     restart: &str,
 ) -> Result<Option<Why>, Failure> {
     let plan = &project.plan;
-    if let Some(why) = of_build(plan, action, restart) {
+    let of_service = of_build(plan, action, restart);
+    if let Some(why) = of_service.or_else(|| of_invalidation(plan, action, restart)) {
         return Ok(Some(why));
     }
     let untagged = target(plan, action).filter(|target| !target.tagged_objects);
@@ -63,6 +64,29 @@ fn of_build(plan: &Plan, action: &ActionRun, restart: &str) -> Option<Why> {
         text: Text::from("The build failed, so nothing was deployed.\n"),
         explanation: Explanation::new(None, false, &[]),
         next: format!("read the log of the build with `{log}`, and fix the source; then {restart}"),
+    })
+}
+
+/// Explains a failed invalidation by the executions of its state machine. An execution that could
+/// not start because of a policy does not exist.
+fn of_invalidation(plan: &Plan, action: &ActionRun, restart: &str) -> Option<Why> {
+    let (_, instance) = invalidated(plan, action)?;
+    let invalidation = instance.invalidation.as_ref()?;
+    if matches!(sign(plan, action), Sign::Refused | Sign::TagsRefused) {
+        return None;
+    }
+    let machine = plan.machine_arn(&instance.account, &instance.region, &invalidation.machine);
+    let executions = Command::aws("stepfunctions list-executions")
+        .option("--state-machine-arn", &machine)
+        .option("--status-filter", "FAILED")
+        .option("--region", &instance.region)
+        .option("--profile", &instance.profile);
+    Some(Why {
+        text: Text::from(
+            "The invalidation failed. The files are deployed, but the cache can contain old files.\n",
+        ),
+        explanation: Explanation::new(None, false, &[]),
+        next: format!("find the failed execution with `{executions}`; then {restart}"),
     })
 }
 
@@ -215,6 +239,12 @@ impl Steps {
 }
 
 fn steps(plan: &Plan, action: &ActionRun) -> Steps {
+    if let Some((target, _)) = invalidated(plan, action) {
+        return Steps {
+            of_action: &[Step::Invalidate],
+            target: Some(target.name.clone()),
+        };
+    }
     let target = target(plan, action);
     let of_action: &[Step] = if target.is_none() && is_source(action) {
         &[Step::Source, Step::SourceKey, Step::Store, Step::Encrypt]
@@ -237,7 +267,6 @@ fn steps(plan: &Plan, action: &ActionRun) -> Steps {
             Step::Decrypt,
             Step::Deploy,
             Step::OutputKey,
-            Step::Invalidate,
         ]
     };
     Steps {
@@ -246,13 +275,23 @@ fn steps(plan: &Plan, action: &ActionRun) -> Steps {
     }
 }
 
-/// Returns the target that an action deploys to, or whose distribution it invalidates.
+/// Returns the target that an action deploys to.
 fn target<'p>(plan: &'p Plan, action: &ActionRun) -> Option<&'p TargetPlan> {
     let mut instances = plan.instances();
-    let found = instances.find(|(_, instance)| {
-        instance.stage == action.stage && instance.has_action(&action.action)
-    });
+    let found = instances
+        .find(|(_, instance)| instance.stage == action.stage && instance.action == action.action);
     found.map(|(target, _)| target)
+}
+
+/// Returns the target and the instance whose distribution an action invalidates.
+fn invalidated<'p>(
+    plan: &'p Plan,
+    action: &ActionRun,
+) -> Option<(&'p TargetPlan, &'p InstancePlan)> {
+    let mut instances = plan.instances();
+    instances.find(|(_, instance)| {
+        instance.stage == action.stage && instance.invalidates_with(&action.action)
+    })
 }
 
 fn is_source(action: &ActionRun) -> bool {
