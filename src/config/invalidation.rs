@@ -34,7 +34,8 @@ pub struct Invalidate {
     #[schemars(example = &"EDFDVBD6EXAMPLE")]
     #[schemars(regex(pattern = DISTRIBUTION))]
     pub distribution: Option<String>,
-    /// Paths to invalidate. Each begins with `/`, and `*` is allowed as its last character.
+    /// Paths to invalidate. Each begins with `/`, and `*` is allowed only as the last
+    /// character.
     #[serde(default = "all_paths")]
     #[schemars(example = ["/*"])]
     #[schemars(length(min = 1))]
@@ -95,14 +96,14 @@ impl Found {
         match &invalidate.distribution {
             _ if target.regions.is_some() => self.add(
                 path,
-                "a distribution serves one bucket, but this target has a bucket for each of its \
-                 regions",
+                "`invalidate` requires a separate distribution for each bucket, but this target has a \
+                 bucket in each of its regions",
                 "list the accounts in an `accounts_file` with the columns `account`, `region`, and \
                  `distribution`, or add a separate target for each distribution",
             ),
             Some(_) if has_several => self.add(
                 &at,
-                "a distribution belongs to one account and one bucket, but this target has several",
+                "`distribution` is for a single account and bucket, but this target has several accounts",
                 "list the accounts in an `accounts_file` with the columns `account` and \
                  `distribution`, or add a separate target for each distribution",
             ),
@@ -183,7 +184,8 @@ fn path_problem(path: &str) -> Option<String> {
             "in `{path}`, `*` is not the last character: CloudFront would take it literally"
         ));
     }
-    // Step Functions replaces `${…}` in a definition.
+    // Braces are excluded because CloudFormation replaces `${…}` in a definition
+    // (`DefinitionSubstitutions`).
     let is_allowed = |c: char| c.is_ascii_graphic() && !r##""#<>[\]^`{|}"##.contains(c);
     let is_encoded = |rest: &str| {
         let digits = rest.as_bytes().get(..2);

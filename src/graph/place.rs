@@ -74,20 +74,10 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
         stacks.main[accounts].extend(of(&[Kind::Account]));
         stacks.main[1].extend(of(&[Kind::Alarm, Kind::Topic]));
         stacks.main[1].extend(deployed(graph, &of));
-        stacks.main[1].extend(of(&[
-            Kind::Distribution,
-            Kind::StateMachineRole,
-            Kind::StateMachine,
-            Kind::StartRole,
-        ]));
+        stacks.main[1].extend(of(&INVALIDATION));
     } else {
         stacks.main[last] = deployed(graph, &of);
-        stacks.main[last].extend(of(&[
-            Kind::Distribution,
-            Kind::StateMachineRole,
-            Kind::StateMachine,
-            Kind::StartRole,
-        ]));
+        stacks.main[last].extend(of(&INVALIDATION));
         stacks.main[last].extend(of(&[
             Kind::ServiceRole,
             Kind::Pipeline,
@@ -121,6 +111,14 @@ fn stacks_of(graph: &Graph, shape: Shape, side: usize) -> Stacks {
     }
     stacks
 }
+
+/// The resources of an invalidation. The distribution is next to the output bucket.
+const INVALIDATION: [Kind; 4] = [
+    Kind::Distribution,
+    Kind::StateMachineRole,
+    Kind::StateMachine,
+    Kind::StartRole,
+];
 
 /// Returns the deploy roles of a side, each between the keys and the buckets that it uses, so that
 /// it is next to both.

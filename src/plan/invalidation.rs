@@ -77,8 +77,8 @@ pub(super) fn instance(
     })
 }
 
-/// Returns the targets whose distribution is also the distribution of an earlier target or account. A
-/// distribution belongs to one account.
+/// Returns the targets with a distribution that is already listed for another account. A
+/// distribution belongs to only one account.
 pub(super) fn shared(plan: &Plan) -> Vec<Complaint> {
     let mut owners: HashMap<&str, &str> = HashMap::new();
     let mut found = Vec::new();
@@ -93,11 +93,11 @@ pub(super) fn shared(plan: &Plan) -> Vec<Complaint> {
                 found.push(Complaint::new(
                     &format!("targets.{index}.invalidate"),
                     format!(
-                        "distribution `{id}` is listed for accounts {owner} and {}, but belongs to \
-                         one account",
+                        "distribution `{id}` is listed for accounts {owner} and {}, but a distribution \
+                         belongs to only one account",
                         instance.account
                     ),
-                    "use the distribution of each account",
+                    "list the account's own distribution for each account",
                 ));
                 break;
             }

@@ -69,7 +69,7 @@ impl Run<'_> {
             place: machine.place,
             ..*scope
         };
-        // The pipeline's service role assumes another role in the same step.
+        // The service role also assumes a role in this step, so this call needs its own ID.
         let which = named(scope.which, "machine");
         let by_service = Scope {
             which: &which,

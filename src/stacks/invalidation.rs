@@ -54,8 +54,8 @@ pub(super) fn invalidation(names: &Names<'_>) -> Vec<Resource> {
 }
 
 /// Returns the mapping from regions and accounts to distributions. Only a template with several
-/// instances has it. The keys of its second level must be alphanumeric, so that the accounts are on
-/// this level.
+/// instances has it. Second-level keys must be alphanumeric. Names of regions contain hyphens, so the
+/// regions are on the first level and the accounts on the second.
 pub(super) fn distributions(target: &TargetPlan) -> Vec<(String, Value)> {
     if !target.is_generic() {
         return Vec::new();
@@ -157,13 +157,13 @@ pub(super) fn requirements(plan: &Plan) -> Vec<String> {
         ));
         if !target.create_bucket {
             found.push(format!(
-                "the policy of bucket `{bucket}` must allow s3:GetObject to \
-                 cloudfront.amazonaws.com, on the condition that aws:SourceArn is {arn}"
+                "the policy of bucket `{bucket}` must allow cloudfront.amazonaws.com to call \
+                 s3:GetObject, on the condition that aws:SourceArn is {arn}"
             ));
         }
         if let Some(key) = &target.encryption_key {
             found.push(format!(
-                "the policy of key {key} must allow kms:Decrypt to cloudfront.amazonaws.com, on the \
+                "the policy of key {key} must allow cloudfront.amazonaws.com to call kms:Decrypt, on the \
                  condition that aws:SourceArn is {arn}"
             ));
         }
@@ -278,7 +278,7 @@ impl Invalidation<'_, '_> {
         let placeholder = format!("${{{PLACEHOLDER}}}");
         let task = |operation: &str, parameters: Value| {
             let sdk = format!("arn:{partition}:states:::aws-sdk:cloudfront:{operation}");
-            // CloudFront can have too many invalidations in progress.
+            // The call fails while too many invalidations are in progress, so it is retried.
             let retry = map([("ErrorEquals", list(["States.TaskFailed"]))])
                 .with("IntervalSeconds", 10)
                 .with("MaxAttempts", 4)

@@ -14,6 +14,7 @@ mod policy;
 pub mod sequence;
 mod started;
 pub(crate) mod state;
+mod trust;
 mod versions;
 
 pub(crate) use agreement::changes_agreement;

@@ -16,6 +16,7 @@ use super::merge;
 use super::piece::{Found, Piece, distinct_policies, names, owners};
 use super::started::{pipeline, started};
 use super::state::{self, Fault, Faults, StackState};
+use super::trust::Existing;
 pub use super::versions::Version;
 use super::versions::{Versions, key_changes, places, versions};
 use crate::plan::Plan;
@@ -33,9 +34,13 @@ pub use moves::{Break, Conflict, Leaving, Move, Sequence};
 pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, String> {
     let pieces = &distinct_policies(pieces);
     let key_changes = pieces.first().is_some_and(key_changes);
+    let roles = pieces.first().and_then(Existing::of);
     let versions: Vec<Versions> = pieces
         .iter()
-        .map(|piece| versions(piece, key_changes && piece.side != Side::Dev))
+        .map(|piece| {
+            let is_dev = piece.side == Side::Dev;
+            versions(piece, key_changes && !is_dev, roles.as_ref())
+        })
         .collect();
     // A stack that is recorded with the new template has at least the permissions in that template,
     // but not for a key that does not exist yet.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::merge::{self, PipelineOf};
 use super::piece::{Piece, differ};
+use super::trust::Existing;
 use crate::stacks::{KEY_ID, Side};
 use crate::template::{Resource, Template};
 
@@ -73,7 +74,7 @@ impl Versions {
     }
 }
 
-pub(super) fn versions(piece: &Piece, key_changes: bool) -> Versions {
+pub(super) fn versions(piece: &Piece, key_changes: bool, roles: Option<&Existing>) -> Versions {
     let Some(deployed) = piece.deployed() else {
         return Versions {
             new: Arc::clone(&piece.new),
@@ -93,7 +94,10 @@ pub(super) fn versions(piece: &Piece, key_changes: bool) -> Versions {
         wanted.insert(KEY_ID.to_owned(), String::new());
     }
     let values = deployed.parameters.clone().into_iter().collect();
-    let old = merge::with_values(&deployed.template, &values, &new, &wanted);
+    let mut old = merge::with_values(&deployed.template, &values, &new, &wanted);
+    if let (Side::Target(_), Some(roles)) = (&piece.side, roles) {
+        roles.keep_only(&mut old);
+    }
     let pipeline = match piece.side {
         Side::Dev => PipelineOf::Deployed,
         _ => PipelineOf::New,

@@ -141,14 +141,6 @@ BASES = {
         TWO,
         {},
     ),
-    "invalidation-fleet": (
-        config(target="accounts_file: accounts.csv\nbucket: out-{account}\ninvalidate: {}").replace(
-            f'    account: "{PROD}"\n', ""
-        ),
-        {"accounts.csv": f"account,distribution\n{PROD},E1AAAAAAAA\n{OTHER},E2BBBBBBBB\n"},
-        [stack("dev", DEV), stack("prod", PROD), stack("prod", OTHER)],
-        {},
-    ),
     "stage-safety": (
         config(target=f"approval: {{notify: '{TOPIC}'}}\nalarm: {{name: website-errors, wait_minutes: 5}}\n"
                       "deployment_window: {cron: '* * * ? * *'}\non_failure: rollback"),

@@ -197,12 +197,6 @@ class Template:
             if name == "Fn::Sub":
                 text, values = argument if isinstance(argument, list) else (argument, {})
                 return self.substitute(text, values)
-            if name == "Fn::FindInMap":
-                mapping, *keys = self.value(argument)
-                found = self.body["Mappings"][mapping]
-                for key in keys:
-                    found = found[key]
-                return self.value(found)
             if name == "Fn::Join":
                 return argument[0].join(str(v) for v in self.value(argument[1]))
             if name == "Fn::If":

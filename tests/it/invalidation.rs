@@ -708,7 +708,7 @@ fn settings_that_cannot_work_are_rejected() {
              EDFDVBD6EXAMPLE}}}}\n",
             config("")
         ),
-        "belongs to one account",
+        "belongs to only one account",
     );
     rejected(&paths("[]"), "no paths");
     let wildcards: Vec<String> = (0..16).map(|number| format!("/{number}/*")).collect();
@@ -716,7 +716,7 @@ fn settings_that_cannot_work_are_rejected() {
     rejected(&paths(&wildcards), "16 paths with `*`");
     let many = "dev: {account: \"111111111111\"}\ntargets:\n  - {name: a, accounts: [\"222222222222\"], bucket: \
                 'b-{account}', invalidate: {distribution: EDFDVBD6EXAMPLE}}\n";
-    let found = rejected(many, "belongs to one account and one bucket");
+    let found = rejected(many, "is for a single account and bucket");
     assert!(found.help.contains("accounts_file"), "{}", found.help);
     let project =
         Project::with(&FLEET.replace("invalidate: {}", "invalidate: {}\n    stack_set: {}"));
@@ -740,7 +740,7 @@ fn settings_that_cannot_work_are_rejected() {
             "account: \"111111111111\"\n",
             "account: \"111111111111\"\n  key: {multi_region: true}\n",
         ),
-        "serves one bucket",
+        "requires a separate distribution for each bucket",
     );
     rejected(
         &config("").replace("targets:", "  pipeline: {create: false}\ntargets:"),
@@ -764,9 +764,9 @@ fn what_cloudfront_needs_outside_the_templates_is_printed() {
     let run = project.expect("synth", 0);
     for part in [
         "the origin path `/site`",
-        "the policy of bucket `codepipeline-output-bucket` must allow s3:GetObject to \
-         cloudfront.amazonaws.com",
-        &format!("the policy of key {key} must allow kms:Decrypt"),
+        "the policy of bucket `codepipeline-output-bucket` must allow cloudfront.amazonaws.com to \
+         call s3:GetObject",
+        &format!("the policy of key {key} must allow cloudfront.amazonaws.com to call kms:Decrypt"),
         DISTRIBUTION,
     ] {
         let text = run.stderr.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -132,7 +132,8 @@ impl AttackSuite<'_, '_> {
         let role = (parts.machine_role, account_of(parts.machine_role));
         let what = "assumes the role of the state machine";
         let states = |name: &str, who: &str| attacker(service("states").caller, name, who);
-        // The name begins like the state machine's, so that a wildcard is found.
+        // The name begins with the state machine's name, so that the attack succeeds if a policy ends
+        // with a wildcard.
         let other = format!("{}-other", resource.trim_start_matches("stateMachine:"));
         let other = |account: &str| arn::state_machine(partition, region, account, &other);
         let elsewhere = parts.machine_arn.replacen(region, "another-region-1", 1);
@@ -237,7 +238,8 @@ impl AttackSuite<'_, '_> {
         } = parts.machine;
         let role = Caller::Role(parts.start_role.to_owned());
         let by = &attacker(role, "start-role", "the role that starts the state machine");
-        // The name begins like the state machine's, so that a wildcard is found.
+        // The name begins with the state machine's name, so that the attack succeeds if a policy ends
+        // with a wildcard.
         let another = format!("{}-other", parts.machine_arn);
         let name = parts.machine.resource.trim_start_matches("stateMachine:");
         let execution = arn::execution(partition, region, account, format_args!("{name}-other:id"));

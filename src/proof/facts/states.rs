@@ -1,6 +1,6 @@
 //! Compares the definition of a state machine with the only flow that the proof models: create an
-//! invalidation, and then wait and read it until it is complete. Numbers, names of states, and
-//! comments can differ. Any other flow could skip or repeat calls, or never end.
+//! invalidation, and then wait and read it until it is complete. The paths, times, retries, names of
+//! states, and comments can differ. Any other flow could skip or repeat calls, or never end.
 //!
 //! Follows *Amazon States Language* in the AWS documentation.
 
@@ -9,7 +9,8 @@ use serde_json::Value as Json;
 /// The beginning of the ARN of a task that calls CloudFront, after the partition.
 pub(super) const CLOUDFRONT: &str = ":states:::aws-sdk:cloudfront:";
 
-/// The shortest timeout in seconds. Most invalidations take less than five minutes.
+/// The shortest timeout, in seconds, that the proof accepts. With a shorter one, an execution could
+/// end before its invalidation is complete.
 const SHORTEST_TIMEOUT: u64 = 300;
 
 /// Returns the part of a definition that differs from the modeled flow, if there is one.

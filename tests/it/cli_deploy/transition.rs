@@ -114,6 +114,13 @@ fn with_build(site: &Site) {
     );
 }
 
+/// Adds the invalidation of a distribution after each deployment.
+fn with_invalidation(site: &Site) {
+    let config = site.project.read("s3ferry.yaml");
+    let invalidate = "    invalidate: {distribution: EDFDVBD6EXAMPLE}\n";
+    site.reconfigure(&config, &format!("{config}{invalidate}"));
+}
+
 /// Makes a change, and kills the deploy at each execution of a change set, before or after the
 /// call.
 fn survives(change: fn(&Site)) {
@@ -225,6 +232,49 @@ fn a_pipeline_with_a_repository_is_deployed_and_gets_a_bucket_again() {
 #[test]
 fn an_added_build() {
     survives(with_build);
+}
+
+#[test]
+fn an_added_invalidation() {
+    survives(with_invalidation);
+}
+
+#[test]
+fn an_invalidation_is_deployed_diagnosed_changed_and_removed_again() {
+    let site = Site::new();
+    let before = site.project.read("s3ferry.yaml");
+    with_invalidation(&site);
+    site.deploy("--all --yes", 0);
+    works(&site);
+    let live = || site.state().dev[REGION]["pipelines"]["crossaccountdeploy"]["stages"].clone();
+    let (action, prod) = (live()[1]["actions"][1].clone(), &site.accounts.prod);
+    let machine = format!("arn:aws:states:{REGION}:{prod}:stateMachine:prods3role-invalidate");
+    assert_eq!(action["configuration"]["StateMachineArn"], machine.as_str());
+    let describe = format!("stepfunctions describe-state-machine --state-machine-arn {machine}");
+    let definition = || {
+        let found = Emulator::shared().aws(prod, &describe);
+        let text = found["definition"].as_str().expect("a definition");
+        serde_json::from_str::<Value>(text).expect("JSON")
+    };
+    let task = |of: &Value| of["States"]["Invalidate"]["Parameters"]["DistributionId"].clone();
+    assert_eq!(task(&definition()), "EDFDVBD6EXAMPLE");
+    let run = site.project.expect("doctor", 0);
+    assert!(run.stdout.contains("no problems found"), "{}", run.stdout);
+    site.reconfigure("EDFDVBD6EXAMPLE", "E2OTHEREXAMPLE");
+    site.deploy("--all --yes", 0);
+    works(&site);
+    assert_eq!(task(&definition()), "E2OTHEREXAMPLE");
+    let config = site.project.read("s3ferry.yaml");
+    site.reconfigure(&config, &before);
+    let run = site.deploy("--all --yes", 1);
+    assert!(
+        run.stderr.contains("prods3role-invalidate"),
+        "{}",
+        run.stderr
+    );
+    site.deploy(REPLACE, 0);
+    works(&site);
+    assert_eq!(live()[1]["actions"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]

@@ -100,6 +100,12 @@ fn take(
             lint(plan, &one.template.to_yaml(), what);
         }
         let step = steps[one.piece].with_template(&one.template);
+        assert!(
+            !aws.lacks_role(&step),
+            "{what}\nstep {number}: {} {:?} trusts a role that does not exist",
+            step.stack,
+            one.version
+        );
         aws.put(plan, &step, one.version == Version::Both);
         let faults = aws.faults(plan);
         let new: Vec<_> = (faults.iter())
@@ -404,6 +410,33 @@ fn try_all(default: usize, holds: fn(&mut Random) -> Option<bool>) {
 #[test]
 fn a_pipeline_works_at_every_point_of_a_change() {
     try_all(200, holds);
+}
+
+#[test]
+fn a_deleted_service_role_is_not_trusted_again_after_an_interruption() {
+    let with = |role: &str| {
+        let text = format!(
+            "dev:\n  account: \"111111111111\"\n  pipeline: {{service_role: {role}}}\ntargets:\n  - {{name: prod, \
+             account: \"222222222222\"}}\n"
+        );
+        plan(&text).expect("a plan")
+    };
+    let existing = |name: &str| with(&format!("arn:aws:iam::111111111111:role/{name}"));
+    let (old, new, third) = (with("null"), existing("one"), existing("two"));
+    let deployed = first(&old);
+    let mut known = deployed.faults(&new);
+    known.extend(first(&new).faults(&new));
+    known.extend(first(&third).faults(&third));
+    let count = sequence(&deployed, &new, "a new role").1.moves.len();
+    for stop in 0..=count {
+        let mut aws = deployed.clone();
+        let what = format!("stopped after {stop} of {count}");
+        assert!(take(&mut aws, &new, stop, &known, &what));
+        let mut known = known.clone();
+        let before = aws.faults(&third);
+        known.extend(before.into_iter().filter(|(_, is_denied)| !is_denied));
+        assert!(take(&mut aws, &third, usize::MAX, &known, &what));
+    }
 }
 
 #[test]
