@@ -11,7 +11,9 @@ class Policies(Mutator):
 
     def drop_statement(self):
         where, statements, index, _ = self.statement()
-        if len(statements) < 2:
+        rest = statements[:index] + statements[index + 1 :]
+        # A policy must keep a statement that does not depend on a condition.
+        if all("Fn::If" in statement for statement in rest):
             return None
         statements.pop(index)
         return f"drop {where}"

@@ -325,12 +325,12 @@ class Run:
                 )
         return role, project, other
 
-    def machine(self, caller, template, configuration, properties):
+    def machine(self, caller, template, invoke, properties):
         """Adds the calls that start a state machine, the calls of a machine that invalidates a distribution,
         and the reads of this distribution (CodePipeline User Guide, "AWS Step Functions invoke action
         reference"; Step Functions Developer Guide, "Learning to use AWS service SDK integrations"; CloudFront
         Developer Guide, "Restrict access to an Amazon S3 origin")."""
-        arn = template.maybe(configuration.get("StateMachineArn"))
+        arn = template.maybe(invoke.get("Configuration", {}).get("StateMachineArn"))
         parts = (arn or ":::::::").split(":")
         region, account = parts[3] or None, parts[4] or None
         execution = arn and arn.replace(":stateMachine:", ":execution:") + f":{BUILD_ID}"
@@ -372,21 +372,24 @@ class Run:
             self.calls.append(Call("machine", role, action, distribution, NEEDED, account, "us-east-1"))
             if distribution not in distributions:
                 distributions.append(distribution)
-        # The target is the template that creates the role of the action.
-        mine = self.world.maker(caller.arn)
+        def target(stage, action):
+            """Returns the template that creates the role of an action, or the stage if no template does."""
+            role = action.get("RoleArn", properties["RoleArn"])
+            return self.world.maker(template.maybe(role)) or template.maybe(stage["Name"])
+
+        mine = next(target(s, a) for s in properties["Stages"] for a in s["Actions"] if a is invoke)
         for stage in properties["Stages"]:
             for action in stage["Actions"]:
-                made_by = self.world.maker(template.maybe(action.get("RoleArn")))
                 kind = template.value(action["ActionTypeId"])
-                if made_by is not mine or (kind["Category"], kind["Provider"]) != ("Deploy", "S3"):
+                if (kind["Category"], kind["Provider"]) != ("Deploy", "S3") or target(stage, action) != mine:
                     continue
                 bucket, object_key = self.written(template, action["Configuration"])
+                read = bucket.name and f"arn:aws:s3:::{bucket.name}/{object_key}"
                 for distribution in distributions:
                     reader = Role(None, None, service="cloudfront.amazonaws.com")
                     self.calls.append(
-                        Call("serve", reader, "s3:GetObject", f"arn:aws:s3:::{bucket.name}/{object_key}",
-                             NEEDED, bucket.account, bucket.region, bucket.policy, bucket=bucket,
-                             source={"aws:sourcearn": distribution})
+                        Call("serve", reader, "s3:GetObject", read, NEEDED, bucket.account, bucket.region,
+                             bucket.policy, bucket=bucket, source={"aws:sourcearn": distribution})
                     )  # fmt: skip
                     key = self.default_key(bucket, reader)
                     if action["Configuration"].get("KMSEncryptionKeyARN"):
@@ -552,7 +555,7 @@ class Run:
         elif provider == ("Deploy", "AWS", "S3"):
             self.deploy(caller, template, configuration)
         elif provider == ("Invoke", "AWS", "StepFunctions"):
-            self.machine(caller, template, configuration, properties)
+            self.machine(caller, template, action, properties)
         elif provider == ("Invoke", "AWS", "CodePipeline"):
             target = template.maybe(configuration.get("PipelineName"))
             self.start(caller, target, template)

@@ -36,6 +36,7 @@ const SETTINGS: [&str; 4] = [
     "InputType",
     "StateMachineArn",
 ];
+
 impl Reader<'_, '_> {
     /// Reads an action that starts a state machine.
     pub(super) fn machine(
