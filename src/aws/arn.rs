@@ -76,15 +76,10 @@ pub(crate) fn state_machine(
     regional(partition, "states", region, account, resource)
 }
 
-/// Builds the ARN of an execution of a Step Functions state machine.
-pub(crate) fn execution(
-    partition: impl Display,
-    region: impl Display,
-    account: impl Display,
-    machine_and_id: impl Display,
-) -> String {
-    let resource = format_args!("execution:{machine_and_id}");
-    regional(partition, "states", region, account, resource)
+/// Builds the ARN of an execution of a Step Functions state machine from the ARN of the state machine.
+pub(crate) fn execution_of(machine: &str, id: impl Display) -> String {
+    let execution = machine.replacen(":stateMachine:", ":execution:", 1);
+    format!("{execution}:{id}")
 }
 
 /// Builds the ARN of a CloudFront distribution.

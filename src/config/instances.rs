@@ -24,16 +24,15 @@ impl Target {
         self.regions.is_some() || self.listed.iter().any(|line| line.region.is_some())
     }
 
-    /// Returns the ID of the distribution in an account and region, or an empty string if the target
-    /// does not invalidate caches.
-    pub(crate) fn distribution(&self, account: &str, region: &str) -> &str {
+    /// Returns the ID of the distribution in an account and region, if the target invalidates caches.
+    pub(crate) fn distribution(&self, account: &str, region: &str) -> Option<&str> {
         let line = self.listed.iter().find(|line| {
             line.account == account && line.region.as_deref().is_none_or(|own| own == region)
         });
         let listed = line.and_then(|line| line.distribution.as_ref());
         let only = self.invalidate.as_ref();
         let found = listed.or_else(|| only.and_then(|only| only.distribution.as_ref()));
-        found.map_or("", String::as_str)
+        found.map(String::as_str)
     }
 
     /// Returns the accounts and regions of the target, in the order of the configuration.

@@ -18,7 +18,6 @@ pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
     found.extend(super::stack_set::complaints(config));
     found.extend(super::lifecycle::complaints(plan));
     found.extend(super::invalidation::complaints(plan));
-    found.extend(super::invalidation::shared(plan));
     for (index, target) in plan.targets.iter().enumerate() {
         if target.instances.is_empty() {
             found.push(Complaint::new(

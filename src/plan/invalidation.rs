@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::names::{expand, fitted_pattern, role_plan};
-use super::{InstancePlan, Plan, RolePlan, TargetNames};
+use super::{InstancePlan, Plan, RolePlan, TargetPlan};
 use crate::aws::quotas::{MAPPING_ATTRIBUTES, ROLE_NAME, STATE_MACHINE_NAME};
 use crate::aws::{Partition, arn};
 use crate::config::{Complaint, Target};
@@ -56,83 +56,73 @@ impl InvalidationPlan {
             start_role: role_name("-start-invalidation"),
         })
     }
+
+    /// Plans the invalidation of an instance of the target.
+    pub(super) fn of(
+        &self,
+        partition: Partition,
+        target: &Target,
+        (account, region): (&str, &str),
+    ) -> InstanceInvalidation {
+        let named = |pattern: &str| expand(pattern, account, region);
+        let role = |pattern: &str| role_plan(partition, account, "/", named(pattern));
+        InstanceInvalidation {
+            // The validation requires one.
+            distribution: (target.distribution(account, region).unwrap_or_default()).to_owned(),
+            machine: named(&self.machine),
+            machine_role: role(&self.machine_role),
+            start_role: role(&self.start_role),
+            action: String::new(),
+        }
+    }
 }
 
-/// Plans the invalidation of an instance.
-pub(super) fn instance(
-    partition: Partition,
-    target: &Target,
-    names: &TargetNames,
-    (account, region): (&str, &str),
-) -> Option<InstanceInvalidation> {
-    let plan = names.invalidation.as_ref()?;
-    let named = |pattern: &str| expand(pattern, account, region);
-    let role = |pattern: &str| role_plan(partition, account, "/", named(pattern));
-    Some(InstanceInvalidation {
-        distribution: target.distribution(account, region).to_owned(),
-        machine: named(&plan.machine),
-        machine_role: role(&plan.machine_role),
-        start_role: role(&plan.start_role),
-        action: String::new(),
-    })
-}
-
-/// Returns the targets with a distribution that is already listed for another account. A
-/// distribution belongs to only one account.
-pub(super) fn shared(plan: &Plan) -> Vec<Complaint> {
+/// Returns the problems with the distributions: a distribution belongs to only one account, and the
+/// mapping in a template has a limit.
+pub(super) fn complaints(plan: &Plan) -> Vec<Complaint> {
     let mut owners: HashMap<&str, &str> = HashMap::new();
     let mut found = Vec::new();
     for (index, target) in plan.targets.iter().enumerate() {
-        for instance in &target.instances {
-            let Some(invalidation) = &instance.invalidation else {
-                continue;
-            };
-            let id = invalidation.distribution.as_str();
-            let owner = *owners.entry(id).or_insert(&instance.account);
-            if owner != instance.account.as_str() {
-                found.push(Complaint::new(
-                    &format!("targets.{index}.invalidate"),
-                    format!(
-                        "distribution `{id}` is listed for accounts {owner} and {}, but a distribution \
-                         belongs to only one account",
-                        instance.account
-                    ),
-                    "list the account's own distribution for each account",
-                ));
-                break;
-            }
+        let at = |key: &str| format!("targets.{index}.{key}");
+        let pairs = target.instances.iter().filter_map(|instance| {
+            let invalidation = instance.invalidation.as_ref()?;
+            Some((&*invalidation.distribution, &*instance.account))
+        });
+        let shared = pairs.clone().find_map(|(id, account)| {
+            let owner = *owners.entry(id).or_insert(account);
+            (owner != account).then_some((id, owner, account))
+        });
+        if let Some((id, owner, account)) = shared {
+            found.push(Complaint::new(
+                &at("invalidate"),
+                format!(
+                    "distribution `{id}` is listed for accounts {owner} and {account}, but a \
+                     distribution belongs to only one account"
+                ),
+                "list the account's own distribution for each account",
+            ));
         }
-    }
-    found
-}
-
-/// Returns the targets with more distributions than the mapping in their template can have.
-pub(super) fn complaints(plan: &Plan) -> impl Iterator<Item = Complaint> {
-    let targets = plan.targets.iter().enumerate();
-    targets.filter_map(|(index, target)| {
-        let count = target.instances.len();
-        let is_too_many = target.names.invalidation.is_some()
-            && target.is_generic()
-            && count > MAPPING_ATTRIBUTES.length();
-        is_too_many.then(|| {
-            Complaint::new(
-                &format!("targets.{index}.accounts_file"),
+        let count = pairs.count();
+        if target.is_generic() && count > MAPPING_ATTRIBUTES.length() {
+            found.push(Complaint::new(
+                &at("accounts_file"),
                 format!(
                     "target `{}` has {count} distributions, but the mapping in a CloudFormation \
                      template allows {}",
                     target.name, MAPPING_ATTRIBUTES.value
                 ),
                 "distribute the accounts among several targets",
-            )
-        })
-    })
+            ));
+        }
+    }
+    found
 }
 
-impl TargetNames {
+impl TargetPlan {
     /// Returns the names of the roles that the service role assumes, as patterns.
     pub(crate) fn assumed_roles(&self) -> impl Iterator<Item = &String> {
         let start = self.invalidation.as_ref().map(|names| &names.start_role);
-        std::iter::once(&self.role).chain(start)
+        std::iter::once(&self.names.role).chain(start)
     }
 }
 

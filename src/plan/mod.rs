@@ -194,6 +194,8 @@ pub struct TargetPlan {
     pub approval: bool,
     /// Stage safety.
     pub safety: SafetyPlan,
+    /// The invalidation after each deployment, if there is one.
+    pub invalidation: Option<InvalidationPlan>,
     /// The instances, in the order of the configuration.
     pub instances: Vec<InstancePlan>,
     /// The stack set of the target, from the configuration or with default settings.
@@ -217,8 +219,6 @@ pub struct TargetNames {
     pub artifact_policy: String,
     /// ARN of the deploy role's permissions boundary.
     pub permissions_boundary: Option<String>,
-    /// The invalidation after each deployment, if there is one.
-    pub invalidation: Option<InvalidationPlan>,
 }
 
 /// A target in one account and region, with one deploy action.

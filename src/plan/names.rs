@@ -322,8 +322,8 @@ pub(super) fn targets(config: &Config, partition: Partition) -> Vec<TargetPlan> 
                 }
             };
             let role = role_pattern(target);
+            let invalidation = InvalidationPlan::new(target, &role);
             let names = TargetNames {
-                invalidation: InvalidationPlan::new(target, &role),
                 log_bucket: (target.create && config.dev.access_logs)
                     .then(|| logs(config, &target.bucket)),
                 bucket: bucket(config, &target.bucket, target.create),
@@ -334,7 +334,11 @@ pub(super) fn targets(config: &Config, partition: Partition) -> Vec<TargetPlan> 
             };
             let instances = places
                 .iter()
-                .map(|(account, region)| instance(partition, target, &names, account, region))
+                .map(|(account, region)| InstancePlan {
+                    invalidation: (invalidation.as_ref())
+                        .map(|plan| plan.of(partition, target, (account, region))),
+                    ..instance(partition, target, &names, account, region)
+                })
                 .collect();
             TargetPlan {
                 name: target.name.clone(),
@@ -350,6 +354,7 @@ pub(super) fn targets(config: &Config, partition: Partition) -> Vec<TargetPlan> 
                 encryption_key: target.encryption_key.clone(),
                 approval: target.approval.is_required(),
                 safety: SafetyPlan::new(target),
+                invalidation,
                 instances,
                 stack_set: StackSetPlan::new(config, target),
                 by_stack_set: target.stack_set.is_some(),
@@ -379,7 +384,7 @@ fn instance(
         output_policy: named(&names.output_policy),
         artifact_policy: named(&names.artifact_policy),
         permissions_boundary: names.permissions_boundary.as_deref().map(named),
-        invalidation: super::invalidation::instance(partition, target, names, (account, region)),
+        invalidation: None,
         pipeline: 0,
         stage: String::new(),
         action: String::new(),

@@ -97,7 +97,7 @@ pub(super) fn pipelines(config: &Config, targets: &mut [TargetPlan]) -> Vec<Pipe
             target: number,
             instances: (0..target.instances.len()).collect(),
             approval: target.approval,
-            each: 1 + usize::from(target.names.invalidation.is_some()),
+            each: 1 + usize::from(target.invalidation.is_some()),
         })
         .collect();
     let name = &config.dev.pipeline.name;
@@ -128,14 +128,14 @@ pub(super) fn pipelines(config: &Config, targets: &mut [TargetPlan]) -> Vec<Pipe
         for stage in &pipeline.stages {
             let target = &mut targets[stage.target];
             for instance in &stage.instances {
-                let (action, namespace) = action_names(target, *instance, only);
+                let (end, namespace) = action_names(target, *instance, only);
                 let instance = &mut target.instances[*instance];
                 if let Some(invalidation) = &mut instance.invalidation {
-                    invalidation.action = action.replacen("Deploy", "Invalidate", 1);
+                    invalidation.action = format!("Invalidate{end}");
                 }
                 instance.pipeline = number;
                 instance.stage.clone_from(&stage.name);
-                instance.action = action;
+                instance.action = format!("Deploy{end}");
                 instance.namespace = namespace;
             }
         }
@@ -143,11 +143,12 @@ pub(super) fn pipelines(config: &Config, targets: &mut [TargetPlan]) -> Vec<Pipe
     found
 }
 
-/// Returns the name of a deploy action and the namespace of its variables. The actions of a target
-/// with several instances have no namespace, because variables do not identify an account.
+/// Returns the end of the names of an instance's actions and the namespace of the variables of its
+/// deploy action. The actions of a target with several instances have no namespace, because variables
+/// do not identify an account.
 fn action_names(target: &TargetPlan, instance: usize, only: bool) -> (String, Option<String>) {
     if only {
-        return ("Deploy".to_owned(), Some("DeployVariables".to_owned()));
+        return (String::new(), Some("DeployVariables".to_owned()));
     }
     let name = &target.name;
     let InstancePlan {
@@ -155,13 +156,13 @@ fn action_names(target: &TargetPlan, instance: usize, only: bool) -> (String, Op
     } = &target.instances[instance];
     let place = match (target.many_accounts, target.many_regions) {
         (false, false) => {
-            return ("Deploy".to_owned(), Some(format!("DeployVariables-{name}")));
+            return (String::new(), Some(format!("DeployVariables-{name}")));
         }
         (true, false) => account.to_string(),
         (false, true) => region.to_string(),
         (true, true) => format!("{account}-{region}"),
     };
-    (format!("Deploy-{place}"), None)
+    (format!("-{place}"), None)
 }
 
 fn stages(part: &Part, targets: &[TargetPlan], limits: Limits) -> Vec<StagePlan> {

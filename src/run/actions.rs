@@ -49,21 +49,13 @@ impl Run<'_> {
     /// Adds the calls of the rules that start the pipeline.
     pub(super) fn start(&mut self, pipeline: &Pipeline, common: &Scope<'_>) {
         for rule in &pipeline.rules {
-            let events = Caller::Service("events.amazonaws.com".to_owned());
             let scope = Scope {
                 step: Step::Start,
-                caller: &events,
                 place: rule.place,
                 ..*common
             };
-            let mut assume =
-                context(self.land, &events, None).with("aws:SourceAccount", &pipeline.account);
-            let source = match &rule.arn {
-                Ok(arn) => ContextValue::One(arn.clone()),
-                Err(_) => ContextValue::Present,
-            };
-            assume.set("aws:SourceArn", source);
-            self.assume_with(&scope, &rule.role, assume);
+            let source = (&rule.arn, Some(&*pipeline.account));
+            self.service_assumes(&scope, "events.amazonaws.com", source, &rule.role);
             let role = Caller::of(&rule.role);
             let scope = Scope {
                 caller: &role,
@@ -283,15 +275,12 @@ impl Run<'_> {
             let on = own(&build.project);
             self.add(scope, Needed, action, &on, starts.clone(), None);
         }
-        let service = Caller::Service("codebuild.amazonaws.com".to_owned());
-        let mut assume = context(self.land, &service, None).with("aws:SourceAccount", account);
-        assume.set("aws:SourceArn", known(&build.project));
         let by_service = Scope {
-            caller: &service,
             place: build.place,
             ..*scope
         };
-        self.assume_with(&by_service, &build.role, assume);
+        let source = (&build.project, Some(account));
+        self.service_assumes(&by_service, "codebuild.amazonaws.com", source, &build.role);
         let role = Caller::of(&build.role);
         let by_build = Scope {
             caller: &role,
@@ -381,14 +370,23 @@ impl Run<'_> {
         }
         let scope = &scope.at(Step::OutputKey);
         let actions = ["kms:GenerateDataKey", "kms:Decrypt"];
-        match &deploy.key {
-            None => self.by_default(scope, &actions, on),
-            Some(key) => {
-                let said = (scope.place, None);
-                let key = encryption::named_key(self.land, key, bucket.used_by(scope.caller), said);
-                self.in_bucket(scope, &actions, on, &key);
-            }
+        if let Some(key) = self.output_key(scope, bucket, deploy) {
+            self.in_bucket(scope, &actions, on, &key);
         }
+    }
+
+    /// Returns the KMS key that encrypts the deployed files, or `None` if it is not a KMS key.
+    pub(super) fn output_key(
+        &self,
+        scope: &Scope<'_>,
+        bucket: &Bucket<'_>,
+        deploy: &Deploy,
+    ) -> Option<UsedKey> {
+        let Some(key) = &deploy.key else {
+            return self.default_key(scope, bucket);
+        };
+        let (on, said) = (bucket.used_by(scope.caller), (scope.place, None));
+        Some(encryption::named_key(self.land, key, on, said))
     }
 
     /// Adds the KMS calls that S3 makes for an object in a bucket, according to the bucket's
@@ -400,7 +398,7 @@ impl Run<'_> {
     }
 
     /// Returns the key of the bucket's default encryption, or `None` if it is not a KMS key.
-    pub(super) fn default_key(&self, scope: &Scope<'_>, bucket: &Bucket<'_>) -> Option<UsedKey> {
+    fn default_key(&self, scope: &Scope<'_>, bucket: &Bucket<'_>) -> Option<UsedKey> {
         let land = self.land;
         let untold = Encryption::Untold;
         let found = land.bucket_named(bucket.name);

@@ -8,7 +8,7 @@
 use super::actions::known;
 use super::landscape::Value;
 use super::pipeline::{Deploy, Machine, Pipeline};
-use super::{Caller, Needed, On, Run, Scope, Step, artifacts::named, context, encryption};
+use super::{Caller, Needed, On, Run, Scope, Step, artifacts::named, context};
 use crate::aws::arn::{self, Arn};
 use crate::policy::evaluation::ContextValue;
 
@@ -29,17 +29,7 @@ impl Run<'_> {
             arn,
             account: account.map(str::to_owned),
         };
-        let execution = machine
-            .arn
-            .clone()
-            .map(|machine| match Arn::parse(&machine) {
-                Some(arn) => {
-                    let name = arn.resource.trim_start_matches("stateMachine:");
-                    let id = format_args!("{name}:{EXECUTION_ID}");
-                    arn::execution(arn.partition, arn.region, arn.account, id)
-                }
-                None => machine,
-            });
+        let execution = (machine.arn.clone()).map(|arn| arn::execution_of(&arn, EXECUTION_ID));
         let starts = context(self.land, scope.caller, parsed.map(|arn| arn.region));
         for (action, on) in [
             ("states:DescribeStateMachine", &machine.arn),
@@ -55,27 +45,15 @@ impl Run<'_> {
                 None,
             );
         }
-        let service = Caller::Service("states.amazonaws.com".to_owned());
-        let mut assume = context(self.land, &service, None);
-        assume.set(
-            "aws:SourceAccount",
-            account.map_or(ContextValue::Present, |account| {
-                ContextValue::One(account.to_owned())
-            }),
-        );
-        assume.set("aws:SourceArn", known(&machine.arn));
-        let by_service = Scope {
-            caller: &service,
-            place: machine.place,
-            ..*scope
-        };
         // The service role also assumes a role in this step, so this call needs its own ID.
         let which = named(scope.which, "machine");
         let by_service = Scope {
             which: &which,
-            ..by_service
+            place: machine.place,
+            ..*scope
         };
-        self.assume_with(&by_service, &machine.role, assume);
+        let source = (&machine.arn, account);
+        self.service_assumes(&by_service, "states.amazonaws.com", source, &machine.role);
         let role = Caller::of(&machine.role);
         let by_machine = Scope {
             caller: &role,
@@ -83,44 +61,32 @@ impl Run<'_> {
             ..*scope
         };
         if let Some(what) = &machine.unknown {
-            self.not_modelled(&by_machine, "StepFunctions", what);
+            return self.not_modelled(&by_machine, "StepFunctions", what);
         }
         let region = (self.land.partition == "aws").then_some(GLOBAL_REGION);
         let calls = context(self.land, &role, region);
-        for (number, (action, distribution)) in machine.calls.iter().enumerate() {
-            let earlier = machine.calls.iter().take(number);
-            let which = match earlier.filter(|(other, _)| other == action).count() {
-                0 => by_machine.which.to_owned(),
-                count => named(by_machine.which, &(count + 1).to_string()),
-            };
-            let scope = Scope {
-                which: &which,
-                ..by_machine
-            };
-            let on = own(distribution.clone());
-            self.add(&scope, Needed, action, &on, calls.clone(), None);
+        for action in [
+            "cloudfront:CreateInvalidation",
+            "cloudfront:GetInvalidation",
+        ] {
+            let on = own(machine.distribution.clone());
+            self.add(&by_machine, Needed, action, &on, calls.clone(), None);
         }
     }
 
-    /// Adds the calls with which the distributions that a state machine invalidates read the
-    /// deployed files. Whether a distribution uses origin access control is not in a template. This
-    /// is assumed, because a site that CloudFront cannot read does not work.
+    /// Adds the calls with which the distribution that a state machine invalidates reads the deployed
+    /// files. Whether a distribution uses origin access control is not in a template. This is
+    /// assumed, because a site that CloudFront cannot read does not work.
     pub(super) fn serve(&mut self, pipeline: &Pipeline, machine: &Machine, scope: &Scope<'_>) {
         let service = Caller::Service("cloudfront.amazonaws.com".to_owned());
-        for (number, distribution) in machine.distributions().enumerate() {
-            for (action, deploy) in pipeline.deploys_to(machine) {
-                let which = match number {
-                    0 => named(scope.which, &action.name),
-                    _ => named(scope.which, &named(&action.name, &(number + 1).to_string())),
-                };
-                let scope = Scope {
-                    step: Step::Serve,
-                    which: &which,
-                    caller: &service,
-                    ..*scope
-                };
-                self.read_deployed(distribution, deploy, &scope);
-            }
+        for (action, deploy) in pipeline.deploys_to(machine) {
+            let scope = Scope {
+                step: Step::Serve,
+                which: &named(scope.which, &action.name),
+                caller: &service,
+                ..*scope
+            };
+            self.read_deployed(&machine.distribution, deploy, &scope);
         }
     }
 
@@ -135,13 +101,7 @@ impl Run<'_> {
         request.set("aws:SourceAccount", ContextValue::Unknown);
         let on = (bucket, Some(key.as_str()));
         self.on_s3(scope, Needed, &["s3:GetObject"], on, &request);
-        let used = match &deploy.key {
-            None => self.default_key(scope, bucket),
-            Some(key) => {
-                let (on, said) = (bucket.used_by(scope.caller), (scope.place, None));
-                Some(encryption::named_key(self.land, key, on, said))
-            }
-        };
+        let used = self.output_key(scope, bucket, deploy);
         if let Some(used) = used {
             // AWS does not document which service passes the request to KMS.
             request.set("kms:ViaService", ContextValue::Unknown);

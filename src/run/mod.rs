@@ -376,6 +376,30 @@ impl<'r> Run<'r> {
         self.add(scope, Needed, "sts:AssumeRole", &on, context, None);
     }
 
+    /// Adds the call with which a service assumes a role on behalf of a resource. `source` is the ARN
+    /// of the resource and its account, which is unknown only if the ARN is.
+    fn service_assumes(
+        &mut self,
+        scope: &Scope<'_>,
+        service: &str,
+        (source, account): (&Value, Option<&str>),
+        role: &Value,
+    ) {
+        let caller = Caller::Service(service.to_owned());
+        let mut context = context(self.land, &caller, None);
+        context.set("aws:SourceArn", actions::known(source));
+        let account = account.map(|account| ContextValue::One(account.to_owned()));
+        context.set(
+            "aws:SourceAccount",
+            account.unwrap_or(ContextValue::Present),
+        );
+        let scope = Scope {
+            caller: &caller,
+            ..*scope
+        };
+        self.assume_with(&scope, role, context);
+    }
+
     fn add(
         &mut self,
         scope: &Scope<'_>,

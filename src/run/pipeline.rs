@@ -180,24 +180,12 @@ pub(crate) struct Machine {
     pub(crate) arn: Value,
     /// ARN of the role of the state machine.
     pub(crate) role: Value,
-    /// The calls of the state machine on CloudFront distributions: the action and the ARN of the
-    /// distribution.
-    pub(crate) calls: Vec<(String, Value)>,
+    /// ARN of the CloudFront distribution that it invalidates.
+    pub(crate) distribution: Value,
     /// A setting or state whose calls are not modeled, if there is one.
     pub(crate) unknown: Option<String>,
     /// The location of the state machine, or of the action if no template contains it.
     pub(crate) place: Place,
-}
-
-impl Machine {
-    /// Returns the ARNs of the distributions, each once.
-    pub(crate) fn distributions(&self) -> impl Iterator<Item = &Value> {
-        let calls = self.calls.iter().enumerate();
-        calls.filter_map(|(number, (_, distribution))| {
-            let mut earlier = self.calls.iter().take(number);
-            (!earlier.any(|(_, other)| other == distribution)).then_some(distribution)
-        })
-    }
 }
 
 /// A rule in a stage condition that makes calls.

@@ -43,23 +43,13 @@ pub(super) fn build(plan: &Plan) -> Vec<Resource> {
 }
 
 fn role(plan: &Plan, build: &BuildPlan) -> Resource {
-    let conditions = map([
-        (
-            "ArnEquals",
-            map([("aws:SourceArn", plan.project_arn(build))]),
-        ),
-        (
-            "StringEquals",
-            map([("aws:SourceAccount", plan.dev.account.as_str())]),
-        ),
-    ]);
     let trust = Statement::allow(
         "CodeBuildAssumesTheRole",
         "Only CodeBuild, for this project in this account.",
     )
     .service("codebuild.amazonaws.com")
     .actions(["sts:AssumeRole"])
-    .when(conditions);
+    .for_source(plan.project_arn(build), plan.dev.account.as_str());
     let properties = map([("RoleName", build.role.name.as_str())])
         .with(
             "Description",

@@ -37,7 +37,7 @@ const TIMEOUT: u32 = 1_800;
 /// Builds the state machine, its role, and the role that starts it, if the target invalidates a
 /// distribution.
 pub(super) fn invalidation(names: &Names<'_>) -> Vec<Resource> {
-    let Some(invalidation) = &names.target.names.invalidation else {
+    let Some(invalidation) = &names.target.invalidation else {
         return Vec::new();
     };
     let this = Invalidation {
@@ -81,7 +81,7 @@ pub(super) fn distributions(target: &TargetPlan) -> Vec<(String, Value)> {
 /// Builds the statement that allows the distribution to read the deployed files.
 pub(super) fn read_access(names: &Names<'_>, bucket: &Value) -> Option<Statement> {
     let target = names.target;
-    target.names.invalidation.as_ref()?;
+    target.invalidation.as_ref()?;
     let statement = Statement::allow(
         "CloudFrontReadsDeployedFiles",
         "Only this distribution, with origin access control. For a missing file, S3 returns 403 \
@@ -183,33 +183,28 @@ impl Invalidation<'_, '_> {
 
     /// Returns the ARN of the state machine.
     fn machine_arn(&self) -> Value {
-        let machine = &self.invalidation.machine;
-        let arn = arn::state_machine(self.plan().partition, "{region}", "{account}", machine);
-        self.names.text(&arn)
+        self.names.text(&self.machine_pattern())
     }
 
     /// Returns the ARNs of the executions of the state machine, as a pattern.
     fn execution_arns(&self) -> Value {
-        let executions = format!("{}:*", self.invalidation.machine);
-        let arn = arn::execution(self.plan().partition, "{region}", "{account}", executions);
-        self.names.text(&arn)
+        self.names
+            .text(&arn::execution_of(&self.machine_pattern(), "*"))
+    }
+
+    fn machine_pattern(&self) -> String {
+        let machine = &self.invalidation.machine;
+        arn::state_machine(self.plan().partition, "{region}", "{account}", machine)
     }
 
     fn machine_role(&self) -> Resource {
-        let conditions = map([
-            ("ArnEquals", map([("aws:SourceArn", self.machine_arn())])),
-            (
-                "StringEquals",
-                map([("aws:SourceAccount", self.names.account())]),
-            ),
-        ]);
         let trust = Statement::allow(
             "StepFunctionsAssumesTheRole",
             "Only Step Functions, for this state machine in this account.",
         )
         .service("states.amazonaws.com")
         .actions(["sts:AssumeRole"])
-        .when(conditions);
+        .for_source(self.machine_arn(), self.names.account());
         self.names
             .role(
                 MACHINE_ROLE,
@@ -334,21 +329,14 @@ impl Invalidation<'_, '_> {
     }
 
     fn start_role(&self) -> Resource {
-        // The service role exists before this stack is deployed, so the trust policy can name it.
-        let trust = Statement::allow(
-            "ServiceRoleAssumesTheRole",
-            "Only the pipeline's service role.",
-        )
-        .aws(list([&self.plan().dev.service_role.arn]))
-        .actions(["sts:AssumeRole"]);
         self.names
             .role(
                 START_ROLE,
                 &self.invalidation.start_role,
                 "Starts the invalidation",
                 "The role that the pipeline uses to start the state machine. It trusts only the \
-             pipeline's service role, and can neither deploy files nor change the distribution.",
-                trust,
+                 pipeline's service role, and can neither deploy files nor change the distribution.",
+                self.names.trust_of_service_role(),
             )
             .suppress(
                 "CFN_NO_EXPLICIT_RESOURCE_NAMES",

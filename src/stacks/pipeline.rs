@@ -379,23 +379,13 @@ pub(super) fn transformer() -> Value {
 fn change_rule(plan: &Plan, source: &ObjectSource) -> [Resource; 3] {
     let dev = &plan.dev;
     // AWS documents both source conditions for the role of an EventBridge rule.
-    let conditions = map([
-        (
-            "ArnEquals",
-            map([("aws:SourceArn", plan.change_rule_arn())]),
-        ),
-        (
-            "StringEquals",
-            map([("aws:SourceAccount", dev.account.as_str())]),
-        ),
-    ]);
     let trust = Statement::allow(
         "EventBridgeAssumesTheRole",
         "Only EventBridge, for this rule in this account.",
     )
     .service("events.amazonaws.com")
     .actions(["sts:AssumeRole"])
-    .when(conditions);
+    .for_source(plan.change_rule_arn(), dev.account.as_str());
     let role = map([("RoleName", dev.change_rule.as_str())])
         .with("Description", format!("Starts pipeline {}", dev.pipeline))
         .with("AssumeRolePolicyDocument", document(&[trust]))

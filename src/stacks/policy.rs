@@ -88,6 +88,15 @@ impl Statement {
         )]))
     }
 
+    /// Restricts the statement to calls that a service makes for this resource in this account. AWS
+    /// documents both condition keys only for some services.
+    pub(super) fn for_source(self, arn: impl Into<Value>, account: impl Into<Value>) -> Self {
+        self.when(map([
+            ("ArnEquals", map([("aws:SourceArn", arn)])),
+            ("StringEquals", map([("aws:SourceAccount", account)])),
+        ]))
+    }
+
     /// Adds a condition block.
     pub(super) fn when(self, condition: Value) -> Self {
         self.with("Condition", condition)

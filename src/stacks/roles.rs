@@ -347,7 +347,7 @@ type Named<'p> = Vec<(&'p TargetPlan, &'p InstancePlan)>;
 fn by_organization<'p>(plan: &'p Plan, organization: &str) -> (Vec<Statement>, Named<'p>) {
     let mut statements = Vec::new();
     for target in plan.targets.iter().filter(|target| target.many_accounts) {
-        let names = target.names.assumed_roles();
+        let names = target.assumed_roles();
         let names: Vec<String> = names.map(|name| name.replace("{account}", "*")).collect();
         let regions = target.instances.iter().map(|instance| &instance.region);
         let roles: BTreeSet<String> = regions

@@ -116,6 +116,17 @@ impl Names<'_> {
         self.text("{account}")
     }
 
+    /// Builds the statement that trusts the service role. This role exists before the stack is
+    /// deployed, so a trust policy can name it.
+    pub(super) fn trust_of_service_role(&self) -> Statement {
+        Statement::allow(
+            "ServiceRoleAssumesTheRole",
+            "Only the pipeline's service role.",
+        )
+        .aws(list([&self.plan.dev.service_role.arn]))
+        .actions(["sts:AssumeRole"])
+    }
+
     /// Builds a role with the permissions boundary of the target. `does` is the beginning of its
     /// description.
     pub(super) fn role(
@@ -154,13 +165,7 @@ impl Names<'_> {
 
 fn role(names: &Names<'_>) -> Resource {
     let Names { plan, target } = names;
-    // The service role exists before this stack is deployed, so the trust policy can name it.
-    let mut trust = Statement::allow(
-        "ServiceRoleAssumesTheRole",
-        "Only the pipeline's service role.",
-    )
-    .aws(list([&plan.dev.service_role.arn]))
-    .actions(["sts:AssumeRole"]);
+    let mut trust = names.trust_of_service_role();
     if plan.permissions == Permissions::Article {
         trust = trust.without_sid().when(Value::Map(Vec::new()));
     }

@@ -2,21 +2,45 @@
 //! roles, and by other distributions that read the deployed files.
 
 use super::{AttackSuite, Attacker, Caller, attacker, known, service};
-use crate::aws::arn::{self, Arn};
-use crate::run::artifact_key;
+use crate::aws::arn;
 use crate::run::landscape::account_of;
 use crate::run::pipeline::{Action, Machine, Pipeline};
 
-/// The parts of an invalidation that the attacks use.
+/// An invalidation whose resources are all known.
 #[derive(Clone, Copy)]
 struct Parts<'p> {
+    pipeline: &'p Pipeline,
+    machine: &'p Machine,
     /// ARN of the state machine.
-    machine: Arn<'p>,
     machine_arn: &'p str,
     machine_role: &'p str,
     start_role: &'p str,
-    /// ARN of the first distribution.
+    /// ARN of the distribution.
     distribution: &'p str,
+}
+
+impl<'p> Parts<'p> {
+    /// Returns the role that starts the state machine, as an attacker.
+    fn starter(&self) -> Attacker {
+        let role = Caller::Role(self.start_role.to_owned());
+        attacker(role, "start-role", "the role that starts the state machine")
+    }
+
+    /// Returns the role of the state machine, as an attacker.
+    fn invalidator(&self) -> Attacker {
+        let role = Caller::Role(self.machine_role.to_owned());
+        attacker(role, "machine-role", "the role of the state machine")
+    }
+
+    fn account(&self) -> &'p str {
+        account_of(self.machine_arn)
+    }
+
+    /// Returns a state machine whose name begins with the name of this one, so that the attack
+    /// succeeds if a policy ends with a wildcard.
+    fn namesake(&self) -> String {
+        format!("{}-other", self.machine_arn)
+    }
 }
 
 impl AttackSuite<'_, '_> {
@@ -27,20 +51,29 @@ impl AttackSuite<'_, '_> {
         self.which.clear();
         self.place = action.place;
         action.region.clone_into(&mut self.region);
-        let distribution = machine.distributions().next();
-        let (Ok(machine_arn), Ok(machine_role), Ok(start_role), Some(Ok(distribution))) = (
+        let values = [
             &machine.arn,
             &machine.role,
             action.performer(pipeline),
-            distribution,
-        ) else {
-            return self.on_unknown("state-machine", "a state machine", &machine.role);
-        };
-        let Some(parsed) = Arn::parse(machine_arn) else {
-            return;
+            &machine.distribution,
+        ];
+        let [
+            Ok(machine_arn),
+            Ok(machine_role),
+            Ok(start_role),
+            Ok(distribution),
+        ] = values
+        else {
+            let unknown = values.into_iter().find(|value| value.is_err());
+            return self.on_unknown(
+                "state-machine",
+                "a state machine",
+                unknown.unwrap_or(&machine.arn),
+            );
         };
         let parts = Parts {
-            machine: parsed,
+            pipeline,
+            machine,
             machine_arn,
             machine_role,
             start_role,
@@ -52,121 +85,48 @@ impl AttackSuite<'_, '_> {
             "the role that starts the state machine",
         );
         self.on_trusting_role(pipeline, start, what);
-        self.on_machine_role(pipeline, machine, parts);
-        self.starts_machine(pipeline, machine, parts);
-        self.by_start_role(pipeline, machine, parts);
-        self.by_machine_role(pipeline, machine, parts);
-        self.by_distributions(pipeline, machine, parts);
-        self.on_siblings(pipeline, machine, parts);
-    }
-
-    /// Adds attempts to use the other state machines and distributions of the pipeline in the same
-    /// account.
-    fn on_siblings(&mut self, pipeline: &Pipeline, machine: &Machine, parts: Parts<'_>) {
-        let account = parts.machine.account;
-        let is_here = |arn: &str| account_of(arn) == account && arn != parts.machine_arn;
-        let others = pipeline.machines().filter_map(|(_, other)| {
-            let arn = other.arn.as_deref().ok().filter(|arn| is_here(arn))?;
-            Some((arn, other.distributions().next()?.as_deref().ok()?))
-        });
-        let role = |role: &str| Caller::Role(role.to_owned());
-        let start = attacker(
-            role(parts.start_role),
-            "start-role",
-            "the role that starts the state machine",
-        );
-        let own = attacker(
-            role(parts.machine_role),
-            "machine-role",
-            "the role of the state machine",
-        );
-        for (number, (other, distribution)) in others.enumerate() {
-            self.which = format!("sibling-{}", number + 1);
-            let (on, of) = ((other, account), (distribution, account_of(distribution)));
-            attacks! { self, &start;
-                "starts-another-machine", "starts the state machine of another target",
-                    "states:StartExecution", on;
-            }
-            if distribution != parts.distribution {
-                attacks! { self, &own;
-                    "invalidates-another-distribution",
-                        "invalidates the distribution of another target",
-                        "cloudfront:CreateInvalidation", of;
-                }
-                self.reads_output(pipeline, machine, distribution);
-            }
-        }
-        self.which.clear();
-    }
-
-    /// Adds the attempt of another target's distribution to read the deployed files.
-    fn reads_output(&mut self, pipeline: &Pipeline, machine: &Machine, distribution: &str) {
-        let Some((_, deploy)) = pipeline.deploys_to(machine).next() else {
-            return;
-        };
-        let (Ok(bucket), Some(key)) = (&deploy.bucket, deploy.written_key()) else {
-            return;
-        };
-        let owner = &*self.owner(bucket);
-        let object = format!("{}/{key}", self.world.land.bucket_arn(bucket));
-        let by = attacker(
-            service("cloudfront").caller,
-            "another-distribution",
-            "the distribution of another target",
-        );
-        let (name, what) = ("reads-output", "reads deployed objects");
-        self.add(&by, name, what, "s3:GetObject", (&*object, owner))
-            .with("aws:SourceArn", distribution);
+        self.on_machine_role(parts);
+        self.starts_machine(parts);
+        self.by_starter(parts);
+        self.by_invalidator(parts);
+        self.by_distributions(parts);
+        self.on_siblings(parts);
     }
 
     /// Adds attempts to assume the role of the state machine.
-    fn on_machine_role(&mut self, pipeline: &Pipeline, machine: &Machine, parts: Parts<'_>) {
-        let Arn {
-            partition,
-            region,
-            account,
-            resource,
-            ..
-        } = parts.machine;
+    fn on_machine_role(&mut self, parts: Parts<'_>) {
         let third = self.third;
+        let (own, account) = (parts.machine_arn, parts.account());
         let role = (parts.machine_role, account_of(parts.machine_role));
         let what = "assumes the role of the state machine";
         let states = |name: &str, who: &str| attacker(service("states").caller, name, who);
-        // The name begins with the state machine's name, so that the attack succeeds if a policy ends
-        // with a wildcard.
-        let other = format!("{}-other", resource.trim_start_matches("stateMachine:"));
-        let other = |account: &str| arn::state_machine(partition, region, account, &other);
-        let elsewhere = parts.machine_arn.replacen(region, "another-region-1", 1);
+        let elsewhere = own.replacen(&self.region, "another-region-1", 1);
+        let foreign = own.replacen(account, third, 1);
         for (by, machine, account) in [
             (
                 states("another-machine", "another state machine in the account"),
-                other(account),
+                &*parts.namesake(),
                 account,
             ),
             (
                 states("another-region", "a state machine in another region"),
-                elsewhere,
+                &elsewhere,
                 account,
             ),
             (
                 states("another-account", "another account's state machine"),
-                other(third),
+                &foreign,
                 third,
             ),
-            (service("lambda"), parts.machine_arn.to_owned(), account),
-            (self.stranger("other"), parts.machine_arn.to_owned(), third),
+            (service("lambda"), own, account),
+            (self.stranger("other"), own, third),
         ] {
             self.add(&by, "assumes-machine-role", what, "sts:AssumeRole", role)
                 .with("aws:SourceArn", machine)
                 .with("aws:SourceAccount", account);
         }
-        let start = Caller::Role(parts.start_role.to_owned());
-        let mut roles = self.other_roles(pipeline, machine);
-        roles.push(attacker(
-            start,
-            "start-role",
-            "the role that starts the state machine",
-        ));
+        let mut roles = self.other_roles(parts);
+        roles.push(parts.starter());
         for by in &roles {
             self.add(by, "assumes-machine-role", what, "sts:AssumeRole", role);
         }
@@ -174,24 +134,21 @@ impl AttackSuite<'_, '_> {
 
     /// Returns the roles of the pipeline, except those of the invalidation, and another role in the
     /// dev account.
-    fn other_roles(&self, pipeline: &Pipeline, machine: &Machine) -> Vec<Attacker> {
+    fn other_roles(&self, parts: Parts<'_>) -> Vec<Attacker> {
+        let pipeline = parts.pipeline;
         let of = |role: &str| Caller::Role(role.to_owned());
         let mut found = Vec::new();
         if let Some(role) = pipeline.known_role() {
             found.push(attacker(of(role), "service-role", "the service role"));
         }
-        for (action, _) in pipeline.deploys_to(machine) {
+        for (action, _) in pipeline.deploys_to(parts.machine) {
             if let Ok(role) = action.performer(pipeline) {
                 found.push(attacker(of(role), "deploy-role", "the deploy role"));
             }
         }
         let mut builds = pipeline.builds();
         found.extend(builds.find_map(|(_, build)| super::build::build_attacker(build)));
-        if machine
-            .arn
-            .as_deref()
-            .is_ok_and(|arn| account_of(arn) != pipeline.account)
-        {
+        if parts.account() != pipeline.account {
             found.push(attacker(
                 self.administrator(&pipeline.account, "other-role"),
                 "other-dev-role",
@@ -203,24 +160,20 @@ impl AttackSuite<'_, '_> {
 
     /// Adds attempts by other principals to start the state machine, and to assume the role that
     /// starts it.
-    fn starts_machine(&mut self, pipeline: &Pipeline, machine: &Machine, parts: Parts<'_>) {
-        let on = (parts.machine_arn, parts.machine.account);
+    fn starts_machine(&mut self, parts: Parts<'_>) {
+        let on = (parts.machine_arn, parts.account());
         let role = (parts.start_role, account_of(parts.start_role));
-        let own = Caller::Role(parts.machine_role.to_owned());
-        let mut found = self.other_roles(pipeline, machine);
-        found.push(attacker(
-            own,
-            "machine-role",
-            "the role of the state machine",
-        ));
+        let mut found = self.other_roles(parts);
+        found.push(parts.invalidator());
         found.push(self.stranger("other"));
         for by in &found {
-            if by.caller == Caller::Role(parts.start_role.to_owned()) {
+            if by.caller == parts.starter().caller {
                 continue;
             }
             let (name, what) = ("starts-machine", "starts the state machine");
             self.add(by, name, what, "states:StartExecution", on);
-            // The service role assumes this role in every execution.
+            // The service role assumes this role in every execution, and another role in the dev
+            // account already tries to.
             if by.name != "service-role" && by.name != "other-dev-role" {
                 let what = "assumes the role that starts the state machine";
                 self.add(by, "assumes-start-role", what, "sts:AssumeRole", role);
@@ -229,20 +182,11 @@ impl AttackSuite<'_, '_> {
     }
 
     /// Adds the calls that the role that starts the state machine must not make.
-    fn by_start_role(&mut self, pipeline: &Pipeline, machine: &Machine, parts: Parts<'_>) {
-        let Arn {
-            partition,
-            region,
-            account,
-            ..
-        } = parts.machine;
-        let role = Caller::Role(parts.start_role.to_owned());
-        let by = &attacker(role, "start-role", "the role that starts the state machine");
-        // The name begins with the state machine's name, so that the attack succeeds if a policy ends
-        // with a wildcard.
-        let another = format!("{}-other", parts.machine_arn);
-        let name = parts.machine.resource.trim_start_matches("stateMachine:");
-        let execution = arn::execution(partition, region, account, format_args!("{name}-other:id"));
+    fn by_starter(&mut self, parts: Parts<'_>) {
+        let by = &parts.starter();
+        let account = parts.account();
+        let another = parts.namesake();
+        let execution = arn::execution_of(&another, "id");
         let another = (&*another, account);
         let execution = (&*execution, account);
         let own = (parts.machine_arn, account);
@@ -258,13 +202,12 @@ impl AttackSuite<'_, '_> {
             "changes-distribution", "changes the distribution", "cloudfront:UpdateDistribution",
                 distribution;
         }
-        self.on_files(pipeline, machine, by);
+        self.on_files(parts, by);
     }
 
     /// Adds the calls that the role of the state machine must not make.
-    fn by_machine_role(&mut self, pipeline: &Pipeline, machine: &Machine, parts: Parts<'_>) {
-        let role = Caller::Role(parts.machine_role.to_owned());
-        let by = &attacker(role, "machine-role", "the role of the state machine");
+    fn by_invalidator(&mut self, parts: Parts<'_>) {
+        let by = &parts.invalidator();
         let another = format!("{}OTHER", parts.distribution);
         let owner = account_of(parts.distribution);
         let another = (&*another, owner);
@@ -275,88 +218,103 @@ impl AttackSuite<'_, '_> {
             "changes-distribution", "changes the distribution", "cloudfront:UpdateDistribution", own;
             "deletes-distribution", "deletes the distribution", "cloudfront:DeleteDistribution", own;
         }
-        self.on_files(pipeline, machine, by);
+        self.on_files(parts, by);
     }
 
     /// Adds the calls on files and roles that neither role of the invalidation must make.
-    fn on_files(&mut self, pipeline: &Pipeline, machine: &Machine, by: &Attacker) {
-        let land = &self.world.land;
-        if let Some((action, target)) = pipeline.deploys_to(machine).next() {
-            if let Ok(role) = action.performer(pipeline)
-                && by.caller != Caller::Role(role.clone())
-            {
-                let role = (role.as_str(), account_of(role));
-                let (name, what) = ("assumes-deploy-role", "assumes the deploy role");
-                self.add(by, name, what, "sts:AssumeRole", role);
-            }
-            if let (Ok(bucket), Some(key)) = (&target.bucket, target.written_key()) {
-                let owner = &*self.owner(bucket);
-                let object = format!("{}/{key}", land.bucket_arn(bucket));
-                let object = (&*object, owner);
-                attacks! { self, by;
-                    "reads-output", "reads deployed objects", "s3:GetObject", object;
-                    "writes-output", "writes to the output bucket", "s3:PutObject", object;
-                }
+    fn on_files(&mut self, parts: Parts<'_>, by: &Attacker) {
+        let pipeline = parts.pipeline;
+        let deploy_role = (pipeline.deploys_to(parts.machine).next())
+            .and_then(|(action, _)| action.performer(pipeline).as_deref().ok());
+        if let Some(role) = deploy_role
+            && by.caller != Caller::Role(role.to_owned())
+        {
+            let (name, what) = ("assumes-deploy-role", "assumes the deploy role");
+            let role = (role, account_of(role));
+            self.add(by, name, what, "sts:AssumeRole", role);
+        }
+        if let Some((object, owner)) = self.deployed(parts) {
+            let object = (&*object, &*owner);
+            attacks! { self, by;
+                "reads-output", "reads deployed objects", "s3:GetObject", object;
+                "writes-output", "writes to the output bucket", "s3:PutObject", object;
             }
         }
-        let store = pipeline.store(&self.region).and_then(known);
-        if let Some(store) = store {
+        if let Some(store) = pipeline.store(&self.region).and_then(known) {
             let owner = &*self.owner(store.bucket);
-            let object = format!(
-                "{}/{}",
-                land.bucket_arn(store.bucket),
-                artifact_key(pipeline)
-            );
+            let object = self.artifact(pipeline, store);
             let on = (&*object, owner);
             self.add(by, "reads-artifacts", "reads artifacts", "s3:GetObject", on);
         }
     }
 
+    /// Returns the ARN of a deployed object, and the owner of its bucket.
+    fn deployed(&self, parts: Parts<'_>) -> Option<(String, String)> {
+        let (_, deploy) = parts.pipeline.deploys_to(parts.machine).next()?;
+        let bucket = deploy.bucket.as_deref().ok()?;
+        let arn = self.world.land.bucket_arn(bucket);
+        Some((
+            format!("{arn}/{}", deploy.written_key()?),
+            self.owner(bucket),
+        ))
+    }
+
     /// Adds the attempts of distributions to access the output bucket.
-    fn by_distributions(&mut self, pipeline: &Pipeline, machine: &Machine, parts: Parts<'_>) {
-        let land = &self.world.land;
-        let cloudfront = |name: &str, who: &str| attacker(service("cloudfront").caller, name, who);
-        let partition = parts.machine.partition;
+    fn by_distributions(&mut self, parts: Parts<'_>) {
+        let partition = &*self.world.land.partition;
         let another = |account: &str| arn::distribution(partition, account, "ANOTHEREXAMPLE");
-        let Some((_, deploy)) = pipeline.deploys_to(machine).next() else {
-            return;
-        };
-        let (Ok(bucket), Some(key)) = (&deploy.bucket, deploy.written_key()) else {
-            return;
-        };
-        let owner = &*self.owner(bucket);
-        let object = format!("{}/{key}", land.bucket_arn(bucket));
-        let object = (&*object, owner);
-        let own = cloudfront("distribution", "the distribution");
-        let (sibling, foreign) = (another(parts.machine.account), another(self.third));
-        for (by, name, what, action, source) in [
-            (
-                cloudfront(
-                    "another-distribution",
-                    "another distribution in the account",
-                ),
-                "reads-output",
-                "reads deployed objects",
-                "s3:GetObject",
-                sibling.as_str(),
-            ),
-            (
-                cloudfront("another-account", "another account's distribution"),
-                "reads-output",
-                "reads deployed objects",
-                "s3:GetObject",
-                &foreign,
-            ),
-            (
-                own,
-                "writes-output",
-                "writes to the output bucket",
-                "s3:PutObject",
-                parts.distribution,
-            ),
-        ] {
-            self.add(&by, name, what, action, object)
-                .with("aws:SourceArn", source);
+        let (sibling, foreign) = (another(parts.account()), another(self.third));
+        let who = "another distribution in the account";
+        self.reads_deployed(parts, ("another-distribution", who), &sibling);
+        let who = "another account's distribution";
+        self.reads_deployed(parts, ("another-account", who), &foreign);
+        if let Some((object, owner)) = self.deployed(parts) {
+            let own = service("cloudfront").caller;
+            let own = attacker(own, "distribution", "the distribution");
+            let (name, what) = ("writes-output", "writes to the output bucket");
+            self.add(&own, name, what, "s3:PutObject", (&object, &owner))
+                .with("aws:SourceArn", parts.distribution);
         }
+    }
+
+    /// Adds the attempt of another distribution to read the deployed files.
+    fn reads_deployed(&mut self, parts: Parts<'_>, (name, who): (&str, &str), distribution: &str) {
+        if let Some((object, owner)) = self.deployed(parts) {
+            let by = attacker(service("cloudfront").caller, name, who);
+            let (name, what) = ("reads-output", "reads deployed objects");
+            self.add(&by, name, what, "s3:GetObject", (&object, &owner))
+                .with("aws:SourceArn", distribution);
+        }
+    }
+
+    /// Adds attempts to use the other state machines and distributions of the pipeline in the same
+    /// account.
+    fn on_siblings(&mut self, parts: Parts<'_>) {
+        let account = parts.account();
+        let others = parts.pipeline.machines().filter_map(|(_, other)| {
+            let arn = other.arn.as_deref().ok()?;
+            let is_here = account_of(arn) == account && arn != parts.machine_arn;
+            is_here.then_some((arn, other.distribution.as_deref().ok()?))
+        });
+        let (starter, invalidator) = (parts.starter(), parts.invalidator());
+        for (number, (other, distribution)) in others.enumerate() {
+            self.which = format!("sibling-{}", number + 1);
+            let on = (other, account);
+            attacks! { self, &starter;
+                "starts-another-machine", "starts the state machine of another target",
+                    "states:StartExecution", on;
+            }
+            if distribution != parts.distribution {
+                let on = (distribution, account_of(distribution));
+                attacks! { self, &invalidator;
+                    "invalidates-another-distribution",
+                        "invalidates the distribution of another target",
+                        "cloudfront:CreateInvalidation", on;
+                }
+                let by = ("another-distribution", "the distribution of another target");
+                self.reads_deployed(parts, by, distribution);
+            }
+        }
+        self.which.clear();
     }
 }

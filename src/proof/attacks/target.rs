@@ -62,7 +62,7 @@ impl AttackSuite<'_, '_> {
     }
 
     /// Returns the ARN of an artifact in a store.
-    fn artifact(&self, pipeline: &Pipeline, store: KnownStore<'_>) -> String {
+    pub(super) fn artifact(&self, pipeline: &Pipeline, store: KnownStore<'_>) -> String {
         let bucket = self.world.land.bucket_arn(store.bucket);
         format!("{bucket}/{}", artifact_key(pipeline))
     }

@@ -52,8 +52,8 @@ impl Reader<'_, '_> {
             target,
             instance,
             role: arn.clone(),
+            distribution: arn.clone(),
             arn,
-            calls: Vec::new(),
             unknown: Some("the state machine that no template contains".to_owned()),
             place: self.place(node),
         };
@@ -73,6 +73,7 @@ impl Reader<'_, '_> {
         let Some(made) = made else {
             let reason = format!("the role of the state machine {wanted}");
             machine.role = Err(self.doubt(node, &reason));
+            machine.distribution.clone_from(&machine.role);
             return machine;
         };
         let mut reader = Reader::new(world, made, &mut *self.doubts);
@@ -80,89 +81,59 @@ impl Reader<'_, '_> {
         let role = reader.resolver.property(node, "RoleArn");
         machine.role = reader.text(role.as_ref(), "the role of the state machine", node);
         machine.place = reader.place(node);
-        (machine.calls, machine.unknown) = reader.definition(node);
         let settings = part.get("Configuration");
-        if let Some(setting) = settings.and_then(|settings| beyond(settings, &SETTINGS)) {
-            let what = format!("the setting `{setting}` of the action");
-            machine.unknown.get_or_insert(what);
-        }
+        let setting = settings.and_then(|settings| beyond(settings, &SETTINGS));
+        let distribution = match setting {
+            Some(setting) => Err(format!("the setting `{setting}` of the action")),
+            None => reader.distribution_id(node),
+        };
+        machine.unknown = distribution.as_ref().err().cloned();
+        machine.distribution = match distribution {
+            Ok(id) => {
+                let here = reader.resolver.deployment();
+                id.map(|id| arn::distribution(here.partition, here.account, id))
+            }
+            Err(what) => Err(reader.doubt(node, &what)),
+        };
         machine
     }
 
-    /// Returns the calls of a state machine, and a setting or state whose calls are not modeled.
-    fn definition(&mut self, machine: &Node) -> (Vec<(String, Value)>, Option<String>) {
+    /// Returns the ID of the distribution that a state machine invalidates.
+    ///
+    /// # Errors
+    /// Returns the part of the state machine that the proof does not model.
+    fn distribution_id(&mut self, machine: &Node) -> Result<Value, String> {
         let property = |name: &str| self.resolver.property(machine, name);
         let (definition, substitutions, kind) = (
             property("Definition"),
             property("DefinitionSubstitutions"),
             property("StateMachineType"),
         );
-        let properties = machine.get("Properties").and_then(Node::entries);
-        let other = properties
-            .unwrap_or_default()
-            .iter()
-            .find(|entry| !PROPERTIES.contains(&entry.key.as_str()));
-        let mut unknown =
-            other.map(|entry| format!("the setting `{}` of the state machine", entry.key));
-        if kind
-            .as_ref()
-            .is_some_and(|kind| known_text(kind) != Some("STANDARD"))
-        {
-            unknown.get_or_insert_with(|| "a state machine that is not standard".to_owned());
+        let properties = machine.get("Properties");
+        if let Some(other) = properties.and_then(|node| beyond(node, &PROPERTIES)) {
+            return Err(format!("the setting `{other}` of the state machine"));
         }
-        let Some(definition) = &definition else {
-            unknown.get_or_insert_with(|| "a state machine without `Definition`".to_owned());
-            return (Vec::new(), unknown);
-        };
-        if [Some(definition), kind.as_ref()]
-            .into_iter()
-            .flatten()
-            .find_map(unknown_in)
-            .is_some()
-        {
-            unknown.get_or_insert_with(|| "a definition that cannot be resolved".to_owned());
+        if kind.is_some_and(|kind| known_text(&kind) != Some("STANDARD")) {
+            return Err("a state machine that is not standard".to_owned());
         }
-        if let Some(part) = states::difference(&definition.to_json()) {
-            unknown.get_or_insert(part);
+        let definition = definition.ok_or("a state machine without `Definition`")?;
+        if unknown_in(&definition).is_some() {
+            return Err("a definition that cannot be resolved".to_owned());
         }
-        let mut calls: Vec<(String, Value)> = Vec::new();
-        let states = definition.get("States").and_then(Node::entries);
-        for state in states.unwrap_or_default() {
-            let call = self.task(&state.value, substitutions.as_ref());
-            calls.extend(call.filter(|call| !calls.contains(call)));
-        }
-        (calls, unknown)
-    }
-
-    /// Returns the call of a task, or `None` for another state.
-    fn task(&mut self, state: &Node, substitutions: Option<&Node>) -> Option<(String, Value)> {
-        let here = self.resolver.deployment();
-        let (partition, account) = (here.partition, here.account);
-        let service = format!("arn:{partition}{}", states::CLOUDFRONT);
-        let resource = state.get("Resource").and_then(known_text)?;
-        let action = match resource.strip_prefix(&service)? {
-            "createInvalidation" => "cloudfront:CreateInvalidation",
-            "getInvalidation" => "cloudfront:GetInvalidation",
-            _ => return None,
-        };
-        let id = state.get("Parameters")?.get("DistributionId")?;
-        let id = self
-            .text(Some(id), "the distribution", state)
-            .and_then(|id| {
-                let name = id.strip_prefix("${").and_then(|id| id.strip_suffix('}'));
-                match name {
-                    None if id.contains("${") => {
-                        Err(self.doubt(state, &format!("the distribution `{id}`")))
-                    }
-                    None => Ok(id),
-                    Some(name) => {
-                        let value = substitutions.and_then(|values| values.get(name));
-                        self.text(value, &format!("the substitution {name}"), state)
-                    }
-                }
-            });
-        let distribution = id.map(|id| arn::distribution(partition, account, id));
-        Some((action.to_owned(), distribution))
+        let partition = self.resolver.deployment().partition;
+        let id = states::distribution(&definition.to_json(), partition)?;
+        let name = id.strip_prefix("${").and_then(|id| id.strip_suffix('}'));
+        Ok(match name {
+            Some(name) => {
+                let values = substitutions.as_ref();
+                let value = values.and_then(|values| values.get(name));
+                self.text(value, &format!("the substitution {name}"), &definition)
+            }
+            None if id.contains("${") => {
+                Err(self.doubt(&definition, &format!("the distribution `{id}`")))
+            }
+            None => Ok(id),
+        })
     }
 }
 

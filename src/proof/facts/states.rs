@@ -6,19 +6,15 @@
 
 use serde_json::Value as Json;
 
-/// The beginning of the ARN of a task that calls CloudFront, after the partition.
-pub(super) const CLOUDFRONT: &str = ":states:::aws-sdk:cloudfront:";
-
 /// The shortest timeout, in seconds, that the proof accepts. With a shorter one, an execution could
 /// end before its invalidation is complete.
 const SHORTEST_TIMEOUT: u64 = 300;
 
-/// Returns the part of a definition that differs from the modeled flow, if there is one.
-pub(super) fn difference(definition: &Json) -> Option<String> {
-    flow(definition).err()
-}
-
-fn flow(definition: &Json) -> Result<(), String> {
+/// Returns the ID of the distribution in the definition, which can be a placeholder.
+///
+/// # Errors
+/// Returns the part of the definition that differs from the modeled flow.
+pub(super) fn distribution(definition: &Json, partition: &str) -> Result<String, String> {
     let whole = || "the definition of the state machine".to_owned();
     let is_known = has_only(
         definition,
@@ -39,11 +35,11 @@ fn flow(definition: &Json) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("the state `{name}`")),
     };
+    let is_task = |state: &Json, operation: &str| is_task(state, partition, operation);
     let (create, state) = at(&definition["StartAt"])?;
-    check(
-        &create,
-        is_task(state, "createInvalidation") && creates(&state["Parameters"]),
-    )?;
+    let id = &state["Parameters"]["DistributionId"];
+    let is_create = is_task(state, "createInvalidation") && creates(&state["Parameters"]);
+    check(&create, is_create && id.is_string())?;
     let (wait, state) = at(&state["Next"])?;
     let is_wait = has_only(state, &["Type", "Seconds", "Next"])
         && state["Type"] == "Wait"
@@ -52,7 +48,8 @@ fn flow(definition: &Json) -> Result<(), String> {
     let (read, state) = at(&state["Next"])?;
     let parameters = &state["Parameters"];
     let reads = has_only(parameters, &["DistributionId", "Id.$"])
-        && parameters["Id.$"] == "$.Invalidation.Id";
+        && parameters["Id.$"] == "$.Invalidation.Id"
+        && parameters["DistributionId"] == *id;
     check(&read, is_task(state, "getInvalidation") && reads)?;
     let (choose, state) = at(&state["Next"])?;
     let choice = &state["Choices"][0];
@@ -67,10 +64,9 @@ fn flow(definition: &Json) -> Result<(), String> {
         && state["Default"] == wait.as_str();
     check(&choose, is_choice)?;
     let (end, state) = at(&choice["Next"])?;
-    check(
-        &end,
-        has_only(state, &["Type"]) && state["Type"] == "Succeed",
-    )
+    let is_end = has_only(state, &["Type"]) && state["Type"] == "Succeed";
+    check(&end, is_end)?;
+    Ok(id.as_str().unwrap_or_default().to_owned())
 }
 
 /// Returns whether a value is an object with no other keys than these and a comment.
@@ -80,15 +76,15 @@ fn has_only(value: &Json, keys: &[&str]) -> bool {
     })
 }
 
-fn is_task(state: &Json, operation: &str) -> bool {
-    let resource = state["Resource"].as_str().unwrap_or_default();
-    let (_, called) = resource.split_once(CLOUDFRONT).unwrap_or_default();
+fn is_task(state: &Json, partition: &str, operation: &str) -> bool {
+    let resource = format!("arn:{partition}:states:::aws-sdk:cloudfront:{operation}");
     has_only(state, &["Type", "Resource", "Parameters", "Retry", "Next"])
         && state["Type"] == "Task"
-        && called == operation
-        && (state.get("Retry").and_then(Json::as_array))
-            .is_none_or(|all| all.iter().all(is_retrier))
-        && (state.get("Retry").is_none() || state["Retry"].is_array())
+        && state["Resource"] == resource.as_str()
+        && match state.get("Retry") {
+            Some(retriers) => (retriers.as_array()).is_some_and(|all| all.iter().all(is_retrier)),
+            None => true,
+        }
 }
 
 fn is_retrier(retrier: &Json) -> bool {
