@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Project, rejected};
+use crate::support::{Project, changed_once, rejected};
 
 const COMMANDS: &str = "    commands: [npm ci, npm run build]\n    output: dist/**\n";
 
@@ -258,12 +258,8 @@ fn each_missing_or_excess_permission_of_the_build_is_found() {
     project.expect("synth", 0);
     let right = project.read("stacks/dev.yaml");
     let changed = |from: &str, to: &str, part: &str| {
-        assert!(right.contains(from), "{from}");
-        project.write("stacks/dev.yaml", right.replacen(from, to, 1));
-        let run = project.run("prove");
-        let text = format!("{}{}", run.stdout, run.stderr);
-        assert_eq!(run.code, 1, "{from}\n{text}");
-        assert!(text.contains(part), "{part}\n{text}");
+        project.write("stacks/dev.yaml", changed_once(&right, from, to));
+        project.fails_proof("prove", part);
     };
     let build = "store/crossaccountdeploy/BuildArtif/*";
     let source = "store/crossaccountdeploy/SourceArti/*";
@@ -360,12 +356,8 @@ fn settings_with_other_calls_are_unproven() {
     project.expect("synth", 0);
     let right = project.read("stacks/dev.yaml");
     let unproven = |from: &str, to: &str, part: &str| {
-        assert!(right.contains(from), "{from}");
-        project.write("stacks/dev.yaml", right.replacen(from, to, 1));
-        let run = project.run("prove --strict");
-        let text = format!("{}{}", run.stdout, run.stderr);
-        assert_eq!(run.code, 1, "{to}\n{text}");
-        assert!(text.contains(part), "{part}\n{text}");
+        project.write("stacks/dev.yaml", changed_once(&right, from, to));
+        project.fails_proof("prove --strict", part);
     };
     let artifacts = "      Artifacts:\n        Type: CODEPIPELINE\n";
     unproven(

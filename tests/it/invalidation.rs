@@ -3,7 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Project, SMALL, rejected};
+use crate::support::{Project, SMALL, changed_once, rejected};
 
 const DISTRIBUTION: &str = "arn:aws:cloudfront::222222222222:distribution/EDFDVBD6EXAMPLE";
 const MACHINE: &str = "arn:aws:states:us-east-1:222222222222:stateMachine:prods3role-invalidate";
@@ -282,12 +282,8 @@ fn each_missing_or_excess_permission_of_the_invalidation_is_found() {
     project.expect("synth", 0);
     let right = project.read("stacks/prod.yaml");
     let changed = |from: &str, to: &str, part: &str| {
-        assert!(right.contains(from), "{from}");
-        project.write("stacks/prod.yaml", right.replacen(from, to, 1));
-        let run = project.run("prove");
-        let text = format!("{}{}", run.stdout, run.stderr);
-        assert_eq!(run.code, 1, "{from}\n{text}");
-        assert!(text.contains(part), "{part}\n{text}");
+        project.write("stacks/prod.yaml", changed_once(&right, from, to));
+        project.fails_proof("prove", part);
     };
     let own = format!("            Resource: {DISTRIBUTION}\n");
     changed(
@@ -406,12 +402,8 @@ fn states_and_settings_with_other_calls_are_unproven() {
     project.expect("synth", 0);
     let right = project.read("stacks/prod.yaml");
     let unproven = |from: &str, to: &str, part: &str| {
-        assert!(right.contains(from), "{from}");
-        project.write("stacks/prod.yaml", right.replacen(from, to, 1));
-        let run = project.run("prove --strict");
-        let text = format!("{}{}", run.stdout, run.stderr);
-        assert_eq!(run.code, 1, "{to}\n{text}");
-        assert!(text.contains(part), "{part}\n{text}");
+        project.write("stacks/prod.yaml", changed_once(&right, from, to));
+        project.fails_proof("prove --strict", part);
     };
     let kind = "      StateMachineType: STANDARD\n";
     unproven(
@@ -511,11 +503,8 @@ fn an_invalidation_that_cannot_follow_the_deployment_is_an_error() {
     project.expect("synth", 0);
     let right = project.read("stacks/dev.yaml");
     let changed = |from: &str, to: &str, part: &str| {
-        assert!(right.contains(from), "{from}");
-        project.write("stacks/dev.yaml", right.replacen(from, to, 1));
-        let run = project.expect("prove", 1);
-        let text = format!("{}{}", run.stdout, run.stderr);
-        assert!(text.contains(part), "{part}\n{text}");
+        project.write("stacks/dev.yaml", changed_once(&right, from, to));
+        project.fails_proof("prove", part);
     };
     let start = "prods3role-start-invalidation\n              Region: us-east-1\n";
     changed(

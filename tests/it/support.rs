@@ -131,6 +131,19 @@ impl Project {
         );
         run
     }
+
+    /// Runs `prove` with these arguments, and asserts that it fails and reports `part`.
+    pub(crate) fn fails_proof(&self, arguments: &str, part: &str) {
+        let run = self.expect(arguments, 1);
+        let text = format!("{}{}", run.stdout, run.stderr);
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+/// Returns a template in which the first `from` is replaced. `from` must exist.
+pub(crate) fn changed_once(template: &str, from: &str, to: &str) -> String {
+    assert!(template.contains(from), "{from}");
+    template.replacen(from, to, 1)
 }
 
 /// Returns the command of the binary in a folder, with a clean environment.
